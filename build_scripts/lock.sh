@@ -14,9 +14,9 @@ constraints=$(realpath "$constraints")
 cd "$(dirname "$0")/../requirements"
 [ $# -gt 0 ] || set -- tools test cloud regions
 
-# Pins that a release of the series itself has outgrown: nova 34.0.0 wants
-# oslo.versionedobjects>=3.12.0 where the constraints of that day still say 3.11.0.
-outgrown='^oslo\.versionedobjects==='
+# Pins that the release itself has outgrown: nova 34.0.0 wants oslo.versionedobjects>=3.12.0 and
+# keystoneauth1>=5.16.0 where the constraints of its branch still say 3.11.0 and 5.15.0.
+outgrown='^(oslo\.versionedobjects|keystoneauth1)==='
 pins=$(mktemp)
 trap 'rm -f "$pins"' EXIT
 grep -Ev "$outgrown" "$constraints" > "$pins"
