@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many regions a flavor takes, a host has and a host has left.
+
+The same few rules serve the resource tracker, the claim, the scheduler's host state and FpgaFilter.
+Counts that an unpatched service or an older record left out are None or missing and read as 0.
+"""
+
+import re
+import typing
+
+#: The flavor extra spec that names the bitstream image; no other key asks for a region.
+EXTRA_SPEC = "hw:fpga_ip_id"
+
+#: What its value has to be; rootwrap's fpga.filters let nothing else through.
+UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def extra_specs_of(flavor: typing.Any) -> dict[str, str]:
+    """The extra specs of a Nova flavor object, empty where they were not loaded."""
+    if flavor is None or "extra_specs" not in flavor:
+        return {}
+    return flavor.extra_specs or {}
+
+
+def bitstream_of(flavor: typing.Any) -> str | None:
+    """The Glance id of the bitstream image that a flavor names, or None."""
+    return extra_specs_of(flavor).get(EXTRA_SPEC)
+
+
+def regions_wanted(extra_specs: typing.Mapping[str, str] | None) -> int:
+    """How many regions these extra specs ask for: 0 or 1."""
+    return int(EXTRA_SPEC in (extra_specs or {}))
+
+
+def count(holder: typing.Any, name: str) -> int:
+    """A count of a compute node or host state; 0 where it is None or absent.
+
+    Nova's objects raise on a field that was never set, hence the question first.
+    """
+    fields = getattr(holder, "fields", None)
+    if fields is not None and (name not in fields or name not in holder):
+        return 0
+    return getattr(holder, name, None) or 0
+
+
+def regions_free(holder: typing.Any) -> int:
+    """Regions left on a compute node or host state; never below 0."""
+    free = count(holder, "fpga_regions") - count(holder, "fpga_regions_used")
+    return max(free, 0)

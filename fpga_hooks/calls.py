@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The functions that a patched Nova calls; each is one line in Nova.
+
+Nova imports this module in every service, so it imports nothing heavy itself.
+"""
+
+import functools
+import typing
+
+from oslo_config import cfg
+
+from fpga_hooks import accounting, conf
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+    from stevedore import extension
+
+CONF = cfg.CONF
+conf.register_opts(CONF)
+
+GROUP = "nova.fpga.hooks"
+
+
+def init_host(host: str) -> None:
+    """nova-compute starts. Loads the hooks where the host has FPGA access.
+
+    :raises Exception: a hook cannot be loaded or does not want to start; nova-compute stops
+    """
+    _call("init_host", host)
+
+
+def build_instance(
+    context: "nova_context.RequestContext",
+    instance: "objects.Instance",
+    image_meta: "objects.ImageMeta",
+) -> None:
+    """The guest of an instance is about to be made."""
+    _call("build_instance", context, instance, image_meta)
+
+
+def delete_instance(context: "nova_context.RequestContext", instance: "objects.Instance") -> None:
+    """The guest of an instance was destroyed."""
+    _call("delete_instance", context, instance)
+
+
+def update_resources(resources: dict[str, typing.Any]) -> None:
+    """The resource tracker learns what this host has: sets ``fpga_regions``."""
+    resources["fpga_regions"] = 0
+    _call("update_resources", resources)
+
+
+def reset_usage(compute_node: "objects.ComputeNode") -> None:
+    """The resource tracker starts to count its instances anew."""
+    compute_node.fpga_regions_used = 0
+
+
+def update_usage(
+    compute_node: "objects.ComputeNode", usage: typing.Mapping[str, typing.Any], sign: int
+) -> None:
+    """The resource tracker adds (sign 1) or takes away (-1) what an instance uses."""
+    used = accounting.count(compute_node, "fpga_regions_used")
+    used += sign * accounting.regions_wanted(usage.get("extra_specs"))
+    compute_node.fpga_regions_used = max(used, 0)
+
+
+def claim_failure(claim: typing.Any, compute_node: "objects.ComputeNode") -> str | None:
+    """Why the host's regions do not suffice for a claim; None if they do.
+
+    Called by the claim test, under the resource tracker's lock.
+    """
+    flavor = getattr(claim, "flavor", None) or claim.instance.flavor
+    wanted = accounting.regions_wanted(accounting.extra_specs_of(flavor))
+    free = accounting.regions_free(compute_node)
+    if wanted <= free:
+        return None
+    return f"{wanted} FPGA region wanted, {free} free"
+
+
+def init_host_state(host_state: typing.Any) -> None:
+    """The scheduler makes a host state."""
+    host_state.fpga_regions = 0
+    host_state.fpga_regions_used = 0
+
+
+def update_host_state(host_state: typing.Any, compute_node: "objects.ComputeNode") -> None:
+    """The scheduler takes over a compute node's record."""
+    host_state.fpga_regions = accounting.count(compute_node, "fpga_regions")
+    host_state.fpga_regions_used = accounting.count(compute_node, "fpga_regions_used")
+
+
+def consume_host_state(host_state: typing.Any, spec_obj: "objects.RequestSpec") -> None:
+    """The scheduler has chosen a host for a request: its regions are fewer from now on."""
+    extra_specs = accounting.extra_specs_of(spec_obj.flavor)
+    host_state.fpga_regions_used += accounting.regions_wanted(extra_specs)
+
+
+def upgrade_database(engine: typing.Any, version: str | None, database: str) -> None:
+    """Nova's schema was brought up to date: bring our columns up to date too.
+
+    A sync to a named version of Nova, and the API database, are left alone.
+    """
+    if version is not None or database != "main":
+        return
+    import migrations
+
+    migrations.upgrade(engine)
+
+
+def _call(step: str, *arguments: typing.Any) -> None:
+    """Call a step of every hook, where this host has FPGA access; the first exception ends it."""
+    if not CONF.fpga.access:
+        return
+    for hook in _hooks():
+        getattr(hook.obj, step)(*arguments)
+
+
+@functools.cache
+def _hooks() -> "list[extension.Extension[typing.Any]]":
+    from stevedore import extension
+
+    loaded = extension.ExtensionManager(
+        GROUP, invoke_on_load=True, on_load_failure_callback=_fail_to_load
+    )
+    if not loaded.extensions:
+        raise ImportError(
+            f"no hook is installed in the entry-point group {GROUP}; install fpga-nova "
+            "beside Nova, or set [fpga] access = False"
+        )
+    return sorted(loaded.extensions, key=lambda extension: extension.name)
+
+
+def _fail_to_load(
+    _manager: typing.Any, entry_point: typing.Any, error: Exception
+) -> typing.NoReturn:
+    raise ImportError(f"hook {entry_point.name} of {GROUP} cannot be loaded: {error}") from error

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs fpga-cli as root through rootwrap and reads its answers."""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import typing
+
+from nova import utils
+from oslo_concurrency import processutils
+from oslo_config import cfg
+
+from fpga_hooks import errors
+
+CONF = cfg.CONF
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_REGION_ID = re.compile(r"[!-~]{1,255}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """One region as ``status --format json`` tells it."""
+
+    id: str
+    state: str
+    owner: str | None
+    simulated: bool
+    nodes: tuple[dict[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """All regions of this host."""
+
+    total: int
+    used: int
+    quarantined: int
+    regions: tuple[Region, ...]
+
+    def owned_by(self, owner: str) -> Region | None:
+        """The region of an owner, or None."""
+        return next((region for region in self.regions if region.owner == owner), None)
+
+    @property
+    def for_instances(self) -> int:
+        """Regions that instances of this host have or may get.
+
+        A quarantined region is nobody's to have; one that was burnt by hand, without an owner, is
+        in use by somebody that Nova does not know.
+        """
+        unowned = [r for r in self.regions if r.state == "programmed" and r.owner is None]
+        return max(self.total - self.quarantined - len(unowned), 0)
+
+
+def burn(image_id: str, owner: str) -> str:
+    """Burn a bitstream image into a region for an owner; at once if the owner has it already.
+
+    :param image_id: Glance id of the bitstream image
+    :param owner: uuid of the instance
+    :returns: the region's id, at most 255 printable characters
+    :raises errors.CliError: it did not succeed
+    """
+    region_id = _run("burn", image_id, "--owner", owner).strip()
+    if not _REGION_ID.fullmatch(region_id):
+        raise errors.CliError(None, f"{CONF.fpga.exec} burn printed no region id")
+    return region_id
+
+
+def erase(owner: str) -> None:
+    """Erase whatever region an owner holds; done, too, if it holds none.
+
+    :raises errors.CliError: it did not succeed
+    """
+    _run("erase", "--owner", owner)
+
+
+def status() -> Status:
+    """What every region of this host is doing.
+
+    :raises errors.CliError: it cannot be told
+    """
+    answer = _run("status", "--format", "json")
+    try:
+        return _read_status(json.loads(answer))
+    except (ValueError, KeyError, TypeError) as e:
+        raise errors.CliError(
+            None, f"{CONF.fpga.exec} status printed something else than its JSON: {e!r}"
+        ) from e
+
+
+def _read_status(told: dict[str, typing.Any]) -> Status:
+    regions = tuple(
+        Region(r["id"], r["state"], r["owner"], bool(r["simulated"]), tuple(r["nodes"] or ()))
+        for r in told["regions"]
+    )
+    return Status(int(told["total"]), int(told["used"]), int(told["quarantined"]), regions)
+
+
+def _environment() -> dict[str, str]:
+    """What finds a program and sets its language; nothing else of nova-compute is passed on."""
+    return {"PATH": os.environ.get("PATH", _DEFAULT_PATH), "LANG": "C.UTF-8"}
+
+
+def _run(*arguments: str) -> str:
+    program = CONF.fpga.exec
+    try:
+        out, _err = processutils.execute(
+            program,
+            *arguments,
+            run_as_root=True,
+            root_helper=utils.get_root_helper(),
+            env_variables=_environment(),
+            timeout=CONF.fpga.timeout,
+        )
+    except processutils.ProcessExecutionError as e:
+        raise errors.from_exit(program, int(e.exit_code), e.stderr or "") from e
+    except subprocess.TimeoutExpired as e:
+        raise errors.CliError(
+            errors.Code.TIMED_OUT,
+            f"{program} {arguments[0]} did not end within {CONF.fpga.timeout} s "
+            f"([fpga] timeout); see what it hangs on",
+        ) from e
+    except OSError as e:
+        raise errors.CliError(None, f"{program} cannot be run as root: {e}; install sudo") from e
+    return str(out)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``[fpga]`` options of nova.conf."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    "fpga",
+    title="FPGA regions",
+    help="FPGA regions as a resource of this compute host.",
+)
+
+OPTS = [
+    cfg.BoolOpt(
+        "access",
+        default=False,
+        deprecated_name="fpga_access",
+        deprecated_group="DEFAULT",
+        help="""
+This host has FPGA regions to give to instances.
+
+When on, nova-compute loads the hooks of the entry-point group ``nova.fpga.hooks`` at start and
+does not start without them. When off, none is loaded and the host reports no regions.
+""",
+    ),
+    cfg.StrOpt(
+        "exec",
+        default="fpga-cli.py",
+        deprecated_name="fpga_exec",
+        deprecated_group="DEFAULT",
+        help="""
+The program that burns, erases and tells the status of regions.
+
+It is run as root through rootwrap. The name must be the one in rootwrap's fpga.filters, and its
+folder must be among rootwrap's ``exec_dirs``. Any program with the interface of fpga-cli.py
+will do.
+""",
+    ),
+    cfg.BoolOpt(
+        "simulation_mode",
+        default=False,
+        deprecated_name="fpga_simulation_mode",
+        deprecated_group="DEFAULT",
+        help="""
+Accept regions that are simulated.
+
+A host whose program reports a simulated region (the emulator) refuses to start nova-compute unless
+this is on, so that no instance gets a simulated accelerator by accident.
+""",
+    ),
+    cfg.IntOpt(
+        "timeout",
+        default=600,
+        min=1,
+        help="""
+Seconds that one call of the program may take.
+
+fpga-cli.py keeps shorter time limits of its own; this one is for a program that hangs.
+""",
+    ),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register the group and its options; a second call changes nothing."""
+    conf.register_group(GROUP)
+    conf.register_opts(OPTS, group=GROUP)
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """The options for oslo.config's sample generator."""
+    return [(GROUP, OPTS)]

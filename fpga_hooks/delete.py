@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Erases the region of an instance after its container is gone."""
+
+import typing
+
+from nova import exception
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from fpga_hooks import accounting, base, cli, errors
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+class FpgaDeleteInstanceHook(base.Hook):
+    """Erase by owner, never by the region that the database names.
+
+    The database's copy may be stale: it is written after the burn, and it names the region of
+    another host once the instance has moved.
+    """
+
+    def delete_instance(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance"
+    ) -> None:
+        """Erase what the instance holds on this host, then clear its column.
+
+        A region that would not erase does not keep the instance from being deleted: fpga-cli has
+        quarantined it, and the host's count of regions tells.
+        """
+        if not _may_hold_region(instance):
+            return
+        try:
+            cli.erase(instance.uuid)
+        except errors.CliError as e:
+            LOG.error(
+                "The FPGA region was not erased: %s; see 'fpga-cli.py status'",
+                e.reason,
+                instance=instance,
+            )
+        else:
+            LOG.info("FPGA region erased", instance=instance)
+        _clear_column(instance)
+
+
+def _may_hold_region(instance: "objects.Instance") -> bool:
+    """Whether it has a region or, resized, had or will have one."""
+    kinds = ("flavor", "old_flavor", "new_flavor")
+    flavors = (getattr(instance, kind) for kind in kinds if kind in instance)
+    return bool(_column(instance)) or any(accounting.bitstream_of(f) for f in flavors)
+
+
+def _column(instance: "objects.Instance") -> str | None:
+    """The instance's copy of its region's id; None where the service at hand does not know it."""
+    known = "fpga_device" in instance.fields and "fpga_device" in instance
+    return instance.fpga_device if known else None
+
+
+def _clear_column(instance: "objects.Instance") -> None:
+    """Forget the region, unless the column tells of the host that the instance went to."""
+    if not _column(instance) or instance.host != CONF.host:
+        return
+    instance.fpga_device = None
+    try:
+        instance.save()
+    except exception.InstanceNotFound:
+        LOG.debug("Deleted meanwhile, its column with it", instance=instance)

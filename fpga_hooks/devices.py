@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices of the host a container gets: those of its own region, and no others."""
+
+import dataclasses
+import posixpath
+import typing
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from fpga_hooks import accounting, cli, errors
+
+if typing.TYPE_CHECKING:
+    from nova import objects
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: Nova keeps an image property that it does not know under this prefix, cut at 255 characters.
+_PROPERTY = "image_docker_devices"
+
+Kind = typing.Literal["char", "block", "socket", "pipe"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """A node of the host and where the container sees it."""
+
+    kind: Kind
+    host_path: str
+    container_path: str
+
+
+def for_instance(instance: "objects.Instance") -> list[Device]:
+    """The devices of the region that the instance holds; none for an ordinary instance.
+
+    The image property ``docker_devices`` (``/dev/fpga0:/dev/accel,/dev/fpga1``) may rename them or
+    leave some out. It names them as the region does, so it can never add one.
+
+    :raises nova.exception.NovaException: the region is gone, or the property leaves nothing or
+        cannot be read
+    """
+    if not CONF.fpga.access or accounting.bitstream_of(instance.flavor) is None:
+        return []
+    try:
+        region = cli.status().owned_by(instance.uuid)
+        if region is None or region.state != "programmed":
+            raise errors.CliError(None, "no FPGA region is programmed for the instance")
+        return narrow(_nodes(region), instance.system_metadata.get(_PROPERTY))
+    except errors.CliError as e:
+        raise errors.to_nova(e, instance.uuid) from e
+
+
+def narrow(devices: list[Device], wish: str | None) -> list[Device]:
+    """Rename and leave out devices as an image wishes.
+
+    :param wish: comma-separated ``NAME[:PATH]``, NAME being a device's path in the container as the
+        bitstream's manifest gives it; None or empty for all as they are
+    :raises errors.CliError: the wish cannot be read, or none of its names is among the devices
+    """
+    if not wish or not wish.strip():
+        return devices
+    by_name = {device.container_path: device for device in devices}
+    chosen = {}
+    for item in wish.split(","):
+        name, _, path = item.strip().partition(":")
+        path = path or name
+        if not _is_device_path(path):
+            raise errors.CliError(
+                errors.Code.NO_IMAGE,
+                f"the image's docker_devices has '{item.strip()}', which is not NAME or "
+                "NAME:PATH with paths below /dev/",
+            )
+        if name not in by_name:
+            LOG.warning("The image asks for %s, which its FPGA region does not have", name)
+            continue
+        chosen[path] = dataclasses.replace(by_name[name], container_path=path)
+    if not chosen:
+        raise errors.CliError(
+            errors.Code.NO_IMAGE,
+            f"the image's docker_devices names none of the devices that the bitstream "
+            f"exposes ({', '.join(by_name) or 'none'})",
+        )
+    return list(chosen.values())
+
+
+def _nodes(region: cli.Region) -> list[Device]:
+    devices = []
+    for node in region.nodes:
+        kind = node["kind"]
+        if kind not in typing.get_args(Kind) or not _is_device_path(node["name"]):
+            raise errors.CliError(None, f"region {region.id} has a node that no container can get")
+        devices.append(Device(typing.cast(Kind, kind), node["path"], node["name"]))
+    return devices
+
+
+def _is_device_path(path: str) -> bool:
+    return path.startswith("/dev/") and posixpath.normpath(path) == path and path.isprintable()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong between Nova and fpga-cli, as exceptions.
+
+The exit statuses are fpga-cli's (docs/fpga-cli.md) and rootwrap's (oslo_rootwrap.cmd).
+"""
+
+import enum
+import re
+
+from nova import exception
+
+
+class Code(enum.IntEnum):
+    """Exit statuses that the hooks tell apart."""
+
+    NOT_ERASED = 31
+    UNKNOWN_REGION = 33
+    NO_MATCHING_HARDWARE = 64
+    NO_FREE_REGION = 65
+    BAD_PACKAGE = 66
+    NO_IMAGE = 67
+    TIMED_OUT = 70
+    ROOTWRAP_NO_COMMAND = 96
+    ROOTWRAP_BAD_CONFIG = 97
+    ROOTWRAP_NOT_GIVEN = 98
+    ROOTWRAP_DENIED = 99
+    NOT_ACCESSIBLE = 127
+
+
+#: Nobody but the operator of this very host can mend these, and no restart of the call will.
+MISCONFIGURED = frozenset(
+    {
+        Code.ROOTWRAP_NO_COMMAND,
+        Code.ROOTWRAP_BAD_CONFIG,
+        Code.ROOTWRAP_NOT_GIVEN,
+        Code.ROOTWRAP_DENIED,
+    }
+)
+
+_ADVICE = {
+    Code.ROOTWRAP_NO_COMMAND: "install it in a folder named in exec_dirs of rootwrap.conf",
+    Code.ROOTWRAP_BAD_CONFIG: "check rootwrap.conf and that sudo permits nova-rootwrap",
+    Code.ROOTWRAP_NOT_GIVEN: "check [fpga] exec in nova.conf",
+    Code.ROOTWRAP_DENIED: "install etc/rootwrap.d/fpga.filters in rootwrap's filters_path",
+}
+
+
+class CliError(Exception):
+    """fpga-cli, or the way to it, failed.
+
+    :param code: the exit status; None where the program did not get to exit
+    :param reason: one line that says what and why
+    """
+
+    def __init__(self, code: int | None, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+    @property
+    def misconfigured(self) -> bool:
+        """Whether the host's configuration, not the hardware or the image, is at fault."""
+        return self.code is None or self.code in MISCONFIGURED
+
+
+def from_exit(program: str, code: int, stderr: str) -> CliError:
+    """The error for an exit status and what was on standard error."""
+    if code in MISCONFIGURED:
+        advice = _ADVICE[Code(code)]
+        return CliError(code, f"{program} cannot be run as root: {advice}")
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    told = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    if told:
+        return CliError(code, f"{told[-1]} ({program} exit {code})")
+    if lines and lines[-1].startswith("sudo:"):
+        sudo = re.sub(r"^sudo:\s*", "", lines[-1])
+        return CliError(None, f"{program} cannot be run as root: sudo says '{sudo}'")
+    return CliError(
+        code, f"{program} failed with exit {code}: {lines[-1] if lines else 'no words'}"
+    )
+
+
+def to_nova(error: CliError, instance_uuid: str) -> exception.NovaException:
+    """The Nova exception that ends a build in the way this error deserves.
+
+    What no other host would cure (the package, the image) aborts the build. What another host may
+    cure is given back to the scheduler: where hosts are left the next one is tried.
+    """
+    if error.code in (Code.BAD_PACKAGE, Code.NO_IMAGE):
+        return exception.BuildAbortException(instance_uuid=instance_uuid, reason=error.reason)
+    if error.code in (Code.NO_MATCHING_HARDWARE, Code.NO_FREE_REGION):
+        return exception.ComputeResourcesUnavailable(reason=error.reason)
+    return exception.InstanceDeployFailure(reason=error.reason)
