@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program with the interface of fpga-cli.py, whose answers a test chooses."""
+
+import json
+import stat
+import textwrap
+import typing
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+
+from fpga_hooks import calls  # noqa: F401  (registers the [fpga] options)
+
+OWNER = "11111111-2222-3333-4444-555555555555"
+IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
+REGION = "a0399bc1-cb67-4548-b0b8-aa95a91402d3"
+
+
+def region(**changes: typing.Any) -> dict[str, typing.Any]:
+    """A programmed region as fpga-cli's status tells it."""
+    node = {"kind": "socket", "path": "/run/r0/fpga0", "name": "/dev/fpga0"}
+    told = {
+        "id": REGION,
+        "state": "programmed",
+        "owner": OWNER,
+        "simulated": False,
+        "nodes": [node],
+    }
+    return told | changes
+
+
+def status(*regions: dict[str, typing.Any], quarantined: int = 0) -> str:
+    """What ``status --format json`` prints for these regions."""
+    used = sum(r["state"] not in ("free", "quarantined") for r in regions)
+    return json.dumps(
+        {"total": len(regions), "used": used, "quarantined": quarantined, "regions": regions}
+    )
+
+
+class Program:
+    """Stands where fpga-cli.py would, and notes how it was called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "fpga-cli.py"
+        self._calls = folder / "calls"
+        self.answers()
+
+    def answers(self, out: str = "", err: str = "", code: int = 0, first: str = "") -> None:
+        """Say this from now on; ``first`` is shell to run before."""
+        self.path.write_text(
+            textwrap.dedent(f"""\
+            #!/bin/sh
+            echo "$*" >> {self._calls}
+            env > {self._calls}.env
+            {first}
+            cat <<'END_OF_OUT'
+            """)
+            + f"{out}\nEND_OF_OUT\ncat >&2 <<'END_OF_ERR'\n{err}\nEND_OF_ERR\nexit {code}\n"
+        )
+        self.path.chmod(self.path.stat().st_mode | stat.S_IXUSR)
+
+    @property
+    def calls(self) -> list[str]:
+        """The arguments of each call so far."""
+        return self._calls.read_text().splitlines() if self._calls.exists() else []
+
+    @property
+    def environment(self) -> set[str]:
+        """The names of the variables that the last call saw."""
+        lines = Path(f"{self._calls}.env").read_text().splitlines()
+        return {line.partition("=")[0] for line in lines}
+
+
+@pytest.fixture
+def config() -> typing.Iterator[typing.Callable[..., None]]:
+    """Set options of [fpga] for the test."""
+    fixture = config_fixture.Config(cfg.CONF)
+    fixture.setUp()
+    yield lambda **options: fixture.config(group="fpga", **options)
+    fixture.cleanUp()
+
+
+@pytest.fixture
+def program(tmp_path: Path, config: typing.Callable[..., None]) -> Program:
+    """The program, with [fpga] pointing at it."""
+    program = Program(tmp_path)
+    config(access=True, exec=str(program.path))
+    return program

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices a container gets."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nova import exception, objects
+
+from fpga_hooks import devices, errors
+
+from .conftest import IMAGE, OWNER, Program, region, status
+
+objects.register_all()
+
+HAVE = [
+    devices.Device("socket", "/run/r/fpga0", "/dev/fpga0"),
+    devices.Device("char", "/dev/xdma1", "/dev/fpga1"),
+]
+
+
+def _instance(extra_specs: dict[str, str] | None = None, wish: str | None = None):
+    if extra_specs is None:
+        extra_specs = {"hw:fpga_ip_id": IMAGE}
+    metadata = {} if wish is None else {"image_docker_devices": wish}
+    return SimpleNamespace(
+        uuid=OWNER, flavor=objects.Flavor(extra_specs=extra_specs), system_metadata=metadata
+    )
+
+
+@pytest.mark.parametrize("wish", [None, "", "  "])
+def test_without_a_wish_all_devices_are_passed(wish: str | None) -> None:
+    assert devices.narrow(HAVE, wish) == HAVE
+
+
+def test_a_wish_may_leave_devices_out_and_rename_them() -> None:
+    chosen = devices.narrow(HAVE, "/dev/fpga1:/dev/accel")
+    assert chosen == [devices.Device("char", "/dev/xdma1", "/dev/accel")]
+
+
+def test_the_seeds_list_of_three_gives_what_the_region_has_of_them() -> None:
+    assert devices.narrow(HAVE[:1], "/dev/fpga1,/dev/fpga0,/dev/fpga2") == HAVE[:1]
+
+
+@pytest.mark.parametrize(
+    "wish", ["/dev/sda", "/dev/mem:/dev/fpga0", "/dev/xdma1:/dev/fpga0", "/run/r/fpga0:/dev/x"]
+)
+def test_a_wish_for_nothing_but_other_devices_of_the_host_is_refused(wish: str) -> None:
+    with pytest.raises(errors.CliError, match="names none of the devices"):
+        devices.narrow(HAVE, wish)
+
+
+@pytest.mark.parametrize(
+    "wish", ["/dev/fpga0:/etc/passwd", "/dev/fpga0:/dev/../proc/x", "/dev/fpga0:/dev//a", ","]
+)
+def test_a_path_outside_dev_is_refused(wish: str) -> None:
+    with pytest.raises(errors.CliError, match="below /dev/"):
+        devices.narrow(HAVE, wish)
+
+
+@given(st.text(alphabet="/devfpga01:,x. ", max_size=60))
+def test_no_wish_ever_reaches_another_node_of_the_host(wish: str) -> None:
+    try:
+        chosen = devices.narrow(HAVE, wish)
+    except errors.CliError:
+        return
+    assert {(d.kind, d.host_path) for d in chosen} <= {(d.kind, d.host_path) for d in HAVE}
+
+
+def test_an_instance_gets_the_nodes_of_its_own_region_only(program: Program) -> None:
+    other = {"kind": "char", "path": "/dev/other", "name": "/dev/fpga0"}
+    program.answers(out=status(region(id="o", owner=IMAGE, nodes=[other]), region()))
+    assert devices.for_instance(_instance()) == [
+        devices.Device("socket", "/run/r0/fpga0", "/dev/fpga0")
+    ]
+
+
+def test_an_ordinary_instance_gets_none_and_asks_nobody(program: Program) -> None:
+    assert devices.for_instance(_instance({}, wish="/dev/sda")) == []
+    assert program.calls == []
+
+
+def test_an_instance_without_its_region_is_not_started_without_it(program: Program) -> None:
+    program.answers(out=status(region(owner=IMAGE)))
+    with pytest.raises(exception.InstanceDeployFailure, match="no FPGA region is programmed"):
+        devices.for_instance(_instance())
+
+
+def test_a_wish_that_cannot_be_met_aborts_the_build_because_no_other_host_can(
+    program: Program,
+) -> None:
+    program.answers(out=status(region()))
+    with pytest.raises(exception.BuildAbortException, match="docker_devices"):
+        devices.for_instance(_instance(wish="/dev/sda"))

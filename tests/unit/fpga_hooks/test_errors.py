@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From exit statuses to exceptions of Nova."""
+
+import pytest
+from nova import exception
+
+from fpga_hooks import errors
+
+
+@pytest.mark.parametrize("code", [96, 97, 98, 99])
+def test_rootwrap_failures_say_what_to_do(code: int) -> None:
+    error = errors.from_exit("fpga-cli.py", code, "/usr/bin/nova-rootwrap: Unauthorized command")
+    assert error.misconfigured
+    assert "cannot be run as root" in error.reason
+
+
+def test_a_refusal_by_sudo_is_told() -> None:
+    error = errors.from_exit("fpga-cli.py", 1, "\nsudo: a password is required\n")
+    assert error.misconfigured
+    assert "a password is required" in error.reason
+
+
+def test_a_program_that_says_nothing_is_told_with_its_exit_status() -> None:
+    assert "exit 9" in errors.from_exit("fpga-cli.py", 9, "").reason
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (66, exception.BuildAbortException),
+        (67, exception.BuildAbortException),
+        (64, exception.ComputeResourcesUnavailable),
+        (65, exception.ComputeResourcesUnavailable),
+        (31, exception.InstanceDeployFailure),
+        (68, exception.InstanceDeployFailure),
+        (70, exception.InstanceDeployFailure),
+        (127, exception.InstanceDeployFailure),
+        (None, exception.InstanceDeployFailure),
+    ],
+)
+def test_what_no_other_host_cures_aborts_the_build(code: int | None, expected: type) -> None:
+    mapped = errors.to_nova(errors.CliError(code, "the reason"), "uuid")
+    assert type(mapped) is expected
+    assert "the reason" in mapped.format_message()

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two hooks that ship."""
+
+from types import SimpleNamespace
+
+import pytest
+from nova import context as nova_context
+from nova import exception, objects
+from nova.objects import base as nova_base
+
+from fpga_hooks import build, delete
+
+from .conftest import IMAGE, OWNER, REGION, region, status
+
+objects.register_all()
+
+
+@nova_base.NovaObjectRegistry.register_if(False)
+class Instance(objects.Instance):
+    """An instance as a patched Nova has it, whose save goes nowhere."""
+
+    fields = objects.Instance.fields | {"fpga_device": objects.fields.StringField(nullable=True)}
+
+    def save(self, expected_task_state=None) -> None:  # type: ignore[no-untyped-def]
+        self.obj_reset_changes()
+
+
+@pytest.fixture
+def context() -> nova_context.RequestContext:
+    return nova_context.RequestContext("user", "project", is_admin=True)
+
+
+def _instance(extra_specs: dict[str, str], device: str | None = None) -> Instance:
+    flavor = objects.Flavor(extra_specs=extra_specs)
+    return Instance(
+        uuid=OWNER,
+        flavor=flavor,
+        old_flavor=None,
+        new_flavor=None,
+        fpga_device=device,
+        host="node",
+        system_metadata={},
+    )
+
+
+def _fpga(device: str | None = None) -> Instance:
+    return _instance({"hw:fpga_ip_id": IMAGE}, device)
+
+
+@pytest.fixture(autouse=True)
+def _host(monkeypatch) -> None:
+    monkeypatch.setattr(delete, "CONF", SimpleNamespace(host="node"))
+
+
+def test_a_build_burns_the_flavors_bitstream_and_writes_the_region(program, context) -> None:
+    program.answers(out=REGION)
+    instance = _fpga()
+    build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert program.calls == [f"burn {IMAGE} --owner {OWNER}"]
+    assert instance.fpga_device == REGION
+
+
+def test_the_bitstream_that_an_image_names_is_not_burnt(program, context) -> None:
+    instance = _instance({})
+    instance.system_metadata["image_hw_fpga_ip_id"] = IMAGE
+    build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert program.calls == []
+
+
+def test_an_image_does_not_override_the_flavors_bitstream(program, context) -> None:
+    program.answers(out=REGION)
+    instance = _fpga()
+    instance.system_metadata["image_hw_fpga_ip_id"] = REGION
+    build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert program.calls == [f"burn {IMAGE} --owner {OWNER}"]
+
+
+@pytest.mark.parametrize("value", ["not-a-uuid", "", "--help", IMAGE.upper(), IMAGE + "\n"])
+def test_a_flavor_that_names_no_uuid_aborts_the_build(program, context, value: str) -> None:
+    instance = _instance({"hw:fpga_ip_id": value})
+    with pytest.raises(exception.BuildAbortException, match="not the uuid of an image"):
+        build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert program.calls == []
+
+
+def test_a_failed_burn_leaves_the_column_empty(program, context) -> None:
+    program.answers(err="Error: cannot program - bad zip", code=66)
+    instance = _fpga()
+    with pytest.raises(exception.BuildAbortException, match="bad zip"):
+        build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert instance.fpga_device is None
+
+
+def test_a_delete_erases_by_owner_and_clears_the_column(program, context) -> None:
+    instance = _fpga(REGION)
+    delete.FpgaDeleteInstanceHook().delete_instance(context, instance)
+    assert program.calls == [f"erase --owner {OWNER}"]
+    assert instance.fpga_device is None
+
+
+def test_a_stale_column_does_not_decide_what_is_erased(program, context) -> None:
+    instance = _fpga("region-of-somebody-else")
+    delete.FpgaDeleteInstanceHook().delete_instance(context, instance)
+    assert program.calls == [f"erase --owner {OWNER}"]
+
+
+def test_a_delete_without_a_column_erases_all_the_same(program, context) -> None:
+    delete.FpgaDeleteInstanceHook().delete_instance(context, _fpga())
+    assert program.calls == [f"erase --owner {OWNER}"]
+
+
+def test_the_column_of_an_instance_that_went_to_another_host_is_left_alone(
+    program, context
+) -> None:
+    instance = _fpga(REGION)
+    instance.host = "elsewhere"
+    delete.FpgaDeleteInstanceHook().delete_instance(context, instance)
+    assert program.calls == [f"erase --owner {OWNER}"]
+    assert instance.fpga_device == REGION
+
+
+def test_the_delete_of_an_ordinary_instance_runs_no_program(program, context) -> None:
+    delete.FpgaDeleteInstanceHook().delete_instance(context, _instance({}))
+    assert program.calls == []
+
+
+def test_a_failed_erase_is_logged_and_does_not_fail_the_delete(program, context, caplog) -> None:
+    program.answers(err="Error: cannot erase - quarantined", code=31)
+    delete.FpgaDeleteInstanceHook().delete_instance(context, _fpga(REGION))
+    assert "cannot erase - quarantined" in caplog.text
+
+
+def test_the_report_is_what_instances_may_have(program) -> None:
+    program.answers(out=status(region(), region(owner=None, state="free")))
+    resources: dict[str, int] = {}
+    build.FpgaBuildInstanceHook().update_resources(resources)
+    assert resources == {"fpga_regions": 2}
+
+
+def test_a_status_that_fails_reports_no_regions_and_says_why(program, caplog) -> None:
+    program.answers(err="Error: FPGA device is not accessible", code=127)
+    resources: dict[str, int] = {}
+    build.FpgaBuildInstanceHook().update_resources(resources)
+    assert resources == {"fpga_regions": 0}
+    assert "not accessible" in caplog.text
+
+
+def test_simulated_regions_are_refused_unless_asked_for(program, config) -> None:
+    program.answers(out=status(region(simulated=True)))
+    with pytest.raises(exception.InvalidConfiguration, match="simulation_mode"):
+        build.FpgaBuildInstanceHook().init_host("node")
+    config(simulation_mode=True)
+    build.FpgaBuildInstanceHook().init_host("node")
+
+
+def test_a_host_whose_program_cannot_be_run_does_not_start(program, config) -> None:
+    config(exec="/nonexistent/fpga-cli.py")
+    with pytest.raises(exception.InvalidConfiguration, match="cannot be run as root"):
+        build.FpgaBuildInstanceHook().init_host("node")
+
+
+def test_a_host_whose_hardware_is_gone_starts_and_says_so(program, caplog) -> None:
+    program.answers(err="Error: FPGA device is not accessible", code=127)
+    build.FpgaBuildInstanceHook().init_host("node")
+    assert "not accessible" in caplog.text

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which values nova-api accepts for hw:fpga_ip_id."""
+
+import pytest
+from nova import exception
+from nova.api.validation.extra_specs import validators
+
+UUID = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
+
+
+def test_a_uuid_is_accepted_by_the_installed_validator() -> None:
+    validators.validate("hw:fpga_ip_id", UUID)
+
+
+@pytest.mark.parametrize("value", ["", "lzo", UUID[:-1], UUID + "0", f" {UUID}", UUID.upper()])
+def test_anything_else_is_refused_and_named(value: str) -> None:
+    with pytest.raises(exception.ValidationError) as caught:
+        validators.validate("hw:fpga_ip_id", value)
+    assert f"'{value}' is not of the format" in caught.value.format_message()
+
+
+def test_a_neighbouring_name_is_still_unknown_to_nova() -> None:
+    with pytest.raises(exception.ValidationError):
+        validators.validate("hw:fpga_ip_idx", UUID)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which hosts FpgaFilter passes."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+from nova import objects
+
+from fpga_hooks import calls
+from scheduler_filters import fpga_filter
+
+objects.register_all()
+
+FPGA = {"hw:fpga_ip_id": "dd834aa4-f950-40e6-8c23-9dab7f3f0138"}
+
+
+def _spec(extra_specs: dict[str, str] | None) -> SimpleNamespace:
+    flavor = objects.Flavor() if extra_specs is None else objects.Flavor(extra_specs=extra_specs)
+    return SimpleNamespace(flavor=flavor)
+
+
+def _host(total: int | None, used: int | None) -> SimpleNamespace:
+    return SimpleNamespace(host="node", fpga_regions=total, fpga_regions_used=used)
+
+
+@pytest.mark.parametrize(("total", "used"), [(None, None), (0, 0), (2, 2), (1, 5), (2, 0)])
+@pytest.mark.parametrize("extra_specs", [{}, None, {"fpga:regions": "9"}])
+def test_an_ordinary_request_passes_everywhere(total, used, extra_specs) -> None:
+    assert fpga_filter.FpgaFilter().host_passes(_host(total, used), _spec(extra_specs))
+
+
+@pytest.mark.parametrize(
+    ("total", "used", "passes"),
+    [
+        (2, 0, True),
+        (2, 1, True),
+        (2, 2, False),
+        (2, None, True),
+        (None, None, False),
+        (0, 0, False),
+    ],
+)
+def test_a_request_for_a_region_passes_where_one_is_free(total, used, passes) -> None:
+    assert fpga_filter.FpgaFilter().host_passes(_host(total, used), _spec(FPGA)) is passes
+
+
+def test_a_host_without_the_counts_at_all_has_none() -> None:
+    assert not fpga_filter.FpgaFilter().host_passes(SimpleNamespace(), _spec(FPGA))
+
+
+def test_two_requests_at_once_do_not_both_get_the_last_region() -> None:
+    host, spec = _host(1, 0), _spec(FPGA)
+    assert fpga_filter.FpgaFilter().host_passes(host, spec)
+    calls.consume_host_state(host, spec)
+    assert not fpga_filter.FpgaFilter().host_passes(host, spec)
+
+
+def test_a_refusal_is_logged_with_its_figures(caplog) -> None:
+    caplog.set_level(logging.INFO)
+    fpga_filter.FpgaFilter().host_passes(_host(2, 2), _spec(FPGA))
+    assert "FpgaFilter" in caplog.text
+    assert "0 of 2 FPGA regions free" in caplog.text
