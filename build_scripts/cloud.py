@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reaches a demo cloud the way its users do: clients, fpga-cli, the database, the engine."""
+
+import configparser
+import dataclasses
+import functools
+import json
+import os
+import subprocess
+import time
+import typing
+from pathlib import Path
+
+import docker
+import openstack
+import sqlalchemy
+
+
+class CloudError(Exception):
+    """The cloud did not do what it was asked to."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cloud:
+    """A demo cloud that is up.
+
+    :param folder: its DEMO_DIR
+    """
+
+    folder: Path
+
+    @functools.cached_property
+    def environment(self) -> dict[str, str]:
+        """The variables of its openrc, on top of this process's own."""
+        openrc = self.folder / "openrc"
+        if not openrc.exists():
+            raise CloudError(f"no cloud in {self.folder}; run 'make demo-up' first")
+        told = subprocess.run(
+            ["bash", "-c", 'set -a; . "$0"; env -0', str(openrc)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        pairs = (line.partition("=") for line in told.stdout.split("\0") if line)
+        return {name: value for name, _, value in pairs}
+
+    def run(
+        self, *command: str, check: bool = True, data: bytes | None = None, timeout: float = 180
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a command with the cloud's credentials.
+
+        :raises CloudError: it failed and ``check`` is on
+        """
+        done = subprocess.run(
+            command,
+            env=self.environment,
+            input=data,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise CloudError(f"{' '.join(command)}: exit {done.returncode}: {said}")
+        return done
+
+    @functools.cached_property
+    def api(self) -> openstack.connection.Connection:
+        """The OpenStack SDK, as the user of openrc."""
+        os.environ.update({k: v for k, v in self.environment.items() if k.startswith("OS_")})
+        return openstack.connect(cloud="envvars")
+
+    @functools.cached_property
+    def engine(self) -> docker.DockerClient:
+        """The Docker Engine of the compute host."""
+        return docker.DockerClient(base_url=self.environment["DOCKER_HOST"])
+
+    def containers(self) -> set[str]:
+        """Names of all containers of Nova, stopped ones too."""
+        return {
+            container.name
+            for container in self.engine.containers.list(all=True)
+            if container.name.startswith("nova-")
+        }
+
+    def status(self) -> str:
+        """What ``fpga-cli.py status`` prints."""
+        return self.run("fpga-cli.py", "status").stdout.decode().strip()
+
+    def ledger(self) -> dict[str, typing.Any]:
+        """What ``fpga-cli.py status --format json`` prints."""
+        told = self.run("fpga-cli.py", "status", "--format", "json").stdout
+        return typing.cast(dict[str, typing.Any], json.loads(told))
+
+    def region_of(self, server: str) -> dict[str, typing.Any] | None:
+        """The ledger's region of a server, by the server's uuid."""
+        regions = self.ledger()["regions"]
+        return next((region for region in regions if region["owner"] == server), None)
+
+    def row_of(self, server: str) -> dict[str, typing.Any]:
+        """The server's row in Nova's table ``instances``."""
+        nova_conf = configparser.RawConfigParser(strict=False)
+        nova_conf.read(self.folder / "etc" / "nova" / "nova.conf")
+        engine = sqlalchemy.create_engine(nova_conf.get("database", "connection"))
+        query = sqlalchemy.text(
+            "select uuid, host, vm_state, deleted, fpga_device from instances where uuid = :uuid"
+        )
+        with engine.connect() as connection:
+            row = connection.execute(query, {"uuid": server}).mappings().one()
+        engine.dispose()
+        return dict(row)
+
+    def allocations_of(self, server: str) -> dict[str, typing.Any]:
+        """What Placement has allocated to a server."""
+        answer = self.api.placement.get(f"/allocations/{server}").json()
+        return typing.cast(dict[str, typing.Any], answer["allocations"])
+
+    def log(self, service: str) -> str:
+        """All that a service has logged so far."""
+        return (self.folder / "log" / f"{service}.log").read_text(errors="replace")
+
+    def boot(
+        self, name: str, flavor: str, image: str = "ubuntu_lzo", timeout: float = 120
+    ) -> typing.Any:
+        """Boot a server and wait until it is ACTIVE or ERROR; answers the SDK's server."""
+        self.run("nova", "boot", "--flavor", flavor, "--image", image, "--nic", "none", name)
+        server = self.api.compute.find_server(name, ignore_missing=False)
+        return self.wait(server.id, {"ACTIVE", "ERROR"}, timeout)
+
+    def wait(self, server: str, states: set[str], timeout: float = 120) -> typing.Any:
+        """Wait until a server is in one of the states.
+
+        :raises CloudError: it is not after ``timeout`` seconds
+        """
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            found = self.api.compute.get_server(server)
+            if found.status in states:
+                return found
+            time.sleep(0.25)
+        raise CloudError(f"server {server} is {found.status} after {timeout} s, not in {states}")
+
+    def fault(self, server: str) -> str:
+        """The message of a server's fault."""
+        return str((self.api.compute.get_server(server).fault or {}).get("message", ""))
+
+    def delete(self, *servers: str, timeout: float = 120) -> None:
+        """Delete servers and wait until they are gone.
+
+        :raises CloudError: one is still there after ``timeout`` seconds
+        """
+        for server in servers:
+            self.api.compute.delete_server(server, ignore_missing=True)
+        end = time.monotonic() + timeout
+        while left := {found.id for found in self.api.compute.servers()} & set(servers):
+            if time.monotonic() > end:
+                raise CloudError(f"not deleted after {timeout} s: {', '.join(left)}")
+            time.sleep(0.25)

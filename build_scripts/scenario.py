@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The walk through the demo cloud: boot, use and delete FPGA containers, and check each step."""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import time
+import typing
+from pathlib import Path
+
+from cloud import Cloud, CloudError
+
+INPUT_SIZE = 64 * 1024
+
+#: The servers of the walk; a server of another name is somebody's own and is left alone.
+NAMES = frozenset({"dcr1", "dcr2", "dcr3", "plain"})
+
+_DECOMPRESS = """
+import sys, lzallright
+data, size = sys.stdin.buffer.read(), int(sys.argv[1])
+sys.stdout.buffer.write(lzallright.LZOCompressor.decompress(data, size))
+"""
+
+
+class Walk:
+    """The steps, printed as a user would type them, with what they took.
+
+    :param cloud: the demo cloud
+    :param out: where to print
+    """
+
+    def __init__(self, cloud: Cloud, out: typing.TextIO = sys.stdout) -> None:
+        self.cloud = cloud
+        self.out = out
+        self.figures: dict[str, float] = {}
+
+    def say(self, text: str = "") -> None:
+        """Print a line at once."""
+        print(text, file=self.out, flush=True)
+
+    def expect(self, what: str, found: object, wanted: object) -> None:
+        """Go on only if it is as it should be."""
+        if found != wanted:
+            raise CloudError(f"{what}: expected {wanted!r}, found {found!r}")
+        self.say(f"  ok: {what}: {found}")
+
+    def shell(self, *command: str) -> str:
+        """Run a command as the user types it, and show what it prints."""
+        self.say(f"$ {' '.join(command)}")
+        text = self.cloud.run(*command).stdout.decode().rstrip()
+        self.say(text)
+        return text
+
+    def status(self, wanted: str) -> None:
+        """Show fpga-cli's status and compare it."""
+        self.expect("status", self.shell("fpga-cli.py", "status"), f"Used regions: {wanted}")
+
+    def boot(self, name: str, flavor: str, wanted: str = "ACTIVE") -> typing.Any:
+        """Boot a server the way people know; answers the SDK's server."""
+        command = ("--flavor", flavor, "--image", "ubuntu_lzo", "--nic", "none", name)
+        self.say(f"$ nova boot {' '.join(command)}")
+        start = time.monotonic()
+        server = self.cloud.boot(name, flavor)
+        took = time.monotonic() - start
+        self.figures[f"boot {name} ({flavor})"] = round(took, 2)
+        fault = f": {self.cloud.fault(server.id)}" if server.status == "ERROR" else ""
+        self.say(f"  {name} is {server.status} after {took:.1f} s{fault}")
+        self.expect(f"{name} is", server.status, wanted)
+        return server
+
+    def use(self, server: typing.Any) -> None:
+        """Compress in the container, decompress outside it by an independent program."""
+        words = [b"region ", b"burn ", b"erase ", b"nova ", random.randbytes(8)]
+        data = b"".join(random.choices(words, k=INPUT_SIZE))[:INPUT_SIZE]
+        container = f"nova-{server.id}"
+        self.say(f"$ docker exec -i {container} fpga-client /dev/fpga0 < input > output.lzo")
+        command = ("docker", "exec", "-i", container, "fpga-client", "/dev/fpga0")
+        packed = self.cloud.run(*command, data=data).stdout
+        self.say(f"  {len(data)} bytes in, {len(packed)} bytes out")
+        python = self.cloud.folder / "venv" / "regions" / "bin" / "python"
+        unpacked = subprocess.run(
+            [str(python), "-c", _DECOMPRESS, str(len(data))],
+            input=packed,
+            capture_output=True,
+            check=True,
+        ).stdout
+        if not 0 < len(packed) < len(data):
+            raise CloudError(f"{len(data)} bytes were compressed to {len(packed)}")
+        self.expect("the output decompresses to the input", unpacked == data, True)
+
+    def agree(self, server: typing.Any) -> None:
+        """nova show, the database and the ledger tell the same."""
+        self.shell("nova", "show", server.name)
+        region = self.cloud.region_of(server.id) or {}
+        row = self.cloud.row_of(server.id)
+        self.say(f"  ledger: region {region.get('id')} owner {region.get('owner')}")
+        self.expect("the database row's fpga_device", row["fpga_device"], region.get("id"))
+        flavor = self.cloud.api.compute.find_flavor("fpga-lzo", get_extra_specs=True)
+        wanted = flavor.extra_specs["hw:fpga_ip_id"]
+        self.expect("the region's bitstream", region.get("image_id"), wanted)
+        self.expect("vm_state in the database", row["vm_state"], "active")
+
+    def refused(self, seen: int) -> None:
+        """The third FPGA server finds no host, and the scheduler's log says why."""
+        server = self.boot("dcr3", "fpga-lzo", wanted="ERROR")
+        fault = self.cloud.fault(server.id)
+        self.expect("its fault says No valid host", "No valid host" in fault, True)
+        lines = self.cloud.log("nova-scheduler")[seen:].splitlines()
+        told = [line for line in lines if "FpgaFilter" in line]
+        self.expect("the scheduler's log names FpgaFilter", bool(told), True)
+        self.say(f"  {told[-1].partition('FpgaFilter')[1]}{told[-1].partition('FpgaFilter')[2]}")
+
+    def leave_nothing(self, servers: list[typing.Any]) -> None:
+        """Delete every server; nothing of them is left anywhere."""
+        self.say(f"$ nova delete {' '.join(server.name for server in servers)}")
+        start = time.monotonic()
+        self.cloud.delete(*(server.id for server in servers))
+        self.figures["delete all"] = round(time.monotonic() - start, 2)
+        self.status("0/2")
+        ours = {f"nova-{server.id}" for server in servers}
+        self.expect("containers left", sorted(self.cloud.containers() & ours), [])
+        rows = [self.cloud.row_of(server.id) for server in servers]
+        self.expect("rows left", [row["uuid"] for row in rows if not row["deleted"]], [])
+        named = [row["fpga_device"] for row in rows if row["fpga_device"]]
+        self.expect("regions named by deleted rows", named, [])
+        left = [server.name for server in servers if self.cloud.allocations_of(server.id)]
+        self.expect("allocations left", left, [])
+
+
+def _clear(cloud: Cloud) -> None:
+    cloud.delete(*(server.id for server in cloud.api.compute.servers() if server.name in NAMES))
+
+
+def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
+    """Go through the whole scenario; whatever happens, no server of it is left.
+
+    :returns: seconds that the steps took
+    :raises CloudError: a step did not give what it should
+    """
+    steps = Walk(cloud, out)
+    servers: list[typing.Any] = []
+    _clear(cloud)
+    try:
+        steps.say("\n== No region is used")
+        steps.status("0/2")
+        steps.say("\n== One container with an FPGA region")
+        servers.append(steps.boot("dcr1", "fpga-lzo"))
+        steps.status("1/2")
+        steps.use(servers[0])
+        steps.agree(servers[0])
+        steps.say("\n== A second one: all regions are used")
+        servers.append(steps.boot("dcr2", "fpga-lzo"))
+        steps.status("2/2")
+        steps.use(servers[1])
+        steps.say("\n== A third one: no region is left")
+        seen = len(cloud.log("nova-scheduler"))
+        steps.refused(seen)
+        servers.append(cloud.api.compute.find_server("dcr3"))
+        steps.status("2/2")
+        steps.say("\n== An ordinary server on the same host")
+        servers.append(steps.boot("plain", "small"))
+        steps.status("2/2")
+        steps.say("\n== Delete them all")
+        steps.leave_nothing(servers)
+    finally:
+        _clear(cloud)
+    return steps.figures
+
+
+def main() -> int:
+    """Command line; exit status 0 if every step gave what it should."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("demo_dir", type=Path, help="the cloud's folder (DEMO_DIR)")
+    parser.add_argument("--figures", type=Path, help="write the figures to this file, as JSON")
+    arguments = parser.parse_args()
+    try:
+        figures = walk(Cloud(arguments.demo_dir))
+    except CloudError as e:
+        print(f"Error: the demo stopped - {e}", file=sys.stderr)
+        return 1
+    print("\n== Figures (seconds)")
+    for name, seconds in figures.items():
+        print(f"  {name:<28} {seconds:6.2f}")
+    if arguments.figures:
+        arguments.figures.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
