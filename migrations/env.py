@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alembic's entry: runs the revisions on the connection that migrations.runner hands over.
+
+It touches no logging configuration: inside ``nova-manage db sync`` that is Nova's.
+"""
+
+from alembic import context
+
+from migrations import schema
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table=schema.VERSION_TABLE,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the revisions on a database connection, by Alembic, with a configuration built in code."""
+
+import contextlib
+import pathlib
+import typing
+
+import sqlalchemy as sa
+from alembic import command, config, script
+from alembic.runtime import migration
+
+from migrations import schema
+
+#: What the functions here take. On an engine they commit; a connection's commit is its caller's.
+Bind = sa.Connection | sa.Engine
+
+
+def upgrade(bind: Bind) -> None:
+    """Bring the columns up to date; nothing happens where they are.
+
+    :raises schema.SchemaError: it is no Nova cell database
+    :raises sqlalchemy.exc.SQLAlchemyError: the database refused
+    """
+    with _connection(bind) as connection:
+        schema.check_is_nova(connection)
+        command.upgrade(_config(connection), "head")
+
+
+def downgrade(bind: Bind) -> None:
+    """Remove the columns, with what they hold, and the version table.
+
+    A patched Nova cannot work with the database any more: take the patch back first.
+
+    :raises schema.SchemaError: it is no Nova cell database
+    :raises sqlalchemy.exc.SQLAlchemyError: the database refused
+    """
+    with _connection(bind) as connection:
+        schema.check_is_nova(connection)
+        command.downgrade(_config(connection), "base")
+        sa.Table(schema.VERSION_TABLE, sa.MetaData()).drop(connection, checkfirst=True)
+
+
+def current(bind: Bind) -> str | None:
+    """The revision that the database is at; None where there is none of ours."""
+    with _connection(bind) as connection:
+        options = {"version_table": schema.VERSION_TABLE}
+        return migration.MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def head() -> str | None:
+    """The newest revision there is."""
+    return script.ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
+def _config(connection: sa.Connection | None) -> config.Config:
+    made = config.Config()
+    here = str(pathlib.Path(__file__).parent)
+    made.set_main_option("script_location", here.replace("%", "%%"))
+    made.attributes["connection"] = connection
+    return made
+
+
+@contextlib.contextmanager
+def _connection(bind: Bind) -> typing.Iterator[sa.Connection]:
+    if isinstance(bind, sa.Connection):
+        yield bind
+        return
+    with bind.begin() as connection:
+        yield connection

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The columns and tables that the revisions work on, looked up in the database at hand.
+
+Every revision asks first: a run that was cut short (MariaDB commits each statement by itself) is
+taken up where it ended.
+"""
+
+import sqlalchemy as sa
+
+#: Alembic's record of our revisions. Nova's models name it in REMOVED_TABLES, so that
+#: ``nova-manage db archive_deleted_rows`` passes it over.
+VERSION_TABLE = "alembic_version_fpga"
+
+#: Any of them tells a Nova cell database from others, Nova's API database among them.
+NOVA_TABLES = ("compute_nodes", "instances")
+
+
+class SchemaError(Exception):
+    """The database is not a Nova cell database."""
+
+
+def with_shadow(table: str) -> tuple[str, str]:
+    """A table and the one that Nova archives its deleted rows to; their columns must be alike."""
+    return table, f"shadow_{table}"
+
+
+def has_column(bind: sa.Connection, table: str, column: str) -> bool:
+    """Whether a table has a column."""
+    return column in {found["name"] for found in sa.inspect(bind).get_columns(table)}
+
+
+def check_is_nova(bind: sa.Connection) -> None:
+    """Refuse a database without Nova's tables.
+
+    :raises SchemaError: a table is missing
+    """
+    inspector = sa.inspect(bind)
+    wanted = [name for table in NOVA_TABLES for name in with_shadow(table)]
+    missing = [table for table in wanted if not inspector.has_table(table)]
+    if missing:
+        raise SchemaError(
+            f"not the database of a Nova cell: no table {', '.join(missing)}; give the cell's "
+            "own database (not nova_api) and run 'nova-manage db sync' first"
+        )
