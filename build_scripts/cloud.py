@@ -115,6 +115,10 @@ class Cloud:
         answer = self.api.placement.get(f"/allocations/{server}").json()
         return typing.cast(dict[str, typing.Any], answer["allocations"])
 
+    def pid(self, service: str) -> int:
+        """The process of a service."""
+        return int((self.folder / "run" / f"{service}.pid").read_text())
+
     def log(self, service: str) -> str:
         """All that a service has logged so far."""
         return (self.folder / "log" / f"{service}.log").read_text(errors="replace")

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo cloud that ``make e2e`` has brought up, and images and flavors made for one test."""
+
+import io
+import os
+import sys
+import typing
+import uuid
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+sys.path.insert(0, str(CHECKOUT / "build_scripts"))
+
+from cloud import Cloud  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Cloud:
+    """The cloud in DEMO_DIR."""
+    return Cloud(Path(os.environ["DEMO_DIR"]))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(cloud: Cloud) -> typing.Iterator[None]:
+    """Whatever a test does: no region stays used, no container stays."""
+    before = (cloud.status(), cloud.containers())
+    yield
+    assert (cloud.status(), cloud.containers()) == before
+
+
+@pytest.fixture
+def flavor_for(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
+    """Make an FPGA flavor for a bitstream image; answers the flavor's name."""
+    made = []
+
+    def make(image_id: str) -> str:
+        flavor = cloud.api.compute.create_flavor(
+            name=f"fpga-test-{uuid.uuid4().hex[:8]}", ram=64, vcpus=1, disk=1
+        )
+        made.append(flavor)
+        cloud.api.compute.create_flavor_extra_specs(flavor, {"hw:fpga_ip_id": image_id})
+        return str(flavor.name)
+
+    yield make
+    for flavor in made:
+        cloud.api.compute.delete_flavor(flavor)
+
+
+@pytest.fixture
+def upload(cloud: Cloud) -> typing.Iterator[typing.Callable[..., str]]:
+    """Upload an image of any content; answers its id."""
+    made = []
+
+    def make(content: bytes, container_format: str = "fpga") -> str:
+        image = cloud.api.image.create_image(
+            f"test-{uuid.uuid4().hex[:8]}",
+            data=io.BytesIO(content),
+            container_format=container_format,
+            disk_format="raw",
+            validate_checksum=True,
+        )
+        made.append(image)
+        return str(image.id)
+
+    yield make
+    for image in made:
+        cloud.api.image.delete_image(image)
+
+
+@pytest.fixture
+def failing_boot(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
+    """Boot a server that must end in ERROR; answers its fault message.
+
+    What it left behind is looked for at the end of the test, when what the test broke is whole again.
+    """
+    made: list[str] = []
+
+    def boot(flavor: str, meanwhile: typing.Callable[[], None] = lambda: None) -> str:
+        name = f"bad-{uuid.uuid4().hex[:8]}"
+        command = ("nova", "boot", "--flavor", flavor, "--image", "ubuntu_lzo", "--nic", "none")
+        cloud.run(*command, name)
+        server = cloud.api.compute.find_server(name, ignore_missing=False)
+        made.append(server.id)
+        meanwhile()
+        assert cloud.wait(server.id, {"ACTIVE", "ERROR"}).status == "ERROR"
+        return cloud.fault(server.id)
+
+    yield boot
+    for server in made:
+        assert f"nova-{server}" not in cloud.containers()
+        assert cloud.region_of(server) is None
+        assert cloud.row_of(server)["fpga_device"] is None
+        assert cloud.allocations_of(server) == {}
+    cloud.delete(*made)
