@@ -73,7 +73,7 @@ def upload(cloud: Cloud) -> typing.Iterator[typing.Callable[..., str]]:
 def failing_boot(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
     """Boot a server that must end in ERROR; answers its fault message.
 
-    What it left behind is looked for at the end of the test, when what the test broke is whole again.
+    What it left behind is looked for at the end, when what the test broke is whole again.
     """
     made: list[str] = []
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors that a user or an operator makes: the server ends in ERROR, and the fault says what to do."""
+"""Errors that a user or an operator makes: ERROR, and a fault that says what to do."""
 
 import io
 import os

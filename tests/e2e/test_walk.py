@@ -2,6 +2,7 @@
 """The walk that the demo shows, from 0/2 to 2/2 and back."""
 
 import io
+from pathlib import Path
 
 import pytest
 import scenario
@@ -53,6 +54,6 @@ def test_stop_and_start_keep_the_region(cloud: Cloud) -> None:
 
 def test_fpga_cli_is_reached_by_an_ordinary_user_through_rootwrap(cloud: Cloud) -> None:
     pid = cloud.pid("nova-compute")
-    with open(f"/proc/{pid}/status") as told:
-        uids = next(line for line in told if line.startswith("Uid:")).split()[1:]
+    told = Path(f"/proc/{pid}/status").read_text().splitlines()
+    uids = next(line for line in told if line.startswith("Uid:")).split()[1:]
     assert "0" not in uids
