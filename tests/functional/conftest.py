@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functional tests need a patched Nova; say so at once instead of failing everywhere."""
+
+import importlib.util
+import os
+
+import pytest
+
+# Nova's functional tests patch eventlet in unless told otherwise before they are imported.
+os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop where Nova is missing or not patched.
+
+    :raises pytest.UsageError: with what to do
+    """
+    if importlib.util.find_spec("nova") is not None:
+        from nova import monkey_patch
+
+        monkey_patch.patch()
+        from nova.objects import compute_node
+
+        if "fpga_regions" in compute_node.ComputeNode.fields:
+            return
+    raise pytest.UsageError(
+        "this interpreter's Nova is not patched: run 'tox -e functional', or "
+        "'build_scripts/patch_nova.py apply' in a virtual environment of your own"
+    )
