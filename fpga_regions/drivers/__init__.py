@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Drivers that program regions, one module each; entry points of `fpga_regions.drivers`."""

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a bitstream package for the emulator, such as the demo's lzo_compression.zip."""
+
+import argparse
+import json
+import pathlib
+import sys
+
+from fpga_regions import errors, manifest, package_writer
+from fpga_regions.drivers import emulator, emulator_server
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the package and, beside it, its manifest; print the manifest.
+
+    :returns: exit status
+    """
+    options = _options(arguments)
+    bitfile = json.dumps({"part": options.part, "core": options.core}).encode() + b"\n"
+    fields = {
+        "name": options.name,
+        "version": options.version,
+        "vendor": options.vendor,
+        "type": options.type,
+        "function": options.core,
+        "target": {"board": emulator.BOARD, "part": options.part},
+        "bitfile": f"{options.core}.json",
+        "exposes": [{"kind": "socket", "name": name} for name in options.node or ["/dev/fpga0"]],
+    }
+    try:
+        described = package_writer.describe(fields, bitfile)
+    except errors.BadPackage as e:
+        print(e.line(f"cannot make {options.output}"), file=sys.stderr)
+        return e.code
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_bytes(package_writer.write(described, bitfile))
+    options.output.with_name(manifest.FILE).write_bytes(described)
+    print(described.decode(), end="")
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", default="lzo_compression")
+    parser.add_argument("--core", choices=sorted(emulator_server.CORES), default="lzo1x_compress")
+    parser.add_argument("--version", default="1.0")
+    parser.add_argument("--vendor", default="fpga-nova")
+    parser.add_argument("--type", default="compression", help="what sort of accelerator it is")
+    parser.add_argument("--part", default="software", help="[emulator] part of fpga-cli.conf")
+    parser.add_argument(
+        "--node",
+        action="append",
+        metavar="PATH",
+        help="a node as the container sees it; may be given again (default: /dev/fpga0)",
+    )
+    parser.add_argument(
+        "--output", type=pathlib.Path, default=pathlib.Path("lzo_compression.zip"), metavar="FILE"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of fpga-cli, read from /etc/fpga-nova/fpga-cli.conf."""
+
+import typing
+
+from oslo_config import cfg
+
+from fpga_regions import errors
+
+DEFAULT_FILE = "/etc/fpga-nova/fpga-cli.conf"
+
+_MIB = 1024 * 1024
+
+main_opts: list[cfg.Opt] = [
+    cfg.ListOpt(
+        "drivers",
+        default=[],
+        help="""
+What programs the regions of this host: names in the stevedore group `fpga_regions.drivers`, in the
+order in which their regions are given out. With none, there is no FPGA here. `emulator` simulates
+regions in software; nothing is simulated unless it is named.
+""",
+    ),
+    cfg.StrOpt(
+        "state_dir",
+        default="/var/lib/fpga-nova",
+        help="""
+Folder of the ledger and of what must survive a restart of the host. Made if need be; belongs to
+root and nobody else can look inside.
+""",
+    ),
+    cfg.StrOpt(
+        "runtime_dir",
+        default="/run/fpga-nova",
+        help="Folder of sockets and other things that a restart of the host may remove.",
+    ),
+    cfg.IntOpt(
+        "lock_timeout",
+        default=60,
+        min=0,
+        help="Seconds to wait for a region on which another fpga-cli is at work.",
+    ),
+    cfg.IntOpt(
+        "fetch_timeout",
+        default=300,
+        min=1,
+        help="Seconds that the download of a bitstream image may take in all.",
+    ),
+    cfg.IntOpt(
+        "program_timeout",
+        default=60,
+        min=1,
+        help="Seconds that programming a region, and reading it back, may take.",
+    ),
+    cfg.IntOpt(
+        "clear_timeout",
+        default=10,
+        min=1,
+        help="Seconds that erasing a region may take before it goes into quarantine.",
+    ),
+    cfg.IntOpt(
+        "ledger_timeout",
+        default=10,
+        min=0,
+        help="Seconds to wait for the ledger while other processes write it.",
+    ),
+]
+
+packages_opts: list[cfg.Opt] = [
+    cfg.IntOpt("max_size", default=256 * _MIB, min=1, help="Bytes that a package may have."),
+    cfg.IntOpt("max_entries", default=64, min=1, help="Files that a package may hold."),
+    cfg.IntOpt(
+        "max_unpacked_size",
+        default=512 * _MIB,
+        min=1,
+        help="Bytes that all files of a package may have together, unpacked.",
+    ),
+    cfg.IntOpt(
+        "max_bitfile_size",
+        default=256 * _MIB,
+        min=1,
+        help="Bytes that the bitfile may have, unpacked.",
+    ),
+    cfg.IntOpt(
+        "max_manifest_size",
+        default=64 * 1024,
+        min=1,
+        help="Bytes that manifest.json may have, unpacked.",
+    ),
+    cfg.IntOpt(
+        "max_ratio",
+        default=200,
+        min=1,
+        help="""
+How many times larger than in the package a file may be when unpacked. (Deflate reaches 1032 at the
+most; bitstreams with little in them are often above 50.)
+""",
+    ),
+]
+
+emulator_opts: list[cfg.Opt] = [
+    cfg.IntOpt("cards", default=1, min=1, max=64, help="Emulated cards: emulator0, emulator1, ..."),
+    cfg.IntOpt("regions", default=2, min=1, max=64, help="Regions of each emulated card."),
+    cfg.StrOpt(
+        "part",
+        default="software",
+        help="Part that the emulated cards have; a package must be made for the same.",
+    ),
+    cfg.StrOpt(
+        "user",
+        default="nobody",
+        help="User as which the function of a region runs when fpga-cli is run as root.",
+    ),
+    cfg.IntOpt(
+        "max_input",
+        default=16 * _MIB,
+        min=1,
+        help="Bytes that a client may send to a region at once.",
+    ),
+    cfg.IntOpt(
+        "max_clients",
+        default=8,
+        min=1,
+        max=128,
+        help="Clients that a region serves at the same time; others wait.",
+    ),
+    cfg.IntOpt(
+        "client_timeout",
+        default=60,
+        min=1,
+        help="Seconds after which a client that neither sends nor reads is dropped.",
+    ),
+    cfg.IntOpt(
+        "max_memory",
+        default=1024 * _MIB,
+        min=64 * _MIB,
+        help="Bytes of address space that the process behind a region may have.",
+    ),
+]
+
+
+def load(config_file: str | None) -> cfg.ConfigOpts:
+    """Read the configuration.
+
+    :param config_file: path of a file that must exist; None for the default one, which need not
+    :raises errors.NotAccessible: the file cannot be read or has a value that cannot be used
+    """
+    conf = cfg.ConfigOpts()
+    conf.register_opts(main_opts)
+    conf.register_opts(packages_opts, "packages")
+    conf.register_opts(emulator_opts, "emulator")
+    arguments = ["--config-file", config_file] if config_file else []
+    try:
+        # Values from the environment are left out: it is the caller's, who may not be root.
+        conf(
+            args=arguments,
+            project="fpga-nova",
+            prog="fpga-cli",
+            default_config_files=_default_files(),
+            default_config_dirs=[],
+            use_env=False,
+        )
+        _check(conf)
+    except cfg.Error as e:
+        raise errors.NotAccessible(f"the configuration cannot be used: {e}") from e
+    return conf
+
+
+def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
+    """All options by group, for oslo.config's sample generator."""
+    from fpga_regions import glance
+
+    return [
+        (None, main_opts),
+        ("packages", packages_opts),
+        ("emulator", emulator_opts),
+        (glance.GROUP, glance.list_options()),
+    ]
+
+
+def _default_files() -> list[str]:
+    # oslo.config takes a default file that is not there for an error, too.
+    from pathlib import Path
+
+    return [DEFAULT_FILE] if Path(DEFAULT_FILE).exists() else []
+
+
+def _check(conf: cfg.ConfigOpts) -> None:
+    """Read every value once, so that a wrong one is told of at once and by name."""
+    groups: list[tuple[typing.Any, list[cfg.Opt]]] = [
+        (conf, main_opts),
+        (conf.packages, packages_opts),
+        (conf.emulator, emulator_opts),
+    ]
+    for group, options in groups:
+        for option in options:
+            getattr(group, option.dest)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a driver is: five methods between the region manager and one kind of hardware."""
+
+import abc
+import typing
+
+from oslo_config import cfg
+from stevedore import named
+
+from fpga_regions import errors
+from fpga_regions.locks import Deadline
+from fpga_regions.model import Loaded, Node, Region, Slot
+from fpga_regions.packages import Package
+
+NAMESPACE = "fpga_regions.drivers"
+
+
+class Driver(abc.ABC):
+    """Programs the regions of one kind of hardware.
+
+    A driver keeps no account of who holds what. The manager calls it for a region only while it
+    holds that region's lock, except for `read_back`, which `status` calls at any time.
+
+    :param name: name of its entry point
+    :param conf: the configuration
+    """
+
+    def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
+        self.name = name
+        self.conf = conf
+
+    @abc.abstractmethod
+    def discover(self) -> list[Slot]:
+        """The regions that are here, always in the same order.
+
+        :raises errors.NotAccessible: the hardware, or the way to it, does not answer
+        """
+
+    @abc.abstractmethod
+    def program(self, region: Region, package: Package, deadline: Deadline) -> None:
+        """Put a package's bitfile into a region.
+
+        :raises errors.ProgrammingFailed: the region did not take it; what is in it is unknown
+        :raises errors.TimedOut: it took longer than the deadline
+        """
+
+    @abc.abstractmethod
+    def read_back(self, region: Region) -> Loaded | None:
+        """What the region itself says it holds; None for nothing, or no answer."""
+
+    @abc.abstractmethod
+    def clear(self, region: Region, deadline: Deadline) -> None:
+        """Erase a region, whatever it holds, so that nothing of its last owner is left.
+
+        :raises errors.NotErased: it is not erased, or that cannot be told
+        """
+
+    @abc.abstractmethod
+    def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
+        """The nodes of a programmed region that a container may get."""
+
+
+def load(conf: cfg.ConfigOpts) -> dict[str, Driver]:
+    """The drivers that the operator named, by name, in the operator's order.
+
+    :raises errors.NotAccessible: none is named, or one is not installed or cannot be loaded
+    """
+    if not conf.drivers:
+        raise errors.NotAccessible("no driver is configured: set drivers in fpga-cli.conf")
+    manager = named.NamedExtensionManager(
+        NAMESPACE,
+        conf.drivers,
+        name_order=True,
+        on_missing_entrypoints_callback=_missing,
+        on_load_failure_callback=_broken,
+    )
+    found: dict[str, Driver] = {}
+    for extension in manager:
+        found[extension.name] = extension.plugin(extension.name, conf)
+    return found
+
+
+def _missing(names: typing.Collection[str]) -> typing.NoReturn:
+    raise errors.NotAccessible(f"there is no driver {', '.join(sorted(names))}: check drivers")
+
+
+def _broken(_manager: typing.Any, entry: typing.Any, error: Exception) -> typing.NoReturn:
+    raise errors.NotAccessible(f"the driver {entry.name} cannot be loaded: {error}") from error

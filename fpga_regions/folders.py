@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folders that only their owner can look into."""
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that nobody else can enter, or see to it that one that is there is such.
+
+    :raises OSError: it cannot be made, is something else than a folder, or belongs to another
+        user, who could change what is in it
+    """
+    folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder")
+    if status.st_uid != os.geteuid():
+        raise OSError(
+            errno.EPERM,
+            f"{folder} belongs to the user {status.st_uid}, not to {os.geteuid()} who runs this",
+        )
+    if stat.S_IMODE(status.st_mode) != 0o700:
+        folder.chmod(0o700)

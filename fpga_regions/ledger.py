@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger: which regions this host has, who holds each of them and what is done to it now.
+
+One SQLite file. Every transition is one transaction on disk before the next step is made. The
+journal is a rollback journal, not a write-ahead log: each command is a process of its own, so that
+a log would be folded back and removed at the end of each of them, at no gain, and would make every
+reader a writer. `synchronous=EXTRA` is FULL plus what a rollback journal needs to survive a loss
+of power right after a commit: the folder is synced, too, once the journal is removed.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import sqlite3
+import typing
+import uuid
+from pathlib import Path
+
+from fpga_regions import errors, folders, schema
+from fpga_regions.model import Node, Region, Slot, State
+
+FILE = "ledger.sqlite3"
+LOCKS = "locks"
+
+_NEXT = {
+    State.FREE: {State.FETCHING},
+    State.FETCHING: {State.PROGRAMMING, State.ERASING, State.FREE},
+    State.PROGRAMMING: {State.PROGRAMMED, State.ERASING},
+    State.PROGRAMMED: {State.PROGRAMMING, State.ERASING},
+    State.ERASING: {State.FREE, State.QUARANTINED},
+    State.QUARANTINED: {State.ERASING},
+}
+
+_COLUMNS = (
+    "id, driver, device, slot, board, part, interface, kinds, simulated, state, since, owner,"
+    " image_id, function, digest, nodes"
+)
+
+
+class OwnerHasRegion(Exception):
+    """The owner holds another region already."""
+
+
+class NotFree(Exception):
+    """The region is not free any more."""
+
+
+class Event(typing.NamedTuple):
+    """Something that happened to a region."""
+
+    at: str
+    region_id: str
+    state: str
+    owner: str | None
+    image_id: str | None
+    note: str
+
+
+class Ledger:
+    """The ledger of one host, open.
+
+    Every method raises errors.LedgerUnusable where the file cannot be read or written.
+
+    :param folder: the state folder; made if need be, refused if others than root could change it
+    :param timeout: seconds to wait for other processes' transactions
+    """
+
+    def __init__(self, folder: Path, timeout: float) -> None:
+        self.folder = folder
+        self.path = folder / FILE
+        self._timeout = timeout
+        with self._explained():
+            folders.make_private(folder)
+            folders.make_private(folder / LOCKS)
+            # Made here and not by SQLite, which would follow a link and obey the umask.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self.path, flags, mode=0o600)
+            os.fchmod(descriptor, 0o600)
+            os.close(descriptor)
+            self._db = self._connect()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def lock_path(self, region_id: str) -> Path:
+        """The file whose lock the process at work on a region holds."""
+        return self.folder / LOCKS / region_id
+
+    def regions(self) -> list[Region]:
+        """All regions of this host, in the order in which they are given out."""
+        return self._select("WHERE present OR state != 'free' ORDER BY rowid")
+
+    def region(self, region_id: str) -> Region | None:
+        """The region of an id."""
+        return next(iter(self._select("WHERE id = ?", region_id)), None)
+
+    def held_by(self, owner: str) -> Region | None:
+        """The region that an owner holds."""
+        return next(iter(self._select("WHERE owner = ?", owner)), None)
+
+    def had(self, owner: str, region_id: str) -> bool:
+        """Whether an owner ever held a region."""
+        with self._explained():
+            query = "SELECT 1 FROM events WHERE owner = ? AND region_id = ? LIMIT 1"
+            return self._db.execute(query, (owner, region_id)).fetchone() is not None
+
+    def events(self) -> list[Event]:
+        """All that happened, oldest first."""
+        query = "SELECT at, region_id, state, owner, image_id, note FROM events ORDER BY sequence"
+        with self._explained():
+            return [Event(*row) for row in self._db.execute(query)]
+
+    def register(self, slots: typing.Sequence[Slot]) -> None:
+        """Make the regions known be those that the drivers found; nothing is written if they are.
+
+        A region that is gone is no longer counted unless it is in use; its id is kept for the case
+        that it comes back.
+        """
+        if {region.slot for region in self._select("WHERE present")} == set(slots):
+            return
+        with self._transaction():
+            self._db.execute("UPDATE regions SET present = 0")
+            for slot in slots:
+                self._register(slot)
+
+    def claim(self, region_id: str, owner: str | None, image_id: str) -> Region:
+        """Take a free region for an owner.
+
+        :raises OwnerHasRegion: the owner holds another one
+        :raises NotFree: somebody else was faster
+        """
+        with self._transaction():
+            held = self.region(region_id)
+            if held is None or held.state != State.FREE:
+                raise NotFree
+            if owner is not None and self.held_by(owner) is not None:
+                raise OwnerHasRegion
+            return self._write(held, State.FETCHING, "claimed", owner=owner, image_id=image_id)
+
+    def move(self, region: Region, after: State, note: str, **fields: str | None) -> Region:
+        """Bring a region into another state and write down that it was done.
+
+        :param region: as the caller, who holds its lock, last saw it
+        :param note: what happened, for people
+        :param fields: function, digest, nodes where they change
+        :raises ValueError: there is no such transition
+        """
+        if after not in _NEXT[region.state]:
+            raise ValueError(f"no region goes from {region.state} to {after}")
+        with self._transaction():
+            if self.region(region.id) != region:
+                raise errors.LedgerUnusable(
+                    f"the ledger {self.path} was changed by something that does not keep its locks"
+                )
+            return self._write(region, after, note, **fields)
+
+    def _write(self, region: Region, after: State, note: str, **fields: str | None) -> Region:
+        owner, image_id = fields.get("owner", region.owner), fields.get("image_id", region.image_id)
+        if after in (State.FREE, State.QUARANTINED):
+            fields |= {"owner": None, "nodes": "[]"}
+        if after == State.FREE:
+            fields |= dict.fromkeys(("image_id", "function", "digest"))
+        sets = "".join(f", {name} = ?" for name in fields)
+        self._db.execute(
+            f"UPDATE regions SET state = ?, since = ?{sets} WHERE id = ?",  # noqa: S608
+            (after, _now(), *fields.values(), region.id),
+        )
+        self._note(region.id, after, owner, image_id, note)
+        return self._select("WHERE id = ?", region.id)[0]
+
+    def _register(self, slot: Slot) -> None:
+        values = {
+            "board": slot.board,
+            "part": slot.part,
+            "interface": slot.interface,
+            "kinds": " ".join(sorted(slot.kinds)),
+            "simulated": int(slot.simulated),
+        }
+        row = self._db.execute(
+            "SELECT id FROM regions WHERE driver = ? AND device = ? AND slot = ?",
+            (slot.driver, slot.device, slot.index),
+        ).fetchone()
+        if row is not None:
+            sets = ", ".join(f"{name} = ?" for name in values)
+            self._db.execute(
+                f"UPDATE regions SET present = 1, {sets} WHERE id = ?",  # noqa: S608
+                (*values.values(), row[0]),
+            )
+            return
+        region_id = str(uuid.uuid4())
+        self._db.execute(
+            f"INSERT INTO regions ({_COLUMNS}, present)"  # noqa: S608
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, NULL, NULL, NULL, NULL, '[]', 1)",
+            (region_id, slot.driver, slot.device, slot.index, *values.values(), _now()),
+        )
+        self._note(region_id, State.FREE, None, None, "found")
+
+    def _note(
+        self, region_id: str, state: State, owner: str | None, image_id: str | None, note: str
+    ) -> None:
+        self._db.execute(
+            "INSERT INTO events (at, region_id, state, owner, image_id, note)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (_now(), region_id, state, owner, image_id, note),
+        )
+
+    def _select(self, condition: str, *values: str) -> list[Region]:
+        query = f"SELECT {_COLUMNS} FROM regions {condition}"  # noqa: S608
+        with self._explained():
+            rows = self._db.execute(query, values).fetchall()
+        try:
+            return [_to_region(row) for row in rows]
+        except (ValueError, TypeError) as e:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} is damaged: move it away and restore a copy"
+            ) from e
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA synchronous = EXTRA")
+        db.execute("PRAGMA foreign_keys = ON")
+        version = schema.prepare(db)
+        if version > schema.VERSION:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} has version {version}, this fpga-nova knows up to "
+                f"{schema.VERSION}: install the release that wrote it, or a newer one"
+            )
+        return db
+
+    @contextlib.contextmanager
+    def _transaction(self) -> typing.Iterator[None]:
+        with self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _explained(self) -> typing.Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as e:
+            raise errors.LedgerUnusable(f"the ledger {self.path} {_reason(e)}") from e
+        except PermissionError as e:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} cannot be opened: {e.strerror}; run fpga-cli as root"
+            ) from e
+        except OSError as e:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} cannot be opened: {e.strerror}"
+            ) from e
+
+
+def _reason(error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    told = {
+        sqlite3.SQLITE_BUSY: "is being written by another process: try again",
+        sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
+        sqlite3.SQLITE_READONLY: "cannot be written: the file or its file system is read-only",
+        sqlite3.SQLITE_CORRUPT: "is damaged: move it away and restore a copy",
+        sqlite3.SQLITE_NOTADB: "is not a ledger: move it away and restore a copy",
+    }
+    return told.get(code, f"cannot be used: {error}")
+
+
+def _to_region(row: sqlite3.Row) -> Region:
+    slot = Slot(
+        driver=row["driver"],
+        device=row["device"],
+        index=row["slot"],
+        board=row["board"],
+        part=row["part"],
+        interface=row["interface"],
+        kinds=frozenset(row["kinds"].split()),
+        simulated=bool(row["simulated"]),
+    )
+    return Region(
+        id=row["id"],
+        slot=slot,
+        state=State(row["state"]),
+        since=row["since"],
+        owner=row["owner"],
+        image_id=row["image_id"],
+        function=row["function"],
+        digest=row["digest"],
+        nodes=tuple(Node(**node) for node in json.loads(row["nodes"])),
+    )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locks between processes, with an end to the waiting.
+
+`flock`, because the kernel lets go of it when its process dies, however it dies: a region that the
+ledger shows at work while nobody holds its lock belongs to a dead process. One lock for each
+region, so that two regions are programmed side by side.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+import typing
+from pathlib import Path
+
+_PAUSE = 0.02  # seconds between two tries
+
+
+class Deadline:
+    """A moment after which waiting ends.
+
+    :param seconds: from now
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until then, never negative."""
+        return max(0.0, self._end - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is over."""
+        return self.left <= 0
+
+
+class NotLocked(Exception):
+    """Somebody else holds the lock."""
+
+
+@contextlib.contextmanager
+def held(
+    path: Path, deadline: Deadline | None = None, wanted: typing.Callable[[], bool] | None = None
+) -> typing.Iterator[None]:
+    """Hold the lock on a file, which is made if need be and never removed.
+
+    :param deadline: how long to wait for it; None to try once
+    :param wanted: asked before each further try; waiting ends when it says False
+    :raises NotLocked: somebody else held it until then
+    :raises OSError: the file cannot be opened
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, mode=0o600)
+    try:
+        while not _try(descriptor):
+            if deadline is None or deadline.passed or (wanted is not None and not wanted()):
+                raise NotLocked
+            time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a package's manifest.json against the schema that the project publishes."""
+
+import dataclasses
+import functools
+import importlib.resources
+import json
+import typing
+
+import jsonschema
+
+from fpga_regions import errors
+
+FILE = "manifest.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Exposed:
+    """A node that the function offers: its kind and where a container sees it."""
+
+    kind: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What manifest.schema.json describes, read."""
+
+    name: str
+    version: str
+    vendor: str
+    function: str
+    board: str
+    part: str
+    interface: str | None
+    bitfile: str
+    sha256: str
+    exposes: tuple[Exposed, ...]
+
+
+def read(text: bytes) -> Manifest:
+    """The manifest in the bytes of a manifest.json.
+
+    :raises errors.BadPackage: it is not JSON, or not what the schema says
+    """
+    told = _parse(text)
+    wrong = next(iter(_validator().iter_errors(told)), None)
+    if wrong is not None:
+        raise errors.BadPackage(f"{FILE}: {wrong.json_path}: {_shorten(wrong.message)}")
+    exposes = tuple(Exposed(one["kind"], one["name"]) for one in told["exposes"])
+    if len({one.name for one in exposes}) < len(exposes):
+        raise errors.BadPackage(f"{FILE}: $.exposes: two nodes have the same name")
+    return Manifest(
+        name=told["name"],
+        version=told["version"],
+        vendor=told["vendor"],
+        function=told["function"],
+        board=told["target"]["board"],
+        part=told["target"]["part"],
+        interface=told["target"].get("interface"),
+        bitfile=told["bitfile"],
+        sha256=told["digests"]["sha256"],
+        exposes=exposes,
+    )
+
+
+def schema() -> dict[str, typing.Any]:
+    """The JSON Schema of manifests."""
+    text = importlib.resources.files(__package__).joinpath("manifest.schema.json").read_text()
+    return typing.cast(dict[str, typing.Any], json.loads(text))
+
+
+@functools.cache
+def _validator() -> typing.Any:
+    return jsonschema.Draft202012Validator(schema())
+
+
+def _parse(text: bytes) -> typing.Any:
+    try:
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=_without_doubles, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as e:
+        raise errors.BadPackage(f"{FILE} is not JSON: {_shorten(str(e))}") from e
+
+
+def _without_doubles(pairs: list[tuple[str, typing.Any]]) -> dict[str, typing.Any]:
+    # Readers differ in which of two members of one name they take.
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        raise ValueError("a member is given twice")
+    return told
+
+
+def _no_constant(name: str) -> typing.NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def _shorten(message: str) -> str:
+    return message if len(message) <= 200 else f"{message[:200]}..."

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nouns that ledger, drivers, packages and commands share."""
+
+import dataclasses
+import enum
+
+
+class State(enum.StrEnum):
+    """What a region is doing.
+
+    Words of the Linux FPGA manager where one fits (Documentation/ABI/testing/
+    sysfs-class-fpga-manager): `firmware request`, `write`, `reset`.
+    """
+
+    FREE = "free"
+    FETCHING = "firmware request"
+    PROGRAMMING = "write"
+    PROGRAMMED = "programmed"
+    ERASING = "reset"
+    QUARANTINED = "quarantined"
+
+
+#: A region in one of these has a process working on it, which holds the region's lock.
+TRANSIENT = frozenset({State.FETCHING, State.PROGRAMMING, State.ERASING})
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """A place that a driver found and can program.
+
+    :param driver: name of the driver
+    :param device: the card, as the driver names it; stays the same over reboots
+    :param index: which region of the card, from 0
+    :param board: name of the board, as a package's manifest gives it
+    :param part: name of the part, as a package's manifest gives it
+    :param interface: uuid of the shell that the region is part of; None where there is none
+    :param kinds: kinds of nodes that a function here can expose
+    :param simulated: whether no hardware stands behind it
+    """
+
+    driver: str
+    device: str
+    index: int
+    board: str
+    part: str
+    interface: str | None
+    kinds: frozenset[str]
+    simulated: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """What a container gets of a region.
+
+    :param kind: `char`, `block`, `socket` or `pipe`
+    :param path: where it is on the host
+    :param name: where the container sees it
+    """
+
+    kind: str
+    path: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """What a region says of itself.
+
+    :param function: name of the function
+    :param digest: digest of the bitfile, `sha256:` and hexadecimal digits
+    """
+
+    function: str
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """One region as the ledger knows it; what it does not hold is None or empty.
+
+    :param id: uuid, given once and kept for as long as the ledger
+    :param since: when it came into its state, ISO 8601 in UTC
+    """
+
+    id: str
+    slot: Slot
+    state: State
+    since: str
+    owner: str | None = None
+    image_id: str | None = None
+    function: str | None = None
+    digest: str | None = None
+    nodes: tuple[Node, ...] = ()
+
+    @property
+    def used(self) -> bool:
+        """Whether it is neither free nor quarantined."""
+        return self.state not in (State.FREE, State.QUARANTINED)
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """What it was programmed with; None before that."""
+        return Loaded(self.function, self.digest) if self.function and self.digest else None

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells people and programs what the regions of a host are doing."""
+
+import dataclasses
+import json
+import typing
+
+from fpga_regions.model import Region, State
+
+Told = typing.Sequence[tuple[Region, bool | None]]
+
+
+def text(regions: Told) -> str:
+    """The one line for people: regions used, and in all."""
+    return f"Used regions: {sum(region.used for region, _ in regions)}/{len(regions)}"
+
+
+def as_json(regions: Told) -> str:
+    """Everything known, for programs."""
+    told = {
+        "total": len(regions),
+        "used": sum(region.used for region, _ in regions),
+        "quarantined": sum(region.state == State.QUARANTINED for region, _ in regions),
+        "regions": [_region(region, healthy) for region, healthy in regions],
+    }
+    return json.dumps(told, indent=2)
+
+
+def _region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
+    return {
+        "id": region.id,
+        "device": region.slot.device,
+        "driver": region.slot.driver,
+        "board": region.slot.board,
+        "part": region.slot.part,
+        "simulated": region.slot.simulated,
+        "state": region.state,
+        "healthy": healthy,
+        "owner": region.owner,
+        "image_id": region.image_id,
+        "function": region.function,
+        "digest": region.digest,
+        "nodes": [dataclasses.asdict(node) for node in region.nodes] or None,
+        "since": region.since,
+    }

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps on one region, each written to the ledger before and after; its lock must be held."""
+
+import contextlib
+import dataclasses
+import json
+import typing
+
+from oslo_config import cfg
+
+from fpga_regions import errors
+from fpga_regions.drivers.base import Driver
+from fpga_regions.ledger import Ledger
+from fpga_regions.locks import Deadline
+from fpga_regions.model import Region, State
+from fpga_regions.packages import Package
+
+
+class Worker:
+    """Programs and clears regions through their drivers."""
+
+    def __init__(self, conf: cfg.ConfigOpts, ledger: Ledger, drivers: dict[str, Driver]) -> None:
+        self._conf = conf
+        self._ledger = ledger
+        self._drivers = drivers
+
+    def healthy(self, region: Region) -> bool | None:
+        """Whether a region answers as the ledger says; None if it is not programmed."""
+        if region.state != State.PROGRAMMED:
+            return None
+        driver = self._drivers.get(region.slot.driver)
+        return driver is not None and driver.read_back(region) == region.loaded
+
+    def program(self, region: Region, package: Package) -> str:
+        """Program a region that is claimed or, for the same owner, programmed.
+
+        :returns: the region's id
+        :raises errors.ProgrammingFailed, errors.TimedOut: it did not take the bitfile
+        :raises errors.WrongFunction: it holds something else now
+        """
+        driver = self._driver(region)
+        wanted = {"function": package.manifest.function, "digest": package.digest}
+        region = self._ledger.move(region, State.PROGRAMMING, "programming", **wanted)
+        driver.program(region, package, Deadline(self._conf.program_timeout))
+        loaded = driver.read_back(region)
+        if loaded != region.loaded:
+            shown = loaded.function if loaded else "nothing"
+            raise errors.WrongFunction(
+                f"read back, the region shows {shown}, not {package.manifest.function} as the "
+                "manifest says"
+            )
+        nodes = [dataclasses.asdict(node) for node in driver.nodes(region, package)]
+        self._ledger.move(region, State.PROGRAMMED, "programmed", nodes=json.dumps(nodes))
+        return region.id
+
+    def clear(self, region: Region, note: str) -> None:
+        """Erase a region, and free it or put it into quarantine.
+
+        :param note: why, for the ledger
+        :raises errors.NotErased: it is in quarantine
+        """
+        driver = self._driver(region)
+        if region.state != State.ERASING:
+            region = self._ledger.move(region, State.ERASING, note)
+        try:
+            driver.clear(region, Deadline(self._conf.clear_timeout))
+            if driver.read_back(region) is not None:
+                raise errors.NotErased("it still answers after it was erased")
+        except errors.NotErased as e:
+            self._ledger.move(region, State.QUARANTINED, f"not erased: {e.why}")
+            raise errors.NotErased(f"{e.why}; the region is in quarantine") from e
+        self._ledger.move(region, State.FREE, note)
+
+    @contextlib.contextmanager
+    def undone(self, region: Region) -> typing.Iterator[None]:
+        """Bring a region back to free if the block ends with an exception."""
+        try:
+            yield
+        except BaseException as e:
+            told = self._undo(region.id)
+            if isinstance(e, errors.RegionError):
+                e.why += told
+            raise
+
+    def _undo(self, region_id: str) -> str:
+        region = self._ledger.region(region_id)
+        if region is None or region.state == State.FREE or region.slot.driver not in self._drivers:
+            return ""
+        if region.state == State.FETCHING:
+            self._ledger.move(region, State.FREE, "given back: nothing was programmed")
+            return ""
+        try:
+            self.clear(region, "cleared: it was not programmed to the end")
+        except errors.NotErased as e:
+            return f"; clearing it failed, too: {e.why}"
+        return "; the region was cleared"
+
+    def _driver(self, region: Region) -> Driver:
+        driver = self._drivers.get(region.slot.driver)
+        if driver is None:
+            raise errors.NotAccessible(
+                f"region {region.id} needs the driver {region.slot.driver}, which is not "
+                "configured: add it to drivers in fpga-cli.conf"
+            )
+        return driver
