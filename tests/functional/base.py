@@ -60,7 +60,8 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
         super()._setup_services()
 
     def _setup_compute_service(self) -> typing.Any:
-        return [self._start_compute(host) for host in self.HOSTS][0]
+        computes = [self._start_compute(host) for host in self.HOSTS]
+        return computes[0]
 
     def _clear_attrs(self) -> None:
         # pytest sets the test method as an attribute of the test and takes it away itself.
@@ -134,5 +135,3 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
     def admin_context(self, **options: typing.Any) -> nova_context.RequestContext:
         """A context of the cloud's administrator."""
         return nova_context.get_admin_context(**options)
-
-
