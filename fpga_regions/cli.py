@@ -83,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from fpga_regions import startup
 
+    startup.forget_home_of_caller()
     startup.put_off_imports()
     from fpga_regions import conf as configuration
 
@@ -124,8 +125,6 @@ def _manager(conf: "cfg.ConfigOpts") -> "typing.Iterator[Manager]":
     from fpga_regions import ledger, manager
     from fpga_regions.drivers import base
 
-    # stevedore believes what it finds in this folder: it must not be one of the caller's.
-    os.environ["XDG_CACHE_HOME"] = str(pathlib.Path(conf.state_dir) / "cache")
     drivers = base.load(conf)
     with contextlib.closing(ledger.Ledger(pathlib.Path(conf.state_dir), conf.ledger_timeout)) as db:
         yield manager.Manager(conf, db, drivers, lambda image_id: _package(conf, image_id))

@@ -7,8 +7,6 @@ import importlib.resources
 import json
 import typing
 
-import jsonschema
-
 from fpga_regions import errors
 
 FILE = "manifest.json"
@@ -72,6 +70,9 @@ def schema() -> dict[str, typing.Any]:
 
 @functools.cache
 def _validator() -> typing.Any:
+    # Not at the top: it takes longer to load than all that `status` needs, which reads no manifest.
+    import jsonschema
+
     return jsonschema.Draft202012Validator(schema())
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts off imports that oslo.config makes and fpga-cli does not need, so that it answers fast.
+"""What must happen before oslo.config and stevedore are imported.
 
+Imports that fpga-cli does not need are put off, so that it answers fast:
 oslo.config 10.7 imports netaddr and rfc3986 for option types (addresses, URIs) that no option here
 has; with what they import in turn they take half of the time in which `status` answers.
 `importlib.util.LazyLoader` does not help: in Python 3.11 the import statement itself asks a lazy
@@ -9,6 +10,8 @@ module for its `__spec__`, which loads it.
 
 import importlib
 import importlib.util
+import os
+import pwd
 import sys
 import types
 import typing
@@ -24,6 +27,15 @@ class _PutOff(types.ModuleType):
         real = importlib.import_module(self.__name__)
         self.__dict__.update(real.__dict__)
         return getattr(real, name)
+
+
+def forget_home_of_caller() -> None:
+    """Use the home folder of the user that this process has, whatever the environment says.
+
+    stevedore loads what a cache in the home folder names, and `sudo` may keep the caller's HOME.
+    """
+    os.environ.pop("XDG_CACHE_HOME", None)
+    os.environ["HOME"] = pwd.getpwuid(os.geteuid()).pw_dir
 
 
 def put_off_imports() -> None:
