@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds the wheel of this checkout, unless that of the same sources is there already.
+#
+#   build_wheel.sh FOLDER
+#
+# FOLDER gets the wheel and `wheel.digest`, the digest of its sources. They are copied first: a build
+# in the checkout leaves folders behind, whose stale modules would be in the next wheel.
+set -eu
+
+folder=${1:?usage: build_wheel.sh FOLDER}
+cd "$(dirname "$0")/.."
+uv=$PWD/.tools/bin/uv
+
+sources() {
+    find bin fpga_hooks fpga_regions migrations novadocker scheduler_filters \
+        pyproject.toml README.md LICENSE -type f ! -name '*.pyc' ! -path '*/.*' | LC_ALL=C sort
+}
+
+digest=$(sources | xargs sha256sum | sha256sum | cut -d ' ' -f 1)
+if [ "$(cat "$folder/wheel.digest" 2>/dev/null)" = "$digest" ]; then
+    echo unchanged
+    exit 0
+fi
+
+rm -rf "$folder"
+mkdir -p "$folder/src"
+sources | xargs cp --parents -t "$folder/src"
+"$uv" build --quiet --wheel --python /usr/bin/python3 --out-dir "$folder" "$folder/src"
+rm -rf "$folder/src"
+echo "$digest" > "$folder/wheel.digest"
+echo built

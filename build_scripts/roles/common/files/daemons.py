@@ -1,0 +1,415 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Starts, reuses and stops the daemons of a demo cloud, the same way with and without systemd.
+
+    daemons.py RUN_DIR start [--wait] < service.json     start it, or keep it if nothing changed
+    daemons.py RUN_DIR wait [NAME ...]                   until they are ready (default: all)
+    daemons.py RUN_DIR stop [NAME ...]                   stop them, the last one first (default: all)
+    daemons.py RUN_DIR ports NAME=ADDRESS:PORT ...       who else listens where the cloud wants to
+    daemons.py RUN_DIR status
+
+A daemon runs in the foreground under start-stop-daemon, which writes RUN_DIR/NAME.pid. Its
+description is kept in RUN_DIR/NAME.json:
+
+    name, command, user, group, env, log, order     what to run; the greatest order stops first
+    watch                                           files; a change of one restarts the daemon
+    ready                                           {"tcp": [address, port]}, {"http": url},
+                                                    {"socket": path} or {"log": regular expression}
+    timeout, stop_timeout                           seconds
+    stop_command                                    run before the daemon is stopped
+
+Every daemon carries the run folder and its name in its environment. By that its processes are
+known as ours, also those that outlived it.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import typing
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+CLOUD_MARK = "FPGA_NOVA_CLOUD"
+NAME_MARK = "FPGA_NOVA_SERVICE"
+POLL = 0.1
+TAIL = 20
+
+
+class DaemonError(Exception):
+    """A daemon did not do what it should; the message ends with its last log lines."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """What /proc tells about a process."""
+
+    pid: int
+    parent: int
+    environment: dict[str, str]
+    command: str
+
+
+def processes() -> dict[int, Process]:
+    """All processes that can be read, by pid; zombies are left out."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            environ = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
+            command = (folder / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        if state != "Z":
+            pairs = dict(pair.split("=", 1) for pair in environ if "=" in pair)
+            pid = int(folder.name)
+            found[pid] = Process(pid, int(parent), pairs, command.replace("\0", " ").strip())
+    return found
+
+
+def _end(pids: typing.Iterable[int], timeout: float) -> None:
+    """Terminate processes, and kill those that are still there after ``timeout`` seconds."""
+    left = set(pids)
+    for number, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, 10.0)):
+        for pid in left:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        end = time.monotonic() + patience
+        while left := left & processes().keys():
+            if time.monotonic() > end:
+                break
+            time.sleep(POLL)
+        if not left:
+            return
+    raise DaemonError(f"these processes cannot be killed: {sorted(left)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The folder with the pid files and descriptions of one cloud's daemons on this host."""
+
+    folder: Path
+
+    def names(self) -> list[str]:
+        """All daemons that were ever started here, in the order of their start."""
+        files = [file for file in self.folder.glob("*.json") if file.with_suffix(".pid").exists()]
+        told = [json.loads(file.read_text()) for file in files]
+        return [one["name"] for one in sorted(told, key=lambda one: (one["order"], one["name"]))]
+
+    def load(self, name: str) -> "Daemon":
+        """A daemon by its name.
+
+        :raises DaemonError: none of that name was started here
+        """
+        try:
+            return Daemon(self, json.loads((self.folder / f"{name}.json").read_text()))
+        except FileNotFoundError as e:
+            raise DaemonError(f"no daemon {name} was started in {self.folder}") from e
+
+    def ours(self, name: str | None = None) -> dict[int, Process]:
+        """The processes of this cloud's daemons (or of one), with all that they have started."""
+        every = processes()
+        mine: dict[int, Process] = {}
+        for pid, process in every.items():
+            if process.environment.get(CLOUD_MARK) == str(self.folder) and name in (
+                None,
+                process.environment.get(NAME_MARK),
+            ):
+                mine[pid] = process
+        grew = True
+        while grew:
+            more = {p: q for p, q in every.items() if p not in mine and q.parent in mine}
+            mine |= more
+            grew = bool(more)
+        mine.pop(os.getpid(), None)
+        return mine
+
+
+@dataclasses.dataclass(frozen=True)
+class Daemon:
+    """One daemon: its description, and what became of it."""
+
+    run: Run
+    told: dict[str, typing.Any]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.told["name"])
+
+    @property
+    def pid_file(self) -> Path:
+        """Where start-stop-daemon writes its pid."""
+        return self.run.folder / f"{self.name}.pid"
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return Path(self.told["log"])
+
+    def pid(self) -> int | None:
+        """Its process, if that is alive and is this daemon's indeed."""
+        try:
+            pid = int(self.pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if pid in self.run.ours(self.name) else None
+
+    def digest(self) -> str:
+        """Changes with the description and with the content of every watched file."""
+        told = {key: value for key, value in self.told.items() if key not in ("digest", "offset")}
+        summed = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+        for watched in self.told.get("watch", []):
+            path = Path(watched)
+            summed.update(path.read_bytes() if path.exists() else b"missing")
+        return summed.hexdigest()
+
+    def start(self) -> bool:
+        """Start it, unless it runs as described; a changed one is restarted.
+
+        :returns: whether it was started
+        """
+        file = self.run.folder / f"{self.name}.json"
+        digest = self.digest()
+        if file.exists() and self.pid() is not None:
+            before = json.loads(file.read_text())
+            if before.get("digest") == digest:
+                self.told["offset"] = before["offset"]
+                return False
+        if file.exists():
+            self.run.load(self.name).stop()
+        self.log.touch(mode=0o640)
+        self.told["offset"] = self.log.stat().st_size
+        self.told["digest"] = digest
+        file.write_text(json.dumps(self.told, indent=1) + "\n")
+        self._launch()
+        return True
+
+    def _launch(self) -> None:
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            **self.told.get("env", {}),
+            CLOUD_MARK: str(self.run.folder),
+            NAME_MARK: self.name,
+        }
+        user, group = self.told.get("user", "root"), self.told.get("group")
+        program, *arguments = self.told["command"]
+        subprocess.run(
+            [
+                *("start-stop-daemon", "--start", "--background", "--make-pidfile", "--quiet"),
+                *("--pidfile", str(self.pid_file), "--umask", "027", "--chdir", "/"),
+                *("--chuid", f"{user}:{group}" if group else user),
+                *("--output", str(self.log), "--startas", program, "--", *arguments),
+            ],
+            env=environment,
+            check=True,
+        )
+
+    def wait(self) -> None:
+        """Wait until it is ready.
+
+        :raises DaemonError: it ended, or is not ready in time
+        """
+        end = time.monotonic() + self.told.get("timeout", 60)
+        while not self._ready():
+            if self.pid() is None:
+                raise DaemonError(f"{self.name} ended as soon as it was started{self.tail()}")
+            if time.monotonic() > end:
+                after = self.told.get("timeout", 60)
+                raise DaemonError(f"{self.name} is not ready after {after} s{self.tail()}")
+            time.sleep(POLL)
+        if self.pid() is None:
+            raise DaemonError(f"{self.name} is not running{self.tail()}")
+
+    def _ready(self) -> bool:
+        ready = self.told.get("ready") or {}
+        if "log" in ready:
+            with self.log.open("rb") as log:
+                log.seek(self.told["offset"])
+                return bool(re.search(ready["log"].encode(), log.read(), re.MULTILINE))
+        if "http" in ready:
+            return _answers(ready["http"])
+        try:
+            if "tcp" in ready:
+                socket.create_connection(tuple(ready["tcp"]), timeout=2).close()
+            if "socket" in ready:
+                with socket.socket(socket.AF_UNIX) as connection:
+                    connection.connect(ready["socket"])
+        except OSError:
+            return False
+        return True
+
+    def tail(self) -> str:
+        """The last lines of its log."""
+        lines = self.log.read_text(errors="replace").splitlines()[-TAIL:]
+        return "\n".join([f"; the end of {self.log}:", *(f"  {line}" for line in lines)])
+
+    def stop(self) -> None:
+        """Stop it, and whatever of it outlived it.
+
+        :raises DaemonError: it cannot be killed
+        """
+        timeout = self.told.get("stop_timeout", 15)
+        pid = self.pid()
+        if pid is not None:
+            if command := self.told.get("stop_command"):
+                subprocess.run(command, check=False, capture_output=True, timeout=60)
+            _end([pid], timeout)
+        _end(self.run.ours(self.name), timeout)
+        self.pid_file.unlink(missing_ok=True)
+
+
+def _answers(url: str) -> bool:
+    """Whether a web server answers, be it with a request for credentials."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(url, timeout=5).close()
+    except urllib.error.HTTPError as e:
+        return e.code < 500
+    except OSError:
+        return False
+    return True
+
+
+def stop_all(run: Run) -> None:
+    """Stop every daemon, then every process that one of them left, and take their mounts away."""
+    for name in reversed(run.names()):
+        print(f"stopping {name}", flush=True)
+        run.load(name).stop()
+    _end(run.ours(), 5)
+    for pid_file in run.folder.glob("*.pid"):
+        pid_file.unlink()
+    below = f"{run.folder.parent}/"
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mount in sorted((m for m in mounts if m.startswith(below)), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=True)
+
+
+def _listeners() -> dict[int, list[tuple[str, str]]]:
+    """Listening TCP sockets: port to pairs of hexadecimal address and inode."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not Path(table).exists():
+            continue
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            address, port = fields[1].rsplit(":", 1)
+            if fields[3] == "0A":
+                found.setdefault(int(port, 16), []).append((address, fields[9]))
+    return found
+
+
+def _holders(inodes: set[str]) -> dict[str, int]:
+    """Which process holds a socket, by the socket's inode."""
+    links = {f"socket:[{inode}]": inode for inode in inodes}
+    found = {}
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            inode = links.get(os.readlink(link))
+        except OSError:
+            continue
+        if inode:
+            found[inode] = int(link.parts[2])
+    return found
+
+
+def _clashes(address: str, wanted: str) -> bool:
+    """Whether a listener on a hexadecimal address is in the way of an IPv4 address."""
+    packed = socket.inet_aton(wanted)[::-1].hex().upper()
+    return not address.strip("0") or address in (packed, f"0000000000000000FFFF0000{packed}")
+
+
+def check_ports(run: Run, wanted: dict[str, tuple[str, int]]) -> None:
+    """Make sure that nobody else listens where the cloud wants to.
+
+    :raises DaemonError: naming every port that is taken
+    """
+    listeners = _listeners()
+    near = {
+        (name, port, inode)
+        for name, (host, port) in wanted.items()
+        for address, inode in listeners.get(port, [])
+        if _clashes(address, host)
+    }
+    holders = _holders({inode for _, _, inode in near})
+    ours, every = run.ours(), processes()
+    taken = []
+    for name, port, inode in sorted(near):
+        pid = holders.get(inode)
+        if pid is None or pid not in ours:
+            who = f"process {pid}: {every[pid].command[:80]}" if pid in every else "somebody else"
+            taken.append(f"port {port}, wanted for {name}, is taken by {who}")
+    if taken:
+        raise DaemonError("\n".join(taken))
+
+
+def _parse_ports(pairs: list[str]) -> dict[str, tuple[str, int]]:
+    wanted = {}
+    for pair in pairs:
+        name, _, where = pair.partition("=")
+        host, _, port = where.rpartition(":")
+        wanted[name] = (host, int(port))
+    return wanted
+
+
+def _start(run: Run, wait: bool) -> None:
+    daemon = Daemon(run, json.load(sys.stdin))
+    run.folder.mkdir(parents=True, exist_ok=True)
+    print("started" if daemon.start() else "unchanged", flush=True)
+    if wait:
+        daemon.wait()
+
+
+def _act(arguments: argparse.Namespace) -> None:
+    run = Run(arguments.run_dir.resolve())
+    if arguments.action == "start":
+        _start(run, arguments.wait)
+    elif arguments.action == "wait":
+        for name in arguments.names or run.names():
+            run.load(name).wait()
+    elif arguments.action == "stop" and arguments.names:
+        for name in arguments.names:
+            run.load(name).stop()
+    elif arguments.action == "stop":
+        stop_all(run)
+    elif arguments.action == "ports":
+        check_ports(run, _parse_ports(arguments.names))
+    else:
+        for name in run.names():
+            print(f"{name:<20} {run.load(name).pid() or 'not running'}")
+
+
+def main() -> int:
+    """Command line; exit status 1 with a message if a daemon or a port is not as it should be."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    parser.add_argument("action", choices=("start", "wait", "stop", "ports", "status"))
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--wait", action="store_true", help="start: until it is ready")
+    try:
+        if not shutil.which("start-stop-daemon"):
+            raise DaemonError("start-stop-daemon is missing; it is part of dpkg")
+        _act(parser.parse_args())
+    except DaemonError as e:
+        print(f"Error: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
