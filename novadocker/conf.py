@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``[docker]`` options of nova.conf."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    "docker",
+    title="Docker",
+    help="How nova-compute runs instances as containers of a Docker Engine on its host.",
+)
+
+OPTS = [
+    cfg.StrOpt(
+        "host_url",
+        default="unix:///var/run/docker.sock",
+        help="""
+Where the Docker Engine of this host listens.
+
+It is a URL that the Docker SDK for Python takes. The engine must run on the host of nova-compute,
+because devices and image files are passed by their paths. The user of nova-compute must be allowed
+to open the socket, which usually means that it is in the group ``docker``.
+""",
+    ),
+    cfg.IntOpt(
+        "api_timeout",
+        default=120,
+        min=1,
+        help="""
+Seconds without an answer after which the Docker Engine counts as not reachable.
+""",
+    ),
+    cfg.IntOpt(
+        "start_timeout",
+        default=30,
+        min=0,
+        help="""
+Seconds that a starting nova-compute waits for the Docker Engine.
+
+After a reboot the engine may come up later than nova-compute does. When the time is over
+nova-compute starts all the same, with a warning in its log; builds fail until the engine answers.
+""",
+    ),
+    cfg.IntOpt(
+        "stop_timeout",
+        default=10,
+        min=0,
+        help="""
+Seconds that a container has between SIGTERM and SIGKILL.
+
+It is the most that a stop or a soft reboot waits. Nova's own ``shutdown_timeout``, or the image's
+``os_shutdown_timeout``, counts where it is shorter. A hard reboot and a delete do not wait.
+""",
+    ),
+    cfg.IntOpt(
+        "pids_limit",
+        default=4096,
+        min=16,
+        help="""
+The most processes and threads that one container may have.
+""",
+    ),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register the group and its options; a second call changes nothing."""
+    conf.register_group(GROUP)
+    conf.register_opts(OPTS, group=GROUP)
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """The options for oslo.config's sample generator."""
+    return [(GROUP, OPTS)]

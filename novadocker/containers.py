@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The containers of this host's instances: made, found, started, stopped and removed."""
+
+import typing
+
+import docker.errors
+from nova import exception
+from nova.compute import power_state
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from novadocker import errors, request, state
+from novadocker.engine import Engine
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: The states of the engine (https://docs.docker.com/reference/api/engine/) as Nova's.
+_STATES = {
+    "created": power_state.SHUTDOWN,
+    "running": power_state.RUNNING,
+    "paused": power_state.PAUSED,
+    "restarting": power_state.RUNNING,
+    "removing": power_state.SHUTDOWN,
+    "exited": power_state.SHUTDOWN,
+    "dead": power_state.CRASHED,
+}
+
+#: Bytes of the console log that Nova gets at most; its API hands all of it to one browser.
+CONSOLE_SIZE = 100 << 10
+#: A line of the log has this many bytes at most, but for short ones there are more of them.
+_CONSOLE_LINES = 2000
+
+
+class Containers:
+    """The containers of one engine that carry this host's label.
+
+    :param engine: where they are
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def uuids(self) -> list[str]:
+        """The instances that have a container.
+
+        :raises errors.EngineUnavailable: the engine does not answer
+        """
+        with self.engine.asked_to("list containers") as client:
+            # The low-level call asks once; the other looks at each container, which may be gone.
+            found = client.api.containers(
+                all=True,
+                filters={"label": [request.LABEL_UUID, f"{request.LABEL_HOST}={CONF.host}"]},
+            )
+        return [container["Labels"][request.LABEL_UUID] for container in found]
+
+    def create(self, uuid: str, options: dict[str, typing.Any]) -> None:
+        """Make the container of an instance; one that a crash left behind is removed first.
+
+        :param options: of the SDK's ``containers.create``
+        :raises errors.EngineRefused: the engine did not make it
+        :raises errors.EngineUnavailable: it is not known whether there is one
+        """
+        self.remove(uuid)
+        state.remember(uuid)
+        with self.engine.asked_to("make the container") as client:
+            try:
+                client.containers.create(**options)
+            except docker.errors.NotFound as e:
+                raise errors.EngineRefused("make the container", str(e.explanation)) from e
+
+    def remove(self, uuid: str) -> bool:
+        """Remove the container of an instance, running or not, with what it wrote.
+
+        :returns: whether there was one
+        :raises errors.EngineRefused: it is still there
+        :raises errors.EngineUnavailable: it may still be there
+        """
+        with self.engine.asked_to("remove the container") as client:
+            try:
+                client.api.remove_container(request.name_of(uuid), v=True, force=True)
+                found = True
+            except docker.errors.NotFound:
+                found = False
+        state.forget(uuid)
+        return found
+
+    def attributes(self, uuid: str) -> dict[str, typing.Any]:
+        """What the engine tells about the container of an instance.
+
+        :raises nova.exception.InstanceNotFound: there is none
+        """
+        return typing.cast(dict[str, typing.Any], self._do(uuid, "inspect_container"))
+
+    def power_state(self, uuid: str) -> int:
+        """Nova's power state of an instance.
+
+        :raises nova.exception.InstanceNotFound: it has no container
+        """
+        return int(_STATES.get(self.attributes(uuid)["State"]["Status"], power_state.NOSTATE))
+
+    def start(self, uuid: str) -> None:
+        """Start the container; one that runs is left alone, one that is paused goes on."""
+        if self.power_state(uuid) == power_state.PAUSED:
+            self.unpause(uuid)
+        else:
+            self._do(uuid, "start")
+
+    def stop(self, uuid: str, seconds: int) -> None:
+        """Stop the container; killed when it has not ended after some seconds."""
+        if self.power_state(uuid) == power_state.PAUSED:
+            self.unpause(uuid)
+        self._do(uuid, "stop", timeout=seconds)
+
+    def pause(self, uuid: str) -> None:
+        """Freeze all processes of the container."""
+        if self.power_state(uuid) != power_state.PAUSED:
+            self._do(uuid, "pause")
+
+    def unpause(self, uuid: str) -> None:
+        """Let the processes of the container go on."""
+        if self.power_state(uuid) == power_state.PAUSED:
+            self._do(uuid, "unpause")
+
+    def console(self, uuid: str) -> bytes:
+        """The end of what the container wrote to standard output and standard error."""
+        text = self._do(uuid, "logs", stdout=True, stderr=True, tail=_CONSOLE_LINES)
+        return bytes(text)[-CONSOLE_SIZE:]
+
+    def _do(self, uuid: str, call: str, **arguments: typing.Any) -> typing.Any:
+        with self.engine.asked_to(f"{call.replace('_', ' ')} the container") as client:
+            try:
+                return getattr(client.api, call)(request.name_of(uuid), **arguments)
+            except docker.errors.NotFound as e:
+                if "No such container" in str(e.explanation):
+                    raise exception.InstanceNotFound(instance_id=uuid) from e
+                raise errors.EngineRefused(call, str(e.explanation)) from e

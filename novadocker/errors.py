@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong between Nova and the Docker Engine, as Nova's exceptions."""
+
+from nova import exception
+
+
+class EngineUnavailable(exception.HypervisorUnavailable):  # type: ignore[misc]
+    """The engine cannot be asked; whether it did what was asked last is not known.
+
+    :param url: where it should listen
+    :param cause: what the connection said
+    """
+
+    def __init__(self, url: str, cause: BaseException) -> None:
+        told = " ".join(str(cause).split())
+        if "Permission denied" in told:
+            advice = "permit it: add the user of nova-compute to the group of the socket"
+            what = "cannot be reached by nova-compute"
+        else:
+            advice = "start it (systemctl start docker), or correct [docker] host_url in nova.conf"
+            what = "does not answer"
+        super().__init__(f"Docker Engine at {url} {what} - {advice} ({told})")
+
+
+class EngineRefused(exception.NovaException):  # type: ignore[misc]
+    """The engine answered that it does not do what it was asked.
+
+    :param what: what it was asked
+    :param reason: what it said
+    """
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"Docker Engine did not {what}: {reason}")
+
+
+class BadImage(exception.ImageUnacceptable):  # type: ignore[misc]
+    """No container can be made of this image, on any host.
+
+    :param image_id: the image in Glance
+    :param reason: why, and what to do
+    """
+
+    def __init__(self, image_id: str, reason: str) -> None:
+        super().__init__(image_id=image_id, reason=reason)
+
+
+class NotServed(exception.BuildAbortException):  # type: ignore[misc]
+    """The user asks for something that containers do not have here; no other host has it either.
+
+    :param instance_uuid: the server
+    :param reason: what it is, and what to do
+    """
+
+    def __init__(self, instance_uuid: str, reason: str) -> None:
+        super().__init__(instance_uuid=instance_uuid, reason=reason)
+
+
+class BadDevice(exception.InstanceDeployFailure):  # type: ignore[misc]
+    """A device that the container should get is not there, or is not what it should be.
+
+    :param reason: which one and why
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings images from Glance to the engine, and knows them there by Glance's id and digest."""
+
+import contextlib
+import hashlib
+import pathlib
+import tempfile
+import typing
+
+import docker.errors
+from nova import utils
+from nova.image import glance
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from novadocker import archive, errors
+from novadocker.engine import Engine
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+IMAGE_API = glance.API()
+
+#: All images of this driver are in this repository of the engine; archives cannot name it.
+REPOSITORY = "fpga-nova"
+#: A tag has at most 128 characters and 128 bits are enough to tell digests apart.
+_DIGITS = 32
+
+
+def ensure(
+    engine: Engine, context: "nova_context.RequestContext", image_meta: "objects.ImageMeta"
+) -> str:
+    """Have an image in the engine; fetched if it is not there yet.
+
+    :returns: the image's id in the engine, ``sha256:…``
+    :raises errors.BadImage: no container can be made of it
+    :raises errors.EngineUnavailable: the engine does not answer
+    """
+    check_format(image_meta)
+    engine.wait(0)  # before anything is fetched for an engine that is down
+    with utils.synchronized(f"docker-image-{image_meta.id}"):
+        image = IMAGE_API.get(context, image_meta.id)
+        name = reference(image_meta.id, image)
+        return _find(engine, name) or _fetch(engine, context, image_meta.id, image, name)
+
+
+def config_of(engine: Engine, image_id: str) -> dict[str, typing.Any]:
+    """What an image says about its containers, such as their command.
+
+    :param image_id: in the engine
+    """
+    with engine.asked_to("describe the image") as client:
+        return client.images.get(image_id).attrs.get("Config") or {}
+
+
+def check_format(image_meta: "objects.ImageMeta") -> None:
+    """Look at the image's container format.
+
+    :raises errors.BadImage: it is not ``docker``
+    """
+    found = image_meta.container_format if "container_format" in image_meta else None
+    if found != "docker":
+        raise errors.BadImage(
+            image_meta.id,
+            f"its container format is {found}, needs docker; upload what 'docker save' writes "
+            "with --container-format docker --disk-format raw",
+        )
+
+
+def reference(image_id: str, image: typing.Mapping[str, typing.Any]) -> str:
+    """The name of an image in the engine.
+
+    :param image: the image's attributes in Glance
+    """
+    # Glance never changes the data of an image; without a digest its id says which it is.
+    digest = _hash_of(image)[1] or image.get("checksum") or "unverified"
+    return f"{REPOSITORY}/{image_id}:{digest[:_DIGITS]}"
+
+
+def _hash_of(image: typing.Mapping[str, typing.Any]) -> tuple[str | None, str | None]:
+    return image.get("os_hash_algo"), image.get("os_hash_value")
+
+
+def _find(engine: Engine, name: str) -> str | None:
+    with engine.asked_to(f"look for image {name}") as client:
+        try:
+            return str(client.images.get(name).id)
+        except docker.errors.ImageNotFound:
+            return None
+
+
+def _fetch(
+    engine: Engine,
+    context: "nova_context.RequestContext",
+    image_id: str,
+    image: typing.Mapping[str, typing.Any],
+    name: str,
+) -> str:
+    LOG.info("Fetching image %s from Glance", image_id)
+    with _temporary_folder() as folder:
+        fetched = folder / "fetched"
+        IMAGE_API.download(context, image_id, dest_path=str(fetched))
+        verify(fetched, image_id, image)
+        clean = folder / "image.tar"
+        try:
+            with fetched.open("rb") as source, clean.open("wb") as target:
+                engine_id = archive.rewrite(source, target)
+        except archive.BadArchive as e:
+            raise errors.BadImage(image_id, str(e)) from e
+        fetched.unlink()
+        _load(engine, clean, image_id, engine_id, name)
+    LOG.info("Image %s is %s in the Docker Engine", image_id, engine_id)
+    return engine_id
+
+
+def verify(path: pathlib.Path, image_id: str, image: typing.Mapping[str, typing.Any]) -> None:
+    """Compare a fetched file with the digest that Glance has for it, where it has one.
+
+    :raises errors.BadImage: they differ, or the digest is of a kind that is not known here
+    """
+    algorithm, wanted = _hash_of(image)
+    if not algorithm or not wanted:
+        LOG.warning("Glance has no digest of image %s; it is used as it came", image_id)
+        return
+    if algorithm not in hashlib.algorithms_available:
+        raise errors.BadImage(image_id, f"its digest is of the unknown kind {algorithm}")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    if found != wanted:
+        raise errors.BadImage(
+            image_id,
+            f"its digest is wrong: Glance has {algorithm} {wanted[:_DIGITS]}…, what came has "
+            f"{found[:_DIGITS]}…; upload it again",
+        )
+
+
+def _load(engine: Engine, path: pathlib.Path, image_id: str, engine_id: str, name: str) -> None:
+    try:
+        with path.open("rb") as file, engine.asked_to(f"load image {image_id}") as client:
+            client.images.load(file)
+            client.images.get(engine_id).tag(*name.split(":"))
+    except docker.errors.ImageNotFound as e:
+        raise errors.BadImage(
+            image_id, "the Docker Engine did not load it under the id of its configuration"
+        ) from e
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> typing.Iterator[pathlib.Path]:
+    pathlib.Path(CONF.instances_path).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="docker-image-", dir=CONF.instances_path) as folder:
+        yield pathlib.Path(folder)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns what Nova asks for into what the engine is asked for; talks to neither."""
+
+import pathlib
+import shlex
+import stat
+import typing
+
+from docker.types import LogConfig, Mount
+from nova.virt import driver
+from oslo_config import cfg
+
+from fpga_hooks import devices
+from novadocker import errors
+
+if typing.TYPE_CHECKING:
+    from nova import objects
+
+CONF = cfg.CONF
+
+LABEL_UUID = "org.openstack.nova.instance.uuid"
+LABEL_NAME = "org.openstack.nova.instance.name"
+LABEL_PROJECT = "org.openstack.nova.project.id"
+LABEL_HOST = "org.openstack.nova.host"
+LABEL_IMAGE = "org.openstack.nova.image.id"
+
+#: What Docker grants by default and no container needs here: there is no network to send raw
+#: packets to, and devices come from the region alone.
+_CAPABILITIES_DROPPED = ["MKNOD", "NET_RAW"]
+
+#: The console log keeps between one and two of these.
+_LOG_SIZE = "1m"
+
+_IS_KIND: dict[str, typing.Callable[[int], bool]] = {
+    "char": stat.S_ISCHR,
+    "block": stat.S_ISBLK,
+    "socket": stat.S_ISSOCK,
+    "pipe": stat.S_ISFIFO,
+}
+
+
+def name_of(uuid: str) -> str:
+    """The name of the container of an instance."""
+    return f"nova-{uuid}"
+
+
+def check(
+    instance: "objects.Instance",
+    injected_files: typing.Sequence[typing.Any] | None,
+    network_info: typing.Sequence[typing.Any] | None,
+    block_device_info: typing.Mapping[str, typing.Any] | None,
+) -> None:
+    """Refuse what a container does not have, rather than leave it out unseen.
+
+    :raises errors.NotServed: with what it is
+    """
+    asked = {
+        "networks are not served yet: boot with --nic none": bool(network_info),
+        "files cannot be injected into a container: put them into the image": bool(injected_files),
+        "a container has no config drive: boot without --config-drive": bool(instance.config_drive),
+        "a container has no volumes: boot from an image": bool(
+            driver.block_device_info_get_mapping(block_device_info)
+        ),
+    }
+    for reason, unserved in asked.items():
+        if unserved:
+            raise errors.NotServed(instance.uuid, reason)
+
+
+def command_of(
+    image_meta: "objects.ImageMeta", config: typing.Mapping[str, typing.Any]
+) -> list[str] | None:
+    """What the container runs: the image property ``os_command_line``, or what the image says.
+
+    :param config: the image's configuration in the engine
+    :returns: None for what the image says
+    :raises errors.BadImage: the property cannot be split as a shell does, or there is no command
+    """
+    line = image_meta.properties.get("os_command_line")
+    try:
+        words = shlex.split(line or "")
+    except ValueError as e:
+        raise errors.BadImage(image_meta.id, f"os_command_line '{line}': {e}") from e
+    if not words and not config.get("Cmd") and not config.get("Entrypoint"):
+        raise errors.BadImage(
+            image_meta.id,
+            "it says no command; set the image property os_command_line, or CMD in the Dockerfile",
+        )
+    return words or None
+
+
+def container_options(
+    instance: "objects.Instance",
+    image_id: str,
+    command: list[str] | None,
+    passed: typing.Sequence[devices.Device],
+    cpus: int,
+) -> dict[str, typing.Any]:
+    """The arguments of the SDK's ``containers.create``.
+
+    :param image_id: in the engine
+    :param passed: the devices of the instance's region
+    :param cpus: how many the host has; the engine refuses more
+    """
+    memory = f"{instance.flavor.memory_mb}m"
+    return {
+        "image": image_id,
+        "command": command,
+        "name": name_of(instance.uuid),
+        "hostname": instance.hostname or instance.uuid,
+        "labels": {
+            LABEL_UUID: instance.uuid,
+            LABEL_NAME: instance.display_name or "",
+            LABEL_PROJECT: instance.project_id or "",
+            LABEL_IMAGE: instance.image_ref or "",
+            LABEL_HOST: CONF.host,
+        },
+        "network_mode": "none",
+        "mem_limit": memory,
+        "memswap_limit": memory,
+        "nano_cpus": min(instance.flavor.vcpus, cpus) * 10**9,
+        "pids_limit": CONF.docker.pids_limit,
+        "cap_drop": _CAPABILITIES_DROPPED,
+        "security_opt": ["no-new-privileges"],
+        "init": True,
+        "log_config": LogConfig(type="json-file", config={"max-size": _LOG_SIZE, "max-file": "2"}),
+        **device_options(passed),
+    }
+
+
+def device_options(passed: typing.Sequence[devices.Device]) -> dict[str, typing.Any]:
+    """The devices among the arguments of ``containers.create``.
+
+    A socket or a pipe is a file, not a device: it is mounted.
+    """
+    nodes = [device for device in passed if device.kind in ("char", "block")]
+    files = [device for device in passed if device.kind in ("socket", "pipe")]
+    return {
+        # "m" is left out: a container has no reason to make nodes.
+        "devices": [f"{node.host_path}:{node.container_path}:rw" for node in nodes],
+        "mounts": [
+            Mount(target=file.container_path, source=file.host_path, type="bind") for file in files
+        ],
+    }
+
+
+def devices_in(attributes: typing.Mapping[str, typing.Any]) -> set[tuple[str, str]]:
+    """The pairs of host path and container path that a container was made with.
+
+    :param attributes: what the engine tells about the container
+    """
+    host = attributes["HostConfig"]
+    nodes = {(node["PathOnHost"], node["PathInContainer"]) for node in host.get("Devices") or ()}
+    files = {(mount["Source"], mount["Target"]) for mount in host.get("Mounts") or ()}
+    return nodes | files
+
+
+def check_devices(passed: typing.Sequence[devices.Device]) -> None:
+    """See that each device is on the host and is what it is said to be.
+
+    :raises errors.BadDevice: one is not
+    """
+    for device in passed:
+        try:
+            mode = pathlib.Path(device.host_path).stat().st_mode
+        except PermissionError:
+            continue  # nova-compute may not look there; the engine may, and refuses what is missing
+        except OSError as e:
+            raise errors.BadDevice(
+                f"device {device.host_path} of the FPGA region is not there: {e.strerror}; "
+                "compare 'fpga-cli.py status' with the host's /dev"
+            ) from e
+        if not _IS_KIND[device.kind](mode):
+            raise errors.BadDevice(f"device {device.host_path} is not a {device.kind} device")
