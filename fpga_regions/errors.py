@@ -23,6 +23,10 @@ class RegionError(Exception):
         super().__init__(why)
         self.why = why
 
+    def __str__(self) -> str:
+        # What was done about it may have been added since.
+        return self.why
+
     def line(self, attempt: str) -> str:
         """The one line for standard error.
 
