@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bitstream packages for the emulator, good and broken."""
+
+import io
+import json
+import typing
+import zipfile
+
+from fpga_regions import package_writer
+
+
+def fields(core: str = "lzo1x_compress", **changes: typing.Any) -> dict[str, typing.Any]:
+    """What a manifest says besides version and digests."""
+    told = {
+        "name": core,
+        "version": "1.0",
+        "vendor": "fpga-nova",
+        "function": core,
+        "target": {"board": "emulator", "part": "software"},
+        "bitfile": "core.json",
+        "exposes": [{"kind": "socket", "name": "/dev/fpga0"}],
+    }
+    return told | changes
+
+
+def bitfile(core: str = "lzo1x_compress", part: str = "software") -> bytes:
+    """The bitfile of one of the emulator's cores."""
+    return json.dumps({"part": part, "core": core}).encode()
+
+
+def package(
+    core: str = "lzo1x_compress", content: bytes | None = None, **changes: typing.Any
+) -> bytes:
+    """A valid package; `content` for another bitfile than the core's own."""
+    content = bitfile(core) if content is None else content
+    return package_writer.write(package_writer.describe(fields(core, **changes), content), content)
+
+
+def archive(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
+    """A zip of any files."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in entries:
+            made.writestr(name, content)
+    return file.getvalue()
+
+
+def without_manifest() -> bytes:
+    """A zip with a bitfile and nothing that describes it."""
+    return archive(("core.json", bitfile()))

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A host with emulated regions: the real fpga-cli with a configuration and folders of its own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import typing
+
+from fpga_regions import locks, processes
+
+PROGRAM = pathlib.Path(__file__).parents[2] / "bin" / "fpga-cli.py"
+
+
+class Host:
+    """Where fpga-cli runs as it does on a compute host, in one folder.
+
+    :param glance: the group `glance` of its configuration
+    """
+
+    def __init__(self, folder: pathlib.Path, glance: str = "", **options: typing.Any) -> None:
+        self.folder = folder
+        self.state, self.runtime = folder / "state", folder / "run"
+        self.config = folder / "fpga-cli.conf"
+        self._glance = glance
+        self.configure(**options)
+
+    def configure(self, **options: typing.Any) -> None:
+        """Write the configuration; `group__name` for an option of a group."""
+        told = {"drivers": "emulator", "state_dir": self.state, "runtime_dir": self.runtime}
+        groups: dict[str, list[str]] = {"DEFAULT": []}
+        for name, value in (told | options).items():
+            group, _, option = name.rpartition("__")
+            groups.setdefault(group or "DEFAULT", []).append(f"{option} = {value}")
+        lines = [line for name, given in groups.items() for line in (f"[{name}]", *given)]
+        self.config.write_text("\n".join([*lines, self._glance]))
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a call."""
+        return [sys.executable, str(PROGRAM), "--config-file", str(self.config), *arguments]
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Call fpga-cli and wait for it."""
+        return subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Call fpga-cli and do not wait."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(self.command(*arguments), stdout=pipe, stderr=pipe, text=True)
+
+    def burn(self, *arguments: str) -> str:
+        """Burn, and fail unless it succeeds; the region's id."""
+        ran = self.run("burn", *arguments)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        return ran.stdout.strip()
+
+    def status(self) -> dict[str, typing.Any]:
+        """All that the status tells."""
+        ran = self.run("status", "--format", "json")
+        assert (ran.returncode, ran.stderr) == (0, "")
+        told: dict[str, typing.Any] = json.loads(ran.stdout)
+        return told
+
+    def states(self) -> list[str]:
+        """The regions' states."""
+        return [region["state"] for region in self.status()["regions"]]
+
+    def wrapper(self) -> pathlib.Path:
+        """A program that nova-compute may run as `[fpga] exec`."""
+        path = self.folder / "fpga-cli.py"
+        path.write_text(f'#!/bin/sh\nexec {shlex.join(self.command())} "$@"\n')
+        path.chmod(0o755)
+        return path
+
+    def servers(self) -> list[processes.Process]:
+        """The processes on record that stand behind regions, dead ones too."""
+        records = sorted((self.state / "emulator").glob("*"))
+        return [processes.Process(**json.loads(record.read_text())) for record in records]
+
+    def close(self) -> None:
+        """End every process behind a region."""
+        for server in self.servers():
+            processes.end(server, locks.Deadline(5))
+
+
+def wait_until(condition: typing.Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for something that another process brings about, and fail if it does not."""
+    deadline = locks.Deadline(seconds)
+    while not condition():
+        assert not deadline.passed, "it did not come about in time"
+        time.sleep(0.01)
+
+
+def talk(path: str, data: bytes) -> bytes:
+    """What a client of a region's socket gets for its bytes."""
+    with socket.socket(socket.AF_UNIX) as connection, contextlib.ExitStack() as cleanup:
+        connection.settimeout(10)
+        # An address has room for 107 bytes only.
+        folder = os.open(pathlib.Path(path).parent, os.O_PATH)
+        cleanup.callback(os.close, folder)
+        connection.connect(f"/proc/self/fd/{folder}/{pathlib.Path(path).name}")
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server on loopback that speaks as much of Keystone v3 and Glance v2 as fpga-cli asks for."""
+
+import dataclasses
+import hashlib
+import http.server
+import json
+import re
+import threading
+import time
+import types
+import typing
+import uuid
+
+USER, PASSWORD, TOKEN = "nova", "secret", "a-token"
+
+
+@dataclasses.dataclass
+class Image:
+    """An image and what Glance tells of it; None for what it does not tell."""
+
+    data: bytes
+    container_format: str | None = "fpga"
+    status: str = "active"
+    os_hash_algo: str | None = "sha512"
+    os_hash_value: str | None = None
+    size: int | None = None
+    id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+
+    def told(self) -> dict[str, typing.Any]:
+        """The image as Glance shows it."""
+        told = {key: value for key, value in vars(self).items() if key != "data"}
+        if self.os_hash_value is None:
+            told["os_hash_value"] = hashlib.sha512(self.data).hexdigest()
+        return told | {"size": len(self.data) if self.size is None else self.size}
+
+
+class OpenStack:
+    """The server; a context manager that stops it.
+
+    :ivar asked: path of each request so far
+    :ivar answers: an HTTP status for requests whose path matches a pattern
+    :ivar delay: seconds between the halves of an image's data
+    """
+
+    def __init__(self) -> None:
+        self.images: dict[str, Image] = {}
+        self.asked: list[str] = []
+        self.answers: dict[str, int] = {}
+        self.versioned = False
+        self.delay = 0.0
+        handler = type("Handler", (_Handler,), {"cloud": self})
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def __enter__(self) -> typing.Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop it; its port refuses connections from then on."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def add(self, data: bytes, **told: typing.Any) -> str:
+        """Upload an image; its id."""
+        image = Image(data, **told)
+        self.images[image.id] = image
+        return image.id
+
+    @property
+    def downloads(self) -> int:
+        """How often data of an image was asked for."""
+        return sum(path.endswith("/file") for path in self.asked)
+
+    def options(self, **changes: str) -> str:
+        """The group `glance` of fpga-cli.conf that reaches it."""
+        options = {
+            "auth_type": "v3password",
+            "auth_url": f"{self.url}/v3",
+            "username": USER,
+            "password": PASSWORD,
+            "user_domain_name": "Default",
+            "project_name": "service",
+            "project_domain_name": "Default",
+        }
+        lines = [f"{name} = {value}" for name, value in (options | changes).items()]
+        return "\n".join(["[glance]", *lines, ""])
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    cloud: OpenStack
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self._told_to_fail():
+            return
+        user = asked["auth"]["identity"]["password"]["user"]
+        if (user["name"], user["password"]) != (USER, PASSWORD):
+            self._answer(401, {"error": {"code": 401, "message": "no"}})
+            return
+        url = self.cloud.url + ("/v2" if self.cloud.versioned else "")
+        endpoint = {"interface": "public", "url": url, "region_id": "one", "id": "e", "region": "1"}
+        token = {
+            "methods": ["password"],
+            "expires_at": "2999-01-01T00:00:00.000000Z",
+            "issued_at": "2020-01-01T00:00:00.000000Z",
+            "user": {"id": "u", "name": USER, "domain": {"id": "default", "name": "Default"}},
+            "catalog": [{"type": "image", "name": "glance", "id": "s", "endpoints": [endpoint]}],
+        }
+        self._answer(201, {"token": token}, {"X-Subject-Token": TOKEN})
+
+    def do_GET(self) -> None:
+        if self._told_to_fail():
+            return
+        if self.headers.get("X-Auth-Token") != TOKEN:
+            self._answer(401, {})
+            return
+        path = re.fullmatch(r"/v2/images/([0-9a-f-]+)(/file)?", self.path)
+        image = self.cloud.images.get(path[1]) if path else None
+        if path is None or image is None:
+            self._answer(404, {})
+        elif path[2]:
+            self._send(image.data)
+        else:
+            self._answer(200, image.told())
+
+    def _told_to_fail(self) -> bool:
+        self.cloud.asked.append(self.path)
+        for pattern, status in self.cloud.answers.items():
+            if re.search(pattern, self.path):
+                self._answer(status, {})
+                return True
+        return False
+
+    def _send(self, data: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        half = len(data) // 2
+        self.wfile.write(data[:half])
+        self.wfile.flush()
+        time.sleep(self.cloud.delay)
+        self.wfile.write(data[half:])
+
+    def _answer(
+        self, status: int, told: dict[str, typing.Any], headers: dict[str, str] | None = None
+    ) -> None:
+        body = json.dumps(told).encode()
+        self.send_response(status)
+        all_headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        for name, value in (all_headers | (headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: typing.Any) -> None:
+        """Say nothing."""

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A driver whose hardware is a table: it stands at the one edge where a fake is in place."""
+
+import typing
+
+from fpga_regions import errors
+from fpga_regions.drivers import base
+from fpga_regions.locks import Deadline
+from fpga_regions.model import Loaded, Node, Region, Slot
+from fpga_regions.packages import Package
+
+
+def slot(index: int = 0, device: str = "card0", **changes: typing.Any) -> Slot:
+    """A place for the packages of tests.support.bitstreams."""
+    told: dict[str, typing.Any] = {
+        "driver": "hardware",
+        "device": device,
+        "index": index,
+        "board": "emulator",
+        "part": "software",
+        "interface": None,
+        "kinds": frozenset({"socket"}),
+        "simulated": False,
+    }
+    return Slot(**(told | changes))
+
+
+class Hardware(base.Driver):
+    """Regions that take what they are given, unless they are told to fail.
+
+    :ivar failing: steps that fail from now on: program, clear, time out, lie, silent
+    :ivar done: each step that was made: its name and the region's id
+    """
+
+    def __init__(self, slots: typing.Sequence[Slot]) -> None:
+        self.slots = list(slots)
+        self.loaded: dict[str, Loaded] = {}
+        self.failing: set[str] = set()
+        self.done: list[tuple[str, str]] = []
+
+    def discover(self) -> list[Slot]:
+        """The regions of the table."""
+        return list(self.slots)
+
+    def program(self, region: Region, package: Package, deadline: Deadline) -> None:
+        """Load it, perhaps by half."""
+        self.done.append(("program", region.id))
+        self.loaded[region.id] = Loaded(package.manifest.function, package.digest)
+        if "program" in self.failing:
+            raise errors.ProgrammingFailed("the board said no")
+        if "time out" in self.failing:
+            raise errors.TimedOut("the board said nothing")
+        if "lie" in self.failing:
+            self.loaded[region.id] = Loaded("another", package.digest)
+
+    def read_back(self, region: Region) -> Loaded | None:
+        """What was loaded."""
+        return self.loaded.get(region.id)
+
+    def clear(self, region: Region, deadline: Deadline) -> None:
+        """Unload."""
+        self.done.append(("clear", region.id))
+        if "clear" in self.failing:
+            raise errors.NotErased("the board does not let go")
+        if "silent" not in self.failing:
+            self.loaded.pop(region.id, None)
+
+    def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
+        """One node for each that the package exposes."""
+        return tuple(
+            Node(exposed.kind, f"/run/{region.id}{exposed.name}", exposed.name)
+            for exposed in package.manifest.exposes
+        )

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fetching an image over HTTP: what is checked, and what each failure says."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from fpga_regions import conf as configuration
+from fpga_regions import errors, glance
+from tests.support.openstack import OpenStack
+
+DATA = b"a package " * 1000
+
+
+@pytest.fixture
+def reached(tmp_path: Path, cloud: OpenStack) -> cfg.ConfigOpts:
+    """The configuration that reaches the cloud."""
+    return configured(tmp_path, cloud.options())
+
+
+def configured(folder: Path, text: str) -> cfg.ConfigOpts:
+    file = folder / "glance.conf"
+    file.write_text(f"[DEFAULT]\nfetch_timeout = 1\n{text}")
+    return configuration.load(str(file))
+
+
+def refusal(conf: cfg.ConfigOpts, image_id: str, folder: Path) -> str:
+    with pytest.raises(errors.ImageUnavailable) as caught:
+        glance.fetch(conf, image_id, folder, 1 << 20)
+    assert list(folder.iterdir()) == [folder / "glance.conf"]
+    return caught.value.why
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_image_is_fetched_whether_or_not_the_catalogue_names_the_version(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, versioned: bool
+) -> None:
+    cloud.versioned = versioned
+    with glance.fetch(reached, cloud.add(DATA), tmp_path, 1 << 20) as file:
+        assert file.read() == DATA
+
+
+def test_fetched_file_has_no_name(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    with glance.fetch(reached, cloud.add(DATA), tmp_path, 1 << 20):
+        assert list(tmp_path.iterdir()) == [tmp_path / "glance.conf"]
+
+
+def test_unknown_image_is_told(reached: cfg.ConfigOpts, tmp_path: Path) -> None:
+    why = refusal(reached, "99999999-9999-4999-8999-999999999999", tmp_path)
+    assert why.startswith("Glance has no such image")
+
+
+@pytest.mark.parametrize(
+    "image_id", ["../../v3/users", "lzo", "", "99999999999949998999999999999999"]
+)
+def test_what_is_no_uuid_is_never_asked_for(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, image_id: str
+) -> None:
+    assert "not the id of a Glance image" in refusal(reached, image_id, tmp_path)
+    assert cloud.asked == []
+
+
+@pytest.mark.parametrize("held", ["docker", "bare", None])
+def test_other_container_format_is_told_and_not_downloaded(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, held: str | None
+) -> None:
+    why = refusal(reached, cloud.add(DATA, container_format=held), tmp_path)
+    assert why == f"its container format is {held}, not fpga: it is no bitstream package"
+    assert cloud.downloads == 0
+
+
+def test_image_that_is_not_active_is_told(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    why = refusal(reached, cloud.add(DATA, status="queued"), tmp_path)
+    assert why == "its status is queued, not active"
+
+
+def test_data_of_another_digest_is_refused(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    why = refusal(reached, cloud.add(DATA, os_hash_value="0" * 128), tmp_path)
+    assert "do not have the digest that Glance has on record" in why
+
+
+@pytest.mark.parametrize("algorithm", [None, "md5", "shake_128"])
+def test_image_without_a_digest_to_trust_is_refused(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, algorithm: str | None
+) -> None:
+    why = refusal(reached, cloud.add(DATA, os_hash_algo=algorithm), tmp_path)
+    assert why.startswith("Glance has no digest of it")
+
+
+def test_image_that_says_that_it_is_too_large_is_not_downloaded(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.BadPackage, match="max_size"):
+        glance.fetch(reached, cloud.add(DATA), tmp_path, len(DATA) - 1)
+    assert cloud.downloads == 0
+
+
+def test_image_that_is_larger_than_it_says_is_refused(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.BadPackage, match="max_size"):
+        glance.fetch(reached, cloud.add(DATA, size=10), tmp_path, len(DATA) - 1)
+
+
+def test_slow_download_ends_in_time(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    cloud.delay = 1.2
+    with pytest.raises(errors.TimedOut, match="fetch_timeout"):
+        glance.fetch(reached, cloud.add(DATA), tmp_path, 1 << 20)
+
+
+def test_wrong_password_is_told(tmp_path: Path, cloud: OpenStack) -> None:
+    conf = configured(tmp_path, cloud.options(password="wrong"))
+    assert "refused the credentials" in refusal(conf, cloud.add(DATA), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "does not permit"),
+        (410, "upload it again"),
+        (500, "answered 500"),
+        (503, "answered 503"),
+    ],
+)
+def test_refused_download_is_told(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, status: int, words: str
+) -> None:
+    cloud.answers["/file$"] = status
+    assert words in refusal(reached, cloud.add(DATA), tmp_path)
+
+
+def test_service_that_is_down_is_told(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    image_id = cloud.add(DATA)
+    cloud.stop()
+    assert "cannot be reached: Connection refused" in refusal(reached, image_id, tmp_path)
+
+
+def test_silent_service_ends_in_time(tmp_path: Path, cloud: OpenStack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        conf = configured(tmp_path, cloud.options(timeout="1", endpoint_override=url))
+        assert "cannot be reached" in refusal(conf, cloud.add(DATA), tmp_path)
+
+
+def test_something_else_than_glance_is_told(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    image_id = cloud.add(DATA)
+    cloud.images[image_id].id = "another"
+    assert "is not Glance" in refusal(reached, image_id, tmp_path)
+
+
+def test_missing_configuration_is_told(tmp_path: Path) -> None:
+    conf = configured(tmp_path, "")
+    why = refusal(conf, "99999999-9999-4999-8999-999999999999", tmp_path)
+    assert "how to reach Glance is not configured" in why

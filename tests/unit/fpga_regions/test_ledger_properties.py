@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever owners and hardware do, in whatever order, the ledger agrees with both."""
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from fpga_regions import errors, status
+from fpga_regions.model import State
+
+from .conftest import CRC, LZO, Rig, owner
+from .hardware import slot
+
+OWNERS = st.integers(0, 4).map(owner)
+IMAGES = st.sampled_from([LZO, CRC, "11111111-1111-1111-1111-111111111111"])
+FAILURES = st.sets(st.sampled_from(["program", "clear", "lie", "silent", "time out"]), max_size=2)
+
+
+class Regions(RuleBasedStateMachine):
+    """Three regions, five owners, and what a model of them expects."""
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.rig = Rig(self.folder, [slot(0), slot(1), slot(0, "card1")])
+        self.rig.manager.refresh()
+        self.ids = {region.id for region in self.rig.ledger.regions()}
+        self.held: dict[str, str] = {}
+
+    def teardown(self) -> None:
+        if hasattr(self, "rig"):
+            self.rig.ledger.close()
+            shutil.rmtree(self.folder)
+
+    @rule(failing=FAILURES)
+    def hardware_turns(self, failing: set[str]) -> None:
+        self.rig.hardware.failing = failing
+
+    @rule()
+    def hardware_is_well(self) -> None:
+        self.rig.hardware.failing = set()
+
+    @rule(who=OWNERS, image=IMAGES)
+    def burn(self, who: str, image: str) -> None:
+        try:
+            region_id = self.rig.manager.burn(image, who)
+        except errors.RegionError:
+            now = self.rig.ledger.held_by(who)
+            assert now is None or now.state == State.PROGRAMMED
+            self.held.pop(who, None)
+            if now is not None:
+                self.held[who] = now.image_id or ""
+            return
+        self.held[who] = image
+        now = self.rig.region(region_id)
+        assert (now.owner, now.image_id, now.state) == (who, image, State.PROGRAMMED)
+        assert self.rig.hardware.read_back(now) == now.loaded
+
+    @rule(who=OWNERS)
+    def erase(self, who: str) -> None:
+        with contextlib.suppress(errors.NotErased):
+            self.rig.manager.erase(None, who)
+        self.held.pop(who, None)
+        assert self.rig.ledger.held_by(who) is None
+
+    @rule(which=st.integers(0, 2), who=st.none() | OWNERS)
+    def erase_region(self, which: int, who: str | None) -> None:
+        region = self.rig.ledger.regions()[which]
+        with contextlib.suppress(errors.NotErased, errors.UnknownRegion):
+            self.rig.manager.erase(region.id, who)
+        if region.owner is not None and who in (None, region.owner):
+            self.held.pop(region.owner, None)
+
+    @invariant()
+    def no_region_is_lost(self) -> None:
+        if hasattr(self, "rig"):
+            assert {region.id for region in self.rig.ledger.regions()} == self.ids
+
+    @invariant()
+    def owners_hold_what_they_burnt_and_no_more(self) -> None:
+        if hasattr(self, "rig"):
+            regions = [region for region in self.rig.ledger.regions() if region.owner]
+            assert len({region.owner for region in regions}) == len(regions)
+            assert {region.owner: region.image_id for region in regions} == self.held
+
+    @invariant()
+    def used_is_the_number_of_owners(self) -> None:
+        if hasattr(self, "rig"):
+            told = status.text([(region, None) for region in self.rig.ledger.regions()])
+            assert told == f"Used regions: {len(self.held)}/3"
+
+    @invariant()
+    def what_is_free_holds_nothing(self) -> None:
+        if hasattr(self, "rig"):
+            for region in self.rig.ledger.regions():
+                if region.state == State.FREE:
+                    assert self.rig.hardware.read_back(region) is None
+
+
+TestRegions = Regions.TestCase
+TestRegions.settings = settings(
+    max_examples=40,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a manifest: what the schema says is read, and everything else is refused in one way."""
+
+import contextlib
+import json
+import typing
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fpga_regions import errors, manifest
+from tests.support import bitstreams
+
+GOOD = {"manifest_version": 1, **bitstreams.fields(), "digests": {"sha256": "0" * 64}}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def read(told: typing.Any) -> manifest.Manifest:
+    return manifest.read(json.dumps(told).encode())
+
+
+def refusal(text: bytes) -> str:
+    with pytest.raises(errors.BadPackage) as caught:
+        manifest.read(text)
+    return caught.value.why
+
+
+def test_good_manifest_is_read() -> None:
+    found = read(GOOD)
+    assert (found.function, found.board, found.part) == ("lzo1x_compress", "emulator", "software")
+    assert found.exposes == (manifest.Exposed("socket", "/dev/fpga0"),)
+
+
+def test_published_schema_is_a_valid_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(manifest.schema())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(text: bytes) -> None:
+    with contextlib.suppress(errors.BadPackage):
+        manifest.read(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(GOOD)) | st.text(), JSON)
+def test_any_member_of_any_value_is_read_or_refused(name: str, value: typing.Any) -> None:
+    with contextlib.suppress(errors.BadPackage):
+        read(GOOD | {name: value})
+
+
+@pytest.mark.parametrize("name", sorted(set(GOOD)))
+def test_every_member_is_required(name: str) -> None:
+    told = {key: value for key, value in GOOD.items() if key != name}
+    assert name in refusal(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("manifest_version", 2),
+        ("function", "a function"),
+        ("function", "lzo\n"),
+        ("bitfile", "../core.json"),
+        ("bitfile", "/etc/passwd"),
+        ("bitfile", "a/../b"),
+        ("bitfile", "manifest.json"),
+        ("digests", {"sha256": "0" * 63}),
+        ("digests", {"sha256": "0" * 64 + "\n"}),
+        ("digests", {"md5": "0" * 32}),
+        ("exposes", []),
+        ("exposes", [{"kind": "disk", "name": "/dev/x"}]),
+        ("exposes", [{"kind": "char", "name": "/dev/../etc/x"}]),
+        ("exposes", [{"kind": "char", "name": "/etc/x"}]),
+        ("exposes", [{"kind": "char", "name": "/dev/x"}, {"kind": "pipe", "name": "/dev/x"}]),
+        ("target", {"board": "emulator"}),
+        ("colour", "red"),
+    ],
+)
+def test_value_that_the_schema_forbids_is_named(name: str, value: typing.Any) -> None:
+    assert name in refusal(json.dumps(GOOD | {name: value}).encode())
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff", b"[" * 100_000, b"{} {}", b'{"a": 1, "a": 2}', b'{"a": NaN}']
+)
+def test_what_is_not_json_is_refused(text: bytes) -> None:
+    assert refusal(text).startswith("manifest.json is not JSON: ")
+
+
+def test_refusal_is_short_however_long_the_manifest() -> None:
+    assert len(refusal(json.dumps(GOOD | {"vendor": "x" * 60_000}).encode())) < 300
