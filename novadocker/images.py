@@ -8,8 +8,8 @@ import tempfile
 import typing
 
 import docker.errors
-from nova import utils
 from nova.image import glance
+from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_log import log as logging
 
@@ -42,7 +42,7 @@ def ensure(
     """
     check_format(image_meta)
     engine.wait(0)  # before anything is fetched for an engine that is down
-    with utils.synchronized(f"docker-image-{image_meta.id}"):
+    with lockutils.lock(f"docker-image-{image_meta.id}", "nova-"):
         image = IMAGE_API.get(context, image_meta.id)
         name = reference(image_meta.id, image)
         return _find(engine, name) or _fetch(engine, context, image_meta.id, image, name)

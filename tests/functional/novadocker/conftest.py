@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Docker Engine, the demo's image, and a driver; Glance alone is stood in for."""
+
+import hashlib
+import itertools
+import pathlib
+import shutil
+import typing
+import uuid
+
+import docker
+import nova.conf
+import nova.virt.node
+import pytest
+from nova import context as nova_context
+from nova import exception, objects
+from nova.tests.unit import fake_instance
+from oslo_config import fixture as config_fixture
+
+from build_scripts.images import build_docker_image
+from novadocker import images
+from novadocker.virt import docker as novadocker_driver
+from tests.functional.novadocker import dockerd as engines
+
+CONF = nova.conf.CONF
+
+
+@pytest.fixture(scope="session")
+def dockerd() -> typing.Iterator[engines.Dockerd]:
+    """The engine of all these tests."""
+    yield from engines.started()
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The demo's Docker image."""
+    path = tmp_path_factory.mktemp("image") / "image.tar"
+    busybox = shutil.which("busybox", path="/bin:/usr/bin")
+    assert busybox, "busybox is missing - run 'apt-get install busybox-static'"
+    assert build_docker_image.main(["--output", str(path), "--busybox", busybox]) == 0
+    return path.read_bytes()
+
+
+class Glance:
+    """What the driver sees of Glance; counts the downloads."""
+
+    def __init__(self) -> None:
+        self.images: dict[str, tuple[dict[str, typing.Any], bytes]] = {}
+        self.downloads = 0
+
+    def add(self, data: bytes, **changes: typing.Any) -> objects.ImageMeta:
+        """Upload an image."""
+        image = {
+            "id": str(uuid.uuid4()),
+            "container_format": "docker",
+            "disk_format": "raw",
+            "status": "active",
+            "os_hash_algo": "sha512",
+            "os_hash_value": hashlib.sha512(data).hexdigest(),
+            "properties": {},
+            **changes,
+        }
+        self.images[image["id"]] = (image, data)
+        return objects.ImageMeta.from_dict(image)
+
+    def get(self, context: object, image_id: str) -> dict[str, typing.Any]:
+        if image_id not in self.images:
+            raise exception.ImageNotFound(image_id=image_id)
+        return self.images[image_id][0]
+
+    def download(self, context: object, image_id: str, dest_path: str) -> None:
+        self.downloads += 1
+        pathlib.Path(dest_path).write_bytes(self.images[image_id][1])
+
+
+@pytest.fixture
+def config(tmp_path: pathlib.Path) -> typing.Iterator[typing.Callable[..., None]]:
+    """Set options for the test."""
+    objects.register_all()
+    fixture = config_fixture.Config(CONF)
+    fixture.setUp()
+    CONF([], project="nova", default_config_files=[], default_config_dirs=[])
+    fixture.config(instances_path=str(tmp_path / "instances"), host="host1")
+    fixture.config(start_timeout=0, api_timeout=30, stop_timeout=5, group="docker")
+    yield fixture.config
+    fixture.cleanUp()
+
+
+@pytest.fixture
+def glance(monkeypatch: pytest.MonkeyPatch) -> Glance:
+    """Where images come from."""
+    stand_in = Glance()
+    monkeypatch.setattr(images, "IMAGE_API", stand_in)
+    return stand_in
+
+
+@pytest.fixture
+def client(dockerd: engines.Dockerd) -> typing.Iterator[docker.DockerClient]:
+    """The engine as an operator sees it; no container outlives a test."""
+    client = dockerd.client()
+    yield client
+    client.close()
+    dockerd.remove_containers()
+
+
+@pytest.fixture
+def driver(
+    dockerd: engines.Dockerd,
+    client: docker.DockerClient,
+    config: typing.Callable[..., None],
+    glance: Glance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> novadocker_driver.DockerDriver:
+    """The driver of a host."""
+    config(host_url=dockerd.url, group="docker")
+    monkeypatch.setattr(nova.virt.node, "LOCAL_NODE_UUID", str(uuid.uuid4()))
+    driver = novadocker_driver.DockerDriver(None)
+    driver.init_host("host1")
+    return driver
+
+
+_NUMBER = itertools.count(1)
+
+
+class Servers:
+    """Makes instances and lets the driver run them."""
+
+    def __init__(
+        self, driver: novadocker_driver.DockerDriver, client: docker.DockerClient, image: typing.Any
+    ) -> None:
+        self.context = nova_context.get_admin_context()
+        self.driver = driver
+        self.client = client
+        self.image = image
+
+    def instance(self, **changes: typing.Any) -> objects.Instance:
+        """An instance that has no container yet."""
+        flavor = objects.Flavor(
+            name="small", memory_mb=64, vcpus=1, root_gb=1, ephemeral_gb=0, swap=0, extra_specs={}
+        )
+        number = next(_NUMBER)
+        return fake_instance.fake_instance_obj(
+            self.context,
+            uuid=str(uuid.uuid4()),
+            display_name=f"server {number}",
+            hostname=f"server-{number}",
+            flavor=flavor,
+            system_metadata={},
+            expected_attrs=["system_metadata"],
+            **changes,
+        )
+
+    def spawn(
+        self, instance: objects.Instance, image: typing.Any = None, **more: typing.Any
+    ) -> None:
+        """Have the driver make the container."""
+        arguments = {"network_info": [], "injected_files": [], **more}
+        self.driver.spawn(
+            self.context,
+            instance,
+            image or self.image,
+            admin_password="unused",
+            allocations={},
+            **arguments,
+        )
+
+    def boot(self, **changes: typing.Any) -> objects.Instance:
+        """An instance that runs."""
+        instance = self.instance(**changes)
+        self.spawn(instance)
+        return instance
+
+    def destroy(self, instance: objects.Instance) -> None:
+        """Have the driver destroy it."""
+        self.driver.destroy(self.context, instance, [])
+
+    def container(self, instance: objects.Instance) -> typing.Any:
+        """The container as an operator sees it."""
+        return self.client.containers.get(f"nova-{instance.uuid}")
+
+    def run(self, instance: objects.Instance, line: str) -> tuple[int, str]:
+        """Run a line of shell in the container; exit status and output."""
+        done = self.container(instance).exec_run(["sh", "-c", line])
+        return done.exit_code, done.output.decode()
+
+
+@pytest.fixture
+def servers(
+    driver: novadocker_driver.DockerDriver,
+    client: docker.DockerClient,
+    glance: Glance,
+    archive: bytes,
+) -> Servers:
+    """Servers of the demo's image."""
+    return Servers(driver, client, glance.add(archive))

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Docker Engine of the tests' own: no network, no systemd, nothing left behind."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+import typing
+
+import docker
+
+_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+_READY = 60  # seconds
+
+
+class Dockerd:
+    """A dockerd in a temporary folder.
+
+    :raises RuntimeError: it cannot be run here, with what to do
+    """
+
+    def __init__(self) -> None:
+        program = shutil.which("dockerd", path=_PATH)
+        if program is None:
+            raise RuntimeError("dockerd is missing - run 'apt-get install docker.io'")
+        if os.geteuid() != 0:
+            raise RuntimeError("these tests start a Docker Engine - run them as root")
+        self._program = program
+        # The engine makes sockets below its folder, and their paths must be short.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="nd-", dir="/tmp"))
+        self._group = f"fpga-nova-test-{os.getpid()}"
+        self.url = f"unix://{self.folder}/docker.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    self._program,
+                    "--storage-driver=overlay2",
+                    "--bridge=none",
+                    "--iptables=false",
+                    f"--data-root={self.folder}/data",
+                    f"--exec-root={self.folder}/exec",
+                    f"--pidfile={self.folder}/pid",
+                    f"--cgroup-parent=/{self._group}",
+                    f"--host={self.url}",
+                ],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PATH": _PATH},
+            )
+        end = time.monotonic() + _READY
+        while True:
+            try:
+                self.client().close()
+                return
+            except docker.errors.DockerException as e:
+                if self._process.poll() is not None or time.monotonic() > end:
+                    said = (self.folder / "log").read_text()[-3000:]
+                    raise RuntimeError(f"dockerd does not come up: {said}") from e
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Stop it; its containers end."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+    def client(self) -> docker.DockerClient:
+        """A client of the tests, beside the driver's own."""
+        client = docker.DockerClient(base_url=self.url, timeout=30)
+        client.ping()
+        return client
+
+    def remove_containers(self) -> None:
+        """Remove all containers."""
+        client = self.client()
+        for container in client.containers.list(all=True):
+            container.remove(force=True, v=True)
+        client.close()
+
+    def remove(self) -> None:
+        """Stop it and remove all that it made."""
+        if self._process is not None:
+            self.remove_containers()
+        self.stop()
+        for mount in reversed(self._mounts()):
+            subprocess.run(["umount", "--lazy", mount], check=False)
+        for controller in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self._group}"):
+            controller.rmdir()
+        shutil.rmtree(self.folder)
+
+    def _mounts(self) -> list[str]:
+        lines = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+        points = [line.split()[1] for line in lines]
+        return [point for point in points if point.startswith(f"{self.folder}/")]
+
+
+def started() -> typing.Iterator[Dockerd]:
+    """One that runs, for as long as the generator does."""
+    engine = Dockerd()
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.remove()
