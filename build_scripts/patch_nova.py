@@ -99,9 +99,10 @@ class Diff:
         before = {path: path.read_bytes() for path in paths}
         try:
             self._patch(direction)
-            if self.state() != wanted:
+            after = {name: _digest(self.nova / name) for name in self.digests}
+            if after != {name: pair[wanted == "patched"] for name, pair in self.digests.items()}:
                 raise PatchError(f"{self.file.name} left other contents than its table says")
-        except PatchError:
+        except BaseException:
             for path, content in before.items():
                 path.write_bytes(content)
             raise
