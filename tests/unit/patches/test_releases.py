@@ -14,7 +14,7 @@ PARTS = [release[part] for release in RELEASES for part in ("diff", "tests")]
 
 
 def _text(part: dict[str, typing.Any]) -> str:
-    return (ROOT / "patches" / part["file"]).read_text()
+    return ROOT.joinpath("patches", part["file"]).read_text()
 
 
 def _names(part: dict[str, typing.Any], sign: str) -> list[str]:
