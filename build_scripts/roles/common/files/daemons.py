@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Starts, reuses and stops the daemons of a demo cloud, the same way with and without systemd.
 
@@ -18,8 +18,9 @@ description is kept in RUN_DIR/NAME.json:
     timeout, stop_timeout                           seconds
     stop_command                                    run before the daemon is stopped
 
-Every daemon carries the run folder and its name in its environment. By that its processes are
-known as ours, also those that outlived it.
+Every daemon leads a session of its own and carries the run folder and its name in its environment.
+By either its processes are known as ours, also those that outlived it: a program may leave its
+session, or overwrite its environment with a title.
 """
 
 import argparse
@@ -41,7 +42,10 @@ from pathlib import Path
 
 CLOUD_MARK = "FPGA_NOVA_CLOUD"
 NAME_MARK = "FPGA_NOVA_SERVICE"
+#: What a description gets here, beside what it came with.
+MADE = ("digest", "offset", "pid", "start")
 POLL = 0.1
+GRACE = 1.0
 TAIL = 20
 
 
@@ -55,6 +59,8 @@ class Process:
 
     pid: int
     parent: int
+    session: int
+    start: int
     environment: dict[str, str]
     command: str
 
@@ -64,15 +70,17 @@ def processes() -> dict[int, Process]:
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
             environ = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
             command = (folder / "cmdline").read_bytes().decode(errors="replace")
         except OSError:
             continue  # it has ended meanwhile
-        if state != "Z":
+        if stat[0] != "Z":
             pairs = dict(pair.split("=", 1) for pair in environ if "=" in pair)
             pid = int(folder.name)
-            found[pid] = Process(pid, int(parent), pairs, command.replace("\0", " ").strip())
+            parent, session, start = int(stat[1]), int(stat[3]), int(stat[19])
+            text = command.replace("\0", " ").strip()
+            found[pid] = Process(pid, parent, session, start, pairs, text)
     return found
 
 
@@ -117,16 +125,30 @@ class Run:
         except FileNotFoundError as e:
             raise DaemonError(f"no daemon {name} was started in {self.folder}") from e
 
+    def _is_marked(self, process: Process, name: str | None) -> bool:
+        marks = process.environment
+        return marks.get(CLOUD_MARK) == str(self.folder) and name in (None, marks.get(NAME_MARK))
+
+    @staticmethod
+    def _leader(description: Path) -> tuple[int, int]:
+        """Pid and start time of a daemon's first process; -1 where it was never started."""
+        told = json.loads(description.read_text())
+        return told.get("pid", -1), told.get("start", -1)
+
     def ours(self, name: str | None = None) -> dict[int, Process]:
         """The processes of this cloud's daemons (or of one), with all that they have started."""
         every = processes()
-        mine: dict[int, Process] = {}
-        for pid, process in every.items():
-            if process.environment.get(CLOUD_MARK) == str(self.folder) and name in (
-                None,
-                process.environment.get(NAME_MARK),
-            ):
-                mine[pid] = process
+        leaders = [self._leader(file) for file in self.folder.glob(f"{name or '*'}.json")]
+        sessions = {
+            pid
+            for pid, start in leaders
+            if pid not in every or every[pid].start == start
+        }
+        mine = {
+            pid: process
+            for pid, process in every.items()
+            if process.session in sessions or self._is_marked(process, name)
+        }
         grew = True
         while grew:
             more = {p: q for p, q in every.items() if p not in mine and q.parent in mine}
@@ -168,7 +190,7 @@ class Daemon:
 
     def digest(self) -> str:
         """Changes with the description and with the content of every watched file."""
-        told = {key: value for key, value in self.told.items() if key not in ("digest", "offset")}
+        told = {key: value for key, value in self.told.items() if key not in MADE}
         summed = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
         for watched in self.told.get("watch", []):
             path = Path(watched)
@@ -192,9 +214,25 @@ class Daemon:
         self.log.touch(mode=0o640)
         self.told["offset"] = self.log.stat().st_size
         self.told["digest"] = digest
-        file.write_text(json.dumps(self.told, indent=1) + "\n")
+        self._note()
         self._launch()
+        self._note_leader()
         return True
+
+    def _note(self) -> None:
+        file = self.run.folder / f"{self.name}.json"
+        file.write_text(json.dumps(self.told, indent=1) + "\n")
+
+    def _note_leader(self) -> None:
+        # start-stop-daemon returns before its child has written the pid file.
+        end = time.monotonic() + GRACE
+        while time.monotonic() < end:
+            pid = int(self.pid_file.read_text() or 0) if self.pid_file.exists() else 0
+            if leader := processes().get(pid):
+                self.told.update(pid=leader.pid, start=leader.start)
+                self._note()
+                break
+            time.sleep(POLL / 10)
 
     def _launch(self) -> None:
         environment = {
@@ -205,8 +243,9 @@ class Daemon:
             CLOUD_MARK: str(self.run.folder),
             NAME_MARK: self.name,
         }
+        program, *arguments = map(str, self.told["command"])
+        program = shutil.which(program, path=environment["PATH"]) or program
         user, group = self.told.get("user", "root"), self.told.get("group")
-        program, *arguments = self.told["command"]
         subprocess.run(
             [
                 *("start-stop-daemon", "--start", "--background", "--make-pidfile", "--quiet"),
@@ -224,8 +263,12 @@ class Daemon:
         :raises DaemonError: it ended, or is not ready in time
         """
         end = time.monotonic() + self.told.get("timeout", 60)
+        seen = time.monotonic()
         while not self._ready():
-            if self.pid() is None:
+            # start-stop-daemon returns before the program is there.
+            if self.pid() is not None:
+                seen = time.monotonic()
+            elif time.monotonic() > seen + GRACE:
                 raise DaemonError(f"{self.name} ended as soon as it was started{self.tail()}")
             if time.monotonic() > end:
                 after = self.told.get("timeout", 60)
@@ -285,14 +328,15 @@ def _answers(url: str) -> bool:
 
 
 def stop_all(run: Run) -> None:
-    """Stop every daemon, then every process that one of them left, and take their mounts away."""
+    """Stop every daemon, then what they left: processes, such as emulated regions, and mounts."""
+    below = f"{run.folder.parent}/"
     for name in reversed(run.names()):
         print(f"stopping {name}", flush=True)
         run.load(name).stop()
-    _end(run.ours(), 5)
+    strays = {pid for pid, process in processes().items() if process.command.startswith(below)}
+    _end((run.ours().keys() | strays) - {os.getpid()}, 5)
     for pid_file in run.folder.glob("*.pid"):
         pid_file.unlink()
-    below = f"{run.folder.parent}/"
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for mount in sorted((m for m in mounts if m.startswith(below)), reverse=True):
         subprocess.run(["umount", "--lazy", mount], check=True)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin names for what build_scripts/ and tox do.  `make` alone lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Where the demo cloud lives, its database (mariadb or postgresql), and the first of its ports.
+DEMO_DIR ?= /var/lib/fpga-nova/demo
+DB ?= mariadb
+PORT_BASE ?= 24770
+export DEMO_DIR DB PORT_BASE
+
+play = cd build_scripts && ANSIBLE_HOME=$(CURDIR)/.tools/ansible ../.tools/bin/ansible-playbook
+cloud_python = $(DEMO_DIR)/venv/cloud/bin/python
+
+.PHONY: help
+help: ## what there is
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@echo
+	@echo '  DEMO_DIR=$(DEMO_DIR) DB=$(DB) PORT_BASE=$(PORT_BASE)'
+
+.PHONY: tools
+tools:
+	@build_scripts/bootstrap.sh
+
+.PHONY: demo-up
+demo-up: tools ## bring the demo cloud up
+	@$(play) demo.yml
+
+.PHONY: demo
+demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
+
+.PHONY: demo-shell
+demo-shell: ## a shell with the demo cloud's credentials
+	@test -e $(DEMO_DIR)/openrc || { echo "no cloud in $(DEMO_DIR); run 'make demo-up' first" >&2; exit 1; }
+	@echo "nova, openstack, docker and fpga-cli.py reach the cloud in $(DEMO_DIR); 'exit' leaves."
+	@bash --rcfile <(cat ~/.bashrc 2>/dev/null; cat $(DEMO_DIR)/openrc; echo 'PS1="(fpga-nova) $$PS1"') -i || true
+
+.PHONY: demo-status
+demo-status: ## the demo cloud's daemons
+	@$(DEMO_DIR)/bin/daemons.py $(DEMO_DIR)/run status
+
+.PHONY: demo-down
+demo-down: ## stop all that the demo started, containers included
+	@build_scripts/stop.sh
+
+.PHONY: clean
+clean: ## stop the demo and remove it, with the tools and what tests left
+	@build_scripts/stop.sh --remove
+	rm -rf .tools .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+
+.PHONY: demo-clean
+demo-clean: ## stop the demo and remove it
+	@build_scripts/stop.sh --remove
+
+.PHONY: test
+test: tools ## linters, unit and functional tests, Nova's own tests on the patched tree
+	@$(play) test_needs.yml
+	@.tools/bin/tox $(TOX_ARGS)
+
+.PHONY: e2e
+e2e: demo-up ## end-to-end tests on the demo cloud
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml tests/e2e
+
+.PHONY: bench
+bench: demo-up ## boots with and without an FPGA region, and the cloud's memory
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/boot.py $(DEMO_DIR)

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Gives a demo cloud what one boots: the two images, the two flavors; waits for compute hosts.
+
+    content.py FOLDER       credentials from the environment (openrc)
+
+FOLDER has ubuntu_lzo.tar, lzo_compression.zip and the package's manifest.json. An image whose data
+is as in Glance is kept; another one replaces it.
+"""
+
+import hashlib
+import json
+import sys
+import time
+import typing
+from pathlib import Path
+
+import openstack
+
+#: Seconds until a compute host must be known to the scheduler.
+PATIENCE = 120
+
+
+def main() -> int:
+    """Do it, and print what was created."""
+    folder = Path(sys.argv[1])
+    cloud = openstack.connect(cloud="envvars")
+    manifest = (folder / "manifest.json").read_text()
+    told = json.loads(manifest)
+    _image(cloud.image, "ubuntu_lzo", folder / "ubuntu_lzo.tar", "docker")
+    bitstream = _image(
+        cloud.image,
+        told["name"],
+        folder / "lzo_compression.zip",
+        "fpga",
+        tags=["FPGA"],
+        manifest=manifest,
+        vendor=told["vendor"],
+        type=told["type"],
+    )
+    _flavor(cloud.compute, "small", {})
+    _flavor(cloud.compute, "fpga-lzo", {"hw:fpga_ip_id": bitstream})
+    return _wait_for_hosts(cloud)
+
+
+def _image(
+    images: typing.Any, name: str, file: Path, container_format: str, **fields: typing.Any
+) -> str:
+    """The id of the image of that name with the file's data."""
+    digest = hashlib.sha512(file.read_bytes()).hexdigest()
+    for image in images.images(name=name):
+        if image.hash_value == digest and image.status == "active":
+            return str(image.id)
+        images.delete_image(image)
+    made = images.create_image(
+        name,
+        filename=str(file),
+        container_format=container_format,
+        disk_format="raw",
+        visibility="public",
+        validate_checksum=True,
+        allow_duplicates=True,
+        **fields,
+    )
+    print(f"created image {name} {made.id}")
+    return str(made.id)
+
+
+def _flavor(compute: typing.Any, name: str, wanted: dict[str, str]) -> None:
+    flavor = compute.find_flavor(name, get_extra_specs=True)
+    if flavor is None:
+        flavor = compute.create_flavor(name=name, ram=256, vcpus=1, disk=1)
+        print(f"created flavor {name}")
+    if (flavor.extra_specs or {}) != wanted:
+        compute.create_flavor_extra_specs(flavor, wanted)
+
+
+def _wait_for_hosts(cloud: typing.Any) -> int:
+    """Until every compute host is known to the scheduler, in a cell and in Placement."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        hosts = [service.host for service in cloud.compute.services(binary="nova-compute")]
+        mapped = {found.name for found in cloud.compute.hypervisors()}
+        provided = {one["name"] for one in _providers(cloud)}
+        if hosts and len(mapped & provided) >= len(hosts):
+            return 0
+        time.sleep(1)
+    print(f"Error: no compute host is known to the scheduler after {PATIENCE} s", file=sys.stderr)
+    return 1
+
+
+def _providers(cloud: typing.Any) -> list[dict[str, typing.Any]]:
+    answer = cloud.placement.get("/resource_providers").json()
+    return typing.cast(list[dict[str, typing.Any]], answer["resource_providers"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

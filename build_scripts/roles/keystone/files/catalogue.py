@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the services' users, roles and catalogue entries; what is there already stays.
+
+CATALOGUE is JSON: {"users": {NAME: [ROLE, ...]}, "services": {TYPE: {"name", "url"}}}; the users
+are in the project `service` and have the password SERVICE_PASSWORD.
+"""
+
+import json
+import os
+import typing
+
+import openstack
+
+
+def main() -> None:
+    """Do it, and print what was created."""
+    wanted = json.loads(os.environ["CATALOGUE"])
+    identity = openstack.connect(cloud="envvars").identity
+    _make_users(identity, wanted["users"], os.environ["SERVICE_PASSWORD"])
+    _make_services(identity, wanted["services"], os.environ["OS_REGION_NAME"])
+
+
+def _make_users(identity: typing.Any, users: dict[str, list[str]], password: str) -> None:
+    project = identity.find_project("service") or _created(
+        identity.create_project(name="service", domain_id="default")
+    )
+    for name in sorted({role for roles in users.values() for role in roles}):
+        if identity.find_role(name) is None:
+            _created(identity.create_role(name=name))
+    for name, roles in users.items():
+        user = identity.find_user(name) or _created(
+            identity.create_user(name=name, password=password, default_project_id=project.id)
+        )
+        for role in roles:
+            found = identity.find_role(role, ignore_missing=False)
+            identity.assign_project_role_to_user(project, user, found)
+
+
+def _make_services(
+    identity: typing.Any, services: dict[str, dict[str, str]], region: str
+) -> None:
+    known = {service.type: service for service in identity.services()}
+    for kind, told in services.items():
+        service = known.get(kind) or _created(
+            identity.create_service(type=kind, name=told["name"])
+        )
+        for interface in ("public", "internal"):
+            _make_endpoint(identity, service, interface, told["url"], region)
+
+
+def _make_endpoint(
+    identity: typing.Any, service: typing.Any, interface: str, url: str, region: str
+) -> None:
+    found = list(identity.endpoints(service_id=service.id, interface=interface))
+    if not found:
+        _created(
+            identity.create_endpoint(
+                service_id=service.id, interface=interface, url=url, region_id=region
+            )
+        )
+    elif found[0].url != url:
+        identity.update_endpoint(found[0], url=url)
+
+
+def _created(what: typing.Any) -> typing.Any:
+    print(f"created {type(what).__name__} {what.id}")
+    return what
+
+
+if __name__ == "__main__":
+    main()
