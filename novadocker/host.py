@@ -26,7 +26,7 @@ def resources(engine_info: typing.Mapping[str, typing.Any]) -> dict[str, typing.
 
     :param engine_info: what the engine tells about itself
     """
-    architecture = fields.Architecture.from_host()
+    architecture = fields.Architecture.canonicalize(engine_info["Architecture"])
     cpus = cpu_count()
     return {
         "vcpus": cpus,

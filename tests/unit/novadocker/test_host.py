@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is read off the host and the engine."""
+
+import pytest
+
+from novadocker import host
+
+
+@pytest.mark.parametrize(
+    ("version", "number"),
+    [
+        ("20.10.24+dfsg1", 20010024),
+        ("28.2.2", 28002002),
+        ("24.0", 24000000),
+        ("29.0.0-rc.1", 29000000),
+        ("dev", 0),
+        ("", 0),
+    ],
+)
+def test_versions_can_be_compared(version, number):
+    assert host.version_number(version) == number
+
+
+def test_the_disk_of_the_engine_counts_where_it_can_be_seen(config, tmp_path):
+    config(instances_path="/nonexistent")
+    assert host.disk_gb(str(tmp_path)) > 0
+    assert host.disk_gb("/no/such/folder") == 0
+
+
+def test_the_folder_of_instances_counts_otherwise(config, tmp_path):
+    config(instances_path=str(tmp_path))
+    assert host.disk_gb("/no/such/folder") == host.disk_gb(str(tmp_path)) == host.disk_gb(None)
+
+
+def test_cpu_info_tells_the_first_processor():
+    text = "vendor_id\t: A\nmodel name\t: B: 2\nflags\t\t: y x\n\nvendor_id\t: C\n"
+    found = host.cpu_info(text, "x86_64")
+    assert (found["vendor"], found["model"], found["features"]) == ("A", "B: 2", ["x", "y"])
+
+
+def test_cpu_info_of_an_unknown_kind_is_empty():
+    assert host.cpu_info("", "aarch64")["features"] == []

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine is asked for."""
+
+import os
+import stat
+
+import pytest
+from nova import exception, objects
+
+from fpga_hooks.devices import Device
+from novadocker import errors, request
+
+
+@pytest.fixture
+def image(config):
+    def make(**properties):
+        properties = objects.ImageMetaProps.from_dict(properties)
+        return objects.ImageMeta(id="i", properties=properties)
+
+    return make
+
+
+def _options(instance, *passed, cpus=8):
+    return request.container_options(instance, "sha256:1", None, passed, cpus)
+
+
+def test_no_container_is_privileged_or_has_a_network(config, instance):
+    options = _options(instance)
+    assert "privileged" not in options
+    assert options["network_mode"] == "none"
+    assert options["security_opt"] == ["no-new-privileges"]
+    assert options["init"] is True
+
+
+def test_limits_are_those_of_the_flavor(config, instance):
+    options = _options(instance)
+    assert options["mem_limit"] == options["memswap_limit"] == "512m"
+    assert options["nano_cpus"] == 4 * 10**9
+
+
+def test_no_more_processors_are_asked_for_than_the_host_has(config, instance):
+    assert _options(instance, cpus=2)["nano_cpus"] == 2 * 10**9
+
+
+def test_devices_are_passed_by_kind(config, instance):
+    options = _options(
+        instance,
+        Device("char", "/dev/xdma0", "/dev/fpga0"),
+        Device("block", "/dev/sdz", "/dev/fpga1"),
+        Device("socket", "/run/r", "/dev/fpga2"),
+        Device("pipe", "/run/p", "/dev/fpga3"),
+    )
+    assert options["devices"] == ["/dev/xdma0:/dev/fpga0:rw", "/dev/sdz:/dev/fpga1:rw"]
+    mounts = [(m["Source"], m["Target"], m["Type"]) for m in options["mounts"]]
+    assert mounts == [("/run/r", "/dev/fpga2", "bind"), ("/run/p", "/dev/fpga3", "bind")]
+
+
+def test_an_instance_without_a_region_gets_no_devices(config, instance):
+    options = _options(instance)
+    assert options["devices"] == options["mounts"] == []
+
+
+def test_the_devices_of_a_container_are_told_whatever_their_kind():
+    attributes = {
+        "HostConfig": {
+            "Devices": [{"PathOnHost": "/dev/a", "PathInContainer": "/dev/fpga0"}],
+            "Mounts": [{"Source": "/run/b", "Target": "/dev/fpga1", "Type": "bind"}],
+        }
+    }
+    assert request.devices_in(attributes) == {("/dev/a", "/dev/fpga0"), ("/run/b", "/dev/fpga1")}
+    assert request.devices_in({"HostConfig": {"Devices": None}}) == set()
+
+
+def test_the_command_of_the_image_is_left_alone(image):
+    assert request.command_of(image(), {"Cmd": ["sh"]}) is None
+    assert request.command_of(image(), {"Entrypoint": ["sh"]}) is None
+
+
+def test_os_command_line_is_split_as_a_shell_does(image):
+    found = request.command_of(image(os_command_line="sh -c 'a b'"), {"Cmd": ["x"]})
+    assert found == ["sh", "-c", "a b"]
+
+
+def test_a_command_line_that_cannot_be_split_is_refused(image):
+    with pytest.raises(exception.ImageUnacceptable, match="No closing quotation"):
+        request.command_of(image(os_command_line="sh -c 'a"), {})
+
+
+def test_an_image_without_any_command_is_refused(image):
+    with pytest.raises(exception.ImageUnacceptable, match="os_command_line"):
+        request.command_of(image(), {"Cmd": None})
+
+
+@pytest.mark.parametrize("kind", ["socket", "pipe", "char", "block"])
+def test_a_device_of_another_kind_is_refused(tmp_path, kind):
+    (tmp_path / "file").touch()
+    with pytest.raises(errors.BadDevice, match=f"is not a {kind} device"):
+        request.check_devices([Device(kind, str(tmp_path / "file"), "/dev/fpga0")])
+
+
+def test_a_device_that_is_there_is_accepted(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    request.check_devices([Device("pipe", str(tmp_path / "pipe"), "/dev/fpga0")])
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(errors.BadDevice, match="No such file"):
+        request.check_devices([Device("char", str(tmp_path / "gone"), "/dev/fpga0")])
+
+
+def test_nothing_special_is_accepted(instance):
+    request.check(instance, [], [], {"block_device_mapping": []})
+    request.check(instance, None, None, None)
