@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hooks at work: a patched Nova, the real fpga-cli with its emulator, and an image service."""
+
+import pathlib
+
+import fixtures
+import pytest
+from nova import exception
+
+from fpga_hooks import calls
+from tests.functional import base, recorder
+from tests.support import bitstreams
+from tests.support.host import Host
+from tests.support.openstack import OpenStack
+
+EVENTS = recorder.EVENTS
+UNKNOWN = "99999999-9999-4999-8999-999999999999"
+
+
+class HooksTestCase(base.FunctionalTestCase):
+    """A compute host with two emulated regions and the hooks on."""
+
+    REGIONS = None
+    ACCESS = True
+
+    def configure(self):
+        self.cloud = OpenStack()
+        self.addCleanup(self.cloud.stop)
+        folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.host = Host(folder, self.cloud.options())
+        self.addCleanup(self.host.close)
+        self.flags(compute_driver="tests.functional.recorder.RecordingDriver")
+        self.flags(
+            access=self.ACCESS, simulation_mode=True, exec=str(self.host.wrapper()), group="fpga"
+        )
+        # What rootwrap would be is not what is tested here; for root Nova uses none anyway.
+        self.useFixture(fixtures.MonkeyPatch("nova.utils.get_root_helper", lambda: "env"))
+        self.addCleanup(calls._hooks.cache_clear)
+        calls._hooks.cache_clear()
+        EVENTS.clear()
+        EVENTS.fail.clear()
+        self.image = self.cloud.add(bitstreams.package())
+
+    def regions(self):
+        """The regions by owner."""
+        return {r["owner"]: r for r in self.host.status()["regions"] if r["owner"]}
+
+    def log(self):
+        """All that Nova has logged."""
+        return self.stdlog.logger.output
+
+
+class TwoRegions(HooksTestCase):
+    """What becomes of regions when servers come and go."""
+
+    def observe(self, name):
+        """Note how many regions are in use when the driver is asked for something."""
+        seen = []
+        real = getattr(recorder.RecordingDriver, name)
+
+        def call(driver, *arguments, **more):
+            seen.append(self.host.status()["used"])
+            return real(driver, *arguments, **more)
+
+        self.useFixture(
+            fixtures.MonkeyPatch(f"tests.functional.recorder.RecordingDriver.{name}", call)
+        )
+        return seen
+
+    def test_region_is_burnt_before_the_spawn_and_erased_after_the_destroy(self):
+        spawned, destroyed = self.observe("spawn"), self.observe("destroy")
+        server = self.boot(self.fpga_flavor(self.image))
+        self.assertEqual([server["id"]], list(self.regions()))
+        self.delete(server)
+        self.assertEqual(([1], [1], 0), (spawned, destroyed, self.host.status()["used"]))
+
+    def test_ledger_and_database_agree(self):
+        server = self.boot(self.fpga_flavor(self.image))
+        region = self.regions()[server["id"]]
+        self.assertEqual(("programmed", self.image), (region["state"], region["image_id"]))
+        self.assertEqual(region["id"], self.instance(server).fpga_device)
+        node = self.compute_node()
+        self.assertEqual((2, 1), (node.fpga_regions, node.fpga_regions_used))
+        self.delete(server)
+        self.assertIsNone(self.instance(server).fpga_device)
+
+    def test_failed_spawn_erases_what_was_burnt(self):
+        EVENTS.fail.add("spawn")
+        server = self.boot(self.fpga_flavor(self.image), state="ERROR")
+        self.assertEqual((1, {}), (self.cloud.downloads, self.regions()))
+        self.assertEqual(0, self.used())
+        self.delete(server)
+
+    def test_third_server_of_two_regions_finds_no_host(self):
+        flavor = self.fpga_flavor(self.image)
+        first = self.boot(flavor)
+        self.boot(flavor)
+        self.assertIn("No valid host", self.fault(self.boot(flavor, state="ERROR")))
+        self.assertIn("Filter FpgaFilter returned 0 hosts", self.log())
+        self.delete(first)
+        self.boot(flavor)
+        self.assertEqual(2, len(self.regions()))
+
+    def test_ordinary_server_never_reaches_fpga_cli(self):
+        self.flags(exec="/nonexistent/fpga-cli.py", group="fpga")
+        self.delete(self.boot(self.plain_flavor()))
+        self.assertEqual({}, self.regions())
+
+    def test_server_is_deleted_though_its_region_does_not_erase(self):
+        server = self.boot(self.fpga_flavor(self.image))
+        record = self.host.state / "emulator" / self.regions()[server["id"]]["id"]
+        text = record.read_text()
+        record.write_text("{")
+        self.delete(server)
+        record.write_text(text)
+        self.assertIn("The FPGA region was not erased", self.log())
+        self.assertEqual(["free", "quarantined"], sorted(self.host.states()))
+        self._run_periodics(raise_on_error=True)
+        self.assertEqual(1, self.compute_node().fpga_regions)
+
+    def assert_refused(self, image, words):
+        server = self.boot(self.fpga_flavor(image), state="ERROR")
+        fault = self.fault(server)
+        self.assertIn(f"cannot program `{image}' - ", fault)
+        self.assertIn(words, fault)
+        self.assertNotIn("spawn", EVENTS)
+        self.assertEqual(({}, 0), (self.regions(), self.used()))
+
+    def test_unknown_image_is_in_the_fault(self):
+        self.assert_refused(UNKNOWN, "Glance has no such image")
+
+    def test_wrong_container_format_is_in_the_fault(self):
+        image = self.cloud.add(bitstreams.package(), container_format="docker")
+        self.assert_refused(image, "its container format is docker, not fpga")
+
+    def test_broken_zip_is_in_the_fault(self):
+        self.assert_refused(self.cloud.add(bitstreams.package()[:-5]), "it is not a zip")
+
+    def test_zip_without_manifest_is_in_the_fault(self):
+        image = self.cloud.add(bitstreams.without_manifest())
+        self.assert_refused(image, "it has no manifest.json at its top")
+
+    def test_image_service_that_is_down_is_in_the_fault(self):
+        self.cloud.stop()
+        self.assert_refused(self.image, "cannot be reached: Connection refused")
+
+    def test_rebuilt_server_keeps_its_region_without_burning_it_again(self):
+        server = self.boot(self.fpga_flavor(self.image))
+        before = self.regions()
+        self._rebuild_server(server, server["image"]["id"])
+        self.assertEqual((before, 1), (self.regions(), self.cloud.downloads))
+
+
+class NoFpga(HooksTestCase):
+    """A compute host without FPGA access."""
+
+    ACCESS = False
+
+    def test_server_with_a_region_finds_no_host_and_the_log_names_the_filter(self):
+        server = self.boot(self.fpga_flavor(self.image), state="ERROR")
+        self.assertIn("No valid host", self.fault(server))
+        self.assertIn("Filter FpgaFilter returned 0 hosts", self.log())
+        self.assertEqual(0, self.cloud.downloads)
+
+    def test_ordinary_server_boots(self):
+        self.boot(self.plain_flavor())
+
+
+class Simulation(HooksTestCase):
+    """Simulated regions where the operator did not ask for them."""
+
+    def test_compute_service_does_not_start(self):
+        self.flags(simulation_mode=False, group="fpga")
+        with pytest.raises(exception.InvalidConfiguration, match="are simulated"):
+            self.restart_compute_service(self.compute)
