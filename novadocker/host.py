@@ -9,6 +9,7 @@ import time
 import typing
 
 import nova.virt.node
+import os_resource_classes as orc
 from nova.objects import fields
 from oslo_config import cfg
 from oslo_utils import versionutils
@@ -42,6 +43,35 @@ def resources(engine_info: typing.Mapping[str, typing.Any]) -> dict[str, typing.
         "supported_instances": [(architecture, fields.HVType.DOCKER, fields.VMMode.EXE)],
         "numa_topology": None,
         "uuid": nova.virt.node.get_local_node_uuid(),
+    }
+
+
+def inventory(
+    found: typing.Mapping[str, typing.Any],
+    ratios: typing.Mapping[str, float],
+    reserved_disk_gb: int,
+) -> dict[str, dict[str, typing.Any]]:
+    """The host's resources as Placement wants them.
+
+    :param found: what `resources` told
+    :param ratios: how often each of them may be promised
+    """
+    sizes = {
+        orc.VCPU: (found["vcpus"], CONF.reserved_host_cpus),
+        orc.MEMORY_MB: (found["memory_mb"], CONF.reserved_host_memory_mb),
+        orc.DISK_GB: (found["local_gb"], reserved_disk_gb),
+    }
+    return {
+        name: {
+            "total": size,
+            "reserved": min(reserved, size),
+            "min_unit": 1,
+            "max_unit": size,
+            "step_size": 1,
+            "allocation_ratio": ratios[name],
+        }
+        for name, (size, reserved) in sizes.items()
+        if size  # Placement takes no inventory of nothing
     }
 
 

@@ -22,6 +22,7 @@ enum { SIZE = 65536 };
 struct buffer {
     char data[SIZE];
     size_t start, end;
+    int used; /* whether anything was ever in it */
 };
 
 static void fail(const char *what, const char *path)
@@ -62,7 +63,9 @@ static int send_part(int region, struct buffer *input, const char *path)
 
     if (input->start == input->end) {
         done = read(STDIN_FILENO, input->data, SIZE);
-        if (done < 0 && !again())
+        if (done < 0 && again())
+            return 1;
+        if (done < 0)
             fail("cannot read what to send to", path);
         if (done == 0) {
             if (shutdown(region, SHUT_WR) < 0)
@@ -70,7 +73,8 @@ static int send_part(int region, struct buffer *input, const char *path)
             return 0;
         }
         input->start = 0;
-        input->end = done > 0 ? (size_t)done : 0;
+        input->end = (size_t)done;
+        input->used = 1;
     }
     done = send(region, input->data + input->start, input->end - input->start, MSG_NOSIGNAL);
     if (done < 0 && !again())
@@ -133,7 +137,7 @@ int main(int argc, char **argv)
         if (count > 0)
             total += (unsigned long long)count;
     }
-    if (sending || total == 0) {
+    if (sending || (input.used && total == 0)) {
         fprintf(stderr, "fpga-client: %s ended without %s\n", argv[1],
                 sending ? "taking all of the input" : "an answer; its input may be too large");
         return 1;

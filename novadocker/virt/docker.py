@@ -4,7 +4,6 @@
 import contextlib
 import typing
 
-import os_resource_classes as orc
 from nova import exception
 from nova.compute import power_state
 from nova.virt import driver, hardware
@@ -247,28 +246,13 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         allocations: _Any = None,
     ) -> None:
         """Set the inventory of the host's own provider; traits and children are left alone."""
-        found = host.resources(self.engine.info())
         known = provider_tree.data(nodename).inventory
-        ratios = self._get_allocation_ratios(known)
-        total = {
-            orc.VCPU: (found["vcpus"], CONF.reserved_host_cpus),
-            orc.MEMORY_MB: (found["memory_mb"], CONF.reserved_host_memory_mb),
-            orc.DISK_GB: (found["local_gb"], self._get_reserved_host_disk_gb_from_config()),
-        }
-        ours = {
-            name: {
-                "total": size,
-                "reserved": min(reserved, size),
-                "min_unit": 1,
-                "max_unit": size,
-                "step_size": 1,
-                "allocation_ratio": ratios[name],
-            }
-            for name, (size, reserved) in total.items()
-            if size
-        }
-        others = {name: entry for name, entry in known.items() if name not in total}
-        provider_tree.update_inventory(nodename, {**others, **ours})
+        ours = host.inventory(
+            host.resources(self.engine.info()),
+            self._get_allocation_ratios(known),
+            self._get_reserved_host_disk_gb_from_config(),
+        )
+        provider_tree.update_inventory(nodename, {**known, **ours})
 
     def get_host_ip_addr(self) -> str:
         """The address that Nova is told to use."""

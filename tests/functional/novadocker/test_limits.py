@@ -115,6 +115,14 @@ def test_a_region_behind_a_socket_is_used_by_the_client(servers, region, echo):
     assert servers.run(instance, f"{line} && cmp /tmp/in /tmp/out") == (0, "")
 
 
+def test_the_client_takes_an_empty_answer_for_an_empty_input_only(servers, region, echo):
+    region(echo)
+    instance = servers.boot()
+    assert servers.run(instance, "fpga-client /dev/fpga0 < /dev/null") == (0, "")
+    rude = "(sleep 1; echo x) | fpga-client /dev/fpga0"
+    assert servers.run(instance, rude) == (0, "x\n")
+
+
 def test_the_client_says_what_is_wrong(servers):
     instance = servers.boot()
     code, output = servers.run(instance, "fpga-client /dev/fpga0 < /dev/null")
