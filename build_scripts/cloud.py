@@ -98,17 +98,24 @@ class Cloud:
         return next((region for region in regions if region["owner"] == server), None)
 
     def row_of(self, server: str) -> dict[str, typing.Any]:
-        """The server's row in Nova's table ``instances``."""
+        """The server's row in Nova's table ``instances``, in its cell or in cell0.
+
+        :raises CloudError: there is none
+        """
         nova_conf = configparser.RawConfigParser(strict=False)
         nova_conf.read(self.folder / "etc" / "nova" / "nova.conf")
-        engine = sqlalchemy.create_engine(nova_conf.get("database", "connection"))
+        cell = sqlalchemy.make_url(nova_conf.get("database", "connection"))
         query = sqlalchemy.text(
             "select uuid, host, vm_state, deleted, fpga_device from instances where uuid = :uuid"
         )
-        with engine.connect() as connection:
-            row = connection.execute(query, {"uuid": server}).mappings().one()
-        engine.dispose()
-        return dict(row)
+        for url in (cell, cell.set(database=f"{cell.database}_cell0")):
+            engine = sqlalchemy.create_engine(url)
+            with engine.connect() as connection:
+                row = connection.execute(query, {"uuid": server}).mappings().one_or_none()
+            engine.dispose()
+            if row is not None:
+                return dict(row)
+        raise CloudError(f"no row of server {server} in the database")
 
     def allocations_of(self, server: str) -> dict[str, typing.Any]:
         """What Placement has allocated to a server."""

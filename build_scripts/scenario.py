@@ -109,9 +109,9 @@ class Walk:
         fault = self.cloud.fault(server.id)
         self.expect("its fault says No valid host", "No valid host" in fault, True)
         lines = self.cloud.log("nova-scheduler")[seen:].splitlines()
-        told = [line for line in lines if "FpgaFilter" in line]
+        told = [line[line.index("FpgaFilter:") :] for line in lines if "regions free" in line]
         self.expect("the scheduler's log names FpgaFilter", bool(told), True)
-        self.say(f"  {told[-1].partition('FpgaFilter')[1]}{told[-1].partition('FpgaFilter')[2]}")
+        self.say(f"  {told[-1]}")
 
     def leave_nothing(self, servers: list[typing.Any]) -> None:
         """Delete every server; nothing of them is left anywhere."""

@@ -30,7 +30,7 @@ class FpgaFilter(filters.BaseHostFilter):  # type: ignore[misc]
         LOG.info(
             "FpgaFilter: %(host)s has %(free)d of %(total)d FPGA regions free, %(wanted)d wanted",
             {
-                "host": host_state,
+                "host": host_state.host,
                 "free": free,
                 "total": accounting.count(host_state, "fpga_regions"),
                 "wanted": wanted,

@@ -46,7 +46,7 @@ def test_a_request_for_a_region_passes_where_one_is_free(total, used, passes) ->
 
 
 def test_a_host_without_the_counts_at_all_has_none() -> None:
-    assert not fpga_filter.FpgaFilter().host_passes(SimpleNamespace(), _spec(FPGA))
+    assert not fpga_filter.FpgaFilter().host_passes(SimpleNamespace(host="node"), _spec(FPGA))
 
 
 def test_two_requests_at_once_do_not_both_get_the_last_region() -> None:
