@@ -27,3 +27,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "this interpreter's Nova is not patched: run 'tox -e functional', or "
         "'build_scripts/patch_nova.py apply' in a virtual environment of your own"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the Docker Engine in one process: it is started once."""
+    for item in items:
+        if "novadocker" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("engine"))
