@@ -61,7 +61,7 @@ test: tools ## linters, unit and functional tests, Nova's own tests on the patch
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml tests/e2e
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml -p no:cacheprovider -W ignore::DeprecationWarning tests/e2e
 
 .PHONY: bench
 bench: demo-up ## boots with and without an FPGA region, and the cloud's memory

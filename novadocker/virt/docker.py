@@ -45,6 +45,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         super().__init__(virtapi)
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
+        self._resources: dict[str, _Any] = {}
 
     # -- the service
 
@@ -237,7 +238,8 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         :raises errors.EngineUnavailable: the engine does not answer; Nova logs it and keeps what it
             knew
         """
-        return host.resources(self.engine.info())
+        self._resources = host.resources(self.engine.info())
+        return dict(self._resources)
 
     def update_provider_tree(
         self,
@@ -245,10 +247,16 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         nodename: str,
         allocations: _Any = None,
     ) -> None:
-        """Set the inventory of the host's own provider; traits and children are left alone."""
+        """Set the inventory of the host's own provider; traits and children are left alone.
+
+        Nova calls this within a claim, too, and an exception would leave what was claimed counted
+        until the next audit; so what the last audit found is told again.
+
+        :raises errors.EngineUnavailable: the engine does not answer and never did
+        """
         known = provider_tree.data(nodename).inventory
         ours = host.inventory(
-            host.resources(self.engine.info()),
+            self._resources or self.get_available_resource(nodename),
             self._get_allocation_ratios(known),
             self._get_reserved_host_disk_gb_from_config(),
         )

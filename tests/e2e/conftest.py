@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo cloud that ``make e2e`` has brought up, and images and flavors made for one test."""
 
-import io
 import os
 import sys
 import typing
@@ -56,9 +55,11 @@ def upload(cloud: Cloud) -> typing.Iterator[typing.Callable[..., str]]:
     def make(content: bytes, container_format: str = "fpga") -> str:
         image = cloud.api.image.create_image(
             f"test-{uuid.uuid4().hex[:8]}",
-            data=io.BytesIO(content),
+            data=content,
             container_format=container_format,
             disk_format="raw",
+            # fpga-cli has a project of its own.
+            visibility="public",
             validate_checksum=True,
         )
         made.append(image)
@@ -88,9 +89,11 @@ def failing_boot(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
         return cloud.fault(server.id)
 
     yield boot
-    for server in made:
-        assert f"nova-{server}" not in cloud.containers()
-        assert cloud.region_of(server) is None
-        assert cloud.row_of(server)["fpga_device"] is None
-        assert cloud.allocations_of(server) == {}
-    cloud.delete(*made)
+    try:
+        for server in made:
+            assert f"nova-{server}" not in cloud.containers()
+            assert cloud.region_of(server) is None
+            assert cloud.row_of(server)["fpga_device"] is None
+            assert cloud.allocations_of(server) == {}
+    finally:
+        cloud.delete(*made)

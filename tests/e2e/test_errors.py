@@ -64,12 +64,13 @@ def test_a_uuid_is_accepted_at_every_microversion(cloud: Cloud, flavor_for, vers
 
 
 @pytest.fixture
-def moved_away(failing_boot) -> typing.Iterator[typing.Callable[[Path], None]]:
+def moved_away(cloud: Cloud, failing_boot) -> typing.Iterator[typing.Callable[[Path], None]]:
     """Take a file away for the time of the test; back before failing_boot looks what is left."""
     moved = []
 
     def move(path: Path) -> None:
-        aside = path.with_name(f"{path.name}.aside")
+        # Not beside it: rootwrap reads every file of its folder.
+        aside = cloud.folder / f"{path.name}.aside"
         path.rename(aside)
         moved.append((aside, path))
 

@@ -23,6 +23,7 @@ def test_the_walk_of_the_demo_shows_every_step_and_leaves_nothing(cloud: Cloud) 
 
 def test_a_container_sees_the_devices_of_its_region_and_no_other(cloud: Cloud) -> None:
     servers = [cloud.boot(name, flavor) for name, flavor in (("f", "fpga-lzo"), ("o", "small"))]
+    assert [server.status for server in servers] == ["ACTIVE", "ACTIVE"]
     try:
         seen = []
         for server in servers:

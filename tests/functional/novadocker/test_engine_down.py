@@ -5,7 +5,8 @@ import threading
 import time
 
 import pytest
-from nova.compute import power_state
+from nova.compute import power_state, provider_tree
+from oslo_utils import uuidutils
 
 from novadocker import errors, state
 from novadocker.virt import docker as novadocker_driver
@@ -93,6 +94,15 @@ def test_nova_compute_starts_and_works_when_the_engine_comes(servers, engine, co
         anew.get_available_resource("host1")
     engine.start()
     assert anew.get_available_resource("host1")["hypervisor_type"] == "docker"
+
+
+def test_a_claim_can_tell_placement_the_inventory_that_the_last_audit_found(servers, engine):
+    tree = provider_tree.ProviderTree()
+    tree.new_root("host1", uuidutils.generate_uuid())
+    servers.driver.get_available_resource("host1")
+    engine.stop()
+    servers.driver.update_provider_tree(tree, "host1")
+    assert tree.data("host1").inventory["VCPU"]["total"] > 0
 
 
 def test_a_starting_nova_compute_waits_for_the_engine(servers, engine, config, caplog):
