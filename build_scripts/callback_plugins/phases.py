@@ -32,7 +32,8 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._live = sys.stdout.isatty()
         self._phase = ""
-        self._start = self._begin = time.monotonic()
+        self._task = ""
+        self._start = self._begin = self._task_start = time.monotonic()
         self._changed = False
         self._failed = False
         self._play: typing.Any = None
@@ -47,6 +48,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: typing.Any, is_conditional: bool) -> None:
         """Show what is being done, in the place of what was done before."""
+        self._end_task()
+        self._task, self._task_start = task.get_name(), time.monotonic()
         if self._live:
             print(f"\r\033[K-- {self._phase}: {task.get_name()[:60]}", end="", flush=True)
 
@@ -79,7 +82,13 @@ class CallbackModule(CallbackBase):
         if not self._failed:
             print(f"The cloud is up after {time.monotonic() - self._begin:.1f} s", flush=True)
 
+    def _end_task(self) -> None:
+        if self._task and self._display.verbosity:
+            print(f"   {time.monotonic() - self._task_start:6.2f} s  {self._task}", flush=True)
+        self._task = ""
+
     def _end_phase(self) -> None:
+        self._end_task()
         if not self._phase or self._failed:
             return
         took = time.monotonic() - self._start
