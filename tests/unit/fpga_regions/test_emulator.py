@@ -122,6 +122,7 @@ def test_cleared_region_has_no_socket_and_no_process(emulated: Emulated) -> None
     (server,) = emulated.host.servers()
     emulated.clear()
     assert emulated.read_back() is None
+    assert emulated.host.servers() == []
     assert not path.parent.exists()
     assert not pathlib.Path(f"/proc/{server.pid}").exists()
 

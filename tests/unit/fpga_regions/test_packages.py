@@ -178,9 +178,17 @@ def test_bitfile_over_its_size_is_refused() -> None:
     assert "(max_bitfile_size)" in refusal(GOOD, max_bitfile_size=10)
 
 
+def with_size(data: bytes, size: int) -> bytes:
+    """A package whose directory gives its bitfile another size than it has."""
+    told = bytearray(data)
+    entry = told.index(b"PK\x01\x02", told.index(b"PK\x01\x02") + 1)
+    told[entry + 24 : entry + 28] = size.to_bytes(4, "little")
+    return bytes(told)
+
+
 def test_size_that_the_directory_understates_is_found_out() -> None:
-    bomb = bitstreams.package(content=bytes(100_000))
-    data = bytearray(bomb)
-    entry = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 1)
-    data[entry + 24 : entry + 28] = (10).to_bytes(4, "little")
-    assert refusal(bytes(data))
+    assert "damaged" in refusal(with_size(bitstreams.package(content=bytes(100_000)), 10))
+
+
+def test_size_that_the_directory_overstates_is_found_out() -> None:
+    assert refusal(with_size(GOOD, len(bitstreams.bitfile()) + 1)) == "core.json is cut short"
