@@ -77,11 +77,8 @@ class Cloud:
 
     def containers(self) -> set[str]:
         """Names of all containers of Nova, stopped ones too."""
-        return {
-            container.name
-            for container in self.engine.containers.list(all=True)
-            if container.name.startswith("nova-")
-        }
+        names = {str(found.name) for found in self.engine.containers.list(all=True)}
+        return {name for name in names if name.startswith("nova-")}
 
     def status(self) -> str:
         """What ``fpga-cli.py status`` prints."""

@@ -98,7 +98,7 @@ class Walk:
         row = self.cloud.row_of(server.id)
         self.say(f"  ledger: region {region.get('id')} owner {region.get('owner')}")
         self.expect("the database row's fpga_device", row["fpga_device"], region.get("id"))
-        flavor = self.cloud.api.compute.find_flavor("fpga-lzo", get_extra_specs=True)
+        flavor = self.cloud.api.compute.find_flavor("fpga-lzo", False, get_extra_specs=True)
         wanted = flavor.extra_specs["hw:fpga_ip_id"]
         self.expect("the region's bitstream", region.get("image_id"), wanted)
         self.expect("vm_state in the database", row["vm_state"], "active")

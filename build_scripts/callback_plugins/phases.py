@@ -21,7 +21,7 @@ DOCUMENTATION = """
 TAIL = 20
 
 
-class CallbackModule(CallbackBase):
+class CallbackModule(CallbackBase):  # type: ignore[misc]
     """Prints to standard output; the task at work is shown only where a person is watching."""
 
     CALLBACK_VERSION = 2.0

@@ -53,7 +53,9 @@ class Host:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Call fpga-cli and do not wait."""
         pipe = subprocess.PIPE
-        return subprocess.Popen(self.command(*arguments), stdout=pipe, stderr=pipe, text=True)
+        # A shell has what it runs in the background ignore SIGINT, and that is inherited.
+        command = ["env", "--default-signal=INT", *self.command(*arguments)]
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
     def burn(self, *arguments: str) -> str:
         """Burn, and fail unless it succeeds; the region's id."""

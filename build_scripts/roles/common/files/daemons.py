@@ -4,7 +4,7 @@
 
     daemons.py RUN_DIR start [--wait] < service.json     start it, or keep it if nothing changed
     daemons.py RUN_DIR wait [NAME ...]                   until they are ready (default: all)
-    daemons.py RUN_DIR stop [NAME ...]                   stop them, the last one first (default: all)
+    daemons.py RUN_DIR stop [NAME ...]                   stop them, the last first (default: all)
     daemons.py RUN_DIR ports NAME=ADDRESS:PORT ...       who else listens where the cloud wants to
     daemons.py RUN_DIR status
 
@@ -139,11 +139,7 @@ class Run:
         """The processes of this cloud's daemons (or of one), with all that they have started."""
         every = processes()
         leaders = [self._leader(file) for file in self.folder.glob(f"{name or '*'}.json")]
-        sessions = {
-            pid
-            for pid, start in leaders
-            if pid not in every or every[pid].start == start
-        }
+        sessions = {pid for pid, start in leaders if pid not in every or every[pid].start == start}
         mine = {
             pid: process
             for pid, process in every.items()
@@ -362,7 +358,7 @@ def _holders(inodes: set[str]) -> dict[str, int]:
     found = {}
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            inode = links.get(os.readlink(link))
+            inode = links.get(str(link.readlink()))
         except OSError:
             continue
         if inode:

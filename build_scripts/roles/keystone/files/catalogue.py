@@ -37,14 +37,10 @@ def _make_users(identity: typing.Any, users: dict[str, list[str]], password: str
             identity.assign_project_role_to_user(project, user, found)
 
 
-def _make_services(
-    identity: typing.Any, services: dict[str, dict[str, str]], region: str
-) -> None:
+def _make_services(identity: typing.Any, services: dict[str, dict[str, str]], region: str) -> None:
     known = {service.type: service for service in identity.services()}
     for kind, told in services.items():
-        service = known.get(kind) or _created(
-            identity.create_service(type=kind, name=told["name"])
-        )
+        service = known.get(kind) or _created(identity.create_service(type=kind, name=told["name"]))
         for interface in ("public", "internal"):
             _make_endpoint(identity, service, interface, told["url"], region)
 
