@@ -131,11 +131,9 @@ def _manager(conf: "cfg.ConfigOpts") -> "typing.Iterator[Manager]":
 
 
 def _package(conf: "cfg.ConfigOpts", image_id: str) -> "Package":
-    from fpga_regions import glance, packages
+    from fpga_regions import sources
 
-    limits = packages.Limits.of(conf)
-    with glance.fetch(conf, image_id, pathlib.Path(conf.state_dir), limits.max_size) as file:
-        return packages.read(file, limits)
+    return sources.from_glance(conf, image_id)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -96,6 +96,16 @@ How many times larger than in the package a file may be when unpacked. (Deflate 
 most; bitstreams with little in them are often above 50.)
 """,
     ),
+    cfg.IntOpt(
+        "cache_size",
+        default=1024 * _MIB,
+        min=0,
+        help="""
+Bytes that downloaded packages, kept in the folder `cache` of state_dir, may have together; what was
+not used for longest is removed first. 0 keeps none. Glance is asked for an image at each burn in
+any case, so that one that is deleted or deactivated cannot be burnt.
+""",
+    ),
 ]
 
 emulator_opts: list[cfg.Opt] = [

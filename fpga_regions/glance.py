@@ -5,30 +5,42 @@ keystoneauth1 is loaded when it is needed: it takes longer than everything else 
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import re
-import tempfile
 import typing
 import uuid
-from pathlib import Path
 
 from oslo_config import cfg
 
 from fpga_regions import errors
+from fpga_regions.cache import Cache, Digest
 from fpga_regions.locks import Deadline
+from fpga_regions.progress import Progress
 
 GROUP = "glance"
 CONTAINER_FORMAT = "fpga"
 
 _CHUNK = 1024 * 1024
 _REQUEST_TIMEOUT = 30.0  # seconds, unless [glance] timeout says otherwise
-_DIGESTS = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512"})
 _ADVICE = {
     401: "Glance or Keystone refused the credentials: check [glance] in fpga-cli.conf",
     403: "Glance does not permit it: give the user in [glance] of fpga-cli.conf access to it",
     404: "Glance has no such image, or does not show it to the user in [glance] of fpga-cli.conf",
     410: "its data is gone from Glance: upload it again",
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Fetched:
+    """An image that Glance gave.
+
+    :param file: its data, open at its start, which has the digest that Glance has on record
+    :param told: all that Glance says of it
+    """
+
+    file: typing.BinaryIO
+    told: dict[str, typing.Any]
 
 
 def list_options() -> list[cfg.Opt]:
@@ -57,10 +69,11 @@ def proper_id(image_id: str) -> str:
     return proper
 
 
-def fetch(conf: cfg.ConfigOpts, image_id: str, folder: Path, max_size: int) -> typing.BinaryIO:
-    """The data of a bitstream image, checked, in a file that has no name and goes when closed.
+def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> Fetched:
+    """A bitstream image, checked; downloaded unless its data is in the cache.
 
-    :param folder: where the file is; it needs room for the image
+    That the image is there, and for the user in `[glance]`, is asked of Glance in either case.
+
     :param max_size: bytes that the image may have
     :raises errors.ImageUnavailable: Glance does not have it, does not give it, or has something
         else than a bitstream package
@@ -69,23 +82,24 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, folder: Path, max_size: int) -> t
     """
     deadline = Deadline(conf.fetch_timeout)
     image_id = proper_id(image_id)
-    with _explained(), contextlib.ExitStack() as cleanup:
-        adapter = _adapter(conf)
+    with explained():
+        adapter = connect(conf)
         image = _described(adapter, image_id)
         if int(image.get("size") or 0) > max_size:
             raise errors.BadPackage(f"it is larger than {max_size} bytes (max_size)")
-        response = adapter.get(_path(adapter, f"{image_id}/file"), stream=True)
-        cleanup.callback(response.close)
-        file = cleanup.enter_context(tempfile.TemporaryFile(dir=folder))
-        _copy(response, file, image, max_size, deadline)
-        file.seek(0)
-        cleanup.pop_all()
-        response.close()
-    return file
+
+        def download(file: typing.BinaryIO) -> None:
+            url = path(adapter, f"images/{image_id}/file")
+            with contextlib.closing(adapter.get(url, stream=True)) as response:
+                _copy(response, file, image, max_size, deadline)
+
+        return Fetched(cache.obtain(_digest(image), download, deadline), image)
 
 
 def _described(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
-    response = adapter.get(_path(adapter, image_id), headers={"Accept": "application/json"})
+    response = adapter.get(
+        path(adapter, f"images/{image_id}"), headers={"Accept": "application/json"}
+    )
     try:
         image = response.json()
     except ValueError:
@@ -99,9 +113,13 @@ def _described(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
         )
     if image.get("status") != "active":
         raise errors.ImageUnavailable(f"its status is {image.get('status')}, not active")
-    if image.get("os_hash_algo") not in _DIGESTS or not image.get("os_hash_value"):
+    if not _digest(image).proper:
         raise errors.ImageUnavailable("Glance has no digest of it to check: upload it again")
     return image
+
+
+def _digest(image: dict[str, typing.Any]) -> Digest:
+    return Digest(str(image.get("os_hash_algo")), str(image.get("os_hash_value")))
 
 
 def _copy(
@@ -113,23 +131,29 @@ def _copy(
 ) -> None:
     digest = hashlib.new(image["os_hash_algo"])
     size = 0
-    for part in response.iter_content(_CHUNK):
-        digest.update(part)
-        size += len(part)
-        file.write(part)
-        if size > max_size:
-            raise errors.BadPackage(f"it is larger than {max_size} bytes (max_size)")
-        if deadline.passed:
-            raise errors.TimedOut(
-                f"its download took more than {deadline.seconds} seconds (fetch_timeout)"
-            )
+    with Progress(f"fetching {image['id']}", int(image.get("size") or 0)) as progress:
+        for part in response.iter_content(_CHUNK):
+            digest.update(part)
+            size += len(part)
+            file.write(part)
+            progress.at(size)
+            if size > max_size:
+                raise errors.BadPackage(f"it is larger than {max_size} bytes (max_size)")
+            if deadline.passed:
+                raise errors.TimedOut(
+                    f"its download took more than {deadline.seconds} seconds (fetch_timeout)"
+                )
     if digest.hexdigest() != image["os_hash_value"]:
         raise errors.ImageUnavailable(
             f"the {size} bytes that came do not have the digest that Glance has on record"
         )
 
 
-def _adapter(conf: cfg.ConfigOpts) -> typing.Any:
+def connect(conf: cfg.ConfigOpts) -> typing.Any:
+    """The way to Glance that `[glance]` describes: an adapter of keystoneauth1.
+
+    :raises errors.ImageUnavailable: it does not describe one
+    """
     from keystoneauth1 import loading
 
     loading.register_auth_conf_options(conf, GROUP)
@@ -150,15 +174,19 @@ def _adapter(conf: cfg.ConfigOpts) -> typing.Any:
         raise errors.ImageUnavailable(f"[glance] in fpga-cli.conf cannot be used: {e}") from e
 
 
-def _path(adapter: typing.Any, rest: str) -> str:
-    # A catalogue may name Glance with or without the version.
+def path(adapter: typing.Any, rest: str) -> str:
+    """What to ask for: a catalogue may name Glance with or without the version."""
     endpoint = adapter.get_endpoint() or ""
     versioned = re.search(r"/v2(\.\d+)?/?$", endpoint)
-    return f"images/{rest}" if versioned else f"v2/images/{rest}"
+    return rest if versioned else f"v2/{rest}"
 
 
 @contextlib.contextmanager
-def _explained() -> typing.Iterator[None]:
+def explained() -> typing.Iterator[None]:
+    """Tell in one line what went wrong between here and Glance.
+
+    :raises errors.ImageUnavailable: something did
+    """
     import requests
     from keystoneauth1 import exceptions
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
+from fpga_regions import cache, errors, glance
 from fpga_regions import conf as configuration
-from fpga_regions import errors, glance
 from tests.support.openstack import OpenStack
 
 DATA = b"a package " * 1000
@@ -26,10 +26,22 @@ def configured(folder: Path, text: str) -> cfg.ConfigOpts:
     return configuration.load(str(file))
 
 
+def fetch(conf: cfg.ConfigOpts, image_id: str, folder: Path, max_size: int = 1 << 20) -> bytes:
+    """The image's data, through a cache."""
+    fetched = glance.fetch(conf, image_id, cache.Cache(folder / "cache", 1 << 20), max_size)
+    with fetched.file as file:
+        return file.read()
+
+
+def kept(folder: Path) -> list[str]:
+    """Names of the files in the cache."""
+    return [path.name for path in (folder / "cache").glob("*-*")]
+
+
 def refusal(conf: cfg.ConfigOpts, image_id: str, folder: Path) -> str:
     with pytest.raises(errors.ImageUnavailable) as caught:
-        glance.fetch(conf, image_id, folder, 1 << 20)
-    assert list(folder.iterdir()) == [folder / "glance.conf"]
+        fetch(conf, image_id, folder)
+    assert kept(folder) == []
     return caught.value.why
 
 
@@ -38,15 +50,77 @@ def test_image_is_fetched_whether_or_not_the_catalogue_names_the_version(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, versioned: bool
 ) -> None:
     cloud.versioned = versioned
-    with glance.fetch(reached, cloud.add(DATA), tmp_path, 1 << 20) as file:
-        assert file.read() == DATA
+    assert fetch(reached, cloud.add(DATA), tmp_path) == DATA
 
 
-def test_fetched_file_has_no_name(
+def test_second_fetch_downloads_nothing(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
 ) -> None:
-    with glance.fetch(reached, cloud.add(DATA), tmp_path, 1 << 20):
-        assert list(tmp_path.iterdir()) == [tmp_path / "glance.conf"]
+    image_id = cloud.add(DATA)
+    assert [fetch(reached, image_id, tmp_path) for _ in range(2)] == [DATA, DATA]
+    assert cloud.downloads == 1
+
+
+def test_other_image_with_the_same_data_downloads_nothing(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    assert [fetch(reached, cloud.add(DATA), tmp_path) for _ in range(2)] == [DATA, DATA]
+    assert cloud.downloads == 1
+
+
+def test_new_data_of_an_image_is_downloaded(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    image_id = cloud.add(DATA)
+    fetch(reached, image_id, tmp_path)
+    cloud.images[image_id].data = b"other"
+    assert fetch(reached, image_id, tmp_path) == b"other"
+
+
+def test_deleted_image_is_not_had_from_the_cache(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    image_id = cloud.add(DATA)
+    fetch(reached, image_id, tmp_path)
+    del cloud.images[image_id]
+    with pytest.raises(errors.ImageUnavailable, match="no such image"):
+        fetch(reached, image_id, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"status": "deactivated"}, "deactivated"), ({"container_format": "bare"}, "bare")],
+)
+def test_image_that_is_none_any_more_is_not_had_from_the_cache(
+    reached: cfg.ConfigOpts,
+    cloud: OpenStack,
+    tmp_path: Path,
+    change: dict[str, str],
+    words: str,
+) -> None:
+    image_id = cloud.add(DATA)
+    fetch(reached, image_id, tmp_path)
+    vars(cloud.images[image_id]).update(change)
+    with pytest.raises(errors.ImageUnavailable, match=words):
+        fetch(reached, image_id, tmp_path)
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_image_that_glance_does_not_show_is_not_had_from_the_cache(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, status: int
+) -> None:
+    image_id = cloud.add(DATA)
+    fetch(reached, image_id, tmp_path)
+    cloud.answers["/v2/images"] = status
+    with pytest.raises(errors.ImageUnavailable):
+        fetch(reached, image_id, tmp_path)
+
+
+@pytest.mark.parametrize("value", ["../../etc/passwd", "", "A" * 128, "0" * 64])
+def test_digest_that_cannot_be_one_never_gets_into_a_path(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, value: str
+) -> None:
+    assert "no digest of it" in refusal(reached, cloud.add(DATA, os_hash_value=value), tmp_path)
 
 
 def test_unknown_image_is_told(reached: cfg.ConfigOpts, tmp_path: Path) -> None:
@@ -99,7 +173,7 @@ def test_image_that_says_that_it_is_too_large_is_not_downloaded(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
 ) -> None:
     with pytest.raises(errors.BadPackage, match="max_size"):
-        glance.fetch(reached, cloud.add(DATA), tmp_path, len(DATA) - 1)
+        fetch(reached, cloud.add(DATA), tmp_path, len(DATA) - 1)
     assert cloud.downloads == 0
 
 
@@ -107,7 +181,7 @@ def test_image_that_is_larger_than_it_says_is_refused(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
 ) -> None:
     with pytest.raises(errors.BadPackage, match="max_size"):
-        glance.fetch(reached, cloud.add(DATA, size=10), tmp_path, len(DATA) - 1)
+        fetch(reached, cloud.add(DATA, size=10), tmp_path, len(DATA) - 1)
 
 
 def test_slow_download_ends_in_time(
@@ -115,7 +189,7 @@ def test_slow_download_ends_in_time(
 ) -> None:
     cloud.delay = 1.2
     with pytest.raises(errors.TimedOut, match="fetch_timeout"):
-        glance.fetch(reached, cloud.add(DATA), tmp_path, 1 << 20)
+        fetch(reached, cloud.add(DATA), tmp_path, 1 << 20)
 
 
 def test_wrong_password_is_told(tmp_path: Path, cloud: OpenStack) -> None:

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where packages come from: Glance or a file; either way they pass the same checks."""
+
+import pathlib
+import typing
+
+from oslo_config import cfg
+
+from fpga_regions import cache, errors, glance, packages
+
+#: Folder of downloads in the state folder.
+CACHE = "cache"
+
+
+def from_glance(conf: cfg.ConfigOpts, image_id: str) -> packages.Package:
+    """The package that is the data of a Glance image.
+
+    Glance is asked for the image each time; its data comes from the cache where it is there.
+
+    :raises errors.ImageUnavailable: Glance does not give it
+    :raises errors.BadPackage: it is not valid, or larger than a limit
+    :raises errors.TimedOut: it took longer than fetch_timeout
+    """
+    limits = packages.Limits.of(conf)
+    store = cache.Cache(pathlib.Path(conf.state_dir) / CACHE, conf.packages.cache_size)
+    image = glance.fetch(conf, image_id, store, limits.max_size)
+    with image.file as file:
+        return packages.read(file, limits)
+
+
+def from_file(conf: cfg.ConfigOpts, path: pathlib.Path) -> packages.Package:
+    """The package in a file.
+
+    :raises errors.BadPackage: it cannot be read, is not valid, or is larger than a limit
+    """
+    with _opened(path) as file:
+        return packages.read(file, packages.Limits.of(conf))
+
+
+def _opened(path: pathlib.Path) -> typing.BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as e:
+        raise errors.BadPackage(f"{path} cannot be read: {e.strerror}") from e
