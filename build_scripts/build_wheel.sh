@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 uv=$PWD/.tools/bin/uv
 
 sources() {
-    find bin fpga_hooks fpga_regions migrations novadocker scheduler_filters \
+    find -L bin fpga_hooks fpga_patch fpga_regions migrations novadocker scheduler_filters \
         pyproject.toml README.md LICENSE -type f ! -name '*.pyc' ! -path '*/.*' | LC_ALL=C sort
 }
 

@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
             return
     raise pytest.UsageError(
         "this interpreter's Nova is not patched: run 'tox -e functional', or "
-        "'build_scripts/patch_nova.py apply' in a virtual environment of your own"
+        "'fpga-patch apply' in a virtual environment of your own"
     )
 
 

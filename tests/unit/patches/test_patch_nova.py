@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[3] / "build_scripts" / "patch_nova.py"
-
 STOCK = {
     "claims.py": "one = 1\ntwo = 2\n",
     "db/models.py": "# models\n",
@@ -58,7 +56,7 @@ class Tree:
         """Call the tool."""
         where = ["--site-packages", str(self.nova.parent), "--patches", str(self.patches)]
         return subprocess.run(
-            [sys.executable, str(TOOL), *arguments, *where],
+            [sys.executable, "-m", "fpga_patch.releases", *arguments, *where],
             env=os.environ | environment,
             capture_output=True,
             text=True,
@@ -90,7 +88,7 @@ def refused(tree: Tree, code: int, *arguments: str, **environment: str) -> str:
     before = tree.files()
     ran = tree.run(*arguments, **environment)
     assert (ran.returncode, ran.stdout) == (code, "")
-    assert ran.stderr.startswith("Error: patch_nova - ")
+    assert ran.stderr.startswith("Error: fpga-patch - ")
     assert tree.files() == before
     return ran.stderr
 

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Puts the diff of patches/ into an installed Nova, takes it back, or tells whether it is there.
 
-    patch_nova.py status|apply|revert [--tests] [--site-packages DIR]
+    fpga-patch status|apply|revert [--tests] [--site-packages DIR]
 
 A file that is neither as Nova shipped it nor as the diff leaves it belongs to somebody else, and
 nothing is touched: patch(1) changes the files it can and leaves the others, so all is settled
@@ -26,7 +25,7 @@ import sys
 import tomllib
 import typing
 
-PATCHES = pathlib.Path(__file__).resolve().parent.parent / "patches"
+PATCHES = pathlib.Path(__file__).resolve().parent / "diffs"
 
 State = typing.Literal["stock", "patched"]
 
@@ -196,7 +195,9 @@ def run(command: str, diffs: list[Diff]) -> int:
 
 def main(argv: collections.abc.Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description="Patch an installed Nova, or take the patch back.")
+    parser = argparse.ArgumentParser(
+        prog="fpga-patch", description="Patch an installed Nova, or take the patch back."
+    )
     parser.add_argument("command", choices=("status", "apply", "revert"))
     parser.add_argument(
         "--site-packages",
@@ -216,7 +217,7 @@ def main(argv: collections.abc.Sequence[str] | None = None) -> int:
         nova = find_nova(arguments.site_packages)
         return run(arguments.command, find_diffs(nova, arguments.tests, arguments.patches))
     except PatchError as e:
-        print(f"Error: patch_nova - {e}", file=sys.stderr)
+        print(f"Error: fpga-patch - {e}", file=sys.stderr)
         return e.code
 
 
