@@ -29,6 +29,8 @@ PATCHES = pathlib.Path(__file__).resolve().parent / "diffs"
 
 State = typing.Literal["stock", "patched"]
 
+_SIDES: tuple[State, ...] = typing.get_args(State)
+
 
 class PatchError(Exception):
     """It cannot be done; ``code`` is the exit status."""
@@ -50,11 +52,14 @@ class ForeignChangeError(PatchError):
 
 @dataclasses.dataclass(frozen=True)
 class Diff:
-    """A diff, the folder it applies in and, for each file, its SHA-256 before and after."""
+    """A diff, the folder it applies in and, for each file, its SHA-256 before and after.
+
+    There is a pair of them for each text of the file that the releases of the diff have.
+    """
 
     file: pathlib.Path
     nova: pathlib.Path
-    digests: dict[str, tuple[str, str]]
+    digests: dict[str, tuple[tuple[str, str], ...]]
 
     def state(self) -> State:
         """Whether the files are as shipped or as the diff leaves them.
@@ -62,10 +67,10 @@ class Diff:
         :raises ForeignChangeError: neither, or some this and some that
         """
         found: dict[str, list[str]] = {"stock": [], "patched": [], "foreign": []}
-        for name, digests in self.digests.items():
+        for name in self.digests:
             is_now = _digest(self.nova / name)
-            state = "stock" if is_now == digests[0] else "patched"
-            found[state if is_now in digests else "foreign"].append(name)
+            known: list[State] = [s for s in _SIDES if is_now in self._to(s, name).values()]
+            found[known[0] if known else "foreign"].append(name)
         if found["foreign"]:
             raise ForeignChangeError(
                 f"changed by somebody else or missing in {self.nova}: "
@@ -96,10 +101,10 @@ class Diff:
         self._patch(direction, "--dry-run")
         paths = [self.nova / name for name in self.digests]
         before = {path: path.read_bytes() for path in paths}
+        expected = {n: self._to(wanted, n).get(_digest(self.nova / n)) for n in self.digests}
         try:
             self._patch(direction)
-            after = {name: _digest(self.nova / name) for name in self.digests}
-            if after != {name: pair[wanted == "patched"] for name, pair in self.digests.items()}:
+            if expected != {name: _digest(self.nova / name) for name in self.digests}:
                 raise PatchError(f"{self.file.name} left other contents than its table says")
         except BaseException:
             for path, content in before.items():
@@ -107,6 +112,13 @@ class Diff:
             raise
         for path in paths:
             compileall.compile_file(path, force=True, quiet=1)
+
+    def _to(self, wanted: State, name: str) -> dict[str | None, str]:
+        """What each text of a file becomes when the diff is applied or taken back."""
+        pairs = self.digests[name]
+        if wanted == "patched":
+            return dict(pairs)
+        return {after: before for before, after in pairs}
 
     def _patch(self, *options: str) -> None:
         command = ["patch", "-p1", "-F0", "--force", "--reject-file=-", "--no-backup-if-mismatch"]
@@ -166,7 +178,7 @@ def find_diffs(nova: pathlib.Path, with_tests: bool, patches: pathlib.Path) -> l
 def _diff(
     part: collections.abc.Mapping[str, typing.Any], nova: pathlib.Path, patches: pathlib.Path
 ) -> Diff:
-    digests = {name: (before, after) for name, (before, after) in part["files"].items()}
+    digests = {name: tuple((b, a) for b, a in pairs) for name, pairs in part["files"].items()}
     return Diff(patches / part["file"], nova, digests)
 
 

@@ -40,7 +40,7 @@ class Tree:
             (self.patches / file).write_text(text)
             table += f'[release.{part}]\nfile = "{file}"\n[release.{part}.files]\n'
             for name in changed:
-                table += f'"{name}" = ["{_digest(before[name])}", "{_digest(after[name])}"]\n'
+                table += f'"{name}" = [["{_digest(before[name])}", "{_digest(after[name])}"]]\n'
         (self.patches / "releases.toml").write_text(table)
 
     def release(self, version: str | None) -> None:
@@ -195,3 +195,17 @@ def test_missing_patch_program_is_told(tree: Tree, tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [(), ("melt",), ("apply", "--force")])
 def test_wrong_usage_exits_2(tree: Tree, arguments: tuple[typing.Any, ...]) -> None:
     assert tree.run(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize("command", ["apply", "revert"])
+def test_diff_serves_each_text_that_its_releases_have(tree: Tree, command: str) -> None:
+    name = "claims.py"
+    later = {text: text + "# later\n" for text in (STOCK[name], PATCHED[name])}
+    table = tree.patches / "releases.toml"
+    pair = ", ".join(f'"{_digest(text)}"' for text in later.values())
+    table.write_text(table.read_text().replace(f'"{name}" = [', f'"{name}" = [[{pair}], '))
+    before, after = (STOCK, PATCHED) if command == "apply" else (PATCHED, STOCK)
+    for path, text in (before | {name: later[before[name]]}).items():
+        (tree.nova / path).write_text(text)
+    assert tree.run(command).returncode == 0
+    assert tree.files() == after | {name: later[after[name]]}
