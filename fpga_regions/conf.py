@@ -179,11 +179,15 @@ def load(config_file: str | None) -> cfg.ConfigOpts:
 def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     """All options by group, for oslo.config's sample generator."""
     from fpga_regions import glance
+    from fpga_regions.drivers import command, fake
 
     return [
         (None, main_opts),
         ("packages", packages_opts),
         ("emulator", emulator_opts),
+        (fake.GROUP, fake.OPTIONS),
+        (command.GROUP, command.OPTIONS),
+        (f"{command.GROUP}:CARD", command.CARD_OPTIONS),
         (glance.GROUP, glance.list_options()),
     ]
 

@@ -44,8 +44,10 @@ class NotLocked(Exception):
 @contextlib.contextmanager
 def held(
     path: Path, deadline: Deadline | None = None, wanted: typing.Callable[[], bool] | None = None
-) -> typing.Iterator[None]:
+) -> typing.Iterator[int]:
     """Hold the lock on a file, which is made if need be and never removed.
+
+    Gives the lock's descriptor: a process that inherits it holds the lock for as long as it runs.
 
     :param deadline: how long to wait for it; None to try once
     :param wanted: asked before each further try; waiting ends when it says False
@@ -59,7 +61,7 @@ def held(
             if deadline is None or deadline.passed or (wanted is not None and not wanted()):
                 raise NotLocked
             time.sleep(_PAUSE)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

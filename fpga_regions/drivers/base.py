@@ -41,7 +41,9 @@ class Driver(abc.ABC):
         """Put a package's bitfile into a region.
 
         :raises errors.ProgrammingFailed: the region did not take it; what is in it is unknown
-        :raises errors.TimedOut: it took longer than the deadline
+        :raises errors.TimedOut: it took longer than the deadline; what is in it is unknown
+        :raises errors.NoMatchingHardware, errors.BadPackage: the hardware's own tool says that the
+            bitfile is none for it; trying again is of no use
         """
 
     @abc.abstractmethod
@@ -57,7 +59,10 @@ class Driver(abc.ABC):
 
     @abc.abstractmethod
     def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
-        """The nodes of a programmed region that a container may get."""
+        """The nodes of a programmed region that a container may get.
+
+        :raises errors.ProgrammingFailed: the region lacks a node that the package exposes
+        """
 
 
 def load(conf: cfg.ConfigOpts) -> dict[str, Driver]:

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wraps any program that has three verbs, burn, erase and status, as a driver.
+
+The verbs are those of the first specification of fpga-cli: `burn` prints an identifier, `erase`
+takes it, `status` prints "Used regions: U/T". docs/drivers.md has the details for whoever writes
+such a program.
+"""
+
+import pathlib
+import re
+import shlex
+import typing
+
+from oslo_config import cfg
+
+from fpga_regions import errors, programs
+from fpga_regions.drivers import hardware, records, settings
+from fpga_regions.drivers.settings import HostNode
+from fpga_regions.locks import Deadline
+from fpga_regions.model import Region, Slot
+from fpga_regions.packages import Package
+
+GROUP = "command"
+_STATUS = re.compile(r"Used regions:\s*(\d{1,4})\s*/\s*(\d{1,4})")
+#: At most 255 characters, as the specification says; no blank, and nothing that is an option.
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,254}")
+_MAX_REGIONS = 256
+_PLACES = {
+    "burn": {"bitfile", "index", "image_id", "digest"},
+    "erase": {"id", "index"},
+    "status": set(),
+}
+_UNKNOWN = 33
+#: What the exit codes of burn mean; every other one is a failure that may not come again.
+_BURN_CODES: dict[int, type[errors.RegionError]] = {
+    errors.NoMatchingHardware.code: errors.NoMatchingHardware,
+    errors.NoFreeRegion.code: errors.NoFreeRegion,
+    errors.BadPackage.code: errors.BadPackage,
+    errors.WrongFunction.code: errors.WrongFunction,
+    errors.TimedOut.code: errors.TimedOut,
+}
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.ListOpt(
+        "cards",
+        default=[],
+        help="Names of the cards, one program each; card `x` has the group `[command:x]`.",
+    ),
+]
+
+CARD_OPTIONS: list[cfg.Opt] = [
+    cfg.StrOpt("exec", required=True, help="Full path of the program."),
+    *settings.target_options(),
+    cfg.StrOpt(
+        "burn",
+        default="burn {bitfile}",
+        help="""
+Arguments of burn, split as a shell does; no shell is involved. {bitfile} is the path of the bitfile
+out of the package, {index} the number of the region on the card, {image_id} the Glance id (for a
+program that fetches by itself; what it fetches is not what was checked), {digest} the bitfile's
+SHA-256 digest in hexadecimal.
+""",
+    ),
+    cfg.StrOpt(
+        "erase",
+        default="erase {id}",
+        help="Arguments of erase; {id} is what burn printed, {index} as in burn.",
+    ),
+    cfg.StrOpt("status", default="status", help="Arguments of status."),
+    cfg.StrOpt(
+        "suffix",
+        default=".bin",
+        regex=r"\.[A-Za-z0-9]{1,8}",
+        help="How the name of the bitfile's file ends.",
+    ),
+    cfg.IntOpt("timeout", default=10, min=1, help="Seconds that status may take."),
+    settings.nodes_option(
+        "{id} stands for what burn printed and {index} for the number of the region."
+    ),
+]
+
+
+class CommandDriver(hardware.HardwareDriver):
+    """Cards behind programs of the operator's, one program for each card."""
+
+    def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
+        super().__init__(name, conf)
+        options = settings.register(conf, GROUP, OPTIONS)
+        self.cards = settings.cards(conf, GROUP, options.cards, CARD_OPTIONS)
+        for card, told in self.cards.items():
+            _check(f"{GROUP}:{card}", told)
+
+    def discover(self) -> list[Slot]:
+        """As many regions as each program's status tells.
+
+        :raises errors.NotAccessible: a program does not answer as it must
+        """
+        found = []
+        for card, options in self.cards.items():
+            group = f"{GROUP}:{card}"
+            kinds = frozenset(node.kind for node in settings.nodes(group, options.nodes))
+            try:
+                _, total = self._status(card)
+            except programs.Failed as e:
+                raise errors.NotAccessible(f"card {card}: {e}") from e
+            found += [
+                Slot(
+                    driver=self.name,
+                    device=card,
+                    index=index,
+                    board=options.board,
+                    part=options.part,
+                    interface=options.interface,
+                    kinds=kinds,
+                    simulated=False,
+                )
+                for index in range(total)
+            ]
+        return found
+
+    def suffix(self, region: Region) -> str:
+        """As configured."""
+        return str(self.card(region.slot.device).suffix)
+
+    def put(self, job: hardware.Job, bitfile: pathlib.Path, package: Package) -> str:
+        """Have the program burn the bitfile; what it prints is the region's sign."""
+        self._attempt(job.region).touch(mode=0o600)
+        finished = job.try_to_run(
+            *self._argv(
+                job.region,
+                "burn",
+                bitfile=str(bitfile),
+                index=str(job.region.slot.index),
+                image_id=job.region.image_id or "",
+                digest=package.manifest.sha256,
+            )
+        )
+        if finished.status != 0:
+            failure = _BURN_CODES.get(finished.status, errors.ProgrammingFailed)
+            raise failure(finished.complaint)
+        identifier = finished.output.strip()
+        if not _IDENTIFIER.fullmatch(identifier):
+            raise programs.Failed(f"{finished.name} burn printed no identifier: {identifier!r:.80}")
+        return identifier
+
+    def wipe(self, job: hardware.Job, record: records.Record | None) -> None:
+        """Have the program erase what it burnt.
+
+        Without an identifier there is nothing to erase, unless a burn was begun and not ended: then
+        the program must not count more regions in use than those whose identifiers are known.
+        """
+        needs_id = "{id}" in self.card(job.region.slot.device).erase
+        if record is None and needs_id:
+            self._see_that_nothing_was_burnt(job.region)
+            return
+        identifier = record.sign if record else ""
+        finished = job.try_to_run(
+            *self._argv(job.region, "erase", id=identifier, index=str(job.region.slot.index))
+        )
+        # What the program does not know, any more or ever, is not there to be erased.
+        if finished.status not in (0, _UNKNOWN):
+            raise programs.Failed(finished.complaint)
+        self._attempt(job.region).unlink(missing_ok=True)
+
+    def shows(self, region: Region, record: records.Record) -> bool:
+        """Whether the program counts any used region at all."""
+        used, _ = self._status(region.slot.device)
+        return used > 0
+
+    def host_nodes(self, region: Region) -> list[HostNode]:
+        """As configured, with the identifier filled in."""
+        card = region.slot.device
+        record = self._records.read(region)
+        places = {"{id}": record.sign if record else "", "{index}": str(region.slot.index)}
+        found = settings.nodes(f"{GROUP}:{card}", self.card(region.slot.device).nodes)
+        return [HostNode(node.kind, _fill(node.path, places)) for node in found]
+
+    def _argv(self, region: Region, verb: str, **places: str) -> list[str]:
+        options = self.card(region.slot.device)
+        words = shlex.split(options[verb])
+        told = {f"{{{name}}}": value for name, value in places.items()}
+        return [options.exec, *(_fill(word, told) for word in words)]
+
+    def _status(self, card: str) -> tuple[int, int]:
+        """How many regions are used, and how many there are."""
+        options = self.card(card)
+        argv = [options.exec, *shlex.split(options.status)]
+        finished = programs.run(argv, Deadline(options.timeout))
+        if finished.status != 0:
+            raise programs.Failed(finished.complaint)
+        told = _STATUS.search(finished.output)
+        if told is None or not int(told[1]) <= int(told[2]) <= _MAX_REGIONS:
+            raise programs.Failed(f"{finished.name} status did not print 'Used regions: U/T'")
+        return int(told[1]), int(told[2])
+
+    def _attempt(self, region: Region) -> pathlib.Path:
+        return self._folder / f"{region.id}.attempt"
+
+    def _see_that_nothing_was_burnt(self, region: Region) -> None:
+        attempt = self._attempt(region)
+        if not attempt.exists():
+            return
+        card = region.slot.device
+        used, _ = self._status(card)
+        if used > len(self._records.of_card(card)):
+            raise programs.Failed(
+                "a burn was begun and its identifier is not known; erase it with the program itself"
+            )
+        attempt.unlink()
+
+
+def _fill(word: str, places: dict[str, str]) -> str:
+    """Replace the places in a word; what is put in is never looked at again."""
+    pattern = "|".join(re.escape(place) for place in places)
+    return re.sub(pattern, lambda found: places[found[0]], word) if pattern else word
+
+
+def _check(group: str, options: typing.Any) -> None:
+    """See at once that a card's options can be used.
+
+    :raises errors.NotAccessible: they cannot
+    """
+    if not options.exec.startswith("/"):
+        raise errors.NotAccessible(f"[{group}] exec must be a full path, not {options.exec}")
+    settings.nodes(group, options.nodes)
+    for verb, places in _PLACES.items():
+        try:
+            words = shlex.split(options[verb])
+        except ValueError as e:
+            raise errors.NotAccessible(f"[{group}] {verb}: {e}") from e
+        unknown = {place for word in words for place in re.findall(r"\{(\w*)\}", word)} - places
+        if unknown:
+            raise errors.NotAccessible(
+                f"[{group}] {verb}: there is no place {{{sorted(unknown)[0]}}} in it"
+            )

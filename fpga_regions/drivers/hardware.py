@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What drivers of real hardware share: a lock for each card, the bitfile on disk, the record.
+
+A card is worked on by one process at a time, whichever of its regions is meant: most tools take
+the whole card. The lock is one more than the region's own, and the programs that are run inherit
+it: if fpga-cli is killed, the next one waits for what it left running.
+"""
+
+import abc
+import contextlib
+import dataclasses
+import os
+import pathlib
+import stat
+import time
+import typing
+
+from oslo_config import cfg
+
+from fpga_regions import errors, folders, locks, programs
+from fpga_regions.drivers import base, records
+from fpga_regions.drivers.settings import HostNode
+from fpga_regions.locks import Deadline
+from fpga_regions.model import Loaded, Node, Region
+from fpga_regions.packages import Package
+
+_PAUSE = 0.05  # seconds between two looks at a node that is to appear
+_IS_KIND: dict[str, typing.Callable[[int], bool]] = {
+    "char": stat.S_ISCHR,
+    "block": stat.S_ISBLK,
+    "socket": stat.S_ISSOCK,
+    "pipe": stat.S_ISFIFO,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Work on one region, whose card is locked.
+
+    :param deadline: when it must be done
+    :param lock: descriptor of the card's lock
+    """
+
+    region: Region
+    deadline: Deadline
+    lock: int
+
+    def run(self, *argv: str) -> programs.Finished:
+        """Run a program that works on the card, and that must succeed.
+
+        :raises programs.Failed: it did not
+        """
+        finished = self.try_to_run(*argv)
+        if finished.status != 0:
+            raise programs.Failed(finished.complaint)
+        return finished
+
+    def try_to_run(self, *argv: str) -> programs.Finished:
+        """Run a program that works on the card, and see how it ends.
+
+        :raises programs.Failed: it could not be run, or not to its end
+        """
+        return programs.run(argv, self.deadline, keep=[self.lock])
+
+
+class HardwareDriver(base.Driver):
+    """A driver whose hardware keeps what is in it when fpga-cli ends.
+
+    A driver of its own defines `discover` and the four methods that are abstract here. These may
+    raise programs.Failed, OSError and ValueError, which are told as what they mean for the verb.
+    """
+
+    def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
+        super().__init__(name, conf)
+        self.cards: dict[str, typing.Any] = {}
+        self._folder = pathlib.Path(conf.state_dir) / "drivers" / name
+        self._records = records.Records(self._folder)
+
+    @abc.abstractmethod
+    def put(self, job: Job, bitfile: pathlib.Path, package: Package) -> str:
+        """Put a bitfile into a region.
+
+        :param bitfile: the package's bitfile, in a file of a name that we made
+        :returns: the sign that is kept on record
+        """
+
+    @abc.abstractmethod
+    def wipe(self, job: Job, record: records.Record | None) -> None:
+        """Erase a region.
+
+        :param record: what was put into it; None if that is not known, and anything may be in it
+        """
+
+    @abc.abstractmethod
+    def shows(self, region: Region, record: records.Record) -> bool:
+        """Whether the hardware itself still bears a record out."""
+
+    @abc.abstractmethod
+    def host_nodes(self, region: Region) -> list[HostNode]:
+        """The nodes that a programmed region has."""
+
+    def suffix(self, region: Region) -> str:
+        """How the name of a bitfile's file must end for the tool."""
+        return ".bin"
+
+    def program(self, region: Region, package: Package, deadline: Deadline) -> None:
+        """Put the package's bitfile into the region; see `put` of each driver."""
+        try:
+            with self._job(region, deadline) as job, self._bitfile(region, package) as path:
+                if record := self._records.read(region):
+                    self.wipe(job, record)
+                    self._records.remove(region)
+                sign = self.put(job, path, package)
+                loaded = Loaded(package.manifest.function, package.digest)
+                self._records.write(region, loaded, sign)
+                self._wait_for_nodes(region, package, deadline)
+        except (programs.TooLong, locks.NotLocked) as e:
+            raise errors.TimedOut(_busy(e, deadline)) from e
+        except (programs.Failed, OSError, ValueError) as e:
+            raise errors.ProgrammingFailed(str(e)) from e
+
+    def read_back(self, region: Region) -> Loaded | None:
+        """What is on record, if the hardware bears it out; see `shows` of each driver."""
+        with contextlib.suppress(programs.Failed, OSError, ValueError, errors.RegionError):
+            record = self._records.read(region)
+            if record is not None and record.fresh and self.shows(region, record):
+                return record.loaded
+        return None
+
+    def clear(self, region: Region, deadline: Deadline) -> None:
+        """Erase the region; see `wipe` of each driver."""
+        try:
+            with self._job(region, deadline) as job:
+                self._bitfile_path(region).unlink(missing_ok=True)
+                self.wipe(job, self._records.read(region))
+                self._records.remove(region)
+        except (programs.TooLong, locks.NotLocked) as e:
+            raise errors.NotErased(_busy(e, deadline)) from e
+        except (programs.Failed, OSError, ValueError) as e:
+            raise errors.NotErased(str(e)) from e
+
+    def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
+        """The region's nodes in the order in which the package exposes them."""
+        try:
+            here = self.host_nodes(region)
+        except (programs.Failed, OSError, ValueError) as e:
+            raise errors.ProgrammingFailed(f"the region's nodes cannot be told: {e}") from e
+        found = []
+        for exposed in package.manifest.exposes:
+            node = next((one for one in here if one.kind == exposed.kind), None)
+            if node is None:
+                raise errors.ProgrammingFailed(
+                    f"the package exposes more {exposed.kind} nodes than the region has"
+                )
+            here.remove(node)
+            # A link of udev's: the container must get the device, not what it points to later.
+            found.append(Node(node.kind, os.path.realpath(node.path), exposed.name))
+        return tuple(found)
+
+    def card(self, name: str) -> typing.Any:
+        """The options of a card.
+
+        :raises programs.Failed: it has none any more; the ledger still knows a region of it
+        """
+        if name not in self.cards:
+            raise programs.Failed(f"card {name} is not in [{self.name}] cards any more")
+        return self.cards[name]
+
+    @contextlib.contextmanager
+    def card_locked(self, card: str, deadline: Deadline) -> typing.Iterator[int]:
+        """Keep others from working on a card.
+
+        :raises locks.NotLocked: another process has been for too long
+        """
+        folder = self._folder / "cards"
+        folders.make_private(self._folder.parent)
+        folders.make_private(self._folder)
+        folders.make_private(folder)
+        with locks.held(folder / card, deadline) as descriptor:
+            yield descriptor
+
+    @contextlib.contextmanager
+    def _job(self, region: Region, deadline: Deadline) -> typing.Iterator[Job]:
+        with self.card_locked(region.slot.device, deadline) as lock:
+            yield Job(region, deadline, lock)
+
+    def _bitfile_path(self, region: Region) -> pathlib.Path:
+        return self._folder / f"{region.id}{self.suffix(region)}"
+
+    @contextlib.contextmanager
+    def _bitfile(self, region: Region, package: Package) -> typing.Iterator[pathlib.Path]:
+        path = self._bitfile_path(region)
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+                file.write(package.bitfile)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _wait_for_nodes(self, region: Region, package: Package, deadline: Deadline) -> None:
+        """Wait until the nodes are there: udev makes them after the kernel has found the device."""
+        while True:
+            missing = next((n for n in self.nodes(region, package) if not _is_there(n)), None)
+            if missing is None:
+                return
+            if deadline.passed:
+                raise errors.ProgrammingFailed(
+                    f"{missing.path} is not there, or is no {missing.kind} node"
+                )
+            time.sleep(_PAUSE)
+
+
+def _is_there(node: Node) -> bool:
+    try:
+        return _IS_KIND[node.kind](pathlib.Path(node.path).stat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _busy(error: Exception, deadline: Deadline) -> str:
+    if isinstance(error, locks.NotLocked):
+        return f"the card has been at work for another for more than {deadline.seconds:g} seconds"
+    return str(error)

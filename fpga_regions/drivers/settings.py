@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the options of a driver, and of its cards, one group of the configuration for each card."""
+
+import dataclasses
+import re
+import typing
+
+from oslo_config import cfg
+
+from fpga_regions import errors
+
+#: A card's name is part of file names and of a group's name.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_KINDS = ("char", "block", "socket", "pipe")
+
+
+@dataclasses.dataclass(frozen=True)
+class HostNode:
+    """A node of the host that belongs to a region: its kind and its path."""
+
+    kind: str
+    path: str
+
+
+def register(conf: cfg.ConfigOpts, group: str, options: typing.Sequence[cfg.Opt]) -> typing.Any:
+    """The values of a group; each is read, so that a wrong one is told of at once and by name.
+
+    :raises errors.NotAccessible: a value cannot be used, or one that must be set is not
+    """
+    conf.register_opts(list(options), group)
+    values = conf[group]
+    for option in options:
+        try:
+            value = values[option.dest]
+        except (cfg.Error, ValueError) as e:
+            raise errors.NotAccessible(f"the configuration cannot be used: {e}") from e
+        if option.required and value in (None, "", []):
+            raise errors.NotAccessible(
+                f"the configuration cannot be used: [{group}] {option.name} is not set"
+            )
+    return values
+
+
+def cards(
+    conf: cfg.ConfigOpts, group: str, names: typing.Sequence[str], options: typing.Sequence[cfg.Opt]
+) -> dict[str, typing.Any]:
+    """The options of each card that the operator named, by name; card `x` has group `[group:x]`.
+
+    :raises errors.NotAccessible: as `register`; no card is named, one twice, or one badly
+    """
+    if not names:
+        raise errors.NotAccessible(f"no card is configured: set cards in [{group}]")
+    if len(set(names)) < len(names):
+        raise errors.NotAccessible(f"[{group}] cards names a card twice")
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise errors.NotAccessible(
+                f"[{group}] cards: {name!r} is no name: use letters, digits, '_', '.' and '-'"
+            )
+    return {name: register(conf, f"{group}:{name}", options) for name in names}
+
+
+def nodes(group: str, told: typing.Sequence[str]) -> list[HostNode]:
+    """The nodes that an option lists as `kind:path`, in its order.
+
+    :param group: the option's group, for the message
+    :raises errors.NotAccessible: one is not of this form
+    """
+    found = []
+    for one in told:
+        kind, _, path = one.partition(":")
+        if kind not in _KINDS or not path.startswith("/"):
+            raise errors.NotAccessible(
+                f"[{group}] nodes: {one!r} is not of the form KIND:/PATH with KIND one of "
+                f"{', '.join(_KINDS)}"
+            )
+        found.append(HostNode(kind, path))
+    return found
+
+
+def target_options() -> list[cfg.Opt]:
+    """The options that say for which packages a card is."""
+    return [
+        cfg.StrOpt(
+            "board",
+            required=True,
+            help="Name of the board; a package's manifest must have the same in target.board.",
+        ),
+        cfg.StrOpt(
+            "part",
+            required=True,
+            help="Name of the part; a package's manifest must have the same in target.part.",
+        ),
+        cfg.StrOpt(
+            "interface",
+            help="Uuid of the shell around the regions, where there is one: target.interface.",
+        ),
+    ]
+
+
+def nodes_option(more: str = "") -> cfg.Opt:
+    """The option that lists the nodes of a region."""
+    return cfg.ListOpt(
+        "nodes",
+        default=[],
+        help=f"""
+Nodes of the host through which the function is reached, as KIND:/PATH (`char:/dev/ttyUSB1`); KIND
+is char, block, socket or pipe. The first node of a kind that a package exposes is the first of that
+kind here, and so on. {more}
+""".strip(),
+    )
