@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of fpga-cli, read from /etc/fpga-nova/fpga-cli.conf."""
 
+import re
 import typing
 
 from oslo_config import cfg
@@ -104,6 +105,44 @@ most; bitstreams with little in them are often above 50.)
 Bytes that downloaded packages, kept in the folder `cache` of state_dir, may have together; what was
 not used for longest is removed first. 0 keeps none. Glance is asked for an image at each burn in
 any case, so that one that is deleted or deactivated cannot be burnt.
+""",
+    ),
+    cfg.StrOpt(
+        "require_signature",
+        default="none",
+        choices=[
+            ("none", "Signatures are not looked at."),
+            ("package", "manifest.json.sig in the package is of a key in package_keys."),
+            ("glance", "The image's signature in Glance is of a key in image_certificates."),
+            ("any", "One of the two."),
+        ],
+        help="Which signature a package must have to be burnt.",
+    ),
+    cfg.ListOpt(
+        "package_keys",
+        default=[],
+        help="""
+PEM files of the Ed25519 public keys that may sign packages. `openssl pkey -in KEY -pubout` writes
+one.
+""",
+    ),
+    cfg.ListOpt(
+        "image_certificates",
+        default=[],
+        help="""
+PEM files of the X.509 certificates whose keys may sign images in Glance (properties img_signature,
+img_signature_hash_method, img_signature_key_type; RSA-PSS and elliptic curves). Each is trusted
+itself while it is valid, no chain is followed; img_signature_certificate_uuid is not looked at, and
+no key manager is asked.
+""",
+    ),
+    cfg.ListOpt(
+        "allowed_digests",
+        item_type=cfg.types.String(regex=re.compile(r"^sha256:[0-9a-f]{64}$")),
+        default=[],
+        help="""
+Digests of the bitfiles that may be burnt, as `status --format json` and `image validate` tell them
+(sha256:...). With none, any may.
 """,
     ),
 ]

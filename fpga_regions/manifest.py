@@ -5,11 +5,14 @@ import dataclasses
 import functools
 import importlib.resources
 import json
+import re
 import typing
 
 from fpga_regions import errors
 
 FILE = "manifest.json"
+#: The detached signature of its bytes, beside it; fpga_regions.signatures says what it is.
+SIGNATURE = "manifest.json.sig"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +47,7 @@ def read(text: bytes) -> Manifest:
     told = _parse(text)
     wrong = next(iter(_validator().iter_errors(told)), None)
     if wrong is not None:
-        raise errors.BadPackage(f"{FILE}: {wrong.json_path}: {_shorten(wrong.message)}")
+        raise errors.BadPackage(f"{FILE}: {wrong.json_path}: {_shorten(_message(wrong))}")
     exposes = tuple(Exposed(one["kind"], one["name"]) for one in told["exposes"])
     if len({one.name for one in exposes}) < len(exposes):
         raise errors.BadPackage(f"{FILE}: $.exposes: two nodes have the same name")
@@ -95,6 +98,20 @@ def _without_doubles(pairs: list[tuple[str, typing.Any]]) -> dict[str, typing.An
 
 def _no_constant(name: str) -> typing.NoReturn:
     raise ValueError(f"{name} is not a number")
+
+
+def _message(wrong: typing.Any) -> str:
+    if wrong.validator != "additionalProperties":
+        return str(wrong.message)
+    free = wrong.schema.get("patternProperties", {})
+    known = set(wrong.schema["properties"])
+    unknown = (
+        name
+        for name in wrong.instance
+        if name not in known and not any(re.search(pattern, name) for pattern in free)
+    )
+    hint = "; a name of your own begins with x-" if free else ""
+    return f"unknown member {next(unknown)!r}{hint}"
 
 
 def _shorten(message: str) -> str:

@@ -25,12 +25,17 @@ def describe(fields: dict[str, typing.Any], bitfile: bytes) -> bytes:
     return text.encode()
 
 
-def write(described: bytes, bitfile: bytes) -> bytes:
-    """The zip of a manifest's text and the bitfile that it describes."""
-    name = manifest.read(described).bitfile
+def write(described: bytes, bitfile: bytes, signature: bytes | None = None) -> bytes:
+    """The zip of a manifest's text and the bitfile that it describes.
+
+    :param signature: of the manifest's text
+    """
+    entries = [(manifest.FILE, described), (manifest.read(described).bitfile, bitfile)]
+    if signature is not None:
+        entries.insert(1, (manifest.SIGNATURE, signature))
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for entry, content in ((manifest.FILE, described), (name, bitfile)):
+        for entry, content in entries:
             info = zipfile.ZipInfo(entry, _EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o100644 << 16

@@ -19,6 +19,7 @@ from oslo_config import cfg
 
 from fpga_regions import errors, manifest
 
+_SIGNATURE_SIZE = 64  # Ed25519, RFC 8032
 _CHUNK = 1024 * 1024
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\x05\x06"
@@ -58,10 +59,16 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Package:
-    """A package that was read and found valid."""
+    """A package that was read and found valid.
+
+    :param described: the text of its manifest, which is what is signed
+    :param signature: the signature that it carries, not checked; None if it has none
+    """
 
     manifest: manifest.Manifest
     bitfile: bytes
+    described: bytes = b""
+    signature: bytes | None = None
 
     @property
     def digest(self) -> str:
@@ -90,11 +97,23 @@ def read(file: typing.BinaryIO, limits: Limits) -> Package:
             bitfile = _extract(
                 archive, entries[described.bitfile], limits.max_bitfile_size, "max_bitfile_size"
             )
+            signature = _signature(archive, entries)
     except _DAMAGE as e:
         raise errors.BadPackage(f"it is not a zip, or a damaged one: {e}") from e
     if hashlib.sha256(bitfile).hexdigest() != described.sha256:
         raise errors.BadPackage(f"{described.bitfile} does not have the digest of its manifest")
-    return Package(described, bitfile)
+    return Package(described, bitfile, text, signature)
+
+
+def _signature(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> bytes | None:
+    entry = entries.get(manifest.SIGNATURE)
+    if entry is None:
+        return None
+    if entry.file_size != _SIGNATURE_SIZE:
+        raise errors.BadPackage(
+            f"{entry.filename} has {entry.file_size} bytes, not the {_SIGNATURE_SIZE} of Ed25519"
+        )
+    return _extract(archive, entry, _SIGNATURE_SIZE, "the size of a signature")
 
 
 def _check_directory(file: typing.BinaryIO, limits: Limits) -> None:

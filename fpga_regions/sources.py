@@ -6,7 +6,7 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_regions import cache, errors, glance, packages
+from fpga_regions import cache, errors, glance, packages, trust
 
 #: Folder of downloads in the state folder.
 CACHE = "cache"
@@ -18,18 +18,33 @@ def from_glance(conf: cfg.ConfigOpts, image_id: str) -> packages.Package:
     Glance is asked for the image each time; its data comes from the cache where it is there.
 
     :raises errors.ImageUnavailable: Glance does not give it
-    :raises errors.BadPackage: it is not valid, or larger than a limit
+    :raises errors.BadPackage: it is not valid, larger than a limit, or not signed as it must be
+    :raises errors.NotAccessible: a key to check signatures with cannot be used
     :raises errors.TimedOut: it took longer than fetch_timeout
     """
     limits = packages.Limits.of(conf)
     store = cache.Cache(pathlib.Path(conf.state_dir) / CACHE, conf.packages.cache_size)
     image = glance.fetch(conf, image_id, store, limits.max_size)
     with image.file as file:
-        return packages.read(file, limits)
+        package = packages.read(file, limits)
+        trust.check(conf, package, image)
+    return package
 
 
 def from_file(conf: cfg.ConfigOpts, path: pathlib.Path) -> packages.Package:
-    """The package in a file.
+    """The package in a file, to be burnt.
+
+    :raises errors.BadPackage: it cannot be read, is not valid, larger than a limit, or not signed
+        as it must be
+    :raises errors.NotAccessible: a key to check signatures with cannot be used
+    """
+    package = read(conf, path)
+    trust.check(conf, package, None)
+    return package
+
+
+def read(conf: cfg.ConfigOpts, path: pathlib.Path) -> packages.Package:
+    """The package in a file, whether or not the operator lets it be burnt.
 
     :raises errors.BadPackage: it cannot be read, is not valid, or is larger than a limit
     """

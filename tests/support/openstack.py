@@ -17,7 +17,10 @@ USER, PASSWORD, TOKEN = "nova", "secret", "a-token"
 
 @dataclasses.dataclass
 class Image:
-    """An image and what Glance tells of it; None for what it does not tell."""
+    """An image and what Glance tells of it; None for what it does not tell.
+
+    :ivar properties: what its maker says of it
+    """
 
     data: bytes
     container_format: str | None = "fpga"
@@ -26,10 +29,12 @@ class Image:
     os_hash_value: str | None = None
     size: int | None = None
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    properties: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
 
     def told(self) -> dict[str, typing.Any]:
         """The image as Glance shows it."""
-        told = {key: value for key, value in vars(self).items() if key != "data"}
+        own = {k: v for k, v in vars(self).items() if k not in ("data", "properties")}
+        told = self.properties | own
         if self.os_hash_value is None:
             told["os_hash_value"] = hashlib.sha512(self.data).hexdigest()
         return told | {"size": len(self.data) if self.size is None else self.size}

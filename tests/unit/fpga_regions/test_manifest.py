@@ -71,6 +71,7 @@ def test_every_member_is_required(name: str) -> None:
         ("bitfile", "/etc/passwd"),
         ("bitfile", "a/../b"),
         ("bitfile", "manifest.json"),
+        ("bitfile", "manifest.json.sig"),
         ("digests", {"sha256": "0" * 63}),
         ("digests", {"sha256": "0" * 64 + "\n"}),
         ("digests", {"md5": "0" * 32}),
@@ -85,6 +86,29 @@ def test_every_member_is_required(name: str) -> None:
 )
 def test_value_that_the_schema_forbids_is_named(name: str, value: typing.Any) -> None:
     assert name in refusal(json.dumps(GOOD | {name: value}).encode())
+
+
+@pytest.mark.parametrize("name", ["x-build", "x-1", "x-" + "a" * 62])
+@pytest.mark.parametrize("value", [None, 1, "text", {"a": ["b"]}])
+def test_members_of_the_makers_own_are_not_looked_at(name: str, value: typing.Any) -> None:
+    assert read(GOOD | {name: value}) == read(GOOD)
+
+
+@pytest.mark.parametrize(
+    "name", ["colour", "x", "x-", "X-build", "x-a b", "x-a\n", "x-" + "a" * 63]
+)
+def test_other_unknown_members_are_refused(name: str) -> None:
+    why = refusal(json.dumps(GOOD | {name: 1}).encode())
+    assert why.startswith("manifest.json: $: unknown member")
+    assert repr(name) in why
+
+
+@pytest.mark.parametrize("name", ["target", "digests"])
+def test_unknown_members_further_down_are_refused(name: str) -> None:
+    inner = typing.cast(dict[str, typing.Any], GOOD[name]) | {"x-own": 1}
+    assert refusal(json.dumps(GOOD | {name: inner}).encode()) == (
+        f"manifest.json: $.{name}: unknown member 'x-own'"
+    )
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,19 @@ def test_bitfile_over_its_size_is_refused() -> None:
     assert "(max_bitfile_size)" in refusal(GOOD, max_bitfile_size=10)
 
 
+def test_signature_is_read_and_not_checked() -> None:
+    assert read(GOOD).signature is None
+    assert read(with_entry("manifest.json.sig", b"x" * 64)).signature == b"x" * 64
+    assert read(GOOD).described == MANIFEST
+
+
+@pytest.mark.parametrize("size", [0, 63, 65, 256])
+def test_signature_of_another_size_is_refused(size: int) -> None:
+    assert refusal(with_entry("manifest.json.sig", b"x" * size)) == (
+        f"manifest.json.sig has {size} bytes, not the 64 of Ed25519"
+    )
+
+
 def with_size(data: bytes, size: int) -> bytes:
     """A package whose directory gives its bitfile another size than it has."""
     told = bytearray(data)
