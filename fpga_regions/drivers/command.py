@@ -89,34 +89,16 @@ class CommandDriver(hardware.HardwareDriver):
         self.cards = settings.cards(conf, GROUP, options.cards, CARD_OPTIONS)
         for card, told in self.cards.items():
             _check(f"{GROUP}:{card}", told)
+        self._nodes = {
+            card: settings.nodes(f"{GROUP}:{card}", told.nodes) for card, told in self.cards.items()
+        }
 
-    def discover(self) -> list[Slot]:
-        """As many regions as each program's status tells.
-
-        :raises errors.NotAccessible: a program does not answer as it must
-        """
-        found = []
-        for card, options in self.cards.items():
-            group = f"{GROUP}:{card}"
-            kinds = frozenset(node.kind for node in settings.nodes(group, options.nodes))
-            try:
-                _, total = self._status(card)
-            except programs.Failed as e:
-                raise errors.NotAccessible(f"card {card}: {e}") from e
-            found += [
-                Slot(
-                    driver=self.name,
-                    device=card,
-                    index=index,
-                    board=options.board,
-                    part=options.part,
-                    interface=options.interface,
-                    kinds=kinds,
-                    simulated=False,
-                )
-                for index in range(total)
-            ]
-        return found
+    def slots_of(self, card: str) -> list[Slot]:
+        """As many regions as the program's status tells."""
+        options = self.card(card)
+        kinds = frozenset(node.kind for node in self._nodes[card])
+        _, total = self._status(card)
+        return [self.slot(card, index, options, kinds=kinds) for index in range(total)]
 
     def suffix(self, region: Region) -> str:
         """As configured."""
@@ -169,17 +151,16 @@ class CommandDriver(hardware.HardwareDriver):
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """As configured, with the identifier filled in."""
-        card = region.slot.device
         record = self._records.read(region)
         places = {"{id}": record.sign if record else "", "{index}": str(region.slot.index)}
-        found = settings.nodes(f"{GROUP}:{card}", self.card(region.slot.device).nodes)
-        return [HostNode(node.kind, _fill(node.path, places)) for node in found]
+        found = self._nodes.get(region.slot.device, [])
+        return [HostNode(node.kind, settings.fill(node.path, places)) for node in found]
 
     def _argv(self, region: Region, verb: str, **places: str) -> list[str]:
         options = self.card(region.slot.device)
         words = shlex.split(options[verb])
         told = {f"{{{name}}}": value for name, value in places.items()}
-        return [options.exec, *(_fill(word, told) for word in words)]
+        return [options.exec, *(settings.fill(word, told) for word in words)]
 
     def _status(self, card: str) -> tuple[int, int]:
         """How many regions are used, and how many there are."""
@@ -209,12 +190,6 @@ class CommandDriver(hardware.HardwareDriver):
         attempt.unlink()
 
 
-def _fill(word: str, places: dict[str, str]) -> str:
-    """Replace the places in a word; what is put in is never looked at again."""
-    pattern = "|".join(re.escape(place) for place in places)
-    return re.sub(pattern, lambda found: places[found[0]], word) if pattern else word
-
-
 def _check(group: str, options: typing.Any) -> None:
     """See at once that a card's options can be used.
 
@@ -222,7 +197,6 @@ def _check(group: str, options: typing.Any) -> None:
     """
     if not options.exec.startswith("/"):
         raise errors.NotAccessible(f"[{group}] exec must be a full path, not {options.exec}")
-    settings.nodes(group, options.nodes)
     for verb, places in _PLACES.items():
         try:
             words = shlex.split(options[verb])

@@ -9,6 +9,7 @@ it: if fpga-cli is killed, the next one waits for what it left running.
 import abc
 import contextlib
 import dataclasses
+import logging
 import os
 import pathlib
 import stat
@@ -21,9 +22,10 @@ from fpga_regions import errors, folders, locks, programs
 from fpga_regions.drivers import base, records
 from fpga_regions.drivers.settings import HostNode
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Loaded, Node, Region
+from fpga_regions.model import Loaded, Node, Region, Slot
 from fpga_regions.packages import Package
 
+_LOG = logging.getLogger(__name__)
 _PAUSE = 0.05  # seconds between two looks at a node that is to appear
 _IS_KIND: dict[str, typing.Callable[[int], bool]] = {
     "char": stat.S_ISCHR,
@@ -66,7 +68,7 @@ class Job:
 class HardwareDriver(base.Driver):
     """A driver whose hardware keeps what is in it when fpga-cli ends.
 
-    A driver of its own defines `discover` and the four methods that are abstract here. These may
+    A driver of its own defines the methods that are abstract here. These may
     raise programs.Failed, OSError and ValueError, which are told as what they mean for the verb.
     """
 
@@ -75,6 +77,10 @@ class HardwareDriver(base.Driver):
         self.cards: dict[str, typing.Any] = {}
         self._folder = pathlib.Path(conf.state_dir) / "drivers" / name
         self._records = records.Records(self._folder)
+
+    @abc.abstractmethod
+    def slots_of(self, card: str) -> list[Slot]:
+        """The regions of a card, if it is here and answers."""
 
     @abc.abstractmethod
     def put(self, job: Job, bitfile: pathlib.Path, package: Package) -> str:
@@ -102,6 +108,40 @@ class HardwareDriver(base.Driver):
     def suffix(self, region: Region) -> str:
         """How the name of a bitfile's file must end for the tool."""
         return ".bin"
+
+    def card_names(self) -> list[str]:
+        """The cards of this host: those that are configured, unless the hardware can tell."""
+        return list(self.cards)
+
+    def discover(self) -> list[Slot]:
+        """The regions of all cards that answer; a card that does not has none for now.
+
+        :raises errors.NotAccessible: no card answers
+        """
+        found: list[Slot] = []
+        silent: list[str] = []
+        try:
+            for card in self.card_names():
+                try:
+                    found += self.slots_of(card)
+                except (programs.Failed, OSError, ValueError) as e:
+                    silent.append(f"card {card}: {e}")
+        except (programs.Failed, OSError, ValueError) as e:
+            raise errors.NotAccessible(f"driver {self.name}: {e}") from e
+        for one in silent:
+            _LOG.warning("driver %s: %s", self.name, one)
+        if silent and not found:
+            raise errors.NotAccessible(f"driver {self.name}: {'; '.join(silent)}")
+        return found
+
+    def slot(self, card: str, index: int, options: typing.Any, **more: typing.Any) -> Slot:
+        """A region of a card whose options say what it is; `more` is what else is known."""
+        told: dict[str, typing.Any] = {
+            "board": options.board,
+            "part": options.part,
+            "interface": options.interface,
+        }
+        return Slot(driver=self.name, device=card, index=index, simulated=False, **(told | more))
 
     def program(self, region: Region, package: Package, deadline: Deadline) -> None:
         """Put the package's bitfile into the region; see `put` of each driver."""

@@ -78,6 +78,12 @@ def nodes(group: str, told: typing.Sequence[str]) -> list[HostNode]:
     return found
 
 
+def fill(word: str, places: dict[str, str]) -> str:
+    """Replace the places in a word; what is put in is never looked at again."""
+    pattern = "|".join(re.escape(place) for place in places)
+    return re.sub(pattern, lambda found: places[found[0]], word) if pattern else word
+
+
 def target_options() -> list[cfg.Opt]:
     """The options that say for which packages a card is."""
     return [
