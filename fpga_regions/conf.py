@@ -218,7 +218,7 @@ def load(config_file: str | None) -> cfg.ConfigOpts:
 def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     """All options by group, for oslo.config's sample generator."""
     from fpga_regions import glance
-    from fpga_regions.drivers import command, fake, linux
+    from fpga_regions.drivers import command, fake, linux, openfpgaloader
 
     return [
         (None, main_opts),
@@ -229,6 +229,8 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
         (f"{command.GROUP}:CARD", command.CARD_OPTIONS),
         (linux.GROUP, linux.OPTIONS),
         (f"{linux.GROUP}:CARD", linux.CARD_OPTIONS),
+        (openfpgaloader.GROUP, openfpgaloader.OPTIONS),
+        (f"{openfpgaloader.GROUP}:CARD", openfpgaloader.CARD_OPTIONS),
         (glance.GROUP, glance.list_options()),
     ]
 
