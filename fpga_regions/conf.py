@@ -65,6 +65,29 @@ root and nobody else can look inside.
         min=0,
         help="Seconds to wait for the ledger while other processes write it.",
     ),
+    cfg.IntOpt(
+        "events_kept",
+        default=1000,
+        min=1,
+        help="""
+How many events of each region stay in the ledger; the oldest go first. `erase` with a region and an
+owner looks here for whether the owner ever had the region.
+""",
+    ),
+    cfg.IntOpt(
+        "program_retries",
+        default=2,
+        min=0,
+        max=100,
+        help="How many times programming is tried again after it failed.",
+    ),
+    cfg.FloatOpt(
+        "program_retry_pause",
+        default=1.0,
+        min=0,
+        max=3600,
+        help="Seconds between a failure of programming and the next try.",
+    ),
 ]
 
 packages_opts: list[cfg.Opt] = [

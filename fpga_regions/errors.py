@@ -42,6 +42,13 @@ class NotErased(RegionError):
     code = 31
 
 
+class Differs(RegionError):
+    """The hardware holds something else than the ledger says."""
+
+    code = 32
+    what = "ledger and hardware differ"
+
+
 class UnknownRegion(RegionError):
     """No such region, or not one of the owner that was named."""
 

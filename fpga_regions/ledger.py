@@ -10,31 +10,34 @@ of power right after a commit: the folder is synced, too, once the journal is re
 
 import contextlib
 import datetime
-import json
 import os
 import sqlite3
 import typing
 import uuid
 from pathlib import Path
 
-from fpga_regions import errors, folders, schema
-from fpga_regions.model import Node, Region, Slot, State
+from fpga_regions import errors, folders, rows, schema
+from fpga_regions.model import Event, Region, Slot, State
 
 FILE = "ledger.sqlite3"
 LOCKS = "locks"
 
 _NEXT = {
-    State.FREE: {State.FETCHING},
+    State.FREE: {State.FETCHING, State.ERASING, State.QUARANTINED},
     State.FETCHING: {State.PROGRAMMING, State.ERASING, State.FREE},
-    State.PROGRAMMING: {State.PROGRAMMED, State.ERASING},
-    State.PROGRAMMED: {State.PROGRAMMING, State.ERASING},
+    # Programming is tried again; a programmed region is marked as lost.
+    State.PROGRAMMING: {State.PROGRAMMING, State.PROGRAMMED, State.ERASING},
+    State.PROGRAMMED: {State.PROGRAMMED, State.PROGRAMMING, State.ERASING},
     State.ERASING: {State.FREE, State.QUARANTINED},
-    State.QUARANTINED: {State.ERASING},
+    State.QUARANTINED: {State.ERASING, State.QUARANTINED},
 }
+
+# What an event tells of its region besides the states.
+_ON_RECORD = ("owner", "image_id", "digest")
 
 _COLUMNS = (
     "id, driver, device, slot, board, part, interface, kinds, simulated, state, since, owner,"
-    " image_id, function, digest, nodes"
+    " image_id, function, digest, nodes, lost"
 )
 
 
@@ -46,17 +49,6 @@ class NotFree(Exception):
     """The region is not free any more."""
 
 
-class Event(typing.NamedTuple):
-    """Something that happened to a region."""
-
-    at: str
-    region_id: str
-    state: str
-    owner: str | None
-    image_id: str | None
-    note: str
-
-
 class Ledger:
     """The ledger of one host, open.
 
@@ -64,12 +56,14 @@ class Ledger:
 
     :param folder: the state folder; made if need be, refused if others than root could change it
     :param timeout: seconds to wait for other processes' transactions
+    :param events_kept: how many events of each region stay on record, at least 1
     """
 
-    def __init__(self, folder: Path, timeout: float) -> None:
+    def __init__(self, folder: Path, timeout: float, events_kept: int = 1000) -> None:
         self.folder = folder
         self.path = folder / FILE
         self._timeout = timeout
+        self._events_kept = events_kept
         with self._explained():
             folders.make_private(folder)
             folders.make_private(folder / LOCKS)
@@ -101,16 +95,28 @@ class Ledger:
         return next(iter(self._select("WHERE owner = ?", owner)), None)
 
     def had(self, owner: str, region_id: str) -> bool:
-        """Whether an owner ever held a region."""
+        """Whether an owner held a region, as far as its events are on record."""
         with self._explained():
             query = "SELECT 1 FROM events WHERE owner = ? AND region_id = ? LIMIT 1"
             return self._db.execute(query, (owner, region_id)).fetchone() is not None
 
-    def events(self) -> list[Event]:
-        """All that happened, oldest first."""
-        query = "SELECT at, region_id, state, owner, image_id, note FROM events ORDER BY sequence"
+    def events(self, region_id: str | None = None, last: int | None = None) -> list[Event]:
+        """What happened, oldest first.
+
+        :param region_id: to this region; None for all
+        :param last: no more than so many, the latest; None for all
+        """
+        query = (
+            "SELECT sequence, at, region_id, before, state, owner, image_id, digest, note"
+            " FROM events WHERE ?1 IS NULL OR region_id = ?1 ORDER BY sequence DESC LIMIT ?2"
+        )
         with self._explained():
-            return [Event(*row) for row in self._db.execute(query)]
+            found = self._db.execute(query, (region_id, -1 if last is None else last)).fetchall()
+        return [Event(*row) for row in reversed(found)]
+
+    def on_record(self) -> list[Region]:
+        """All regions that this host ever had, in the order in which they are given out."""
+        return self._select("ORDER BY rowid")
 
     def register(self, slots: typing.Sequence[Slot]) -> None:
         """Make the regions known be those that the drivers found; nothing is written if they are.
@@ -125,7 +131,7 @@ class Ledger:
             for slot in slots:
                 self._register(slot)
 
-    def claim(self, region_id: str, owner: str | None, image_id: str) -> Region:
+    def claim(self, region_id: str, owner: str | None, image_id: str | None) -> Region:
         """Take a free region for an owner.
 
         :raises OwnerHasRegion: the owner holds another one
@@ -144,7 +150,7 @@ class Ledger:
 
         :param region: as the caller, who holds its lock, last saw it
         :param note: what happened, for people
-        :param fields: function, digest, nodes where they change
+        :param fields: function, digest, nodes, lost where they change
         :raises ValueError: there is no such transition
         """
         if after not in _NEXT[region.state]:
@@ -157,17 +163,19 @@ class Ledger:
             return self._write(region, after, note, **fields)
 
     def _write(self, region: Region, after: State, note: str, **fields: str | None) -> Region:
-        owner, image_id = fields.get("owner", region.owner), fields.get("image_id", region.image_id)
+        told = {name: fields.get(name, getattr(region, name)) for name in _ON_RECORD}
         if after in (State.FREE, State.QUARANTINED):
             fields |= {"owner": None, "nodes": "[]"}
         if after == State.FREE:
             fields |= dict.fromkeys(("image_id", "function", "digest"))
+        fields.setdefault("lost", None)
+        since = region.since if after == region.state else now()
         sets = "".join(f", {name} = ?" for name in fields)
         self._db.execute(
             f"UPDATE regions SET state = ?, since = ?{sets} WHERE id = ?",  # noqa: S608
-            (after, _now(), *fields.values(), region.id),
+            (after, since, *fields.values(), region.id),
         )
-        self._note(region.id, after, owner, image_id, note)
+        self._note(region.id, region.state, after, note, **told)
         return self._select("WHERE id = ?", region.id)[0]
 
     def _register(self, slot: Slot) -> None:
@@ -192,26 +200,44 @@ class Ledger:
         region_id = str(uuid.uuid4())
         self._db.execute(
             f"INSERT INTO regions ({_COLUMNS}, present)"  # noqa: S608
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, NULL, NULL, NULL, NULL, '[]', 1)",
-            (region_id, slot.driver, slot.device, slot.index, *values.values(), _now()),
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, NULL, NULL, NULL, NULL, '[]', NULL, 1)",
+            (region_id, slot.driver, slot.device, slot.index, *values.values(), now()),
         )
-        self._note(region_id, State.FREE, None, None, "found")
+        self._note(region_id, None, State.FREE, "found")
 
     def _note(
-        self, region_id: str, state: State, owner: str | None, image_id: str | None, note: str
+        self,
+        region_id: str,
+        before: State | None,
+        after: State,
+        note: str,
+        owner: str | None = None,
+        image_id: str | None = None,
+        digest: str | None = None,
     ) -> None:
         self._db.execute(
-            "INSERT INTO events (at, region_id, state, owner, image_id, note)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (_now(), region_id, state, owner, image_id, note),
+            "INSERT INTO events (at, region_id, before, state, owner, image_id, digest, note)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (now(), region_id, before, after, owner, image_id, digest, note),
         )
+        self._forget_oldest(region_id)
+
+    def _forget_oldest(self, region_id: str) -> None:
+        # One by one: the database refuses another order.
+        kept = "SELECT 1 FROM events WHERE region_id = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?"
+        while self._db.execute(kept, (region_id, self._events_kept)).fetchone() is not None:
+            self._db.execute(
+                "DELETE FROM events WHERE sequence ="
+                " (SELECT min(sequence) FROM events WHERE region_id = ?)",
+                (region_id,),
+            )
 
     def _select(self, condition: str, *values: str) -> list[Region]:
         query = f"SELECT {_COLUMNS} FROM regions {condition}"  # noqa: S608
         with self._explained():
-            rows = self._db.execute(query, values).fetchall()
+            found = self._db.execute(query, values).fetchall()
         try:
-            return [_to_region(row) for row in rows]
+            return [rows.to_region(row) for row in found]
         except (ValueError, TypeError) as e:
             raise errors.LedgerUnusable(
                 f"the ledger {self.path} is damaged: move it away and restore a copy"
@@ -221,8 +247,8 @@ class Ledger:
         db = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
         db.row_factory = sqlite3.Row
         db.execute("PRAGMA synchronous = EXTRA")
-        db.execute("PRAGMA foreign_keys = ON")
         version = schema.prepare(db)
+        db.execute("PRAGMA foreign_keys = ON")
         if version > schema.VERSION:
             raise errors.LedgerUnusable(
                 f"the ledger {self.path} has version {version}, this fpga-nova knows up to "
@@ -247,7 +273,7 @@ class Ledger:
         try:
             yield
         except sqlite3.Error as e:
-            raise errors.LedgerUnusable(f"the ledger {self.path} {_reason(e)}") from e
+            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.reason(e)}") from e
         except PermissionError as e:
             raise errors.LedgerUnusable(
                 f"the ledger {self.path} cannot be opened: {e.strerror}; run fpga-cli as root"
@@ -258,41 +284,6 @@ class Ledger:
             ) from e
 
 
-def _reason(error: sqlite3.Error) -> str:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    told = {
-        sqlite3.SQLITE_BUSY: "is being written by another process: try again",
-        sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
-        sqlite3.SQLITE_READONLY: "cannot be written: the file or its file system is read-only",
-        sqlite3.SQLITE_CORRUPT: "is damaged: move it away and restore a copy",
-        sqlite3.SQLITE_NOTADB: "is not a ledger: move it away and restore a copy",
-    }
-    return told.get(code, f"cannot be used: {error}")
-
-
-def _to_region(row: sqlite3.Row) -> Region:
-    slot = Slot(
-        driver=row["driver"],
-        device=row["device"],
-        index=row["slot"],
-        board=row["board"],
-        part=row["part"],
-        interface=row["interface"],
-        kinds=frozenset(row["kinds"].split()),
-        simulated=bool(row["simulated"]),
-    )
-    return Region(
-        id=row["id"],
-        slot=slot,
-        state=State(row["state"]),
-        since=row["since"],
-        owner=row["owner"],
-        image_id=row["image_id"],
-        function=row["function"],
-        digest=row["digest"],
-        nodes=tuple(Node(**node) for node in json.loads(row["nodes"])),
-    )
-
-
-def _now() -> str:
+def now() -> str:
+    """The present moment as the ledger writes it: ISO 8601 in UTC, to the millisecond."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

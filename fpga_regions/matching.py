@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a package was made for a region."""
+"""Whether a package was made for a region, and the errors that tell why there is none for it."""
 
 import typing
 
 from fpga_regions import errors
-from fpga_regions.model import Slot
+from fpga_regions.model import Region, Slot, State
 from fpga_regions.packages import Package
 
 
@@ -22,12 +22,40 @@ def nothing_fits(slots: typing.Iterable[Slot], package: Package) -> errors.NoMat
     """The error that tells what a package is for and what there is."""
     wanted = package.manifest
     kinds = sorted({exposed.kind for exposed in wanted.exposes})
-    here = sorted({_describe(s.board, s.part, s.interface, sorted(s.kinds)) for s in slots})
+    here = sorted({hardware(slot) for slot in slots})
     return errors.NoMatchingHardware(
         "no matching hardware found: it is for "
         f"{_describe(wanted.board, wanted.part, wanted.interface, kinds)}; here is "
         f"{' and '.join(here) or 'none'}"
     )
+
+
+def hardware(slot: Slot) -> str:
+    """What a region is, in words."""
+    return _describe(slot.board, slot.part, slot.interface, sorted(slot.kinds))
+
+
+def check_device(regions: typing.Sequence[Region], device: str | None) -> None:
+    """See that a card is here; None for any.
+
+    :raises errors.NoMatchingHardware: it is not
+    """
+    cards = {region.slot.device for region in regions}
+    if not cards or device not in {None, *cards}:
+        raise errors.NoMatchingHardware(
+            f"no matching hardware found: no device {device}; here is "
+            f"{', '.join(sorted(cards)) or 'none'}"
+        )
+
+
+def none_free(regions: typing.Sequence[Region]) -> errors.NoFreeRegion:
+    """The error that tells how many regions could hold a package.
+
+    :param regions: those that could
+    """
+    out = sum(region.state == State.QUARANTINED for region in regions)
+    note = f", {out} of them in quarantine" if out else ""
+    return errors.NoFreeRegion(f"no free region: all {len(regions)} that match are taken{note}")
 
 
 def _describe(board: str, part: str, interface: str | None, kinds: list[str]) -> str:

@@ -80,6 +80,8 @@ class Region:
 
     :param id: uuid, given once and kept for as long as the ledger
     :param since: when it came into its state, ISO 8601 in UTC
+    :param lost: when it was found that it does not hold any more what it was programmed with, ISO
+        8601 in UTC
     """
 
     id: str
@@ -91,6 +93,7 @@ class Region:
     function: str | None = None
     digest: str | None = None
     nodes: tuple[Node, ...] = ()
+    lost: str | None = None
 
     @property
     def used(self) -> bool:
@@ -101,3 +104,26 @@ class Region:
     def loaded(self) -> Loaded | None:
         """What it was programmed with; None before that."""
         return Loaded(self.function, self.digest) if self.function and self.digest else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happened to a region.
+
+    :param sequence: its number; a later event has a higher one
+    :param at: when, ISO 8601 in UTC
+    :param before: the state until then; None where there was none, or none is on record
+    :param state: the state from then on
+    :param owner: who held the region, or had held it until then; so image_id and digest
+    :param note: what happened, for people
+    """
+
+    sequence: int
+    at: str
+    region_id: str
+    before: str | None
+    state: str
+    owner: str | None
+    image_id: str | None
+    digest: str | None
+    note: str

@@ -18,6 +18,7 @@ import zlib
 from oslo_config import cfg
 
 from fpga_regions import errors, manifest
+from fpga_regions.model import Loaded
 
 _SIGNATURE_SIZE = 64  # Ed25519, RFC 8032
 _CHUNK = 1024 * 1024
@@ -74,6 +75,11 @@ class Package:
     def digest(self) -> str:
         """Digest of the bitfile, `sha256:` and hexadecimal digits."""
         return f"sha256:{self.manifest.sha256}"
+
+    @property
+    def loaded(self) -> Loaded:
+        """What a region shows that is programmed with it."""
+        return Loaded(self.manifest.function, self.digest)
 
 
 def read(file: typing.BinaryIO, limits: Limits) -> Package:

@@ -3,10 +3,7 @@
 
 import sqlite3
 
-#: Kept in SQLite's `user_version`. A ledger of a higher one was written by a newer release.
-VERSION = 1
-
-_TABLES = """
+_FIRST = """
 CREATE TABLE regions (
     id TEXT PRIMARY KEY,
     driver TEXT NOT NULL,
@@ -54,18 +51,94 @@ CREATE TRIGGER events_are_kept BEFORE DELETE ON events
 BEGIN SELECT RAISE (ABORT, 'events are never removed'); END;
 """
 
+# A bitstream from a file has no image id; a configuration can be marked as lost; an event tells the
+# state before it and the digest, and the oldest of a region may go. SQLite cannot change a CHECK,
+# so that the table is made anew (https://www.sqlite.org/lang_altertable.html, section 7); its rows
+# keep their order, which is the order in which regions are given out.
+_SECOND = """
+CREATE TABLE regions_made_anew (
+    id TEXT PRIMARY KEY,
+    driver TEXT NOT NULL,
+    device TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    board TEXT NOT NULL,
+    part TEXT NOT NULL,
+    interface TEXT,
+    kinds TEXT NOT NULL,
+    simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+    present INTEGER NOT NULL CHECK (present IN (0, 1)),
+    state TEXT NOT NULL CHECK (state IN (
+        'free', 'firmware request', 'write', 'programmed', 'reset', 'quarantined')),
+    since TEXT NOT NULL,
+    owner TEXT,
+    image_id TEXT,
+    function TEXT,
+    digest TEXT,
+    nodes TEXT NOT NULL,
+    lost TEXT,
+    UNIQUE (driver, device, slot),
+    CHECK (state NOT IN ('free', 'quarantined') OR owner IS NULL),
+    CHECK (state != 'free' OR (image_id IS NULL AND function IS NULL AND digest IS NULL)),
+    CHECK (state != 'programmed' OR (function IS NOT NULL AND digest IS NOT NULL)),
+    CHECK (state = 'programmed' OR lost IS NULL)
+) STRICT;
+
+INSERT INTO regions_made_anew (rowid, id, driver, device, slot, board, part, interface, kinds,
+    simulated, present, state, since, owner, image_id, function, digest, nodes)
+SELECT rowid, id, driver, device, slot, board, part, interface, kinds,
+    simulated, present, state, since, owner, image_id, function, digest, nodes FROM regions;
+
+DROP TABLE regions;
+
+ALTER TABLE regions_made_anew RENAME TO regions;
+
+CREATE UNIQUE INDEX one_region_per_owner ON regions (owner) WHERE owner IS NOT NULL;
+
+ALTER TABLE events ADD COLUMN before TEXT;
+
+ALTER TABLE events ADD COLUMN digest TEXT;
+
+CREATE INDEX events_of_region ON events (region_id, sequence);
+
+DROP TRIGGER events_are_kept;
+
+CREATE TRIGGER oldest_events_go_first BEFORE DELETE ON events
+WHEN EXISTS (SELECT 1 FROM events
+    WHERE region_id = OLD.region_id AND sequence < OLD.sequence)
+BEGIN SELECT RAISE (ABORT, 'only the oldest event of a region is ever removed'); END;
+
+CREATE TRIGGER last_event_stays BEFORE DELETE ON events
+WHEN NOT EXISTS (SELECT 1 FROM events
+    WHERE region_id = OLD.region_id AND sequence > OLD.sequence)
+BEGIN SELECT RAISE (ABORT, 'the last event of a region is never removed'); END;
+"""
+
+# Each brings a ledger from the version of its place in this list to the next. What was released is
+# never changed: a later change is a step of its own.
+_STEPS = (_FIRST, _SECOND)
+
+#: Kept in SQLite's `user_version`. A ledger of a higher one was written by a newer release.
+VERSION = len(_STEPS)
+
 
 def prepare(connection: sqlite3.Connection) -> int:
-    """Bring a new ledger to the present version; to be called with autocommit.
+    """Bring a new ledger, or one of an older release, to the present version, or leave it alone.
+
+    To be called with autocommit; switches `foreign_keys` off.
 
     :returns: the version that it has now; one above VERSION is left alone
     :raises sqlite3.Error: it cannot be read or written
     """
-    if _version(connection) == 0:
+    if _version(connection) < VERSION:
+        # Or the table that is made anew takes what refers to it along when it goes.
+        connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if _version(connection) == 0:
-                _create(connection)
+            # Another process may have been faster.
+            for step in _STEPS[_version(connection) :]:
+                _run(connection, step)
+            if _version(connection) < VERSION:
+                connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -74,15 +147,14 @@ def prepare(connection: sqlite3.Connection) -> int:
     return _version(connection)
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _run(connection: sqlite3.Connection, step: str) -> None:
     # Not executescript(), which would commit first.
     statement = ""
-    for line in _TABLES.splitlines(keepends=True):
+    for line in step.splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""
-    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where packages come from: Glance or a file; either way they pass the same checks."""
 
+import os
 import pathlib
+import stat
 import typing
 
 from oslo_config import cfg
@@ -54,6 +56,11 @@ def read(conf: cfg.ConfigOpts, path: pathlib.Path) -> packages.Package:
 
 def _opened(path: pathlib.Path) -> typing.BinaryIO:
     try:
-        return path.open("rb")
+        # Not waiting for whoever writes a pipe, who may never come.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as e:
         raise errors.BadPackage(f"{path} cannot be read: {e.strerror}") from e
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise errors.BadPackage(f"{path} cannot be read: it is not a file")
+    return os.fdopen(descriptor, "rb")

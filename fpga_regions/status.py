@@ -21,12 +21,13 @@ def as_json(regions: Told) -> str:
         "total": len(regions),
         "used": sum(region.used for region, _ in regions),
         "quarantined": sum(region.state == State.QUARANTINED for region, _ in regions),
-        "regions": [_region(region, healthy) for region, healthy in regions],
+        "regions": [region(one, healthy) for one, healthy in regions],
     }
     return json.dumps(told, indent=2)
 
 
-def _region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
+def region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
+    """What is told of one region; the names stay."""
     return {
         "id": region.id,
         "device": region.slot.device,

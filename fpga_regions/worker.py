@@ -4,15 +4,17 @@
 import contextlib
 import dataclasses
 import json
+import pathlib
+import time
 import typing
 
 from oslo_config import cfg
 
-from fpga_regions import errors
+from fpga_regions import errors, sockets
 from fpga_regions.drivers.base import Driver
 from fpga_regions.ledger import Ledger
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Region, State
+from fpga_regions.model import Loaded, Region, State
 from fpga_regions.packages import Package
 
 
@@ -28,11 +30,18 @@ class Worker:
         """Whether a region answers as the ledger says; None if it is not programmed."""
         if region.state != State.PROGRAMMED:
             return None
+        return region.lost is None and self.read_back(region) == region.loaded
+
+    def read_back(self, region: Region) -> Loaded | None:
+        """What a region itself says it holds; None for nothing, no answer, or no driver."""
         driver = self._drivers.get(region.slot.driver)
-        return driver is not None and driver.read_back(region) == region.loaded
+        return driver.read_back(region) if driver is not None else None
 
     def program(self, region: Region, package: Package) -> str:
         """Program a region that is claimed or, for the same owner, programmed.
+
+        A failure that may have been spurious is followed by another try, as often as
+        program_retries says.
 
         :returns: the region's id
         :raises errors.ProgrammingFailed, errors.TimedOut: it did not take the bitfile
@@ -41,22 +50,23 @@ class Worker:
         driver = self._driver(region)
         wanted = {"function": package.manifest.function, "digest": package.digest}
         region = self._ledger.move(region, State.PROGRAMMING, "programming", **wanted)
-        driver.program(region, package, Deadline(self._conf.program_timeout))
-        loaded = driver.read_back(region)
-        if loaded != region.loaded:
-            shown = loaded.function if loaded else "nothing"
-            raise errors.WrongFunction(
-                f"read back, the region shows {shown}, not {package.manifest.function} as the "
-                "manifest says"
-            )
+        left = self._conf.program_retries
+        while (failure := self._try_to_program(driver, region, package)) is not None:
+            if left == 0:
+                raise failure
+            left -= 1
+            note = f"programming again: {failure.why}"
+            region = self._ledger.move(region, State.PROGRAMMING, note)
+            time.sleep(self._conf.program_retry_pause)
         nodes = [dataclasses.asdict(node) for node in driver.nodes(region, package)]
         self._ledger.move(region, State.PROGRAMMED, "programmed", nodes=json.dumps(nodes))
         return region.id
 
-    def clear(self, region: Region, note: str) -> None:
+    def clear(self, region: Region, note: str, after: State = State.FREE) -> None:
         """Erase a region, and free it or put it into quarantine.
 
         :param note: why, for the ledger
+        :param after: what it is when it is erased: free or quarantined
         :raises errors.NotErased: it is in quarantine
         """
         driver = self._driver(region)
@@ -64,12 +74,42 @@ class Worker:
             region = self._ledger.move(region, State.ERASING, note)
         try:
             driver.clear(region, Deadline(self._conf.clear_timeout))
-            if driver.read_back(region) is not None:
-                raise errors.NotErased("it still answers after it was erased")
-        except errors.NotErased as e:
+            self._check_silence(driver, region)
+        except (errors.NotErased, errors.TimedOut) as e:
             self._ledger.move(region, State.QUARANTINED, f"not erased: {e.why}")
             raise errors.NotErased(f"{e.why}; the region is in quarantine") from e
-        self._ledger.move(region, State.FREE, note)
+        self._ledger.move(region, after, note)
+
+    def _try_to_program(
+        self, driver: Driver, region: Region, package: Package
+    ) -> errors.RegionError | None:
+        """One try; the failure, if another one may go better."""
+        try:
+            driver.program(region, package, Deadline(self._conf.program_timeout))
+        except errors.ProgrammingFailed as e:
+            return e
+        loaded = driver.read_back(region)
+        if loaded == region.loaded:
+            return None
+        wrong = errors.WrongFunction(
+            f"read back, the region shows {loaded.function if loaded else 'nothing'}, not "
+            f"{package.manifest.function} as the manifest says"
+        )
+        if loaded is not None and loaded.digest == package.digest:
+            # This very bitfile is in: its manifest is wrong about it, and stays so.
+            raise wrong
+        return wrong
+
+    def _check_silence(self, driver: Driver, region: Region) -> None:
+        """See that an erased region gives no answer to anyone, on whatever way it had.
+
+        :raises errors.NotErased: it does
+        """
+        if driver.read_back(region) is not None:
+            raise errors.NotErased("it still answers after it was erased")
+        for node in region.nodes:
+            if node.kind == "socket" and sockets.served(pathlib.Path(node.path)):
+                raise errors.NotErased(f"{node.path} still answers after it was erased")
 
     @contextlib.contextmanager
     def undone(self, region: Region) -> typing.Iterator[None]:

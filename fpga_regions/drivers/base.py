@@ -40,7 +40,8 @@ class Driver(abc.ABC):
     def program(self, region: Region, package: Package, deadline: Deadline) -> None:
         """Put a package's bitfile into a region.
 
-        :raises errors.ProgrammingFailed: the region did not take it; what is in it is unknown
+        :raises errors.ProgrammingFailed: the region did not take it; what is in it is unknown, and
+            it may be tried again
         :raises errors.TimedOut: it took longer than the deadline; what is in it is unknown
         :raises errors.NoMatchingHardware, errors.BadPackage: the hardware's own tool says that the
             bitfile is none for it; trying again is of no use

@@ -32,7 +32,12 @@ class Host:
 
     def configure(self, **options: typing.Any) -> None:
         """Write the configuration; `group__name` for an option of a group."""
-        told = {"drivers": "emulator", "state_dir": self.state, "runtime_dir": self.runtime}
+        told = {
+            "drivers": "emulator",
+            "state_dir": self.state,
+            "runtime_dir": self.runtime,
+            "program_retry_pause": 0,
+        }
         groups: dict[str, list[str]] = {"DEFAULT": []}
         for name, value in (told | options).items():
             group, _, option = name.rpartition("__")

@@ -39,7 +39,7 @@ class Rig:
     def __init__(self, folder: Path, slots: typing.Sequence[Slot]) -> None:
         folder.mkdir(exist_ok=True)
         file = folder / "fpga-cli.conf"
-        file.write_text("[DEFAULT]\nlock_timeout = 1\n")
+        file.write_text("[DEFAULT]\nlock_timeout = 1\nprogram_retry_pause = 0\n")
         self.conf = configuration.load(str(file))
         self.ledger = Ledger(folder / "state", 5)
         self.hardware = Hardware(slots)

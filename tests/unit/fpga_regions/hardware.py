@@ -2,6 +2,7 @@
 """A driver whose hardware is a table: it stands at the one edge where a fake is in place."""
 
 import typing
+from pathlib import Path
 
 from fpga_regions import errors
 from fpga_regions.drivers import base
@@ -28,7 +29,10 @@ def slot(index: int = 0, device: str = "card0", **changes: typing.Any) -> Slot:
 class Hardware(base.Driver):
     """Regions that take what they are given, unless they are told to fail.
 
-    :ivar failing: steps that fail from now on: program, clear, time out, lie, silent
+    :ivar failing: steps that fail from now on: program, clear, time out, clear times out, refuse,
+        lie, mute, silent
+    :ivar failing_times: how many times programming fails from now on, before it works again
+    :ivar nodes_at: the folder of the nodes; None for one that is not there
     :ivar done: each step that was made: its name and the region's id
     """
 
@@ -36,6 +40,8 @@ class Hardware(base.Driver):
         self.slots = list(slots)
         self.loaded: dict[str, Loaded] = {}
         self.failing: set[str] = set()
+        self.failing_times = 0
+        self.nodes_at: Path | None = None
         self.done: list[tuple[str, str]] = []
 
     def discover(self) -> list[Slot]:
@@ -46,8 +52,11 @@ class Hardware(base.Driver):
         """Load it, perhaps by half."""
         self.done.append(("program", region.id))
         self.loaded[region.id] = Loaded(package.manifest.function, package.digest)
-        if "program" in self.failing:
+        self.failing_times -= 1
+        if "program" in self.failing or self.failing_times >= 0:
             raise errors.ProgrammingFailed("the board said no")
+        if "refuse" in self.failing:
+            raise errors.BadPackage("the board never takes it")
         if "time out" in self.failing:
             raise errors.TimedOut("the board said nothing")
         if "lie" in self.failing:
@@ -55,6 +64,8 @@ class Hardware(base.Driver):
 
     def read_back(self, region: Region) -> Loaded | None:
         """What was loaded."""
+        if "mute" in self.failing:
+            return None
         return self.loaded.get(region.id)
 
     def clear(self, region: Region, deadline: Deadline) -> None:
@@ -62,12 +73,19 @@ class Hardware(base.Driver):
         self.done.append(("clear", region.id))
         if "clear" in self.failing:
             raise errors.NotErased("the board does not let go")
+        if "clear times out" in self.failing:
+            raise errors.TimedOut("the board said nothing")
         if "silent" not in self.failing:
             self.loaded.pop(region.id, None)
 
     def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
         """One node for each that the package exposes."""
         return tuple(
-            Node(exposed.kind, f"/run/{region.id}{exposed.name}", exposed.name)
+            Node(exposed.kind, self._path(region, exposed.name), exposed.name)
             for exposed in package.manifest.exposes
         )
+
+    def _path(self, region: Region, name: str) -> str:
+        if self.nodes_at is not None:
+            return str(self.nodes_at / name.removeprefix("/dev/"))
+        return f"/run/{region.id}{name}"

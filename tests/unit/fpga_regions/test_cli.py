@@ -164,7 +164,7 @@ def test_wrong_command_line_is_told_in_one_line(host: Host, arguments: tuple[str
 
 def test_help_lists_every_exit_status(host: Host) -> None:
     told = host.run("--help").stdout
-    assert all(f"{code} " in told for code in (31, 33, 64, 65, 66, 67, 68, 69, 70, 71, 127))
+    assert all(f"{code} " in told for code in (31, 32, 33, 64, 65, 66, 67, 68, 69, 70, 71, 127))
 
 
 def test_values_in_the_callers_environment_are_not_used(host: Host, cloud: OpenStack) -> None:

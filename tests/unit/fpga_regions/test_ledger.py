@@ -85,7 +85,9 @@ def test_freed_region_forgets_its_owner_and_image_and_the_events_do_not(ledger: 
     free = ledger.move(region, State.FREE, "given back")
     assert (free.owner, free.image_id, free.nodes) == (None, None, ())
     assert ledger.had(owner(), region.id)
-    assert ledger.events()[-1][2:] == ("free", owner(), LZO, "given back")
+    last = ledger.events()[-1]
+    assert (last.before, last.state, last.note) == ("firmware request", "free", "given back")
+    assert (last.owner, last.image_id) == (owner(), LZO)
 
 
 @pytest.mark.parametrize("change", ["UPDATE events SET note = ''", "DELETE FROM events"])

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Burning and erasing, with a table for hardware: who gets what, and what is left of a failure."""
 
+import io
+import socket
 import typing
 from pathlib import Path
 
 import pytest
 
-from fpga_regions import errors, locks
+from fpga_regions import errors, locks, packages
 from fpga_regions.model import State
 from tests.support import bitstreams
 
@@ -41,6 +43,68 @@ def test_burning_the_same_again_gives_the_same_region_and_programs_nothing(rig: 
     assert rig.manager.burn(LZO, owner()) == first
     assert rig.hardware.done == [("program", first)]
     assert rig.fetched == [LZO]
+
+
+def from_file(rig: Rig, image_id: str = LZO, **change: typing.Any) -> packages.Package:
+    """A package that is at hand."""
+    data = bitstreams.package(**change) if change else rig.images[image_id]
+    return packages.read(io.BytesIO(data), packages.Limits.of(rig.conf))
+
+
+def test_package_from_a_file_is_burnt_without_an_image_id(rig: Rig) -> None:
+    region = rig.region(rig.manager.burn_package(from_file(rig), owner()))
+    assert (region.image_id, region.digest) == (None, from_file(rig).digest)
+    assert (region.state, rig.fetched) == (State.PROGRAMMED, [])
+
+
+def test_burning_the_same_file_again_programs_nothing(rig: Rig) -> None:
+    first = rig.manager.burn_package(from_file(rig), owner())
+    assert rig.manager.burn_package(from_file(rig), owner()) == first
+    assert rig.hardware.done == [("program", first)]
+
+
+@pytest.mark.parametrize(
+    "change", [{"core": "crc32"}, {"exposes": [{"kind": "socket", "name": "/dev/other"}]}]
+)
+def test_burning_another_file_takes_the_place_of_the_first(
+    rig: Rig, change: dict[str, typing.Any]
+) -> None:
+    rig.manager.burn_package(from_file(rig), owner())
+    rig.manager.burn_package(from_file(rig, **change), owner())
+    assert len([step for step, _ in rig.hardware.done if step == "program"]) == 2
+    assert sorted(rig.states()) == ["free", "programmed"]
+
+
+def test_image_takes_the_place_of_the_same_package_from_a_file(rig: Rig) -> None:
+    rig.manager.burn_package(from_file(rig), owner())
+    assert rig.region(rig.manager.burn(LZO, owner())).image_id == LZO
+    assert rig.region(rig.manager.burn_package(from_file(rig), owner())).image_id is None
+
+
+def test_programming_that_fails_now_and_then_is_tried_again(rig: Rig) -> None:
+    rig.hardware.failing_times = 2
+    region = rig.region(rig.manager.burn(LZO, owner()))
+    assert region.state == State.PROGRAMMED
+    assert [step for step, _ in rig.hardware.done] == ["program"] * 3
+    notes = [event.note for event in rig.ledger.events(region.id)]
+    assert notes.count("programming again: the board said no") == 2
+
+
+@pytest.mark.parametrize(
+    ("failing", "tries"), [("program", 3), ("time out", 1), ("refuse", 1), ("lie", 1), ("mute", 3)]
+)
+def test_programming_is_tried_as_often_as_it_may_help(rig: Rig, failing: str, tries: int) -> None:
+    rig.hardware.failing = {failing}
+    with pytest.raises(errors.RegionError):
+        rig.manager.burn(LZO, owner())
+    assert [step for step, _ in rig.hardware.done] == ["program"] * tries + ["clear"]
+
+
+def test_programming_is_tried_once_where_retries_are_off(rig: Rig) -> None:
+    rig.conf.set_override("program_retries", 0)
+    rig.hardware.failing_times = 1
+    with pytest.raises(errors.ProgrammingFailed):
+        rig.manager.burn(LZO, owner())
 
 
 def test_burning_again_mends_a_region_that_lost_its_function(rig: Rig) -> None:
@@ -258,3 +322,94 @@ def test_lost_function_is_told(rig: Rig) -> None:
     region_id = rig.manager.burn(LZO, owner())
     del rig.hardware.loaded[region_id]
     assert [healthy for _, healthy in rig.manager.regions()] == [False, None]
+
+
+def test_socket_that_is_still_served_after_erasing_puts_the_region_in_quarantine(
+    rig: Rig, tmp_path: Path
+) -> None:
+    rig.hardware.nodes_at = tmp_path
+    region_id = rig.manager.burn(LZO, owner())
+    with socket.socket(socket.AF_UNIX) as served:
+        served.bind(str(tmp_path / "fpga0"))
+        served.listen()
+        with pytest.raises(errors.NotErased, match="fpga0 still answers after it was erased"):
+            rig.manager.erase(region_id)
+    assert rig.region(region_id).state == State.QUARANTINED
+
+
+def test_erasing_that_times_out_puts_the_region_in_quarantine(rig: Rig) -> None:
+    region_id = rig.manager.burn(LZO, owner())
+    rig.hardware.failing = {"clear times out"}
+    with pytest.raises(errors.NotErased, match="; the region is in quarantine"):
+        rig.manager.erase(region_id)
+    assert rig.region(region_id).state == State.QUARANTINED
+
+
+def test_free_region_in_quarantine_is_given_to_nobody(rig: Rig) -> None:
+    rig.manager.refresh()
+    first, second = rig.ledger.regions()
+    rig.manager.quarantine(first.id, "fan is broken")
+    assert rig.manager.burn(LZO, owner()) == second.id
+    assert rig.ledger.events(first.id)[-1].note == "fan is broken"
+
+
+def test_used_region_is_erased_on_its_way_into_quarantine(rig: Rig) -> None:
+    region_id = rig.manager.burn(LZO, owner())
+    rig.manager.quarantine(region_id, "fan is broken")
+    assert (rig.region(region_id).state, rig.hardware.loaded) == (State.QUARANTINED, {})
+    assert rig.ledger.held_by(owner()) is None
+
+
+def test_used_region_that_does_not_erase_is_in_quarantine_and_told(rig: Rig) -> None:
+    region_id = rig.manager.burn(LZO, owner())
+    rig.hardware.failing = {"clear"}
+    with pytest.raises(errors.NotErased):
+        rig.manager.quarantine(region_id, "fan is broken")
+    assert rig.region(region_id).state == State.QUARANTINED
+
+
+def test_region_in_quarantine_takes_another_reason(rig: Rig) -> None:
+    rig.manager.refresh()
+    region_id = rig.ledger.regions()[0].id
+    for reason in ("fan is broken", "fan is ordered"):
+        rig.manager.quarantine(region_id, reason)
+    assert rig.ledger.events(region_id)[-1].note == "fan is ordered"
+
+
+def test_released_region_is_erased_and_free(rig: Rig) -> None:
+    region_id = rig.manager.burn(LZO, owner())
+    rig.hardware.failing = {"clear"}
+    with pytest.raises(errors.NotErased):
+        rig.manager.erase(region_id)
+    rig.hardware.failing = set()
+    rig.manager.release(region_id)
+    assert (rig.states(), rig.hardware.loaded) == (["free", "free"], {})
+
+
+def test_region_that_still_does_not_erase_is_not_released(rig: Rig) -> None:
+    rig.manager.refresh()
+    region_id = rig.ledger.regions()[0].id
+    rig.manager.quarantine(region_id, "")
+    rig.hardware.failing = {"clear"}
+    with pytest.raises(errors.NotErased):
+        rig.manager.release(region_id)
+    assert rig.region(region_id).state == State.QUARANTINED
+
+
+def test_releasing_again_is_done_and_touches_nothing(rig: Rig) -> None:
+    rig.manager.refresh()
+    rig.manager.release(rig.ledger.regions()[0].id)
+    assert rig.hardware.done == []
+
+
+def test_used_region_is_not_released(rig: Rig) -> None:
+    region_id = rig.manager.burn(LZO, owner())
+    with pytest.raises(errors.UnknownRegion, match="not in quarantine but programmed"):
+        rig.manager.release(region_id)
+    assert rig.region(region_id).owner == owner()
+
+
+@pytest.mark.parametrize("verb", ["quarantine", "release"])
+def test_unknown_region_is_neither_put_into_quarantine_nor_released(rig: Rig, verb: str) -> None:
+    with pytest.raises(errors.UnknownRegion, match="unknown region"):
+        getattr(rig.manager, verb)(UNKNOWN, *(["x"] if verb == "quarantine" else []))

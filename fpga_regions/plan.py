@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells which region a burn would take and why not the others, and takes none."""
+
+import dataclasses
+
+from fpga_regions import errors, matching
+from fpga_regions.model import Region, State
+from fpga_regions.packages import Package
+from fpga_regions.taking import Wish
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One region and what a burn would do with it.
+
+    :param taken: whether it is the one
+    :param why: in words
+    """
+
+    region: Region
+    taken: bool
+    why: str
+
+
+def choose(
+    regions: list[Region], package: Package, wish: Wish, kept: Region | None
+) -> tuple[list[Choice], errors.RegionError | None]:
+    """What becomes of each region, and what the burn would fail with, if it would.
+
+    :param kept: what the owner holds and was burnt with the very same
+    """
+    against = {region.id: _against(region, package, wish) for region in regions}
+    fitting = [region for region in regions if against[region.id] is None]
+    if not fitting:
+        return [_refused(region, against[region.id]) for region in regions], _failure(
+            regions, package, wish
+        )
+    taken = kept if kept in fitting else fitting[0]
+    choices = []
+    for region in regions:
+        if region == taken:
+            choices.append(Choice(region, True, _how(region, region == kept)))
+        else:
+            choices.append(_refused(region, against[region.id]))
+    return choices, None
+
+
+def _refused(region: Region, why: str | None) -> Choice:
+    return Choice(region, False, why or "would do as well")
+
+
+def _against(region: Region, package: Package, wish: Wish) -> str | None:
+    if not wish.permits(region):
+        return f"is not on {wish.device}"
+    if not matching.fits(region.slot, package):
+        return f"is {matching.hardware(region.slot)}"
+    if region.state == State.QUARANTINED:
+        return "is in quarantine"
+    if region.state != State.FREE and (wish.owner is None or region.owner != wish.owner):
+        return f"is in state '{region.state}' for {region.owner or 'nobody'} since {region.since}"
+    return None
+
+
+def _how(region: Region, kept: bool) -> str:
+    if region.state == State.FREE:
+        return "is free"
+    return "is its owner's already" if kept else "would be erased first: it is the owner's"
+
+
+def _failure(regions: list[Region], package: Package, wish: Wish) -> errors.RegionError:
+    permitted = [region for region in regions if wish.permits(region)]
+    fitting = [region for region in permitted if matching.fits(region.slot, package)]
+    if fitting:
+        return matching.none_free(fitting)
+    return matching.nothing_fits((region.slot for region in permitted), package)

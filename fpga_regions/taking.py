@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes regions: finds one that is free, locks it, and gives it back if its use fails."""
+
+import contextlib
+import dataclasses
+import time
+import typing
+
+from fpga_regions import errors, locks, matching
+from fpga_regions.ledger import Ledger, NotFree
+from fpga_regions.model import Region, State
+from fpga_regions.packages import Package
+from fpga_regions.worker import Worker
+
+_PAUSE = 0.05  # seconds between two looks at regions that others may give back
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What a burn was asked for: an image or a package that is at hand, one of the two.
+
+    :param device: the card that it must be; None for any
+    """
+
+    owner: str | None
+    device: str | None
+    image_id: str | None = None
+    package: Package | None = None
+
+    def permits(self, region: Region) -> bool:
+        """Whether the region is on a card that was asked for."""
+        return self.device in (None, region.slot.device)
+
+    def made(self, region: Region) -> bool:
+        """Whether a region is on record as burnt with the very same."""
+        if self.package is None:
+            return region.image_id == self.image_id
+        nodes = [(node.kind, node.name) for node in region.nodes]
+        return (
+            region.image_id is None
+            and region.loaded == self.package.loaded
+            and nodes == [(one.kind, one.name) for one in self.package.manifest.exposes]
+        )
+
+
+class Taker:
+    """Gives regions out, one at a time each.
+
+    :param timeout: seconds to wait for a region on which another process is at work
+    """
+
+    def __init__(self, ledger: Ledger, worker: Worker, timeout: int) -> None:
+        self._ledger = ledger
+        self._worker = worker
+        self._timeout = timeout
+
+    @contextlib.contextmanager
+    def taken(
+        self, wish: Wish, fitting: typing.Callable[[Region], bool], patient: bool = False
+    ) -> typing.Iterator[Region]:
+        """Hold a region, locked and claimed; an exception in the block undoes what was done to it.
+
+        :param patient: wait for regions that others have claimed and may give back
+        """
+        with contextlib.ExitStack() as lock:
+            region = self._take(lock, wish, fitting, patient)
+            with self._worker.undone(region):
+                yield region
+
+    def _take(
+        self,
+        lock: contextlib.ExitStack,
+        wish: Wish,
+        fitting: typing.Callable[[Region], bool],
+        patient: bool,
+    ) -> Region:
+        deadline = locks.Deadline(self._timeout)
+        while True:
+            regions = [region for region in self._ledger.regions() if fitting(region)]
+            free = [region for region in regions if region.state == State.FREE]
+            for region in free:
+                claimed = self._try_to_take(lock, wish, region, deadline)
+                if claimed is not None:
+                    return claimed
+            others = [region for region in regions if region.state == State.FETCHING]
+            if not free and not (patient and others):
+                raise matching.none_free(regions)
+            if deadline.passed:
+                raise self._too_long()
+            time.sleep(_PAUSE)
+
+    def _try_to_take(
+        self, lock: contextlib.ExitStack, wish: Wish, region: Region, deadline: locks.Deadline
+    ) -> Region | None:
+        def still_free() -> bool:
+            now = self._ledger.region(region.id)
+            return now is not None and now.state == State.FREE
+
+        try:
+            lock.enter_context(locks.held(self._ledger.lock_path(region.id), deadline, still_free))
+            return self._ledger.claim(region.id, wish.owner, wish.image_id)
+        except (locks.NotLocked, NotFree):
+            lock.close()
+            return None
+
+    @contextlib.contextmanager
+    def locked(self, region: Region) -> typing.Iterator[Region]:
+        """Hold the lock of a region; gives what the ledger says of it from then on."""
+        deadline = locks.Deadline(self._timeout)
+        with contextlib.ExitStack() as lock:
+            try:
+                lock.enter_context(locks.held(self._ledger.lock_path(region.id), deadline))
+            except locks.NotLocked:
+                raise self._too_long() from None
+            yield self._ledger.region(region.id) or region
+
+    def _too_long(self) -> errors.TimedOut:
+        return errors.TimedOut(
+            "another fpga-cli has been at work on the region for more than "
+            f"{self._timeout} seconds (lock_timeout)"
+        )

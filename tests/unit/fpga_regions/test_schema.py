@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A ledger of an older release is brought up to date in place, wholly or not at all."""
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from fpga_regions import schema
+from fpga_regions.ledger import Ledger
+from fpga_regions.model import State
+
+from .conftest import CRC, LZO, owner
+from .hardware import slot
+
+IDS = ["00000000-0000-4000-8000-00000000000b", "00000000-0000-4000-8000-00000000000a"]
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A ledger as the first release wrote it: one region held, one free."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    db = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
+    schema._run(db, schema._STEPS[0])
+    db.execute("PRAGMA user_version = 1")
+    here = "'hardware', 'card0', {}, 'emulator', 'software', NULL, 'socket', 0, 1"
+    db.execute(
+        f"INSERT INTO regions VALUES (?, {here.format(0)}, 'programmed', 'then', ?, ?, 'f',"
+        " 'sha256:00', '[]')",
+        (IDS[0], owner(), LZO),
+    )
+    db.execute(
+        f"INSERT INTO regions VALUES (?, {here.format(1)}, 'free', 'then', NULL, NULL, NULL,"
+        " NULL, '[]')",
+        (IDS[1],),
+    )
+    for region_id, state in ((IDS[0], "free"), (IDS[1], "free"), (IDS[0], "programmed")):
+        db.execute(
+            "INSERT INTO events (at, region_id, state, owner, image_id, note)"
+            " VALUES ('then', ?, ?, ?, NULL, 'noted')",
+            (region_id, state, owner()),
+        )
+    db.close()
+    return folder
+
+
+def tables(path: Path) -> list[tuple[str, ...]]:
+    """All that the database is made of."""
+    with sqlite3.connect(path) as db:
+        return db.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+def test_older_ledger_keeps_its_regions_and_their_order(old: Path) -> None:
+    regions = Ledger(old, 1).regions()
+    assert [(region.id, region.state, region.owner) for region in regions] == [
+        (IDS[0], State.PROGRAMMED, owner()),
+        (IDS[1], State.FREE, None),
+    ]
+
+
+def test_older_ledger_keeps_its_events(old: Path) -> None:
+    events = Ledger(old, 1).events()
+    assert [(event.region_id, event.state, event.before) for event in events] == [
+        (IDS[0], "free", None),
+        (IDS[1], "free", None),
+        (IDS[0], "programmed", None),
+    ]
+
+
+def test_ledger_that_was_brought_up_to_date_is_as_a_new_one(old: Path, tmp_path: Path) -> None:
+    new = Ledger(tmp_path / "new", 1)
+    assert tables(Ledger(old, 1).path) == tables(new.path)
+
+
+def test_ledger_that_was_brought_up_to_date_still_refuses_what_it_must(old: Path) -> None:
+    ledger = Ledger(old, 1)
+    for change in (
+        "DELETE FROM regions",
+        f"UPDATE regions SET owner = '{owner()}', state = 'write'",
+        "UPDATE regions SET owner = 'x' WHERE state = 'free'",
+        "UPDATE events SET note = ''",
+    ):
+        with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError):
+            db.execute("PRAGMA foreign_keys = ON")
+            db.execute(change)
+
+
+def test_upgrade_that_fails_leaves_the_ledger_as_it_was(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (old / "ledger.sqlite3").read_bytes()
+    monkeypatch.setattr(schema, "_STEPS", (*schema._STEPS, "CREATE TABLE regions (id TEXT);"))
+    monkeypatch.setattr(schema, "VERSION", 3)
+    with pytest.raises(Exception, match="already exists"):
+        Ledger(old, 1)
+    assert (old / "ledger.sqlite3").read_bytes() == before
+
+
+def test_region_of_an_older_ledger_can_be_used_on(old: Path) -> None:
+    ledger = Ledger(old, 1)
+    ledger.register([slot(0), slot(1)])
+    claimed = ledger.claim(IDS[1], owner(1), CRC)
+    assert ledger.move(claimed, State.FREE, "given back").id == IDS[1]
+
+
+def test_ledger_stays_for_root_only(old: Path) -> None:
+    assert stat.S_IMODE(Ledger(old, 1).path.stat().st_mode) == 0o600
+
+
+def test_oldest_events_of_a_region_go_when_there_are_too_many(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "state", 1, events_kept=3)
+    ledger.register([slot(0), slot(1)])
+    first, second = ledger.regions()
+    for _ in range(4):
+        first = ledger.move(ledger.claim(first.id, owner(), LZO), State.FREE, "given back")
+    assert [event.state for event in ledger.events(first.id)] == [
+        "free",
+        "firmware request",
+        "free",
+    ]
+    assert len(ledger.events(second.id)) == 1
+
+
+def test_lower_number_of_events_to_keep_is_reached_with_the_next_event(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "state", 1)
+    ledger.register([slot(0)])
+    region = ledger.regions()[0]
+    for _ in range(5):
+        region = ledger.move(ledger.claim(region.id, owner(), LZO), State.FREE, "given back")
+    Ledger(tmp_path / "state", 1, events_kept=2).claim(region.id, owner(), LZO)
+    assert len(ledger.events()) == 2
+
+
+@pytest.mark.parametrize("which", ["max", "min"])
+def test_database_refuses_to_forget_anything_but_the_oldest_event(
+    tmp_path: Path, which: str
+) -> None:
+    ledger = Ledger(tmp_path / "state", 1)
+    ledger.register([slot(0)])
+    region = ledger.regions()[0]
+    if which == "max":
+        ledger.claim(region.id, owner(), LZO)
+    with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError):
+        db.execute(f"DELETE FROM events WHERE sequence = (SELECT {which}(sequence) FROM events)")
+
+
+def test_last_events_are_told_oldest_first(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "state", 1)
+    ledger.register([slot(0), slot(1)])
+    ledger.claim(ledger.regions()[0].id, owner(), LZO)
+    assert [event.sequence for event in ledger.events(last=2)] == [2, 3]
