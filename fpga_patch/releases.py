@@ -1,53 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the diff of patches/ into an installed Nova, takes it back, or tells whether it is there.
+"""The diffs there are, the releases they serve, and the Nova that is installed."""
 
-    fpga-patch status|apply|revert [--tests] [--site-packages DIR]
-
-A file that is neither as Nova shipped it nor as the diff leaves it belongs to somebody else, and
-nothing is touched: patch(1) changes the files it can and leaves the others, so all is settled
-before it runs, and the old contents are put back should it fail half-way.
-
-Exit status: 0 done (status: patched); 1 status: not patched; 2 wrong usage; 3 no Nova, or a release
-without a diff; 4 files changed by somebody else; 5 patch(1) is missing or failed.
-"""
-
-import argparse
 import collections.abc
-import compileall
 import dataclasses
-import hashlib
 import importlib.metadata
 import importlib.util
-import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import tomllib
 import typing
 
+from fpga_patch import errors, store
+
 PATCHES = pathlib.Path(__file__).resolve().parent / "diffs"
 
-State = typing.Literal["stock", "patched"]
+#: Where distributions install Nova, looked at where this interpreter has none.
+DISTRIBUTION = (pathlib.Path("/usr/lib/python3/dist-packages"),)
 
-_SIDES: tuple[State, ...] = typing.get_args(State)
+Side = typing.Literal["stock", "patched"]
+State = typing.Literal["stock", "patched", "foreign", "missing"]
 
-
-class PatchError(Exception):
-    """It cannot be done; ``code`` is the exit status."""
-
-    code = 5
-
-
-class UnknownNovaError(PatchError):
-    """There is no Nova, or none that a diff was made for."""
-
-    code = 3
-
-
-class ForeignChangeError(PatchError):
-    """Files are neither as Nova shipped them nor as the diff leaves them."""
-
-    code = 4
+_SIDES: tuple[Side, ...] = typing.get_args(Side)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,118 +36,119 @@ class Diff:
     nova: pathlib.Path
     digests: dict[str, tuple[tuple[str, str], ...]]
 
-    def state(self) -> State:
-        """Whether the files are as shipped or as the diff leaves them.
+    def states(self) -> dict[str, State]:
+        """What each file is now."""
+        return {name: self._state(name) for name in self.digests}
 
-        :raises ForeignChangeError: neither, or some this and some that
+    def result(
+        self, wanted: Side, contents: collections.abc.Mapping[str, bytes]
+    ) -> dict[str, bytes]:
+        """What contents of all files of the diff become when it is applied or taken back.
+
+        :raises errors.PatchError: patch(1) fails, or leaves other contents than the table says
         """
-        found: dict[str, list[str]] = {"stock": [], "patched": [], "foreign": []}
-        for name in self.digests:
-            is_now = _digest(self.nova / name)
-            known: list[State] = [s for s in _SIDES if is_now in self._to(s, name).values()]
-            found[known[0] if known else "foreign"].append(name)
-        if found["foreign"]:
-            raise ForeignChangeError(
-                f"changed by somebody else or missing in {self.nova}: "
-                f"{', '.join(found['foreign'])}; reinstall this release of Nova, then apply again"
-            )
-        if found["stock"] and found["patched"]:
-            raise ForeignChangeError(
-                f"{self.nova} is half patched, not yet: {', '.join(found['stock'])}; "
-                "reinstall this release of Nova, then apply again"
-            )
-        return "patched" if found["patched"] else "stock"
+        direction = "--forward" if wanted == "patched" else "--reverse"
+        expected = {
+            name: self._to(wanted, name).get(store.sha256(content))
+            for name, content in contents.items()
+        }
+        with tempfile.TemporaryDirectory(prefix="fpga-patch-") as scratch:
+            folder = pathlib.Path(scratch)
+            for name, content in contents.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+            self._patch(folder, direction)
+            made = {name: (folder / name).read_bytes() for name in contents}
+        if expected != {name: store.sha256(content) for name, content in made.items()}:
+            raise errors.PatchError(f"{self.file.name} left other contents than its table says")
+        return made
 
-    def apply(self) -> None:
-        """Change the files.
+    def _state(self, name: str) -> State:
+        is_now = store.digest(self.nova / name)
+        if is_now is None:
+            return "missing"
+        return next((side for side in _SIDES if is_now in self._to(side, name).values()), "foreign")
 
-        :raises PatchError: it failed; the files are as before
-        """
-        self._run("--forward", wanted="patched")
-
-    def revert(self) -> None:
-        """Put the files back as Nova shipped them.
-
-        :raises PatchError: it failed; the files are as before
-        """
-        self._run("--reverse", wanted="stock")
-
-    def _run(self, direction: str, wanted: State) -> None:
-        self._patch(direction, "--dry-run")
-        paths = [self.nova / name for name in self.digests]
-        before = {path: path.read_bytes() for path in paths}
-        expected = {n: self._to(wanted, n).get(_digest(self.nova / n)) for n in self.digests}
-        try:
-            self._patch(direction)
-            if expected != {name: _digest(self.nova / name) for name in self.digests}:
-                raise PatchError(f"{self.file.name} left other contents than its table says")
-        except BaseException:
-            for path, content in before.items():
-                path.write_bytes(content)
-            raise
-        for path in paths:
-            compileall.compile_file(path, force=True, quiet=1)
-
-    def _to(self, wanted: State, name: str) -> dict[str | None, str]:
+    def _to(self, wanted: Side, name: str) -> dict[str | None, str]:
         """What each text of a file becomes when the diff is applied or taken back."""
         pairs = self.digests[name]
         if wanted == "patched":
             return dict(pairs)
         return {after: before for before, after in pairs}
 
-    def _patch(self, *options: str) -> None:
+    def _patch(self, folder: pathlib.Path, direction: str) -> None:
         command = ["patch", "-p1", "-F0", "--force", "--reject-file=-", "--no-backup-if-mismatch"]
         try:
             ran = subprocess.run(
-                [*command, *options, "-i", str(self.file)],
-                cwd=self.nova,
+                [*command, direction, "-i", str(self.file)],
+                cwd=folder,
                 capture_output=True,
                 text=True,
                 check=False,
             )
         except FileNotFoundError as e:
-            raise PatchError("the program 'patch' is not installed; install patch(1)") from e
+            raise errors.PatchError("the program 'patch' is not installed; install patch(1)") from e
         if ran.returncode:
-            raise PatchError(f"{self.file.name} does not apply: {ran.stdout}{ran.stderr}".strip())
+            told = f"{ran.stdout}{ran.stderr}".strip()
+            raise errors.PatchError(f"{self.file.name} does not apply: {told}")
 
 
 def find_nova(site_packages: pathlib.Path | None) -> pathlib.Path:
-    """The folder of the package nova: in this folder, or else where this interpreter has it.
+    """The folder of the package nova.
 
-    :raises UnknownNovaError: there is none
+    In the folder named, or else where this interpreter has it, or else the distribution's.
+
+    :raises errors.UnknownNovaError: there is none
     """
     if site_packages is not None:
         nova = site_packages.resolve() / "nova"
         if not nova.is_dir():
-            raise UnknownNovaError(f"no folder 'nova' in {site_packages}")
+            raise errors.UnknownNovaError(f"no folder 'nova' in {site_packages}")
         return nova
     spec = importlib.util.find_spec("nova")
-    if spec is None or spec.origin is None:
-        raise UnknownNovaError(
-            f"{sys.executable} has no Nova; run this with Nova's interpreter or name the folder "
-            "that Nova is installed in by --site-packages"
-        )
-    return pathlib.Path(spec.origin).resolve().parent
+    if spec is not None and spec.origin is not None:
+        return pathlib.Path(spec.origin).resolve().parent
+    for packages in DISTRIBUTION:
+        if (packages / "nova").is_dir():
+            return packages / "nova"
+    raise errors.UnknownNovaError(
+        f"{sys.executable} has no Nova; run this with Nova's interpreter or name the folder "
+        "that Nova is installed in by --site-packages"
+    )
 
 
-def find_diffs(nova: pathlib.Path, with_tests: bool, patches: pathlib.Path) -> list[Diff]:
-    """The diffs for the release of Nova that is installed there, Nova's own tests included or not.
+def version_of(nova: pathlib.Path) -> str:
+    """The release of Nova that is installed there.
 
-    :raises UnknownNovaError: there is none for this release
+    :raises errors.UnknownNovaError: there is no record of one
     """
     installed = importlib.metadata.distributions(name="nova", path=[str(nova.parent)])
     version = next((found.version for found in installed), None)
     if version is None:
-        raise UnknownNovaError(
-            f"no record of an installed Nova (nova-*.dist-info) in {nova.parent}"
+        raise errors.UnknownNovaError(
+            f"no record of an installed Nova (nova-*.dist-info or .egg-info) in {nova.parent}"
         )
+    return version
+
+
+def find_diffs(
+    nova: pathlib.Path, version: str, with_tests: bool, patches: pathlib.Path = PATCHES
+) -> list[Diff]:
+    """The diffs for a release of Nova, that for Nova's own tests included or not.
+
+    :raises errors.UnknownNovaError: there is none for this release
+    """
     releases = tomllib.loads((patches / "releases.toml").read_text())["release"]
     for release in releases:
         if version in release["versions"]:
             parts = [release["diff"]] + ([release["tests"]] if with_tests else [])
             return [_diff(part, nova, patches) for part in parts]
     known = ", ".join(version for release in releases for version in release["versions"])
-    raise UnknownNovaError(f"no diff for Nova {version} in {nova.parent}; there is one for {known}")
+    raise errors.UnknownNovaError(
+        f"no diff for Nova {version} in {nova.parent}; there is one for {known}; install a "
+        "fpga-nova that knows this release, or one of these releases (docs/patching.md tells how "
+        "a release is added)"
+    )
 
 
 def _diff(
@@ -180,58 +156,3 @@ def _diff(
 ) -> Diff:
     digests = {name: tuple((b, a) for b, a in pairs) for name, pairs in part["files"].items()}
     return Diff(patches / part["file"], nova, digests)
-
-
-def _digest(path: pathlib.Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def run(command: str, diffs: list[Diff]) -> int:
-    """Do what the command says to every diff; every file is looked at before any is touched.
-
-    :returns: the exit status
-    :raises PatchError: it cannot be done
-    """
-    wanted = "stock" if command == "revert" else "patched"
-    states = [diff.state() for diff in diffs]
-    for diff, state in zip(diffs, states, strict=True):
-        if command == "status":
-            print(f"{diff.file.name}: {state} in {diff.nova}")
-        elif state == wanted:
-            print(f"{diff.file.name}: {state} already in {diff.nova}")
-        else:
-            diff.apply() if command == "apply" else diff.revert()
-            print(f"{diff.file.name}: {wanted} now in {diff.nova}")
-    return int(command == "status" and set(states) != {"patched"})
-
-
-def main(argv: collections.abc.Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="fpga-patch", description="Patch an installed Nova, or take the patch back."
-    )
-    parser.add_argument("command", choices=("status", "apply", "revert"))
-    parser.add_argument(
-        "--site-packages",
-        type=pathlib.Path,
-        metavar="DIR",
-        help="the folder that holds nova/ (default: the one this interpreter imports)",
-    )
-    parser.add_argument(
-        "--tests", action="store_true", help="the companion diff for Nova's own tests as well"
-    )
-    parser.add_argument(
-        "--patches", type=pathlib.Path, default=PATCHES, metavar="DIR", help=argparse.SUPPRESS
-    )
-    arguments = parser.parse_args(argv)
-    os.umask(0o022)  # a stricter one would hide the new files from the services
-    try:
-        nova = find_nova(arguments.site_packages)
-        return run(arguments.command, find_diffs(nova, arguments.tests, arguments.patches))
-    except PatchError as e:
-        print(f"Error: fpga-patch - {e}", file=sys.stderr)
-        return e.code
-
-
-if __name__ == "__main__":
-    sys.exit(main())
