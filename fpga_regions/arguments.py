@@ -6,7 +6,7 @@ import textwrap
 import typing
 import uuid
 
-from fpga_regions import verbs
+from fpga_regions import image_cli, verbs
 
 PROGRAM = "fpga-cli.py"
 
@@ -78,6 +78,23 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ),
     ],
     "release": [(f"release {_REGION}", "erases the region; from then on it is free")],
+    "image": [
+        (
+            "image build --bitfile crc32.bin --manifest crc32.json --output crc32.zip",
+            "makes a package of a bitfile and the members of a manifest",
+        ),
+        (
+            "image build --bitfile crc32.bin --name crc32 --version 1.0 --vendor example "
+            "--function crc32 --board ice40 --part hx8k --node socket:/dev/fpga0 "
+            "--sign key.pem --output crc32.zip",
+            "the same with no file for the manifest, and signed",
+        ),
+        ("image validate crc32.zip", "checks a package and prints what it is"),
+        (
+            "image create crc32.zip --visibility public",
+            "checks it, uploads it to Glance and prints the image's id",
+        ),
+    ],
 }
 
 
@@ -128,6 +145,7 @@ def parser() -> argparse.ArgumentParser:
     _add_reconcile(added)
     _add_quarantine(added)
     _add_release(added)
+    image_cli.add_to(add_verb(added, "image", "check, make or upload a package"))
     return made
 
 

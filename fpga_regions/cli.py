@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
     startup.put_off_imports()
     from fpga_regions import conf as configuration
 
-    conf = configuration.load(options.config_file)
+    conf = configuration.load(options.config_file, if_readable="image_verb" in options)
     code: int = options.run(conf, options)
     return code
 

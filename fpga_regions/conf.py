@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of fpga-cli, read from /etc/fpga-nova/fpga-cli.conf."""
 
+import os
 import re
 import typing
 
@@ -211,10 +212,11 @@ emulator_opts: list[cfg.Opt] = [
 ]
 
 
-def load(config_file: str | None) -> cfg.ConfigOpts:
+def load(config_file: str | None, if_readable: bool = False) -> cfg.ConfigOpts:
     """Read the configuration.
 
     :param config_file: path of a file that must exist; None for the default one, which need not
+    :param if_readable: do without the default one where it is not for the caller to read
     :raises errors.NotAccessible: the file cannot be read or has a value that cannot be used
     """
     conf = cfg.ConfigOpts()
@@ -228,7 +230,7 @@ def load(config_file: str | None) -> cfg.ConfigOpts:
             args=arguments,
             project="fpga-nova",
             prog="fpga-cli",
-            default_config_files=_default_files(),
+            default_config_files=_default_files(if_readable),
             default_config_dirs=[],
             use_env=False,
         )
@@ -258,11 +260,10 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     ]
 
 
-def _default_files() -> list[str]:
+def _default_files(if_readable: bool) -> list[str]:
     # oslo.config takes a default file that is not there for an error, too.
-    from pathlib import Path
-
-    return [DEFAULT_FILE] if Path(DEFAULT_FILE).exists() else []
+    mode = os.R_OK if if_readable else os.F_OK
+    return [DEFAULT_FILE] if os.access(DEFAULT_FILE, mode) else []
 
 
 def _check(conf: cfg.ConfigOpts) -> None:

@@ -24,11 +24,14 @@ CONTAINER_FORMAT = "fpga"
 _CHUNK = 1024 * 1024
 _REQUEST_TIMEOUT = 30.0  # seconds, unless [glance] timeout says otherwise
 _ADVICE = {
-    401: "Glance or Keystone refused the credentials: check [glance] in fpga-cli.conf",
-    403: "Glance does not permit it: give the user in [glance] of fpga-cli.conf access to it",
-    404: "Glance has no such image, or does not show it to the user in [glance] of fpga-cli.conf",
+    401: "Glance or Keystone refused the credentials: check {place}",
+    403: "Glance does not permit it: give the user in {place} access to it",
+    404: "Glance has no such image, or does not show it to the user in {place}",
     410: "its data is gone from Glance: upload it again",
 }
+
+#: Where the way to Glance is configured.
+PLACE = "[glance] of fpga-cli.conf"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,13 +168,12 @@ def connect(conf: cfg.ConfigOpts) -> typing.Any:
         auth = loading.load_auth_from_conf_options(conf, GROUP)
         if auth is None:
             raise errors.ImageUnavailable(
-                "how to reach Glance is not configured: set auth_type and the rest in [glance] "
-                "of fpga-cli.conf"
+                f"how to reach Glance is not configured: set auth_type and the rest in {PLACE}"
             )
         session = loading.load_session_from_conf_options(conf, GROUP, auth=auth)
         return loading.load_adapter_from_conf_options(conf, GROUP, session=session)
     except (cfg.Error, TypeError, ValueError) as e:
-        raise errors.ImageUnavailable(f"[glance] in fpga-cli.conf cannot be used: {e}") from e
+        raise errors.ImageUnavailable(f"{PLACE} cannot be used: {e}") from e
 
 
 def path(adapter: typing.Any, rest: str) -> str:
@@ -182,9 +184,13 @@ def path(adapter: typing.Any, rest: str) -> str:
 
 
 @contextlib.contextmanager
-def explained() -> typing.Iterator[None]:
+def explained(
+    place: str = PLACE, advise: typing.Callable[[int, str], str | None] | None = None
+) -> typing.Iterator[None]:
     """Tell in one line what went wrong between here and Glance.
 
+    :param place: where the way to Glance is configured
+    :param advise: what an HTTP status and the text with it mean, where it knows better
     :raises errors.ImageUnavailable: something did
     """
     import requests
@@ -193,19 +199,22 @@ def explained() -> typing.Iterator[None]:
     try:
         yield
     except exceptions.HttpError as e:
-        advice = _ADVICE.get(e.http_status, f"Glance answered {e.http_status}: see its log")
-        raise errors.ImageUnavailable(advice) from e
+        advice = advise(e.http_status, str(e.details or e.message)) if advise else None
+        told = _ADVICE.get(e.http_status, f"Glance answered {e.http_status}: see its log")
+        raise errors.ImageUnavailable(advice or told.format(place=place)) from e
     except (exceptions.ConnectionError, requests.RequestException) as e:
         raise errors.ImageUnavailable(
             f"Glance or Keystone cannot be reached: {_cause(e)}; see whether it runs and what "
-            "[glance] in fpga-cli.conf says"
+            f"{place} says"
         ) from e
     except exceptions.ClientException as e:
         raise errors.ImageUnavailable(
-            f"Glance cannot be found or asked: {_cause(e)}; check [glance] in fpga-cli.conf"
+            f"Glance cannot be found or asked: {_cause(e)}; check {place}"
         ) from e
     except OSError as e:
-        raise errors.ImageUnavailable(f"it cannot be stored on this host: {e.strerror}") from e
+        raise errors.ImageUnavailable(
+            f"it cannot be stored on this host, or read: {e.strerror or e}"
+        ) from e
 
 
 def _cause(error: BaseException) -> str:

@@ -37,6 +37,7 @@ class Manifest:
     bitfile: str
     sha256: str
     exposes: tuple[Exposed, ...]
+    type: str | None = None
 
 
 def read(text: bytes) -> Manifest:
@@ -62,6 +63,7 @@ def read(text: bytes) -> Manifest:
         bitfile=told["bitfile"],
         sha256=told["digests"]["sha256"],
         exposes=exposes,
+        type=told.get("type"),
     )
 
 

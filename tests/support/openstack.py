@@ -45,7 +45,9 @@ class OpenStack:
 
     :ivar asked: path of each request so far
     :ivar answers: an HTTP status for requests whose path matches a pattern
-    :ivar delay: seconds between the halves of an image's data
+    :ivar words: HTML with those
+    :ivar delay: seconds between the halves of an image's data, and before an upload is taken
+    :ivar damage: bytes that are added to what is uploaded
     """
 
     def __init__(self) -> None:
@@ -54,6 +56,7 @@ class OpenStack:
         self.answers: dict[str, int] = {}
         self.versioned = False
         self.delay = 0.0
+        self.words, self.damage = "", b""
         handler = type("Handler", (_Handler,), {"cloud": self})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -108,6 +111,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self._told_to_fail():
             return
+        if self.path == "/v2/images":
+            own = {key: asked.pop(key) for key in ("container_format",)}
+            made = Image(b"", status="queued", properties=asked, **own)
+            self.cloud.images[made.id] = made
+            self._answer(201, made.told())
+            return
         user = asked["auth"]["identity"]["password"]["user"]
         if (user["name"], user["password"]) != (USER, PASSWORD):
             self._answer(401, {"error": {"code": 401, "message": "no"}})
@@ -138,11 +147,26 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._answer(200, image.told())
 
+    def do_PUT(self) -> None:
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(self.cloud.delay)
+        if self._told_to_fail():
+            return
+        image = self.cloud.images[self.path.split("/")[3]]
+        image.data, image.status = data + self.cloud.damage, "active"
+        self._answer(204, {})
+
+    def do_DELETE(self) -> None:
+        if self._told_to_fail():
+            return
+        del self.cloud.images[self.path.split("/")[3]]
+        self._answer(204, {})
+
     def _told_to_fail(self) -> bool:
         self.cloud.asked.append(self.path)
         for pattern, status in self.cloud.answers.items():
             if re.search(pattern, self.path):
-                self._answer(status, {})
+                self._answer(status, {}, text=self.cloud.words)
                 return True
         return False
 
@@ -157,11 +181,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data[half:])
 
     def _answer(
-        self, status: int, told: dict[str, typing.Any], headers: dict[str, str] | None = None
+        self,
+        status: int,
+        told: dict[str, typing.Any],
+        headers: dict[str, str] | None = None,
+        text: str = "",
     ) -> None:
-        body = json.dumps(told).encode()
+        body = b"" if status == 204 else text.encode() or json.dumps(told).encode()
         self.send_response(status)
-        all_headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        kind = "text/html" if text else "application/json"
+        all_headers = {"Content-Type": kind, "Content-Length": str(len(body))}
         for name, value in (all_headers | (headers or {})).items():
             self.send_header(name, value)
         self.end_headers()

@@ -20,9 +20,9 @@ def reached(tmp_path: Path, cloud: OpenStack) -> cfg.ConfigOpts:
     return configured(tmp_path, cloud.options())
 
 
-def configured(folder: Path, text: str) -> cfg.ConfigOpts:
+def configured(folder: Path, text: str, fetch_timeout: int = 30) -> cfg.ConfigOpts:
     file = folder / "glance.conf"
-    file.write_text(f"[DEFAULT]\nfetch_timeout = 1\n{text}")
+    file.write_text(f"[DEFAULT]\nfetch_timeout = {fetch_timeout}\n{text}")
     return configuration.load(str(file))
 
 
@@ -184,12 +184,11 @@ def test_image_that_is_larger_than_it_says_is_refused(
         fetch(reached, cloud.add(DATA, size=10), tmp_path, len(DATA) - 1)
 
 
-def test_slow_download_ends_in_time(
-    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
-) -> None:
+def test_slow_download_ends_in_time(tmp_path: Path, cloud: OpenStack) -> None:
     cloud.delay = 1.2
+    conf = configured(tmp_path, cloud.options(), fetch_timeout=1)
     with pytest.raises(errors.TimedOut, match="fetch_timeout"):
-        fetch(reached, cloud.add(DATA), tmp_path, 1 << 20)
+        fetch(conf, cloud.add(DATA), tmp_path, 1 << 20)
 
 
 def test_wrong_password_is_told(tmp_path: Path, cloud: OpenStack) -> None:

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Uploads a package to Glance, with what lets people find it without a download."""
+
+import argparse
+import hashlib
+import os
+import re
+import typing
+from pathlib import Path
+
+from oslo_config import cfg
+
+from fpga_regions import errors, glance
+from fpga_regions.cache import ALGORITHMS
+from fpga_regions.packages import Package
+from fpga_regions.progress import Progress
+
+#: Tag of images with bitstream packages.
+TAG = "FPGA"
+
+_IN_ENVIRONMENT = "OS_* in the environment"
+
+
+def create(
+    conf: cfg.ConfigOpts, path: Path, package: Package, name: str, visibility: str | None
+) -> str:
+    """Make a Glance image of a package that was found valid.
+
+    :param path: the file that the package was read from
+    :returns: the image's id
+    :raises errors.ImageUnavailable: Glance does not take it; there is no image then, unless the
+        error says so
+    """
+    of_environment = bool(os.environ.get("OS_AUTH_URL"))
+    place = _IN_ENVIRONMENT if of_environment else f"{glance.PLACE}, or OS_* in the environment"
+    with glance.explained(place, _refusal):
+        adapter = _connect_by_environment() if of_environment else glance.connect(conf)
+        image_id = _register(adapter, package, name, visibility)
+    try:
+        with glance.explained(place, _refusal):
+            _send(adapter, image_id, path)
+            _confirm(adapter, image_id, path)
+    except BaseException as e:
+        left = _delete(adapter, image_id)
+        if isinstance(e, errors.RegionError):
+            e.why += left
+        raise
+    return image_id
+
+
+def _connect_by_environment() -> typing.Any:
+    """An adapter of keystoneauth1 for the variables that the OpenStack clients read, too."""
+    from keystoneauth1 import loading
+    from keystoneauth1.adapter import Adapter
+
+    parser = argparse.ArgumentParser()
+    loading.register_session_argparse_arguments(parser)
+    loading.register_auth_argparse_arguments(parser, [], default="password")
+    loading.register_adapter_argparse_arguments(parser, service_type="image")
+    told = parser.parse_args([])
+    auth = loading.load_auth_from_argparse_arguments(told)
+    session = loading.load_session_from_argparse_arguments(told, auth=auth)
+    return Adapter(
+        session,
+        service_type=told.os_service_type,
+        interface=told.os_interface,
+        region_name=told.os_region_name,
+        endpoint_override=told.os_endpoint_override,
+    )
+
+
+def _register(adapter: typing.Any, package: Package, name: str, visibility: str | None) -> str:
+    described = package.manifest
+    wanted = {
+        "name": name,
+        "container_format": glance.CONTAINER_FORMAT,
+        "disk_format": "raw",
+        "visibility": visibility,
+        "tags": [TAG],
+        "manifest": package.described.decode(),
+        "vendor": described.vendor,
+        "type": described.type,
+    }
+    body = {key: value for key, value in wanted.items() if value is not None}
+    made = adapter.post(glance.path(adapter, "images"), json=body).json()
+    return glance.proper_id(str(made.get("id")))
+
+
+def _send(adapter: typing.Any, image_id: str, path: Path) -> None:
+    url = glance.path(adapter, f"images/{image_id}/file")
+    size = path.stat().st_size
+    headers = {"Content-Type": "application/octet-stream"}
+    with path.open("rb") as file, Progress(f"uploading {path.name}", size) as progress:
+        adapter.put(url, data=_Body(file, size, progress), headers=headers)
+
+
+def _confirm(adapter: typing.Any, image_id: str, path: Path) -> None:
+    """See that Glance has what was sent."""
+    image = adapter.get(glance.path(adapter, f"images/{image_id}")).json()
+    if image.get("status") != "active":
+        raise errors.ImageUnavailable(f"after the upload its status is {image.get('status')}")
+    algorithm = image.get("os_hash_algo")
+    if algorithm not in ALGORITHMS:
+        raise errors.ImageUnavailable(
+            f"Glance's digest of it is {algorithm}, which burn does not take: see "
+            "hashing_algorithm in glance-api.conf"
+        )
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, algorithm).hexdigest() != image.get("os_hash_value"):
+            raise errors.ImageUnavailable("Glance has not got the data that was sent")
+
+
+def _delete(adapter: typing.Any, image_id: str) -> str:
+    """Remove what is not whole; what is to be said if that fails, too."""
+    try:
+        with glance.explained():
+            adapter.delete(glance.path(adapter, f"images/{image_id}"))
+    except errors.ImageUnavailable as e:
+        return f"; the image {image_id} is left and could not be deleted: {e.why}"
+    return ""
+
+
+def _refusal(status: int, text: str) -> str | None:
+    """What Glance means by refusing an upload; None for what it means otherwise, too."""
+    words = " ".join(re.sub(r"<[^>]*>", " ", text).split())[:200]
+    if status == 400 and "container" in words.lower():
+        return (
+            "Glance does not know the container format fpga: add it to container_formats in "
+            f"[image_format] of glance-api.conf ({words})"
+        )
+    if status in (400, 403, 409, 413):
+        return f"Glance refuses it ({status}): {words}"
+    return None
+
+
+class _Body:
+    """A file that tells how much of it was read; requests sends its length ahead."""
+
+    def __init__(self, file: typing.BinaryIO, size: int, progress: Progress) -> None:
+        self._file, self._size, self._progress = file, size, progress
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> typing.Iterator[bytes]:
+        return iter(lambda: self.read(65536), b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self._file.read(size)
+        self._progress.at(self._file.tell())
+        return data

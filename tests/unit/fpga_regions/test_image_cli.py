@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verb `image` as people meet it: packages checked, made and uploaded."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import typing
+import zipfile
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from fpga_regions import manifest
+from tests.support import bitstreams, keys
+from tests.support.host import Host, wait_until
+from tests.support.openstack import PASSWORD, USER, OpenStack
+
+OPTIONS = (
+    *("--name", "lzo", "--version", "1.0", "--vendor", "fpga-nova"),
+    *("--function", "lzo1x_compress", "--board", "emulator", "--part", "software"),
+    *("--node", "socket:/dev/fpga0"),
+)
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    file = tmp_path / "package.zip"
+    file.write_bytes(bitstreams.package(type="compression"))
+    return file
+
+
+@pytest.fixture
+def bitfile(tmp_path: Path) -> Path:
+    file = tmp_path / "core 1.json"
+    file.write_bytes(bitstreams.bitfile())
+    return file
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    made = ed25519.Ed25519PrivateKey.generate()
+    keys.write_public(tmp_path / "public.pem", made)
+    return keys.write_private(tmp_path / "key.pem", made)
+
+
+def refusal(ran: "subprocess.CompletedProcess[str]", code: int) -> str:
+    """The one line that a failed command prints; nothing else may be printed."""
+    assert (ran.returncode, ran.stdout) == (code, "")
+    assert re.fullmatch(r"Error: [^\n]+ - [^\n]+\n", ran.stderr)
+    return ran.stderr.rstrip("\n")
+
+
+def done(ran: "subprocess.CompletedProcess[str]") -> str:
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout.rstrip("\n")
+
+
+def build(host: Host, bitfile: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    output = bitfile.with_name("made.zip")
+    told = [str(argument) for argument in arguments]
+    return host.run("image", "build", "--bitfile", str(bitfile), "--output", str(output), *told)
+
+
+def members(file: Path) -> dict[str, typing.Any]:
+    """The manifest of a package."""
+    with zipfile.ZipFile(file) as archive:
+        told: dict[str, typing.Any] = json.loads(archive.read(manifest.FILE))
+        return told
+
+
+def test_valid_package_is_told_what_it_is(host: Host, package: Path) -> None:
+    told = done(host.run("image", "validate", str(package)))
+    assert re.fullmatch(
+        r"lzo1x_compress 1\.0 of fpga-nova: function lzo1x_compress, board emulator, "
+        r"part software, sha256:[0-9a-f]{64}, not signed",
+        told,
+    )
+
+
+def test_invalid_package_is_told(host: Host, package: Path) -> None:
+    package.write_bytes(bitstreams.without_manifest())
+    assert refusal(host.run("image", "validate", str(package)), 66) == (
+        f"Error: `{package}' is not valid - it has no manifest.json at its top"
+    )
+
+
+def test_limits_of_the_host_hold(host: Host, package: Path) -> None:
+    host.configure(packages__max_size=10)
+    assert "(max_size)" in refusal(host.run("image", "validate", str(package)), 66)
+
+
+def test_no_region_and_no_driver_is_needed(host: Host, package: Path) -> None:
+    host.configure(drivers="")
+    done(host.run("image", "validate", str(package)))
+    assert not host.state.exists()
+
+
+def test_package_is_built_and_valid(host: Host, bitfile: Path) -> None:
+    digest = done(build(host, bitfile, *OPTIONS))
+    file = bitfile.with_name("made.zip")
+    assert f", {digest}, not signed" in done(host.run("image", "validate", str(file)))
+    assert members(file)["bitfile"] == "core_1.json"
+    assert members(file)["exposes"] == [{"kind": "socket", "name": "/dev/fpga0"}]
+
+
+def test_built_package_can_be_burnt(host: Host, cloud: OpenStack, bitfile: Path) -> None:
+    done(build(host, bitfile, *OPTIONS))
+    host.burn(cloud.add(bitfile.with_name("made.zip").read_bytes()))
+
+
+def test_template_gives_what_options_do_not(host: Host, bitfile: Path, tmp_path: Path) -> None:
+    template = tmp_path / "template.json"
+    told = bitstreams.fields(digests={"sha256": "of another"}, **{"x-commit": "1234"})
+    template.write_text(json.dumps(told))
+    done(build(host, bitfile, "--manifest", template, "--version", "2.0", "--part", "other"))
+    made = members(bitfile.with_name("made.zip"))
+    assert (made["version"], made["vendor"], made["x-commit"]) == ("2.0", "fpga-nova", "1234")
+    assert made["target"] == {"board": "emulator", "part": "other"}
+
+
+def test_signed_package_is_known_by_the_public_key(host: Host, bitfile: Path, key: Path) -> None:
+    done(build(host, bitfile, *OPTIONS, "--sign", key))
+    file = str(bitfile.with_name("made.zip"))
+    assert "signed, not checked" in done(host.run("image", "validate", file))
+    host.configure(packages__package_keys=key.with_name("public.pem"))
+    assert "signed by a key in package_keys" in done(host.run("image", "validate", file))
+
+
+def test_package_that_a_stranger_signed_is_not_valid(
+    host: Host, bitfile: Path, key: Path, tmp_path: Path
+) -> None:
+    done(build(host, bitfile, *OPTIONS, "--sign", key))
+    other = keys.write_public(tmp_path / "other.pem", ed25519.Ed25519PrivateKey.generate())
+    host.configure(packages__package_keys=other)
+    ran = host.run("image", "validate", str(bitfile.with_name("made.zip")))
+    assert "of none of the 1 keys" in refusal(ran, 66)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "'name' is a required property"),
+        ((*OPTIONS, "--vendor", "two words"), "$.vendor"),
+        ((*OPTIONS, "--sign", "nothing.pem"), "nothing.pem cannot be read: No such file"),
+        ((*OPTIONS, "--manifest", "/dev/null"), "/dev/null is not JSON"),
+        ((*OPTIONS, "--manifest", "nothing.json"), "nothing.json cannot be read"),
+        ((*OPTIONS, "--bitfile", "nothing.bin"), "nothing.bin cannot be read"),
+        ((*OPTIONS, "--output", "/nothing/x.zip"), "it cannot be written: No such file"),
+    ],
+)
+def test_what_cannot_be_built_is_told(
+    host: Host, bitfile: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    line = refusal(build(host, bitfile, *arguments), 66)
+    assert line.startswith("Error: cannot make the package `")
+    assert words in line
+    assert not bitfile.with_name("made.zip").exists()
+    assert not bitfile.with_name("made.zip.part").exists()
+
+
+@pytest.mark.parametrize("node", ["/dev/fpga0", "disk:/dev/fpga0", "socket:", "socket"])
+def test_node_that_is_none_is_a_wrong_command_line(host: Host, bitfile: Path, node: str) -> None:
+    assert "is not KIND:PATH" in refusal(build(host, bitfile, "--node", node), 2)
+
+
+def test_created_image_has_what_people_look_for(
+    host: Host, cloud: OpenStack, package: Path
+) -> None:
+    image_id = done(host.run("image", "create", str(package), "--visibility", "public"))
+    image = cloud.images[image_id]
+    with zipfile.ZipFile(package) as archive:
+        text = archive.read(manifest.FILE).decode()
+    assert image.properties == {
+        "name": "lzo1x_compress",
+        "disk_format": "raw",
+        "visibility": "public",
+        "tags": ["FPGA"],
+        "manifest": text,
+        "vendor": "fpga-nova",
+        "type": "compression",
+    }
+    assert (image.container_format, image.data) == ("fpga", package.read_bytes())
+
+
+def test_created_image_can_be_burnt(host: Host, cloud: OpenStack, package: Path) -> None:
+    host.burn(done(host.run("image", "create", str(package), "--name", "mine")))
+
+
+def test_invalid_package_is_not_uploaded(host: Host, cloud: OpenStack, package: Path) -> None:
+    package.write_bytes(b"no zip" * 10)
+    assert "not a zip" in refusal(host.run("image", "create", str(package)), 66)
+    assert cloud.asked == []
+
+
+def create(host: Host, package: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """`image create` with variables of a person's environment."""
+    return subprocess.run(
+        host.command("image", "create", str(package)),
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_credentials_come_from_the_environment(
+    tmp_path: Path, cloud: OpenStack, package: Path
+) -> None:
+    host = Host(tmp_path)
+    variables = {
+        "OS_AUTH_URL": f"{cloud.url}/v3",
+        "OS_USERNAME": USER,
+        "OS_PASSWORD": PASSWORD,
+        "OS_PROJECT_NAME": "demo",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_AUTH_TYPE": "v3password",
+    }
+    assert done(create(host, package, **variables)) in cloud.images
+    line = refusal(create(host, package, **variables | {"OS_PASSWORD": "wrong"}), 67)
+    assert "refused the credentials: check OS_* in the environment" in line
+    assert "secret" not in line
+
+
+def test_missing_credentials_are_told(tmp_path: Path, package: Path) -> None:
+    line = refusal(create(Host(tmp_path), package), 67)
+    assert "how to reach Glance is not configured" in line
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text", "words"),
+    [
+        ("images$", 400, "<h1>Bad</h1> Invalid container format 'fpga'", "container_formats in"),
+        ("images$", 403, "<p>You may not publicize", "refuses it (403): You may not"),
+        ("/file$", 413, "<p>over quota", "refuses it (413): "),
+        ("/file$", 503, "", "answered 503"),
+    ],
+)
+def test_refused_upload_is_told_and_undone(
+    host: Host, cloud: OpenStack, package: Path, path: str, status: int, text: str, words: str
+) -> None:
+    cloud.answers[path], cloud.words = status, text
+    assert words in refusal(host.run("image", "create", str(package)), 67)
+    assert cloud.images == {}
+
+
+def test_upload_that_does_not_arrive_is_undone(host: Host, cloud: OpenStack, package: Path) -> None:
+    cloud.damage = b"x"
+    line = refusal(host.run("image", "create", str(package)), 67)
+    assert "has not got the data that was sent" in line
+    assert cloud.images == {}
+
+
+def test_image_that_cannot_be_undone_is_named(host: Host, cloud: OpenStack, package: Path) -> None:
+    cloud.answers["/file$"] = 503
+    cloud.answers["/v2/images/[^/]*$"] = 500
+    line = refusal(host.run("image", "create", str(package)), 67)
+    (left,) = cloud.images
+    assert f"the image {left} is left and could not be deleted" in line
+
+
+def test_interrupted_upload_is_undone(host: Host, cloud: OpenStack, package: Path) -> None:
+    cloud.delay = 1
+    running = host.start("image", "create", str(package))
+    wait_until(lambda: bool(cloud.images))
+    running.send_signal(signal.SIGINT)
+    running.communicate()
+    assert running.returncode == -signal.SIGINT
+    wait_until(lambda: cloud.images == {})
+
+
+def test_person_at_a_terminal_sees_a_long_download(host: Host, cloud: OpenStack) -> None:
+    cloud.delay = 1
+    content = bitstreams.bitfile() + b" " * 1000
+    image = cloud.add(bitstreams.package(content=os.urandom(3_000_000) + content))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(host.command("burn", image), stdout=-1, stderr=theirs) as running:
+        os.close(theirs)
+        running.wait()
+    told = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert f"fetching {image}: " in told
+    assert " of 2.9 MiB (" in told
+
+
+def test_no_configuration_is_needed(host: Host, package: Path) -> None:
+    command = host.command("image", "validate", str(package))
+    del command[2:4]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
