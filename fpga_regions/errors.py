@@ -8,6 +8,11 @@ command's first specification.
 from typing import ClassVar
 
 
+def shorten(text: str) -> str:
+    """A text that may be a stranger's, short enough for a line of error."""
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
 class RegionError(Exception):
     """A failure that the person at the command line is told of in one line.
 

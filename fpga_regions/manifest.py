@@ -48,7 +48,7 @@ def read(text: bytes) -> Manifest:
     told = _parse(text)
     wrong = next(iter(_validator().iter_errors(told)), None)
     if wrong is not None:
-        raise errors.BadPackage(f"{FILE}: {wrong.json_path}: {_shorten(_message(wrong))}")
+        raise errors.BadPackage(f"{FILE}: {wrong.json_path}: {errors.shorten(_message(wrong))}")
     exposes = tuple(Exposed(one["kind"], one["name"]) for one in told["exposes"])
     if len({one.name for one in exposes}) < len(exposes):
         raise errors.BadPackage(f"{FILE}: $.exposes: two nodes have the same name")
@@ -87,7 +87,7 @@ def _parse(text: bytes) -> typing.Any:
             text.decode("utf-8"), object_pairs_hook=_without_doubles, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as e:
-        raise errors.BadPackage(f"{FILE} is not JSON: {_shorten(str(e))}") from e
+        raise errors.BadPackage(f"{FILE} is not JSON: {errors.shorten(str(e))}") from e
 
 
 def _without_doubles(pairs: list[tuple[str, typing.Any]]) -> dict[str, typing.Any]:
@@ -114,7 +114,3 @@ def _message(wrong: typing.Any) -> str:
     )
     hint = "; a name of your own begins with x-" if free else ""
     return f"unknown member {next(unknown)!r}{hint}"
-
-
-def _shorten(message: str) -> str:
-    return message if len(message) <= 200 else f"{message[:200]}..."

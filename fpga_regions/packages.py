@@ -21,6 +21,7 @@ from fpga_regions import errors, manifest
 from fpga_regions.model import Loaded
 
 _SIGNATURE_SIZE = 64  # Ed25519, RFC 8032
+_NAME_LENGTH = 255  # as manifest.schema.json has it for the bitfile's
 _CHUNK = 1024 * 1024
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\x05\x06"
@@ -105,7 +106,8 @@ def read(file: typing.BinaryIO, limits: Limits) -> Package:
             )
             signature = _signature(archive, entries)
     except _DAMAGE as e:
-        raise errors.BadPackage(f"it is not a zip, or a damaged one: {e}") from e
+        told = errors.shorten(str(e))
+        raise errors.BadPackage(f"it is not a zip, or a damaged one: {told}") from e
     if hashlib.sha256(bitfile).hexdigest() != described.sha256:
         raise errors.BadPackage(f"{described.bitfile} does not have the digest of its manifest")
     return Package(described, bitfile, text, signature)
@@ -169,7 +171,9 @@ def _check_name(entry: zipfile.ZipInfo) -> None:
     name = entry.orig_filename.removesuffix("/")
     odd = not name or not name.isprintable() or "\\" in name or ":" in name
     if odd or name.startswith(("/", "..")) or posixpath.normpath(name) != name:
-        raise errors.BadPackage(f"it has a file with a forbidden name, {name[:200]!r}")
+        raise errors.BadPackage(f"it has a file with a forbidden name, {errors.shorten(name)!r}")
+    if len(name) > _NAME_LENGTH:
+        raise errors.BadPackage(f"it has a file with too long a name, {errors.shorten(name)}")
 
 
 def _check_form(entry: zipfile.ZipInfo, limits: Limits) -> None:

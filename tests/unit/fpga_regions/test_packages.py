@@ -121,6 +121,19 @@ def test_forbidden_name_is_refused_though_nothing_is_unpacked(name: str) -> None
     assert "forbidden name" in refusal(with_entry(name))
 
 
+def test_name_that_is_too_long_is_refused() -> None:
+    assert read(with_entry("a" * 255))
+    assert "too long a name" in refusal(with_entry("a" * 256))
+
+
+def test_refusal_is_short_however_long_a_name_the_file_itself_has() -> None:
+    data = bytearray(GOOD)
+    data[26:28] = (400).to_bytes(2, "little")
+    why = refusal(bytes(data))
+    assert why.startswith("it is not a zip, or a damaged one: File name in directory")
+    assert len(why) < 300
+
+
 def test_two_files_of_one_name_are_refused() -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         data = with_entry("core.json", bitstreams.bitfile("crc32"))

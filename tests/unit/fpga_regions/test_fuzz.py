@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small run of the fuzzer; `python -m tests.fuzz.readers` makes the large one."""
+
+import pytest
+
+from fpga_regions import errors
+from tests.fuzz import readers
+
+
+@pytest.mark.parametrize("name", sorted(readers.READERS))
+def test_reader_takes_what_is_good_and_refuses_the_rest_in_one_line(name: str) -> None:
+    came_to = readers.run(name, 300, seed=1)
+    assert came_to.total() >= 300
+    assert came_to["taken"] > 0
+    assert len(came_to) > 10
+
+
+def test_any_other_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(data: bytes) -> str:
+        raise KeyError("a defect")
+
+    monkeypatch.setitem(readers.READERS, "package", (crash, readers.READERS["package"][1]))
+    with pytest.raises(KeyError, match="a defect"):
+        readers.run("package", 10, seed=1)
+
+
+def test_line_that_is_none_is_told() -> None:
+    with pytest.raises(AssertionError, match="not a line for a person"):
+        readers._told(errors.BadPackage("x" * 1000))
