@@ -243,19 +243,21 @@ def load(config_file: str | None, if_readable: bool = False) -> cfg.ConfigOpts:
 def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     """All options by group, for oslo.config's sample generator."""
     from fpga_regions import glance
-    from fpga_regions.drivers import command, fake, linux, openfpgaloader
+    from fpga_regions.drivers import command, fake, linux, opae, openfpgaloader, xrt
 
     return [
         (None, main_opts),
         ("packages", packages_opts),
         ("emulator", emulator_opts),
         (fake.GROUP, fake.OPTIONS),
-        (command.GROUP, command.OPTIONS),
-        (f"{command.GROUP}:CARD", command.CARD_OPTIONS),
-        (linux.GROUP, linux.OPTIONS),
-        (f"{linux.GROUP}:CARD", linux.CARD_OPTIONS),
-        (openfpgaloader.GROUP, openfpgaloader.OPTIONS),
-        (f"{openfpgaloader.GROUP}:CARD", openfpgaloader.CARD_OPTIONS),
+        *(
+            entry
+            for driver in (command, linux, opae, openfpgaloader, xrt)
+            for entry in (
+                (driver.GROUP, driver.OPTIONS),
+                (f"{driver.GROUP}:CARD", driver.CARD_OPTIONS),
+            )
+        ),
         (glance.GROUP, glance.list_options()),
     ]
 

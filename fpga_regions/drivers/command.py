@@ -70,7 +70,7 @@ SHA-256 digest in hexadecimal.
     cfg.StrOpt(
         "suffix",
         default=".bin",
-        regex=r"\.[A-Za-z0-9]{1,8}",
+        regex=r"^\.[A-Za-z0-9]{1,8}$",
         help="How the name of the bitfile's file ends.",
     ),
     cfg.IntOpt("timeout", default=10, min=1, help="Seconds that status may take."),

@@ -48,7 +48,7 @@ CARD_OPTIONS: list[cfg.Opt] = [
     ),
     cfg.StrOpt(
         "bus_device",
-        regex=r"\d{1,3}:\d{1,3}",
+        regex=r"^\d{1,3}:\d{1,3}$",
         help="BUS:DEVICE of the board on USB (--busdev-num); changes when it is plugged in again.",
     ),
     cfg.IntOpt("channel", min=0, max=3, help="Channel of the FTDI chip (--ftdi-channel)."),
@@ -61,7 +61,7 @@ CARD_OPTIONS: list[cfg.Opt] = [
     ),
     cfg.StrOpt(
         "idcode",
-        regex=r"0x[0-9a-fA-F]{1,8}",
+        regex=r"^0x[0-9a-fA-F]{1,8}$",
         help="JTAG id that the part must have; without it only the detection must succeed.",
     ),
     cfg.StrOpt(

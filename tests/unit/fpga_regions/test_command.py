@@ -297,7 +297,7 @@ def test_card_whose_program_does_not_answer_is_not_accessible(
         ({"status": "'open"}, "status: No closing quotation"),
         ({"nodes": "tape:/dev/st0"}, "'tape:/dev/st0' is not of the form"),
         ({"nodes": "char:st0"}, "is not of the form"),
-        ({"suffix": "/../x"}, "suffix"),
+        ({"suffix": "/../x.bin"}, "suffix"),
         ({"timeout": "0"}, "timeout"),
     ],
 )

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accelerator cards on PCIe that AMD's (Xilinx's) XRT programs with xclbin files.
+
+Written after the manual of xbutil in the XRT documentation, 2021.1 and later, and the definition of
+xclbin files.
+"""
+
+import contextlib
+import json
+import pathlib
+import struct
+import tempfile
+import typing
+import uuid
+
+from oslo_config import cfg
+
+from fpga_regions import errors, folders, programs
+from fpga_regions.drivers import hardware, records, settings
+from fpga_regions.drivers.settings import HostNode
+from fpga_regions.locks import Deadline
+from fpga_regions.model import Region, Slot
+from fpga_regions.packages import Package
+
+GROUP = "xrt"
+_NOTHING = str(uuid.UUID(int=0))
+_MAX_REPORT = 1024 * 1024
+#: Where in an xclbin are its magic word, its length and its uuid (struct axlf of xclbin.h).
+_MAGIC = b"xclbin2\0"
+_LENGTH, _LENGTH_AT = struct.Struct("<Q"), 304
+_UUID_AT = 416
+_HEADER_END = 432
+
+OPTIONS: list[cfg.Opt] = [
+    cfg.ListOpt("cards", default=[], help="Names of the cards; card `x` has the group `[xrt:x]`."),
+    cfg.StrOpt(
+        "xbutil", default="/opt/xilinx/xrt/bin/xbutil", help="The program: full path, or name."
+    ),
+    cfg.IntOpt("timeout", default=30, min=1, help="Seconds that a report of xbutil may take."),
+    cfg.StrOpt("sysfs", default="/sys", help="Where sysfs is mounted."),
+    cfg.StrOpt("dev", default="/dev", help="Where the nodes of cards are, in the folder dri."),
+]
+
+CARD_OPTIONS: list[cfg.Opt] = [
+    *settings.target_options(),
+    cfg.StrOpt(
+        "address",
+        required=True,
+        regex=r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$",
+        help="PCIe address of the card's user function as SSSS:BB:DD.F, in small letters.",
+    ),
+    cfg.StrOpt(
+        "clear",
+        default="blank",
+        choices=["blank", "reset"],
+        help="How a region is erased: `blank` loads the xclbin `blank`, `reset` resets the card.",
+    ),
+    cfg.StrOpt("blank", help="Path of an xclbin for the card that holds no function."),
+]
+
+
+class XrtDriver(hardware.HardwareDriver):
+    """Cards with one dynamic region each."""
+
+    def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
+        super().__init__(name, conf)
+        self._options = settings.register(conf, GROUP, OPTIONS)
+        self.cards = settings.cards(conf, GROUP, self._options.cards, CARD_OPTIONS)
+        self._seen: dict[str, dict[str, typing.Any]] = {}
+        for card, told in self.cards.items():
+            if told.clear == "blank" and not told.blank:
+                raise errors.NotAccessible(
+                    f"[{GROUP}:{card}] blank is not set, and clear is not 'reset'"
+                )
+
+    def card_names(self) -> list[str]:
+        """Those that are configured; XRT is asked once for all."""
+        report = self._report(Deadline(self._options.timeout), "--report", "host")
+        devices = [one for one in _walk(report) if "bdf" in one]
+        self._seen = {str(one["bdf"]).lower(): one for one in devices}
+        return list(self.cards)
+
+    def slots_of(self, card: str) -> list[Slot]:
+        """The one region of a card that XRT lists and that is ready."""
+        options = self.card(card)
+        seen = self._seen.get(options.address)
+        if seen is None:
+            raise programs.Failed(f"xbutil shows no card at {options.address}")
+        if str(seen.get("is_ready", "true")).lower() != "true":
+            raise programs.Failed(f"xbutil says that the card at {options.address} is not ready")
+        interface = options.interface or _uuid(seen.get("id"))
+        kinds = frozenset({"char"})
+        return [self.slot(card, 0, options, interface=interface, kinds=kinds)]
+
+    def suffix(self, region: Region) -> str:
+        """That of XRT's bitfiles."""
+        return ".xclbin"
+
+    def put(self, job: hardware.Job, bitfile: pathlib.Path, package: Package) -> str:
+        """Load the xclbin, and see that the card shows its uuid."""
+        try:
+            wanted = describe(package.bitfile)
+        except ValueError as e:
+            raise errors.BadPackage(f"the bitfile is no xclbin: {e}") from e
+        self._load(job, bitfile, wanted)
+        return wanted
+
+    def wipe(self, job: hardware.Job, record: records.Record | None) -> None:
+        """Load the blank xclbin, or reset the card; see that the card shows that, or none."""
+        options = self.card(job.region.slot.device)
+        if options.clear == "blank":
+            blank = pathlib.Path(options.blank)
+            self._load(job, blank, describe(blank.read_bytes()))
+            return
+        job.run(self._options.xbutil, "--force", "reset", "--device", options.address)
+        left = self._loaded(job.region.slot.device, job.deadline)
+        if left:
+            raise programs.Failed(f"after the reset, the card still shows {', '.join(left)}")
+
+    def shows(self, region: Region, record: records.Record) -> bool:
+        """Whether the card shows the uuid of the xclbin, and no other."""
+        deadline = Deadline(self._options.timeout)
+        return self._loaded(region.slot.device, deadline) == [record.sign]
+
+    def host_nodes(self, region: Region) -> list[HostNode]:
+        """The render node, as the kernel names it."""
+        address = self.card(region.slot.device).address
+        folder = pathlib.Path(self._options.sysfs) / "bus/pci/devices" / address / "drm"
+        found = sorted(folder.glob("renderD*"))
+        return [HostNode("char", f"{self._options.dev}/dri/{node.name}") for node in found[:1]]
+
+    def _load(self, job: hardware.Job, bitfile: pathlib.Path, wanted: str) -> None:
+        card = job.region.slot.device
+        address = self.card(card).address
+        job.run(self._options.xbutil, "program", "--device", address, "--user", str(bitfile))
+        shown = self._loaded(card, job.deadline)
+        if shown != [wanted]:
+            raise programs.Failed(
+                f"after programming, the card shows {', '.join(shown) or 'no xclbin'}, not {wanted}"
+            )
+
+    def _loaded(self, card: str, deadline: Deadline) -> list[str]:
+        """The uuids of what is loaded; nothing is shown as zeros, or not at all."""
+        address = self.card(card).address
+        report = self._report(deadline, "--device", address, "--report", "dynamic-regions")
+        found = [_uuid(one.get("xclbin_uuid")) for one in _walk(report)]
+        return sorted({one for one in found if one and one != _NOTHING})
+
+    def _report(self, deadline: Deadline, *arguments: str) -> typing.Any:
+        """A report of xbutil, which it writes to a file that must not be there yet."""
+        folders.make_private(self._folder.parent)
+        folders.make_private(self._folder)
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="report-") as folder:
+            file = pathlib.Path(folder) / "report.json"
+            finished = programs.run(
+                [
+                    *(self._options.xbutil, "examine", *arguments),
+                    *("--format", "JSON", "--output", str(file)),
+                ],
+                deadline,
+            )
+            if finished.status != 0:
+                raise programs.Failed(finished.complaint)
+            with contextlib.suppress(FileNotFoundError, RecursionError), file.open("rb") as text:
+                return json.loads(text.read(_MAX_REPORT))
+        raise programs.Failed(f"{finished.name} wrote no report")
+
+
+def describe(bitfile: bytes) -> str:
+    """The uuid of an xclbin.
+
+    :raises ValueError: it is none
+    """
+    if len(bitfile) < _HEADER_END or not bitfile.startswith(_MAGIC):
+        raise ValueError("it does not begin as one")
+    (length,) = _LENGTH.unpack_from(bitfile, _LENGTH_AT)
+    if length != len(bitfile):
+        raise ValueError(f"it says that it has {length} bytes, and has {len(bitfile)}")
+    return str(uuid.UUID(bytes=bitfile[_UUID_AT:_HEADER_END]))
+
+
+def _walk(report: typing.Any) -> typing.Iterator[dict[str, typing.Any]]:
+    """All objects in a report: releases of XRT nest them differently."""
+    left = [report]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            yield one
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+
+
+def _uuid(text: typing.Any) -> str | None:
+    try:
+        return str(uuid.UUID(text))
+    except (ValueError, TypeError, AttributeError):
+        return None
