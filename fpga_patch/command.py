@@ -11,13 +11,17 @@ was killed, apply or revert settles it; 7 doctor: something is missing; 8 anothe
 
 import argparse
 import collections.abc
+import dataclasses
 import json
 import os
 import pathlib
 import sys
 import typing
 
-from fpga_patch import errors, foreign, releases, verify, work
+from oslo_config import cfg
+
+from fpga_patch import configure, doctor, errors, foreign, releases, verify, work
+from fpga_patch.doctor import finding
 
 
 class Run:
@@ -60,7 +64,15 @@ class Run:
             self._say("nothing to do")
         else:
             self._say(f"copies of the files before go to {self.work.store.stock}")
+        if self.arguments.configure:
+            self._plan_configuration()
         return 0
+
+    def _plan_configuration(self) -> None:
+        files = configure.files(self.settings(), self.roles())
+        self.answer["configuration"] = {str(path): text for path, text in files.items()}
+        for path, text in files.items():
+            self._say(f"write {path}:", *(f"  {line}" for line in text.splitlines()))
 
     def apply(self) -> int:
         """Patch."""
@@ -72,7 +84,38 @@ class Run:
             self._say(f"{part.diff.file.name}: patched {already} in {now.nova}")
         if before.state != "patched":
             self._say("restart Nova's services: they still run the old code")
+        if self.arguments.configure:
+            done, left = configure.write(
+                self.work.store, configure.files(self.settings(), self.roles())
+            )
+            self._tell_files("written", done, left)
         return 0
+
+    def settings(self) -> doctor.Settings:
+        """Nova's configuration.
+
+        :raises errors.PatchError: it cannot be read
+        """
+        try:
+            return doctor.Settings(self.work.nova, self.arguments.etc, self.arguments.user)
+        except cfg.Error as e:
+            raise errors.PatchError(f"Nova's configuration cannot be read: {e}") from e
+
+    def roles(self) -> list[str]:
+        """What this host is."""
+        return self.arguments.role or doctor.roles_of(self.settings().programs)
+
+    def doctor(self) -> int:
+        """Tell what is missing."""
+        view = self._look()
+        level: finding.Level = "ok" if view.state == "patched" else "missing"
+        remedy = None if view.state == "patched" else "fpga-patch apply"
+        found = [finding.Finding("patch", level, f"{view.nova} is {view.state}", remedy)]
+        found += doctor.examine(self.settings(), self.roles())
+        self.answer["findings"] = [dataclasses.asdict(one) for one in found]
+        self._say(*(line for one in found for line in one.lines()))
+        missing = any(one.level == "missing" for one in found)
+        return 7 if missing else 0
 
     def revert(self) -> int:
         """Take the patch back."""
@@ -80,6 +123,7 @@ class Run:
         self.answer |= {"state": "stock", "changed": changed}
         how = f"stock now ({len(changed)} files)" if changed else "stock already"
         self._say(f"{how} in {self.work.nova}")
+        self._tell_files("removed", *configure.remove(self.work.store))
         return 0
 
     def verify(self) -> int:
@@ -113,8 +157,15 @@ class Run:
             "applied": view.record.applied or None,
         }
 
+    def _tell_files(self, what: str, done: list[pathlib.Path], left: list[pathlib.Path]) -> None:
+        self.answer["configuration"] = {what: [*map(str, done)], "left": [*map(str, left)]}
+        self._say(
+            *(f"{what}: {path}" for path in done),
+            *(f"left as it is, because somebody else changed it: {path}" for path in left),
+        )
+
     def _say(self, *lines: str) -> None:
-        if self.arguments.format == "text":
+        if lines and self.arguments.format == "text":
             print("\n".join(lines))
 
 
@@ -130,6 +181,7 @@ _COMMANDS: dict[str, tuple[collections.abc.Callable[[Run], int], str]] = {
     "apply": (Run.apply, "patch; does nothing where it is"),
     "verify": (Run.verify, "is all as the diff leaves it, byte code and our packages included?"),
     "revert": (Run.revert, "put Nova's own files back"),
+    "doctor": (Run.doctor, "what this host still lacks, and the line that brings it"),
 }
 
 
@@ -178,6 +230,22 @@ def _parser() -> argparse.ArgumentParser:
         help="a folder nova/ as shipped, to show a foreign change against",
     )
     common.add_argument(
+        "--etc",
+        type=pathlib.Path,
+        metavar="DIR",
+        default=pathlib.Path("/etc/nova"),
+        help="the folder of Nova's configuration (default: %(default)s)",
+    )
+    common.add_argument(
+        "--user", default="nova", help="the user of Nova's services (default: %(default)s)"
+    )
+    common.add_argument(
+        "--role",
+        action="append",
+        choices=tuple(doctor.CHECKS),
+        help="what this host is, more than once if it is both (default: by its services)",
+    )
+    common.add_argument(
         "--patches", type=pathlib.Path, default=releases.PATCHES, help=argparse.SUPPRESS
     )
     parser = argparse.ArgumentParser(
@@ -185,7 +253,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (run, what) in _COMMANDS.items():
-        verbs.add_parser(name, parents=[common], help=what).set_defaults(run=run)
+        verb = verbs.add_parser(name, parents=[common], help=what)
+        verb.set_defaults(run=run)
+        if name in ("plan", "apply"):
+            verb.add_argument(
+                "--configure", action="store_true", help="configuration files of our own, too"
+            )
     return parser
 
 

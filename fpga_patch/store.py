@@ -4,6 +4,7 @@
     lock           held while something is changed
     record.json    the files that are patched, by which diff, and what they were
     stock/         those files as Nova shipped them
+    configuration.json  the files that were written for Nova's configuration, with their digests
     journal.json   there while a change is on its way
     undo/          the files as they were before that change
 
@@ -66,6 +67,7 @@ class Store:
             folder = SYSTEM_STORE if is_system else nova.parent / ".fpga-patch"
         self.nova, self.folder = nova, folder
         self.stock, self.undo = folder / "stock", folder / "undo"
+        self._configuration = folder / "configuration.json"
         self._record, self._journal = folder / "record.json", folder / "journal.json"
 
     def record(self) -> Record:
@@ -80,6 +82,18 @@ class Store:
             return
         self._record.unlink(missing_ok=True)
         shutil.rmtree(self.stock, ignore_errors=True)
+
+    def configuration(self) -> dict[str, str]:
+        """The configuration files that we wrote, and the SHA-256 of each."""
+        found: dict[str, str] | None = self._read(self._configuration)
+        return found or {}
+
+    def write_configuration(self, files: collections.abc.Mapping[str, str]) -> None:
+        """Keep which configuration files are ours."""
+        if files:
+            self._write(self._configuration, files)
+        else:
+            self._configuration.unlink(missing_ok=True)
 
     def journal(self) -> dict[str, typing.Any] | None:
         """The change on its way, or None."""
