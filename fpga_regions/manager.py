@@ -2,6 +2,7 @@
 """Burns and erases: brings ledger, drivers and packages together, one region at a time."""
 
 import contextlib
+import logging
 import typing
 
 from oslo_config import cfg
@@ -13,6 +14,8 @@ from fpga_regions.model import TRANSIENT, Region, Slot, State
 from fpga_regions.packages import Package
 from fpga_regions.taking import Taker, Wish
 from fpga_regions.worker import Worker
+
+_LOG = logging.getLogger(__name__)
 
 
 class Manager:
@@ -44,8 +47,21 @@ class Manager:
                 self._recover(region)
 
     def slots(self) -> list[Slot]:
-        """The regions that the drivers find."""
-        return [slot for driver in self._drivers.values() for slot in driver.discover()]
+        """The regions that the drivers find; a driver that finds none hides no other's.
+
+        :raises errors.NotAccessible: no driver finds any, and one of them cannot tell
+        """
+        found: list[Slot] = []
+        silent: list[errors.NotAccessible] = []
+        for driver in self._drivers.values():
+            try:
+                found += driver.discover()
+            except errors.NotAccessible as e:
+                _LOG.warning("%s", e)
+                silent.append(e)
+        if silent and not found:
+            raise silent[0]
+        return found
 
     def regions(self) -> list[tuple[Region, bool | None]]:
         """All regions, each with whether it answers as programmed; None if it is not programmed."""

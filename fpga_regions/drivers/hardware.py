@@ -105,6 +105,13 @@ class HardwareDriver(base.Driver):
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The nodes that a programmed region has."""
 
+    def stranger(self, region: Region, record: records.Record | None) -> Loaded | None:
+        """What the hardware shows that is neither on record nor what erasing leaves.
+
+        None where the hardware cannot tell, as here.
+        """
+        return None
+
     def suffix(self, region: Region) -> str:
         """How the name of a bitfile's file must end for the tool."""
         return ".bin"
@@ -160,11 +167,15 @@ class HardwareDriver(base.Driver):
             raise errors.ProgrammingFailed(str(e)) from e
 
     def read_back(self, region: Region) -> Loaded | None:
-        """What is on record, if the hardware bears it out; see `shows` of each driver."""
-        with contextlib.suppress(programs.Failed, OSError, ValueError, errors.RegionError):
+        """What is on record, if the hardware bears it out; or else what it shows instead.
+
+        See `shows` and `stranger` of each driver.
+        """
+        with contextlib.suppress(programs.Failed, OSError, ValueError):
             record = self._records.read(region)
             if record is not None and record.fresh and self.shows(region, record):
                 return record.loaded
+            return self.stranger(region, record)
         return None
 
     def clear(self, region: Region, deadline: Deadline) -> None:

@@ -17,7 +17,7 @@ from fpga_regions import errors, programs
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Region, Slot
+from fpga_regions.model import Loaded, Region, Slot
 from fpga_regions.packages import Package
 
 GROUP = "opae"
@@ -110,6 +110,16 @@ class OpaeDriver(hardware.HardwareDriver):
     def shows(self, region: Region, record: records.Record) -> bool:
         """Whether the port shows the accelerator's uuid."""
         return self._accelerator(region.slot.device) == record.sign
+
+    def stranger(self, region: Region, record: records.Record | None) -> Loaded | None:
+        """An accelerator that the port shows and that nobody put there, not the blank one either.
+
+        A card that was just switched on shows what its flash holds.
+        """
+        shown = self._accelerator(region.slot.device)
+        blank = pathlib.Path(self.card(region.slot.device).blank)
+        known = [describe(blank.read_bytes())[1], record.sign if record else None]
+        return None if shown in (None, *known) else Loaded(f"accelerator {shown}", "unknown")
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The port's node, as the kernel names it."""

@@ -19,7 +19,7 @@ from fpga_regions import errors, folders, programs
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Region, Slot
+from fpga_regions.model import Loaded, Region, Slot
 from fpga_regions.packages import Package
 
 GROUP = "xrt"
@@ -121,6 +121,16 @@ class XrtDriver(hardware.HardwareDriver):
         """Whether the card shows the uuid of the xclbin, and no other."""
         deadline = Deadline(self._options.timeout)
         return self._loaded(region.slot.device, deadline) == [record.sign]
+
+    def stranger(self, region: Region, record: records.Record | None) -> Loaded | None:
+        """Xclbins that the card shows and that nobody put there, nor the blank one."""
+        card = region.slot.device
+        options = self.card(card)
+        known = {record.sign} if record else set()
+        if options.clear == "blank":
+            known.add(describe(pathlib.Path(options.blank).read_bytes()))
+        left = set(self._loaded(card, Deadline(self._options.timeout))) - known
+        return Loaded(f"xclbin {', '.join(sorted(left))}", "unknown") if left else None
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The render node, as the kernel names it."""

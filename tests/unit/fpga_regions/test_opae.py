@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from fpga_regions import errors
 from fpga_regions.drivers import opae
 from fpga_regions.drivers.opae import OpaeDriver
+from fpga_regions.model import Loaded
 
 from .tools import Card, Tool, load_conf
 
@@ -151,6 +152,22 @@ def test_region_shows_what_was_loaded_while_the_port_shows_its_uuid(pac: Pac, wo
     loaded = card.read_back()
     assert loaded is not None and loaded.digest == card.package(content=gbs(CRC)).digest
     pac.show(FACTORY, word)
+    assert card.read_back() == Loaded(f"accelerator {FACTORY}", "unknown")
+
+
+def test_port_that_does_not_answer_shows_nothing(pac: Pac) -> None:
+    card = pac.card()
+    card.program(content=gbs(CRC))
+    pac.info.answer("port", status=1)
+    assert card.read_back() is None
+
+
+def test_accelerator_of_before_a_restart_of_the_host_is_not_taken_for_what_was_burnt(
+    pac: Pac,
+) -> None:
+    card = pac.card()
+    card.program(content=gbs(CRC))
+    card.restart_host()
     assert card.read_back() is None
 
 
