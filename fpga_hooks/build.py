@@ -4,16 +4,15 @@
 import typing
 
 from nova import exception
-from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, base, cli, errors
+from fpga_hooks import accounting, base, cli, column, errors, owners
+from fpga_hooks import host as host_regions
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
 
-CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
@@ -23,27 +22,9 @@ class FpgaBuildInstanceHook(base.Hook):
     def init_host(self, host: str) -> None:
         """Refuse to start where instances would get what the operator did not ask for.
 
-        Hardware that cannot be reached is no reason not to start: ordinary instances of the host
-        need their nova-compute. The host then offers no regions.
-
-        :raises nova.exception.InvalidConfiguration: fpga-cli cannot be run, or a region is
-            simulated and simulation is not permitted
+        :raises nova.exception.InvalidConfiguration: see fpga_hooks.host.start
         """
-        try:
-            status = cli.status()
-        except errors.CliError as e:
-            if e.misconfigured:
-                raise exception.InvalidConfiguration(e.reason) from e
-            LOG.error("The FPGA regions of host %s cannot be used: %s", host, e.reason)
-            return
-        simulated = [region.id for region in status.regions if region.simulated]
-        if simulated and not CONF.fpga.simulation_mode:
-            raise exception.InvalidConfiguration(
-                f"{len(simulated)} of the {status.total} FPGA regions of host {host} are "
-                "simulated; remove the emulator from fpga-cli.conf, or set [fpga] "
-                "simulation_mode = True in nova.conf if that is what you want"
-            )
-        LOG.info("Host %s has %d FPGA regions, %d used", host, status.total, status.used)
+        host_regions.start(host)
 
     def build_instance(
         self,
@@ -65,19 +46,14 @@ class FpgaBuildInstanceHook(base.Hook):
                 "uuid of an image; the operator has to set it to one",
             )
         try:
-            region_id = cli.burn(image_id, instance.uuid)
+            with owners.held(instance.uuid):
+                region_id = cli.burn(image_id, instance.uuid)
         except errors.CliError as e:
             LOG.error("No FPGA region was burnt: %s", e.reason, instance=instance)
             raise errors.to_nova(e, instance.uuid) from e
         LOG.info("FPGA region %s burnt with image %s", region_id, image_id, instance=instance)
-        if "fpga_device" in instance.fields:
-            instance.fpga_device = region_id
-            instance.save()
+        column.write(instance, region_id)
 
     def update_resources(self, resources: dict[str, typing.Any]) -> None:
         """Set how many regions instances of this host have or may get; 0 where it is not known."""
-        try:
-            resources["fpga_regions"] = cli.status().for_instances
-        except errors.CliError as e:
-            LOG.error("This host offers no FPGA regions: %s", e.reason)
-            resources["fpga_regions"] = 0
+        resources["fpga_regions"] = host_regions.audit()

@@ -30,6 +30,16 @@ class Region:
     owner: str | None
     simulated: bool
     nodes: tuple[dict[str, str], ...]
+    image_id: str | None = None
+    healthy: bool | None = None
+    vendor: str | None = None
+    board: str | None = None
+    function: str | None = None
+
+    @property
+    def programmed(self) -> bool:
+        """Whether a function is in it; also where it has lost its configuration since."""
+        return self.state == "programmed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +52,14 @@ class Status:
     regions: tuple[Region, ...]
 
     def owned_by(self, owner: str) -> Region | None:
-        """The region of an owner, or None."""
-        return next((region for region in self.regions if region.owner == owner), None)
+        """The region of an owner, or None; one in quarantine is nobody's."""
+        held = (r for r in self.regions if r.owner == owner and r.state != "quarantined")
+        return next(held, None)
+
+    @property
+    def unowned(self) -> int:
+        """Regions that were burnt by hand, without an owner."""
+        return sum(region.programmed and region.owner is None for region in self.regions)
 
     @property
     def for_instances(self) -> int:
@@ -52,8 +68,7 @@ class Status:
         A quarantined region is nobody's to have; one that was burnt by hand, without an owner, is
         in use by somebody that Nova does not know.
         """
-        unowned = [r for r in self.regions if r.state == "programmed" and r.owner is None]
-        return max(self.total - self.quarantined - len(unowned), 0)
+        return max(self.total - self.quarantined - self.unowned, 0)
 
 
 def burn(image_id: str, owner: str) -> str:
@@ -93,11 +108,21 @@ def status() -> Status:
 
 
 def _read_status(told: dict[str, typing.Any]) -> Status:
-    regions = tuple(
-        Region(r["id"], r["state"], r["owner"], bool(r["simulated"]), tuple(r["nodes"] or ()))
-        for r in told["regions"]
-    )
+    regions = tuple(_read_region(region) for region in told["regions"])
     return Status(int(told["total"]), int(told["used"]), int(told["quarantined"]), regions)
+
+
+def _read_region(told: dict[str, typing.Any]) -> Region:
+    """A region; what another program than ours may leave out is None then."""
+    more = ("image_id", "healthy", "vendor", "board", "function")
+    return Region(
+        told["id"],
+        told["state"],
+        told["owner"],
+        bool(told["simulated"]),
+        tuple(told["nodes"] or ()),
+        **{name: told.get(name) for name in more},
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -3,17 +3,14 @@
 
 import typing
 
-from nova import exception
-from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, base, cli, errors
+from fpga_hooks import accounting, base, cli, column, errors, host, owners
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
 
-CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
@@ -35,7 +32,8 @@ class FpgaDeleteInstanceHook(base.Hook):
         if not _may_hold_region(instance):
             return
         try:
-            cli.erase(instance.uuid)
+            with owners.held(instance.uuid):
+                cli.erase(instance.uuid)
         except errors.CliError as e:
             LOG.error(
                 "The FPGA region was not erased: %s; see 'fpga-cli.py status'",
@@ -51,21 +49,10 @@ def _may_hold_region(instance: "objects.Instance") -> bool:
     """Whether it has a region or, resized, had or will have one."""
     kinds = ("flavor", "old_flavor", "new_flavor")
     flavors = (getattr(instance, kind) for kind in kinds if kind in instance)
-    return bool(_column(instance)) or any(accounting.bitstream_of(f) for f in flavors)
-
-
-def _column(instance: "objects.Instance") -> str | None:
-    """The instance's copy of its region's id; None where the service at hand does not know it."""
-    known = "fpga_device" in instance.fields and "fpga_device" in instance
-    return instance.fpga_device if known else None
+    return bool(column.read(instance)) or any(accounting.bitstream_of(f) for f in flavors)
 
 
 def _clear_column(instance: "objects.Instance") -> None:
     """Forget the region, unless the column tells of the host that the instance went to."""
-    if not _column(instance) or instance.host != CONF.host:
-        return
-    instance.fpga_device = None
-    try:
-        instance.save()
-    except exception.InstanceNotFound:
-        LOG.debug("Deleted meanwhile, its column with it", instance=instance)
+    if column.read(instance) and instance.host == host.name():
+        column.write(instance, None)

@@ -44,8 +44,10 @@ def for_instance(instance: "objects.Instance") -> list[Device]:
         return []
     try:
         region = cli.status().owned_by(instance.uuid)
-        if region is None or region.state != "programmed":
+        if region is None or not region.programmed:
             raise errors.CliError(None, "no FPGA region is programmed for the instance")
+        if region.healthy is False:
+            raise errors.CliError(None, f"FPGA region {region.id} has lost its configuration")
         return narrow(_nodes(region), instance.system_metadata.get(_PROPERTY))
     except errors.CliError as e:
         raise errors.to_nova(e, instance.uuid) from e

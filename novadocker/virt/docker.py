@@ -11,7 +11,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks import conf as fpga_conf
-from fpga_hooks import devices
+from fpga_hooks import devices, guests
 from novadocker import conf, containers, errors, host, images, request, state
 from novadocker.engine import Engine
 
@@ -45,6 +45,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         super().__init__(virtapi)
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
+        guests.known_by(self.containers.uuids)
         self._resources: dict[str, _Any] = {}
 
     # -- the service

@@ -6,12 +6,17 @@ import stat
 import textwrap
 import typing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from nova import exception
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 
-from fpga_hooks import calls  # noqa: F401  (registers the [fpga] options)
+from fpga_hooks import (
+    calls,  # noqa: F401  (registers the [fpga] options)
+    reconcile,
+)
 
 OWNER = "11111111-2222-3333-4444-555555555555"
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
@@ -71,6 +76,44 @@ class Program:
         """The names of the variables that the last call saw."""
         lines = Path(f"{self._calls}.env").read_text().splitlines()
         return {line.partition("=")[0] for line in lines}
+
+
+class Nova:
+    """What Nova's database has, as far as the reconcile asks.
+
+    :ivar here: the instances of this host, by uuid
+    :ivar elsewhere: any others; one that is in neither is being built
+    :ivar migrations: those of every instance
+    """
+
+    def __init__(self) -> None:
+        self.here: dict[str, typing.Any] = {}
+        self.elsewhere: dict[str, typing.Any] = {}
+        self.migrations: list[typing.Any] = []
+
+    def instance(self, _context: typing.Any, uuid: str, **_options: typing.Any) -> typing.Any:
+        """One instance, a deleted one too."""
+        building = SimpleNamespace(deleted=False, host=None, task_state="spawning")
+        found = (self.here | self.elsewhere).get(uuid, building)
+        if found is None:
+            raise exception.InstanceNotFound(instance_id=uuid)
+        return found
+
+
+@pytest.fixture(autouse=True)
+def nova(monkeypatch: pytest.MonkeyPatch) -> Nova:
+    """A Nova without instances, until a test adds one."""
+    told = Nova()
+    monkeypatch.setattr(
+        reconcile,
+        "objects",
+        SimpleNamespace(
+            InstanceList=SimpleNamespace(get_by_host=lambda *a, **o: list(told.here.values())),
+            Instance=SimpleNamespace(get_by_uuid=told.instance),
+            MigrationList=SimpleNamespace(get_by_filters=lambda *a: told.migrations),
+        ),
+    )
+    return told
 
 
 @pytest.fixture

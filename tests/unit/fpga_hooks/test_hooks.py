@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two hooks that ship."""
 
-from types import SimpleNamespace
-
 import pytest
 from nova import context as nova_context
 from nova import exception, objects
 from nova.objects import base as nova_base
 
-from fpga_hooks import build, delete
+from fpga_hooks import build, delete, host
 
 from .conftest import IMAGE, OWNER, REGION, region, status
 
@@ -49,7 +47,7 @@ def _fpga(device: str | None = None) -> Instance:
 
 @pytest.fixture(autouse=True)
 def _host(monkeypatch) -> None:
-    monkeypatch.setattr(delete, "CONF", SimpleNamespace(host="node"))
+    monkeypatch.setattr(host, "name", lambda: "node")
 
 
 def test_a_build_burns_the_flavors_bitstream_and_writes_the_region(program, context) -> None:

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the reconcile does with regions and instances that do not agree."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+from nova import exception, objects
+
+from fpga_hooks import cli, guests, owners, reconcile
+
+from .conftest import IMAGE, OWNER, REGION, Program, region, status
+
+objects.register_all()
+
+HOST = "node"
+
+
+class Instance:
+    """An instance of this host with as much of Nova's object as is asked for."""
+
+    def __init__(self, fpga: bool = True, **changes) -> None:
+        extra_specs = {"hw:fpga_ip_id": IMAGE} if fpga else {}
+        self.uuid, self.host, self.deleted = OWNER, HOST, False
+        self.flavor = objects.Flavor(extra_specs=extra_specs)
+        self.vm_state, self.task_state, self.fpga_device = "active", None, REGION
+        self.fields, self.saved = {"fpga_device"}, 0
+        self.gone = False
+        vars(self).update(changes)
+
+    def __contains__(self, name) -> bool:
+        return hasattr(self, name)
+
+    def refresh(self) -> None:
+        if self.gone:
+            raise exception.InstanceNotFound(instance_id=self.uuid)
+
+    def save(self) -> None:
+        self.saved += 1
+
+
+@pytest.fixture
+def reconciler(program: Program, monkeypatch) -> reconcile.Reconciler:
+    monkeypatch.setattr(guests, "_probes", [])
+    return reconcile.Reconciler()
+
+
+@pytest.fixture
+def told(program: Program, monkeypatch):
+    """Makes the status of these regions; the program answers with REGION from then on."""
+
+    def look(*regions) -> cli.Status:
+        program.answers(out=status(*regions))
+        seen = cli.status()
+        monkeypatch.setattr(cli, "status", lambda: seen)
+        program.answers(out=REGION)
+        program._calls.unlink()
+        return seen
+
+    return look
+
+
+def _held(**changes):
+    return region(image_id=IMAGE, healthy=True, **changes)
+
+
+def test_nothing_is_done_where_all_agree(reconciler, program, told, nova) -> None:
+    nova.here[OWNER] = instance = Instance()
+    assert not reconciler.audit(HOST, told(_held()))
+    assert (program.calls, instance.saved) == ([], 0)
+
+
+def test_the_region_of_a_deleted_instance_is_erased_and_told_once(
+    reconciler, program, told, nova, caplog
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    assert reconciler.audit(HOST, told(_held()))
+    assert program.calls == [f"erase --owner {OWNER}"]
+    assert f"FPGA region {REGION} erased: its instance is deleted" in caplog.text
+
+
+def test_the_region_of_an_owner_that_nova_does_not_know_is_erased(
+    reconciler, program, told, nova
+) -> None:
+    nova.elsewhere[OWNER] = None
+    assert reconciler.audit(HOST, told(_held()))
+    assert program.calls == [f"erase --owner {OWNER}"]
+
+
+@pytest.mark.parametrize("host", ["other", None])
+def test_the_region_of_an_instance_that_left_is_erased(
+    reconciler, program, told, nova, host
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=False, host=host, task_state=None)
+    nova.migrations = [
+        SimpleNamespace(status="done", source_compute=HOST, dest_compute="other"),
+        SimpleNamespace(status="migrating", source_compute="other", dest_compute="third"),
+    ]
+    assert reconciler.audit(HOST, told(_held()))
+
+
+@pytest.mark.parametrize(
+    ("moved", "migration"),
+    [
+        ({"task_state": "spawning"}, None),
+        ({"task_state": "unshelving", "host": None}, None),
+        ({"host": HOST}, None),
+        ({}, {"status": "finished", "source_compute": HOST}),
+        ({}, {"status": "pre-migrating", "dest_compute": HOST}),
+        ({}, {"status": "accepted", "source_compute": HOST}),
+    ],
+)
+def test_a_region_is_kept_while_its_owner_may_use_it(
+    reconciler, program, told, nova, moved, migration
+) -> None:
+    there = {"deleted": False, "host": "other", "task_state": None}
+    nova.elsewhere[OWNER] = SimpleNamespace(**there | moved)
+    sides = {"source_compute": "other", "dest_compute": "other"}
+    nova.migrations = [SimpleNamespace(**sides | migration)] if migration else []
+    assert not reconciler.audit(HOST, told(_held()))
+    assert program.calls == []
+
+
+@pytest.mark.parametrize("state", ["firmware request", "write", "reset", "quarantined"])
+def test_a_region_that_is_worked_on_or_in_quarantine_is_left_alone(
+    reconciler, program, told, nova, state
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    assert not reconciler.audit(HOST, told(region(state=state)))
+    assert program.calls == []
+
+
+def test_a_region_burnt_by_hand_without_an_owner_is_left_alone(reconciler, program, told) -> None:
+    assert not reconciler.audit(HOST, told(region(owner=None)))
+    assert program.calls == []
+
+
+def test_a_region_whose_owner_still_has_a_guest_is_kept_and_told_once(
+    reconciler, program, told, nova, caplog
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    guests.known_by(lambda: [OWNER])
+    seen = told(_held())
+    assert not reconciler.audit(HOST, seen)
+    assert not reconciler.audit(HOST, seen)
+    assert program.calls == []
+    assert caplog.text.count("is kept: its instance is deleted, but a guest has it") == 1
+
+
+def test_a_region_whose_owner_is_being_worked_on_is_left_for_later(
+    reconciler, program, told, nova
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    seen, done = told(_held()), []
+    with owners.held(OWNER):
+        other = threading.Thread(target=lambda: done.append(reconciler.audit(HOST, seen)))
+        other.start()
+        other.join()
+    assert (done, program.calls) == ([False], [])
+
+
+def test_an_erase_that_fails_is_tried_again_after_a_growing_pause(
+    reconciler, program, told, nova, monkeypatch, caplog
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    seen, now = told(_held()), [1000.0]
+    monkeypatch.setattr(reconcile.time, "monotonic", lambda: now[0])
+    program.answers(err="Error: cannot erase - it hangs", code=70)
+    for seconds in (0, 59, 2, 118, 3):
+        now[0] += seconds
+        assert not reconciler.audit(HOST, seen)
+    assert len(program.calls) == 3
+    assert caplog.text.count("it hangs") == 1
+
+
+def test_nothing_is_erased_at_start(reconciler, program, told, nova) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    assert not reconciler.start(HOST, told(_held()))
+    assert program.calls == []
+
+
+@pytest.mark.parametrize("task_state", [None, "powering-on", "rebooting_hard"])
+def test_a_lost_configuration_is_burnt_again_at_start(
+    reconciler, program, told, nova, task_state, caplog
+) -> None:
+    nova.here[OWNER] = Instance(task_state=task_state)
+    assert reconciler.start(HOST, told(region(image_id=IMAGE, healthy=False)))
+    assert program.calls == [f"burn {IMAGE} --owner {OWNER}"]
+    assert f"FPGA region {REGION} had lost its configuration" in caplog.text
+
+
+def test_a_region_that_is_gone_is_burnt_anew_and_the_column_follows(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = instance = Instance(vm_state="stopped", fpga_device="old")
+    free = region(owner=None, state="free", id="free")
+    assert reconciler.start(HOST, told(free))
+    assert program.calls == [f"burn {IMAGE} --owner {OWNER}"]
+    assert (instance.fpga_device, instance.saved) == (REGION, 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"task_state": "powering-on"},
+        {"task_state": "deleting"},
+        {"task_state": "rebuild_spawning"},
+        {"vm_state": "building", "task_state": "spawning"},
+        {"vm_state": "resized"},
+        {"vm_state": "error", "fpga_device": None},
+        {"fpga": False, "fpga_device": None},
+        {"host": "other"},
+        {"gone": True},
+    ],
+)
+def test_nothing_is_burnt_for_an_instance_that_something_is_at_work_on(
+    reconciler, program, told, nova, changes
+) -> None:
+    nova.here[OWNER] = instance = Instance(**changes)
+    assert not reconciler.audit(HOST, told())
+    assert (program.calls, instance.saved) == ([], 0)
+
+
+def test_a_burn_that_fails_is_told_once_and_tried_again_after_a_pause(
+    reconciler, program, told, nova, monkeypatch, caplog
+) -> None:
+    nova.here[OWNER] = Instance()
+    seen, now = told(region(image_id=IMAGE, healthy=False)), [1000.0]
+    monkeypatch.setattr(reconcile.time, "monotonic", lambda: now[0])
+    program.answers(err="Error: cannot program - Glance is down", code=67)
+    assert not reconciler.start(HOST, seen)
+    assert not reconciler.audit(HOST, seen)
+    now[0] += 61
+    assert not reconciler.audit(HOST, seen)
+    assert len(program.calls) == 2
+    assert caplog.text.count("Glance is down") == 1
+    program.answers(out=REGION)
+    now[0] += 121
+    assert reconciler.audit(HOST, seen)
+
+
+def test_the_column_is_repaired_from_the_ledger(reconciler, program, told, nova, caplog) -> None:
+    nova.here[OWNER] = instance = Instance(fpga_device=None)
+    assert not reconciler.audit(HOST, told(_held()))
+    assert (instance.fpga_device, instance.saved, program.calls) == (REGION, 1, [])
+    assert f"The database had FPGA region none, the ledger has {REGION}" in caplog.text
+
+
+def test_a_column_that_names_a_region_the_instance_does_not_hold_is_cleared(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = instance = Instance(fpga=False)
+    assert not reconciler.audit(HOST, told(region(owner=None)))
+    assert instance.fpga_device is None
+
+
+def test_a_column_that_no_service_knows_is_not_written(reconciler, program, told, nova) -> None:
+    nova.here[OWNER] = instance = Instance()
+    del instance.fpga_device
+    assert not reconciler.audit(HOST, told(_held()))
+    assert instance.saved == 0
