@@ -3,20 +3,14 @@
 
 import dataclasses
 import json
-import os
 import re
-import subprocess
 import typing
 
-from nova import utils
-from oslo_concurrency import processutils
 from oslo_config import cfg
 
-from fpga_hooks import errors
+from fpga_hooks import errors, root
 
 CONF = cfg.CONF
-
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _REGION_ID = re.compile(r"[!-~]{1,255}")
 
@@ -98,7 +92,7 @@ def status() -> Status:
 
     :raises errors.CliError: it cannot be told
     """
-    answer = _run("status", "--format", "json")
+    answer = _run("status", "--format", "json", quick=True)
     try:
         return _read_status(json.loads(answer))
     except (ValueError, KeyError, TypeError) as e:
@@ -125,30 +119,18 @@ def _read_region(told: dict[str, typing.Any]) -> Region:
     )
 
 
-def _environment() -> dict[str, str]:
-    """What finds a program and sets its language; nothing else of nova-compute is passed on."""
-    return {"PATH": os.environ.get("PATH", _DEFAULT_PATH), "LANG": "C.UTF-8"}
-
-
-def _run(*arguments: str) -> str:
+def _run(*arguments: str, quick: bool = False) -> str:
     program = CONF.fpga.exec
     try:
-        out, _err = processutils.execute(
-            program,
-            *arguments,
-            run_as_root=True,
-            root_helper=utils.get_root_helper(),
-            env_variables=_environment(),
-            timeout=CONF.fpga.timeout,
-        )
-    except processutils.ProcessExecutionError as e:
-        raise errors.from_exit(program, int(e.exit_code), e.stderr or "") from e
-    except subprocess.TimeoutExpired as e:
+        answer = root.run([program, *arguments], CONF.fpga.timeout, quick)
+    except root.TimedOutError as e:
         raise errors.CliError(
             errors.Code.TIMED_OUT,
             f"{program} {arguments[0]} did not end within {CONF.fpga.timeout} s "
             f"([fpga] timeout); see what it hangs on",
         ) from e
-    except OSError as e:
-        raise errors.CliError(None, f"{program} cannot be run as root: {e}; install sudo") from e
-    return str(out)
+    except root.NotRunError as e:
+        raise errors.CliError(None, f"{program} cannot be run as root: {e}") from e
+    if answer.code:
+        raise errors.from_exit(program, answer.code, answer.err)
+    return answer.out
