@@ -11,11 +11,8 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
-class _Last:
-    """What the last look at the regions told; None before it, and after one that failed."""
-
-    status: cli.Status | None = None
-
+#: What the last look told, by host; nothing before it, and after one that failed.
+_last: dict[str, cli.Status] = {}
 
 _reconciler = reconcile.Reconciler()
 
@@ -57,7 +54,7 @@ def audit() -> int:
 
     :returns: 0, too, where it is not known
     """
-    _Last.status = None
+    _last.pop(name(), None)
     try:
         status = cli.status()
         if _reconciler.audit(name(), status):
@@ -65,10 +62,10 @@ def audit() -> int:
     except errors.CliError as e:
         LOG.error("This host offers no FPGA regions: %s", e.reason)
         return 0
-    _Last.status = status
+    _last[name()] = status
     return status.for_instances
 
 
 def last() -> cli.Status | None:
     """What the last audit saw; None before the first, and after one that could not see."""
-    return _Last.status
+    return _last.get(name())

@@ -11,7 +11,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks import conf as fpga_conf
-from fpga_hooks import devices, guests
+from fpga_hooks import devices, guests, placement
 from novadocker import conf, containers, errors, host, images, request, state
 from novadocker.engine import Engine
 
@@ -248,7 +248,9 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         nodename: str,
         allocations: _Any = None,
     ) -> None:
-        """Set the inventory of the host's own provider; traits and children are left alone.
+        """Set the inventory of the host's own provider, that of its FPGA regions included.
+
+        Children, and traits that are not of regions, are left alone.
 
         Nova calls this within a claim, too, and an exception would leave what was claimed counted
         until the next audit; so what the last audit found is told again.
@@ -262,6 +264,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
             self._get_reserved_host_disk_gb_from_config(),
         )
         provider_tree.update_inventory(nodename, {**known, **ours})
+        placement.update_provider_tree(provider_tree, nodename)
 
     def get_host_ip_addr(self) -> str:
         """The address that Nova is told to use."""

@@ -6,6 +6,8 @@ import typing
 from nova import exception
 from nova.virt import fake
 
+from fpga_hooks import placement
+
 
 class Events(list[str]):
     """What happened, oldest first, and what shall fail."""
@@ -28,6 +30,13 @@ class RecordingDriver(fake.FakeDriver):
     def init_host(self, host):
         EVENTS.note("driver init")
         super().init_host(host)
+
+    def update_provider_tree(self, provider_tree, nodename, allocations=None):
+        known = provider_tree.data(nodename).inventory
+        super().update_provider_tree(provider_tree, nodename, allocations)
+        merged = {**known, **provider_tree.data(nodename).inventory}
+        provider_tree.update_inventory(nodename, merged)
+        placement.update_provider_tree(provider_tree, nodename)
 
     def spawn(self, *args, **kwargs):
         EVENTS.note("spawn")
