@@ -11,7 +11,13 @@ import typing
 #: The flavor extra spec that names the bitstream image; no other key asks for a region.
 EXTRA_SPEC = "hw:fpga_ip_id"
 
-#: What its value has to be; rootwrap's fpga.filters let nothing else through.
+#: Placement's class of which one unit is one region.
+RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
+
+#: Where a host's stats tell the images that its regions are programmed with.
+STAT = "fpga_images"
+
+#: What the extra spec's value has to be; rootwrap's fpga.filters let nothing else through.
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -47,3 +53,21 @@ def regions_free(holder: typing.Any) -> int:
     """Regions left on a compute node or host state; never below 0."""
     free = count(holder, "fpga_regions") - count(holder, "fpga_regions_used")
     return max(free, 0)
+
+
+def share_free(holder: typing.Any) -> float:
+    """The share of a compute node's or host state's regions that is left; 0 where it has none."""
+    total = count(holder, "fpga_regions")
+    return regions_free(holder) / total if total else 0.0
+
+
+def names_resource(extra_specs: typing.Mapping[str, str]) -> bool:
+    """Whether extra specs ask Placement for regions themselves, in whichever group."""
+    keys = (key.partition(":") for key in extra_specs)
+    return any(group.startswith("resources") and name == RESOURCE_CLASS for group, _, name in keys)
+
+
+def loaded(host_state: typing.Any) -> set[str]:
+    """The images that a host's regions are programmed with, as of its last audit."""
+    stats = getattr(host_state, "stats", None) or {}
+    return set(str(stats.get(STAT) or "").split())

@@ -55,5 +55,9 @@ class FpgaBuildInstanceHook(base.Hook):
         column.write(instance, region_id)
 
     def update_resources(self, resources: dict[str, typing.Any]) -> None:
-        """Set how many regions instances of this host have or may get; 0 where it is not known."""
+        """Set how many regions instances of this host have or may get; 0 where it is not known.
+
+        What they are programmed with is told among the host's stats, for FpgaWeigher.
+        """
         resources["fpga_regions"] = host_regions.audit()
+        resources["stats"] = {**resources.get("stats", {}), accounting.STAT: host_regions.images()}

@@ -69,3 +69,10 @@ def audit() -> int:
 def last() -> cli.Status | None:
     """What the last audit saw; None before the first, and after one that could not see."""
     return _last.get(name())
+
+
+def images() -> str:
+    """The images that regions of this host are programmed with, as the last audit saw it."""
+    status = last()
+    found = {r.image_id for r in status.regions if r.programmed and r.image_id} if status else set()
+    return " ".join(sorted(found))

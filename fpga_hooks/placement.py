@@ -12,15 +12,13 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks import cli, host
+from fpga_hooks.accounting import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
     from nova.compute import provider_tree
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-
-#: One unit is one region.
-RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
 
 #: The host has regions.
 TRAIT = "CUSTOM_FPGA"

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler's and the API's side of fpga-nova: FpgaFilter, the extra-spec validator."""
+"""The scheduler's and the API's side of fpga-nova: filter, weigher, request filter, validator."""

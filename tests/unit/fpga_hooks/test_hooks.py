@@ -132,14 +132,22 @@ def test_the_report_is_what_instances_may_have(program) -> None:
     program.answers(out=status(region(), region(owner=None, state="free")))
     resources: dict[str, int] = {}
     build.FpgaBuildInstanceHook().update_resources(resources)
-    assert resources == {"fpga_regions": 2}
+    assert resources["fpga_regions"] == 2
+
+
+def test_what_is_programmed_is_told_among_what_else_the_driver_tells(program) -> None:
+    other = region(image_id=REGION)
+    program.answers(out=status(region(image_id=IMAGE), region(image_id=IMAGE), other))
+    resources = {"stats": {"uptime": "1 day"}}
+    build.FpgaBuildInstanceHook().update_resources(resources)
+    assert resources["stats"] == {"uptime": "1 day", "fpga_images": f"{REGION} {IMAGE}"}
 
 
 def test_a_status_that_fails_reports_no_regions_and_says_why(program, caplog) -> None:
     program.answers(err="Error: FPGA device is not accessible", code=127)
     resources: dict[str, int] = {}
     build.FpgaBuildInstanceHook().update_resources(resources)
-    assert resources == {"fpga_regions": 0}
+    assert resources["fpga_regions"] == 0
     assert "not accessible" in caplog.text
 
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``[fpga]`` options of the scheduler's nova.conf."""
+
+from oslo_config import cfg
+
+OPTS = [
+    cfg.BoolOpt(
+        "request_placement",
+        default=False,
+        help="""
+The scheduler asks Placement for one CUSTOM_FPGA_REGION for each flavor with ``hw:fpga_ip_id``.
+
+Turn it on when every compute host with FPGA regions reports them to Placement, or flavors with
+FPGA find no host. A flavor that names ``resources:CUSTOM_FPGA_REGION`` itself is not changed.
+""",
+    ),
+    cfg.FloatOpt(
+        "weight_multiplier",
+        default=1.0,
+        help="""
+How much FpgaWeigher counts among the scheduler's weighers; 0 turns it off.
+
+The metadata fpga_weight_multiplier of a host aggregate goes before this.
+""",
+    ),
+    cfg.StrOpt(
+        "strategy",
+        default="pack",
+        choices=[
+            ("pack", "prefer hosts whose regions are used; whole hosts stay free"),
+            ("spread", "prefer hosts whose regions are free"),
+        ],
+        help="How FpgaWeigher orders hosts for a request that wants a region.",
+    ),
+    cfg.FloatOpt(
+        "warm_weight",
+        default=2.0,
+        min=0,
+        help="""
+How much FpgaWeigher prefers a host that has the flavor's bitstream programmed for another server.
+
+Added to the host's share of used (pack) or free (spread) regions, which is from 0 to 1; so with
+more than 1 a warm host goes before any other. What is programmed is as of the last audit.
+""",
+    ),
+    cfg.BoolOpt(
+        "keep_free",
+        default=True,
+        help="""
+FpgaWeigher prefers hosts without free FPGA regions for requests that want none.
+""",
+    ),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register the options; a second call changes nothing."""
+    conf.register_opts(OPTS, group="fpga")
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """The options for oslo.config's sample generator."""
+    return [("fpga", OPTS)]

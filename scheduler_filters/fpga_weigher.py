@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders the hosts that passed the filters by their FPGA regions."""
+
+import typing
+
+from nova.scheduler import utils, weights
+from oslo_config import cfg
+
+from fpga_hooks import accounting
+from scheduler_filters import conf
+
+if typing.TYPE_CHECKING:
+    from nova import objects
+
+CONF = cfg.CONF
+
+conf.register_opts(CONF)
+
+
+class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
+    """Packs or spreads what wants a region, and keeps what wants none off hosts with free ones.
+
+    A host that has the bitstream programmed for another server has fetched and checked it already.
+    """
+
+    def weight_multiplier(self, host_state: typing.Any) -> float:
+        """The option, or what the host's aggregates say instead."""
+        return float(
+            utils.get_weight_multiplier(
+                host_state, "fpga_weight_multiplier", CONF.fpga.weight_multiplier
+            )
+        )
+
+    def _weigh_object(self, host_state: typing.Any, spec_obj: "objects.RequestSpec") -> float:
+        free = accounting.share_free(host_state)
+        image_id = accounting.bitstream_of(spec_obj.flavor)
+        if image_id is None:
+            return -free if CONF.fpga.keep_free else 0.0
+        share = free if CONF.fpga.strategy == "spread" else 1.0 - free
+        warm = image_id in accounting.loaded(host_state)
+        return share + (CONF.fpga.warm_weight if warm else 0.0)

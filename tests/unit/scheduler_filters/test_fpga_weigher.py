@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which host is asked first."""
+
+from types import SimpleNamespace
+
+import pytest
+from nova import objects
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+
+from scheduler_filters.fpga_weigher import FpgaWeigher
+
+objects.register_all()
+
+IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
+
+
+@pytest.fixture
+def config():
+    fixture = config_fixture.Config(cfg.CONF)
+    fixture.setUp()
+    yield lambda **options: fixture.config(group="fpga", **options)
+    fixture.cleanUp()
+
+
+def _host(total: int, used: int, images: str = "", **more) -> SimpleNamespace:
+    told = {"stats": {"fpga_images": images}, "aggregates": []} | more
+    return SimpleNamespace(
+        host=f"{used}/{total}", fpga_regions=total, fpga_regions_used=used, **told
+    )
+
+
+def _first(*hosts: SimpleNamespace, fpga: bool = True) -> str:
+    extra_specs = {"hw:fpga_ip_id": IMAGE} if fpga else {}
+    spec = SimpleNamespace(flavor=objects.Flavor(extra_specs=extra_specs))
+    weigher = FpgaWeigher()
+    weighed = [SimpleNamespace(obj=host) for host in hosts]
+    weights = weigher.weigh_objects(weighed, spec)
+    weights = [w * weigher.weight_multiplier(h) for w, h in zip(weights, hosts, strict=True)]
+    return max(zip(weights, hosts, strict=True), key=lambda pair: pair[0])[1].host
+
+
+def test_the_fuller_host_goes_first_so_that_whole_hosts_stay_free(config) -> None:
+    assert _first(_host(4, 0), _host(4, 3), _host(4, 1)) == "3/4"
+
+
+def test_the_emptier_host_goes_first_where_the_operator_wants_to_spread(config) -> None:
+    config(strategy="spread")
+    assert _first(_host(4, 2), _host(4, 1), _host(4, 3)) == "1/4"
+
+
+@pytest.mark.parametrize("strategy", ["pack", "spread"])
+def test_a_host_that_has_the_bitstream_goes_before_all_others(config, strategy) -> None:
+    config(strategy=strategy)
+    warm = _host(4, 2, images=f"00000000-0000-4000-8000-000000000000 {IMAGE}")
+    assert _first(_host(4, 0), _host(4, 3), warm) == "2/4"
+
+
+def test_the_bitstream_counts_for_nothing_where_the_operator_says_so(config) -> None:
+    config(warm_weight=0)
+    assert _first(_host(4, 1, images=IMAGE), _host(4, 3)) == "3/4"
+
+
+def test_an_ordinary_request_goes_to_a_host_without_free_regions_first(config) -> None:
+    assert _first(_host(4, 0), _host(0, 0), _host(4, 1), fpga=False) == "0/0"
+    assert _first(_host(4, 0), _host(4, 4), fpga=False) == "4/4"
+
+
+def test_an_ordinary_request_goes_anywhere_where_the_operator_says_so(config) -> None:
+    config(keep_free=False)
+    assert _first(_host(4, 0), _host(0, 0), fpga=False) == "0/4"
+
+
+def test_an_aggregate_says_how_much_its_hosts_regions_count(config) -> None:
+    aggregate = SimpleNamespace(metadata={"fpga_weight_multiplier": "-1"})
+    hosts = (_host(4, 1, aggregates=[aggregate]), _host(4, 3, aggregates=[aggregate]))
+    assert _first(*hosts) == "1/4"
+
+
+def test_a_host_that_never_reported_weighs_as_one_without_regions(config) -> None:
+    bare = _host(0, 0)
+    bare.fpga_regions = bare.fpga_regions_used = None
+    bare.stats = None
+    assert _first(_host(4, 0), bare, fpga=False) == "0/0"
