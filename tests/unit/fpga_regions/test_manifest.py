@@ -4,6 +4,7 @@
 import contextlib
 import json
 import typing
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -39,6 +40,11 @@ def test_good_manifest_is_read() -> None:
 
 def test_published_schema_is_a_valid_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(manifest.schema())
+
+
+def test_schema_in_the_documentation_is_the_one_that_is_checked_with() -> None:
+    published = Path(__file__).parents[3] / "docs" / "manifest.schema.json"
+    assert json.loads(published.read_text()) == manifest.schema()
 
 
 @settings(max_examples=150, deadline=None)
