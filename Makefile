@@ -66,3 +66,7 @@ e2e: demo-up ## end-to-end tests on the demo cloud
 .PHONY: bench
 bench: demo-up ## boots with and without an FPGA region, and the cloud's memory
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/boot.py $(DEMO_DIR)
+
+.PHONY: deb
+deb: tools ## the Debian package, in dist/
+	@build_scripts/build_deb.sh dist

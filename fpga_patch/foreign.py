@@ -31,39 +31,45 @@ def _lines(
     view: work.View, folders: collections.abc.Sequence[pathlib.Path]
 ) -> collections.abc.Iterator[str]:
     for part in view.parts:
-        for name, is_ in part.files.items():
-            if is_ == "missing":
-                yield f"{name}: missing"
-            elif is_ == "foreign":
-                shipped = _shipped(name, part.diff.digests[name], folders)
-                yield from _compare(view.nova, name, shipped)
+        names = [name for name, is_ in part.files.items() if is_ == "foreign"]
+        yield from (f"{name}: missing" for name, is_ in part.files.items() if is_ == "missing")
+        texts = _known(part, folders)
+        for name in names:
+            yield from _compare(view.nova, name, [text[name] for text in texts if name in text])
 
 
-def _compare(nova: pathlib.Path, name: str, shipped: str | None) -> collections.abc.Iterator[str]:
-    if shipped is None:
-        yield (
+def _compare(
+    nova: pathlib.Path, name: str, texts: collections.abc.Sequence[tuple[str, str]]
+) -> collections.abc.Sequence[str]:
+    """The difference to that of the known texts which is nearest."""
+    if not texts:
+        return [
             f"{name}: no copy of the shipped file to compare with; unpack this release of Nova "
             "somewhere and name its folder 'nova' by --reference"
-        )
-        return
-    is_now = (nova / name).read_text(errors="replace")
-    yield from difflib.unified_diff(
-        shipped.splitlines(),
-        is_now.splitlines(),
-        f"shipped/{name}",
-        f"installed/{name}",
-        n=2,
-        lineterm="",
-    )
+        ]
+    is_now = (nova / name).read_text(errors="replace").splitlines()
+    found = [
+        [
+            *difflib.unified_diff(
+                text.splitlines(), is_now, f"{what}/{name}", f"installed/{name}", n=2, lineterm=""
+            )
+        ]
+        for what, text in texts
+    ]
+    return min(found, key=len)
 
 
-def _shipped(
-    name: str,
-    pairs: collections.abc.Iterable[tuple[str, str]],
-    folders: collections.abc.Iterable[pathlib.Path],
-) -> str | None:
-    known = {before for before, _ in pairs}
+def _known(
+    part: work.Part, folders: collections.abc.Iterable[pathlib.Path]
+) -> list[dict[str, tuple[str, str]]]:
+    """The files as shipped and, where there is a copy of all, as patched: what they are, and text."""
+    shipped = {}
     for folder in folders:
-        if store.digest(folder / name) in known:
-            return (folder / name).read_text(errors="replace")
-    return None
+        for name, pairs in part.diff.digests.items():
+            if store.digest(folder / name) in {before for before, _ in pairs}:
+                shipped.setdefault(name, (folder / name).read_bytes())
+    patched = part.diff.result("patched", shipped) if len(shipped) == len(part.files) else {}
+    return [
+        {name: (what, content.decode(errors="replace")) for name, content in contents.items()}
+        for what, contents in (("shipped", shipped), ("patched", patched))
+    ]

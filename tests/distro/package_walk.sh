@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs, upgrades around and removes the Debian package on a Debian that has Nova from Debian's packages.
+#
+#   package_walk.sh FPGA_NOVA.deb
+#
+# It reinstalls python3-nova and replaces policy-rc.d: run it as root in a root of its own (debootstrap).
+set -eu
+
+deb=$1
+packages=/usr/lib/python3/dist-packages
+nova=$packages/nova
+export DEBIAN_FRONTEND=noninteractive
+
+step() { echo "== $*"; }
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+code_is() {
+    want=$1
+    shift
+    got=0
+    "$@" || got=$?
+    [ "$got" -eq "$want" ] || fail "$* ended with $got, not $want"
+}
+shipped() { [ -z "$(dpkg --verify python3-nova)" ] || fail "python3-nova is not as shipped"; }
+
+# Asked before each restart of a service: what would it run?
+cat > /usr/sbin/policy-rc.d <<'EOF'
+#!/bin/sh
+echo "$1 $(fpga-patch status --format json 2>/dev/null | sed -n 's/.*"state": "\(stock\|patched\)".*/\1/p' | head -1)" \
+    >> /tmp/restarts
+exit 101
+EOF
+chmod 755 /usr/sbin/policy-rc.d
+
+step "install: Nova stays as it is"
+dpkg -i "$deb"
+shipped
+code_is 1 fpga-patch status
+
+step "apply"
+code_is 0 fpga-patch plan
+code_is 0 fpga-patch apply
+code_is 0 fpga-patch status
+code_is 0 fpga-patch verify
+[ "$(dpkg --verify python3-nova | wc -l)" -eq 9 ] || fail "not nine files changed"
+su -s /bin/sh nova -c "python3 -c 'import nova.compute.manager, nova.scheduler.host_manager'"
+
+step "python3-nova and services reinstalled: patched before a service restarts"
+rm -f /tmp/restarts
+apt-get install -y --reinstall python3-nova nova-common nova-compute nova-scheduler
+code_is 0 fpga-patch verify
+cat /tmp/restarts
+grep -q patched /tmp/restarts || fail "no service was to be restarted"
+! grep -q stock /tmp/restarts || fail "a service was restarted before Nova was patched"
+
+step "fpga-nova reinstalled: stays patched"
+dpkg -i "$deb"
+code_is 0 fpga-patch verify
+
+step "a killed apply is finished or undone by the trigger of the next upgrade"
+fpga-patch revert
+mkdir -p /var/lib/fpga-nova/patch-backup
+timeout -s KILL 0.4 fpga-patch apply || true
+fpga-patch apply
+code_is 0 fpga-patch verify
+
+step "an upgrade to a release without a diff: told loudly, and the package manager goes on"
+sed -i 's/^Version: .*/Version: 26.99.0/' "$packages"/nova-*.egg-info/PKG-INFO
+dpkg-trigger --by-package=fpga-nova "$nova" && dpkg --configure --pending 2> /tmp/told
+grep -q "NOVA IS NOT PATCHED ANY MORE" /tmp/told || fail "nothing was told"
+code_is 3 fpga-patch status
+apt-get install -y --reinstall python3-nova
+code_is 0 fpga-patch verify
+
+step "a change of somebody else: removal is refused, and settled by a reinstall"
+echo "# theirs" >> "$nova/virt/driver.py"
+code_is 4 fpga-patch status
+! dpkg -r fpga-nova || fail "the package went while Nova needs it"
+apt-get install -y --reinstall python3-nova
+code_is 0 fpga-patch verify
+
+step "remove: Nova is as shipped"
+dpkg -r fpga-nova
+shipped
+dpkg -P fpga-nova
+[ ! -e /var/lib/fpga-nova/patch-backup ] || fail "purge left its folder"
+su -s /bin/sh nova -c "python3 -c 'import nova.compute.manager'"
+find "$nova" -name '.*.fpga-patch' | grep . && fail "files left" || true
+rm /usr/sbin/policy-rc.d
+step "all went well"
