@@ -62,8 +62,8 @@ def _compare(
 def _known(
     part: work.Part, folders: collections.abc.Iterable[pathlib.Path]
 ) -> list[dict[str, tuple[str, str]]]:
-    """The files as shipped and, where there is a copy of all, as patched: what they are, and text."""
-    shipped = {}
+    """The files as shipped and, where there is a copy of all, as patched, each with its label."""
+    shipped: dict[str, bytes] = {}
     for folder in folders:
         for name, pairs in part.diff.digests.items():
             if store.digest(folder / name) in {before for before, _ in pairs}:
