@@ -12,7 +12,8 @@ def fits(slot: Slot, package: Package) -> bool:
     """Whether a region can hold a package's function and offer its nodes."""
     wanted = package.manifest
     return (
-        (wanted.board, wanted.part) == (slot.board, slot.part)
+        wanted.board == slot.board
+        and wanted.part in slot.parts
         and wanted.interface in (None, slot.interface)
         and {exposed.kind for exposed in wanted.exposes} <= slot.kinds
     )
@@ -32,7 +33,7 @@ def nothing_fits(slots: typing.Iterable[Slot], package: Package) -> errors.NoMat
 
 def hardware(slot: Slot) -> str:
     """What a region is, in words."""
-    return _describe(slot.board, slot.part, slot.interface, sorted(slot.kinds))
+    return _describe(slot.board, " or ".join(slot.parts), slot.interface, sorted(slot.kinds))
 
 
 def check_device(regions: typing.Sequence[Region], device: str | None) -> None:

@@ -32,7 +32,8 @@ class Slot:
     :param device: the card, as the driver names it; stays the same over reboots
     :param index: which region of the card, from 0
     :param board: name of the board, as a package's manifest gives it
-    :param part: name of the part, as a package's manifest gives it
+    :param part: name of the part, as a package's manifest gives it; several with commas between
+        them if the region can be any of these
     :param interface: uuid of the shell that the region is part of; None where there is none
     :param kinds: kinds of nodes that a function here can expose
     :param simulated: whether no hardware stands behind it
@@ -46,6 +47,11 @@ class Slot:
     interface: str | None
     kinds: frozenset[str]
     simulated: bool
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts that the region can be."""
+        return self.part.split(",")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pathlib
 import sys
 
 from fpga_regions import errors, manifest, package_writer
-from fpga_regions.drivers import emulator, emulator_server
+from fpga_regions.drivers import emulator
+from fpga_regions.emulator import software
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", default="lzo_compression")
-    parser.add_argument("--core", choices=sorted(emulator_server.CORES), default="lzo1x_compress")
+    parser.add_argument("--core", choices=sorted(software.CORES), default="lzo1x_compress")
     parser.add_argument("--version", default="1.0")
     parser.add_argument("--vendor", default="fpga-nova")
     parser.add_argument("--type", default="compression", help="what sort of accelerator it is")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Regions without hardware: each serves its function on sockets, from a process of its own.
+"""Regions without hardware: each is a process that serves sockets.
 
-The bitfile of this emulator is a small JSON descriptor that names a function written in software;
-it is no bitstream. docs/emulator.md tells what that means.
+A package for an iCE40 part brings a real bitstream, which is simulated. One for the part `software`
+brings a small JSON descriptor that names a function written in software, and no bitstream.
+docs/emulator.md tells what that means.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import pwd
 import select
 import shutil
 import socket
@@ -21,17 +23,35 @@ from oslo_config import cfg
 
 from fpga_regions import errors, folders, processes
 from fpga_regions.drivers import base
+from fpga_regions.emulator import SOFTWARE
 from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Node, Region, Slot
 from fpga_regions.packages import Package
 
+if typing.TYPE_CHECKING:
+    from fpga_regions.emulator import compiler
+
 BOARD = "emulator"
-_SERVER = pathlib.Path(__file__).with_name("emulator_server.py")
+_MODULES = "fpga_regions.emulator"
 _CONTROL = "control"
 _LOG = "log"
 _ANSWER_TIME = 2.0  # seconds; the answer is ready before it is asked for
 _MAX_ANSWER = 4096
 _MAX_DESCRIPTOR = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class _Load:
+    """What a region's process is given.
+
+    :param module: its program
+    :param told: for its standard input
+    :param files: descriptors that it inherits
+    """
+
+    module: str
+    told: dict[str, typing.Any]
+    files: tuple[int, ...] = ()
 
 
 class EmulatorDriver(base.Driver):
@@ -53,7 +73,7 @@ class EmulatorDriver(base.Driver):
                 device=f"emulator{card}",
                 index=index,
                 board=BOARD,
-                part=options.part,
+                part=",".join(options.parts),
                 interface=None,
                 kinds=frozenset({"socket"}),
                 simulated=True,
@@ -63,14 +83,12 @@ class EmulatorDriver(base.Driver):
         ]
 
     def program(self, region: Region, package: Package, deadline: Deadline) -> None:
-        """Start the process that serves the package's function."""
-        if len(package.bitfile) > _MAX_DESCRIPTOR:
-            raise errors.ProgrammingFailed(
-                f"the bitfile has more than {_MAX_DESCRIPTOR} bytes: it is none for the emulator"
-            )
+        """Start the process that serves the package's function, or simulates its bitstream."""
         self.clear(region, Deadline(self.conf.clear_timeout))
         try:
-            self._start(region, package, deadline)
+            with contextlib.ExitStack() as files:
+                load = self._load(region, package, deadline, files)
+                self._start(region, package, load, deadline)
         except OSError as e:
             raise errors.ProgrammingFailed(f"the emulator cannot be started: {e}") from e
 
@@ -99,7 +117,59 @@ class EmulatorDriver(base.Driver):
             for number, exposed in enumerate(package.manifest.exposes)
         )
 
-    def _start(self, region: Region, package: Package, deadline: Deadline) -> None:
+    def _load(
+        self, region: Region, package: Package, deadline: Deadline, files: contextlib.ExitStack
+    ) -> _Load:
+        """What the region's process needs to be given."""
+        if package.manifest.part != SOFTWARE:
+            return self._load_bitstream(region, package, deadline, files)
+        if len(package.bitfile) > _MAX_DESCRIPTOR:
+            raise errors.ProgrammingFailed(
+                f"the bitfile has more than {_MAX_DESCRIPTOR} bytes: it is none for the emulator"
+            )
+        descriptor = package.bitfile.decode("utf-8", "replace")
+        return _Load("software", {"descriptor": descriptor, "digest": package.digest})
+
+    def _load_bitstream(
+        self, region: Region, package: Package, deadline: Deadline, files: contextlib.ExitStack
+    ) -> _Load:
+        # Not at the top: status needs none of it.
+        from fpga_regions.emulator import compiler
+
+        settings = self._compiler(self._uid(region))
+        part, how = package.manifest.part, self.conf.emulator.engine
+        model = settings.models().get(package.bitfile, package.digest, part, how, deadline)
+        file = files.enter_context(model.file).fileno()
+        compiler.start(self._compiler(self.conf.emulator.first_uid))
+        told = {
+            "function": package.manifest.function,
+            "digest": package.digest,
+            "engine": model.engine.name,
+            "command": model.engine.command(f"/proc/self/fd/{file}"),
+            "file": file,
+        }
+        return _Load("chip", told, (file,))
+
+    def _compiler(self, uid: int) -> "compiler.Settings":
+        from fpga_regions.emulator import compiler
+
+        options = self.conf.emulator
+        return compiler.Settings(
+            folder=str(pathlib.Path(self.conf.state_dir) / "emulator-models"),
+            work=str(pathlib.Path(self.conf.runtime_dir) / "work"),
+            uid=uid,
+            timeout=options.compile_timeout,
+            max_size=options.cache_size,
+        )
+
+    def _uid(self, region: Region) -> int:
+        options = self.conf.emulator
+        if options.user:
+            return _uid_of(options.user)
+        card = int(region.slot.device.removeprefix(BOARD))
+        return int(options.first_uid + 1 + card * options.regions + region.slot.index)
+
+    def _start(self, region: Region, package: Package, load: _Load, deadline: Deadline) -> None:
         """Make sockets and process; nothing is served before the process is on record."""
         folder = self._make_folder(region)
         with contextlib.ExitStack() as here:
@@ -108,12 +178,15 @@ class EmulatorDriver(base.Driver):
             control = here.enter_context(_listen(folder, _CONTROL, 0o600))
             log = here.enter_context((folder / _LOG).open("ab"))
             descriptors = [listener.fileno() for listener in listeners]
-            server = subprocess.Popen(  # noqa: S603 - our own interpreter and script
-                [*_command(region), self._settings(descriptors, control.fileno())],
+            server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [
+                    *(sys.executable, "-I", "-m", f"{_MODULES}.{load.module}", region.id),
+                    self._settings(region, descriptors, control.fileno()),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                pass_fds=[*descriptors, control.fileno()],
+                pass_fds=[*descriptors, control.fileno(), *load.files],
                 start_new_session=True,
                 cwd="/",
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
@@ -121,26 +194,14 @@ class EmulatorDriver(base.Driver):
             )
             self._started[region.id] = server
         self._record(region, server.pid)
-        self._hand_over(server, package, deadline)
+        _hand_over(server, load.told, deadline)
 
-    def _hand_over(
-        self, server: "subprocess.Popen[str]", package: Package, deadline: Deadline
-    ) -> None:
-        descriptor = package.bitfile.decode("utf-8", "replace")
-        message = json.dumps({"descriptor": descriptor, "digest": package.digest})
-        stdin, stdout = typing.cast(typing.IO[str], server.stdin), server.stdout
-        with contextlib.suppress(BrokenPipeError), stdin:
-            stdin.write(message)
-        with typing.cast(typing.IO[str], stdout) as answers:
-            answer = _read_line(answers, deadline)
-        if answer != "ready":
-            raise errors.ProgrammingFailed(f"the emulator refuses it: {answer or 'it ended'}")
-
-    def _settings(self, sockets: list[int], control: int) -> str:
+    def _settings(self, region: Region, sockets: list[int], control: int) -> str:
         options = self.conf.emulator
-        names = ("user", "part", "max_input", "max_clients", "client_timeout", "max_memory")
+        names = ("user", "max_input", "max_clients", "client_timeout", "max_memory", "cpu_percent")
         limits = {name: options[name] for name in names}
-        return json.dumps({"sockets": sockets, "control": control, **limits})
+        uid = 0 if options.user else self._uid(region)
+        return json.dumps({"sockets": sockets, "control": control, "uid": uid, **limits})
 
     def _make_folder(self, region: Region) -> pathlib.Path:
         # Others see a socket only where it is mounted for them.
@@ -180,12 +241,27 @@ def _reap(server: "subprocess.Popen[str]") -> None:
         pass
 
 
+def _hand_over(
+    server: "subprocess.Popen[str]", told: dict[str, typing.Any], deadline: Deadline
+) -> None:
+    stdin, stdout = typing.cast(typing.IO[str], server.stdin), server.stdout
+    with contextlib.suppress(BrokenPipeError), stdin:
+        stdin.write(json.dumps(told))
+    with typing.cast(typing.IO[str], stdout) as answers:
+        answer = _read_line(answers, deadline)
+    if answer != "ready":
+        raise errors.ProgrammingFailed(f"the emulator refuses it: {answer or 'it ended'}")
+
+
+def _uid_of(user: str) -> int:
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise errors.ProgrammingFailed(f"there is no user {user}") from None
+
+
 def _socket_name(number: int) -> str:
     return f"fpga{number}"
-
-
-def _command(region: Region) -> list[str]:
-    return [sys.executable, "-I", str(_SERVER), region.id]
 
 
 @contextlib.contextmanager

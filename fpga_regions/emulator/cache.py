@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps what was made of bitstreams, by key, within a bound; only its owner can look inside."""
+
+import contextlib
+import hashlib
+import os
+import typing
+import uuid
+from pathlib import Path
+
+from fpga_regions import folders
+
+_UNFINISHED = ".new"
+
+
+def key(*parts: str) -> str:
+    """One name for what depends on all of these."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)} {part}".encode())
+    return digest.hexdigest()
+
+
+class Cache:
+    """A folder of files that can be made again; those not used for longest go first.
+
+    :param max_size: bytes that all of them may have together
+    """
+
+    def __init__(self, folder: Path, max_size: int) -> None:
+        self._folder = folder
+        self._max_size = max_size
+
+    def get(self, name: str) -> typing.BinaryIO | None:
+        """The file of that name, open: it stays usable, whatever happens to the cache."""
+        with contextlib.suppress(FileNotFoundError):
+            file = (self._folder / name).open("rb")
+            os.utime(file.fileno())
+            return file
+        return None
+
+    def put(self, name: str, content: bytes) -> typing.BinaryIO:
+        """Keep a content, and give it as a file that anybody who is handed it may run."""
+        folders.make_private(self._folder)
+        new = self._folder / f"{uuid.uuid4().hex}{_UNFINISHED}"
+        try:
+            with new.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            new.chmod(0o555)
+            opened = new.open("rb")
+            new.rename(self._folder / name)
+        finally:
+            new.unlink(missing_ok=True)
+        self._shrink()
+        return opened
+
+    def _shrink(self) -> None:
+        found = []
+        for path in self._folder.iterdir():
+            # Another process may be removing it.
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+        size = sum(one[1] for one in found)
+        for _, one_size, path in sorted(found):
+            if size <= self._max_size:
+                return
+            path.unlink(missing_ok=True)
+            size -= one_size

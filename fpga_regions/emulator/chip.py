@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process behind a region that runs a bitstream: clients on one side, the chip on the other.
+
+One connection is one job, and a chip does one at a time: it is reset, gets what the client sends,
+hears of the end when the client shuts down its sending side, and its output goes to the client
+until the core says that it is done. Clients that come meanwhile wait.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import signal
+import socket
+import sys
+import typing
+
+from fpga_regions.emulator.process import Settings, run
+from fpga_regions.emulator.simulation import TURN, Ended, Simulation, Status
+
+_PAUSE = 0.002  # seconds in which more input may come before the clock goes on without
+_IDLE_TURNS = 8  # without input and output, after which the clock stands still
+
+
+@dataclasses.dataclass
+class Job:
+    """What a client and the chip are doing.
+
+    :param progress: when one of them last took or gave something
+    """
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    progress: float
+    ended: bool = False
+    idle: int = 0
+
+
+class Chip:
+    """A simulated chip with its clients."""
+
+    def __init__(self, settings: Settings, simulation: Simulation) -> None:
+        self._settings = settings
+        self._simulation = simulation
+        self._free = asyncio.Lock()
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Take the clients of a socket, as many at once as may wait."""
+        room = asyncio.Semaphore(self._settings.max_clients)
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        jobs = set()
+        while True:
+            await room.acquire()
+            connection, _ = await loop.sock_accept(listener)
+            job = asyncio.create_task(self._client(connection))
+            jobs.add(job)
+            job.add_done_callback(jobs.discard)
+            job.add_done_callback(lambda _: room.release())
+
+    async def _client(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_unix_connection(sock=connection, limit=TURN)
+        try:
+            async with self._free:
+                await self._job(reader, writer)
+            await self._part(reader, writer)
+        except Ended:
+            # As with a chip that lost its configuration: nothing but a new burn helps.
+            os._exit(1)
+        except OSError:
+            writer.transport.abort()
+        finally:
+            writer.close()
+
+    async def _job(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        job = Job(reader, writer, loop.time())
+        turn = await self._simulation.turn(b"R")
+        reading = asyncio.ensure_future(reader.read(TURN))
+        try:
+            while turn.status != Status.DONE:
+                data = None
+                if turn.status == Status.NEEDS_INPUT and not job.ended:
+                    data = await self._next(job, reading)
+                if data is None:
+                    waits = turn.status == Status.NEEDS_INPUT and not job.ended
+                    turn = await self._simulation.turn(b"W" if waits else b"I")
+                elif data:
+                    reading = asyncio.ensure_future(reader.read(TURN))
+                    turn = await self._simulation.give(data)
+                else:
+                    job.ended = True
+                    turn = await self._simulation.turn(b"E")
+                job.idle = 0 if data or turn.output else job.idle + 1
+                if not job.idle:
+                    job.progress = loop.time()
+                await self._pass_on(job, turn.output)
+        finally:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError, OSError):
+                await reading
+
+    async def _next(self, job: Job, reading: "asyncio.Future[bytes]") -> bytes | None:
+        """What the client has sent, nothing at its end; None while it does not send."""
+        still = job.idle >= _IDLE_TURNS
+        await asyncio.wait({reading}, timeout=self._settings.client_timeout if still else _PAUSE)
+        if reading.done():
+            return reading.result()
+        if still:
+            raise TimeoutError
+        return None
+
+    async def _pass_on(self, job: Job, output: bytes) -> None:
+        limit = self._settings.client_timeout
+        if job.idle and asyncio.get_running_loop().time() - job.progress > limit:
+            raise TimeoutError
+        job.writer.write(output)
+        # A client that sends all before it reads is served, as far as there is room.
+        if job.writer.transport.get_write_buffer_size() > self._settings.max_input:
+            await asyncio.wait_for(job.writer.drain(), limit)
+
+    async def _part(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Let the client read to the end, and take what it still sends."""
+        limit = self._settings.client_timeout
+        writer.transport.set_write_buffer_limits(0)
+        await asyncio.wait_for(writer.drain(), limit)
+        writer.write_eof()
+        while await asyncio.wait_for(reader.read(TURN), limit):
+            pass
+
+
+async def _control(listener: socket.socket, simulation: Simulation, answer: bytes) -> None:
+    """Tell the driver what is programmed, as long as it runs."""
+    loop = asyncio.get_running_loop()
+    listener.setblocking(False)
+    while True:
+        connection, _ = await loop.sock_accept(listener)
+        with connection, contextlib.suppress(OSError):
+            if simulation.ended:
+                os._exit(1)
+            await loop.sock_sendall(connection, answer)
+
+
+async def _serve(settings: Settings, simulation: Simulation, answer: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, _end, simulation)
+    chip = Chip(settings, simulation)
+    sockets = [socket.socket(fileno=number) for number in settings.sockets]
+    control = socket.socket(fileno=settings.control)
+    await asyncio.gather(_control(control, simulation, answer), *map(chip.serve, sockets))
+
+
+def _end(simulation: Simulation) -> typing.NoReturn:
+    # However this process ends, the model ends, too; so it is also waited for.
+    simulation.kill()
+    os._exit(0)
+
+
+def prepare(settings: Settings, told: dict[str, typing.Any]) -> typing.Callable[[], None]:
+    """What serves the model that the driver names, once it runs."""
+    loop = asyncio.new_event_loop()
+    limits = (settings.client_timeout, settings.cpu_percent)
+    simulation = Simulation(loop, told["command"], told["file"], *limits)
+    try:
+        loop.run_until_complete(simulation.start())
+    except Ended as e:
+        raise OSError("the model does not run") from e
+    names = ("function", "digest", "engine")
+    answer = json.dumps({name: told[name] for name in names}).encode()
+    return functools.partial(loop.run_until_complete, _serve(settings, simulation, answer))
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:], prepare, alone=True))

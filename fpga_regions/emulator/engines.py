@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two simulators: Icarus Verilog is ready at once, Verilator is compiled and then fast."""
+
+import abc
+import functools
+import importlib.resources
+import os
+import shutil
+import subprocess
+import typing
+
+from fpga_regions import errors
+from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
+from fpga_regions.locks import Deadline
+
+_VERSION_TIME = 10  # seconds
+
+
+class Engine(abc.ABC):
+    """Makes a model of a netlist, and runs it."""
+
+    name: typing.ClassVar[str]
+    tools: typing.ClassVar[tuple[str, ...]]
+    _version: typing.ClassVar[tuple[str, ...]]
+    _bench: typing.ClassVar[str]
+
+    @property
+    def installed(self) -> bool:
+        """Whether all its tools are here."""
+        return all(shutil.which(tool, path=os.defpath) for tool in self.tools)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """What a model depends on besides the netlist: the tool's version and our own side.
+
+        :raises errors.ProgrammingFailed: it is not installed
+        """
+        if not self.installed:
+            raise errors.ProgrammingFailed(
+                f"the engine {self.name} needs {', '.join(self.tools)}: see docs/emulator.md"
+            )
+        told = subprocess.run(  # noqa: S603 - our own words
+            self._version,
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_VERSION_TIME,
+            env={"PATH": os.defpath},
+        )
+        version = told.stdout.partition("\n")[0]
+        return f"{self.name} {version} {self._commands} {self._source()!r}"
+
+    def build(self, box: Sandbox, netlist: bytes, deadline: Deadline) -> bytes:
+        """The model of a netlist, as a file's content.
+
+        :raises errors.ProgrammingFailed: the engine does not take it, or is not installed
+        :raises errors.TimedOut: it took longer than the deadline
+        """
+        inputs = {"netlist.v": netlist, self._bench: self._source()}
+        try:
+            return box.make(inputs, self._commands, "model", deadline)
+        except ToolFailed as e:
+            raise errors.ProgrammingFailed(f"it cannot be simulated: {e}") from e
+
+    @property
+    @abc.abstractmethod
+    def _commands(self) -> list[list[str]]:
+        """What makes `model` of `netlist.v` and the bench."""
+
+    @abc.abstractmethod
+    def command(self, path: str) -> list[str]:
+        """What runs the model in a file."""
+
+    def _source(self) -> bytes:
+        return importlib.resources.files(__package__).joinpath("shell", self._bench).read_bytes()
+
+
+class Icarus(Engine):
+    """Icarus Verilog: interprets."""
+
+    name = "icarus"
+    tools = ("iverilog", "vvp")
+    _version = ("vvp", "-V")
+    _bench = "bench.v"
+
+    @property
+    def _commands(self) -> list[list[str]]:
+        return [["iverilog", "-g2005", "-s", "bench", "-o", "model", "netlist.v", self._bench]]
+
+    def command(self, path: str) -> list[str]:
+        """The interpreter with the model; `-n` has it end, not ask, where it stops."""
+        return ["vvp", "-n", path]
+
+
+class Verilator(Engine):
+    """Verilator: translates to C++ and compiles."""
+
+    name = "verilator"
+    tools = ("verilator", "g++", "make")
+    _version = ("verilator", "--version")
+    _bench = "bench.cpp"
+
+    @property
+    def _commands(self) -> list[list[str]]:
+        # Warnings are about style; a netlist has none. -O1: -O2 takes longer than it gains.
+        options = ["-O3", "-Wno-fatal", "-Wno-lint", "--x-initial", "0", "--x-assign", "0"]
+        names = ["--top-module", "shell", "--prefix", "Vshell", "--Mdir", "made", "-o", "../model"]
+        sources = ["-CFLAGS", "-O1", "netlist.v", self._bench]
+        return [["verilator", "--cc", "--exe", "--build", *options, *names, *sources]]
+
+    def command(self, path: str) -> list[str]:
+        """The model itself."""
+        return [path]
+
+
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Icarus(), Verilator())}

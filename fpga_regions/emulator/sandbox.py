@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs programs on input of strangers: as a user of no rights, without a network, with limits.
+
+All that a tool gets is a folder of its own; all that is taken from it is one file. The folder lies
+in one that the user cannot enter by its path, so tools are called with relative names only.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import shutil
+import stat
+import subprocess
+import typing
+import uuid
+from pathlib import Path
+
+from fpga_regions import errors, folders
+from fpga_regions.locks import Deadline
+
+_OUTPUT = "output"  # what the tools print
+_WORDS = 300  # characters of it that an error repeats
+_MAX_PROCESSES = 64
+
+
+class ToolFailed(Exception):
+    """A tool did not do what it was run for.
+
+    :param words: the last of what it printed
+    """
+
+    def __init__(self, tool: str, words: str) -> None:
+        super().__init__(f"{tool}: {words}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sandbox:
+    """How tools run.
+
+    :param parent: where their folders are made
+    :param uid: as whom they run, if this process is root's
+    :param max_memory: bytes of address space of each process
+    :param max_file: bytes of each file that they write
+    :param niceness: how far they stand back behind others
+    """
+
+    parent: Path
+    uid: int
+    max_memory: int = 3 << 30
+    max_file: int = 256 << 20
+    niceness: int = 0
+
+    def make(
+        self,
+        inputs: typing.Mapping[str, bytes],
+        commands: typing.Sequence[typing.Sequence[str]],
+        result: str | None,
+        deadline: Deadline,
+    ) -> bytes:
+        """Run commands one after the other in a folder with these files; give one that they made.
+
+        :param result: name of the file to give; None for what was printed
+        :raises ToolFailed: a command failed, or made no such file
+        :raises errors.ProgrammingFailed: a tool is not installed
+        :raises errors.TimedOut: they took longer than the deadline
+        """
+        with _folder(self.parent, self.uid) as folder:
+            for name, content in inputs.items():
+                (folder / name).write_bytes(content)
+                (folder / name).chmod(0o644)
+            for command in commands:
+                self._run(folder, command, deadline)
+            tool = commands[-1][0]
+            return _take(folder / (result or _OUTPUT), tool, self.max_file)
+
+    def _run(self, folder: Path, command: typing.Sequence[str], deadline: Deadline) -> None:
+        if shutil.which(command[0], path=os.defpath) is None:
+            raise errors.ProgrammingFailed(f"{command[0]} is not installed: see docs/emulator.md")
+        (folder / _OUTPUT).unlink(missing_ok=True)
+        with (folder / _OUTPUT).open("xb") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own words, and found where it should be
+                [*self._prefix(deadline), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."},
+            )
+        try:
+            status = process.wait(deadline.left)
+        except subprocess.TimeoutExpired:
+            raise errors.TimedOut(f"{command[0]} took longer than {deadline.seconds} s") from None
+        finally:
+            # What it started itself ends with it.
+            process.kill()
+            process.wait()
+        if status != 0:
+            said = _take(folder / _OUTPUT, command[0], self.max_file).decode("utf-8", "replace")
+            words = " ".join(said.split())[-_WORDS:] or f"exit status {status}"
+            raise ToolFailed(command[0], words)
+
+    def _prefix(self, deadline: Deadline) -> list[str]:
+        limits = [
+            "prlimit",
+            f"--as={self.max_memory}",
+            f"--fsize={self.max_file}",
+            f"--cpu={int(deadline.left) + 1}",
+            "--core=0",
+        ]
+        if os.geteuid() != 0:
+            return ["setpriv", "--pdeathsig=KILL", "--no-new-privs", *limits, "--"]
+        return [
+            *("nice", "-n", str(self.niceness)),
+            *("setpriv", "--pdeathsig=KILL"),
+            *("unshare", "--net", "--ipc", "--pid", "--fork", "--kill-child=KILL"),
+            *("setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"),
+            *("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL"),
+            *(*limits, f"--nproc={_MAX_PROCESSES}", "--"),
+        ]
+
+
+@contextlib.contextmanager
+def _folder(parent: Path, uid: int) -> typing.Iterator[Path]:
+    """A new folder of a user, gone afterwards; what a process that died left is removed, too."""
+    folders.make_private(parent)
+    folder = parent / uuid.uuid4().hex
+    with contextlib.ExitStack() as ours:
+        # Nobody may take the folder for a dead process's before it is locked.
+        with _held(parent, fcntl.LOCK_EX):
+            for left in parent.iterdir():
+                with contextlib.suppress(BlockingIOError, FileNotFoundError), _held(left):
+                    shutil.rmtree(left)
+            folder.mkdir(mode=0o700)
+            ours.enter_context(_held(folder))
+        ours.callback(shutil.rmtree, folder)
+        if os.geteuid() == 0:
+            os.chown(folder, uid, uid)
+        yield folder
+
+
+@contextlib.contextmanager
+def _held(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> typing.Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(path: Path, tool: str, most: int) -> bytes:
+    """The content of a file that a stranger's process may have put there: no link, no pipe."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as e:
+        raise ToolFailed(tool, f"it made no usable {path.name}") from e
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+            raise ToolFailed(tool, f"it made no usable {path.name}")
+        return file.read()

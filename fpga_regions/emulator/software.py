@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process behind a region of part `software`: serves one function written in software.
+
+A client sends bytes, shuts down its sending side and reads the result to the end. Too much input,
+or too long a silence, ends the connection without a result.
+"""
+
+import contextlib
+import functools
+import json
+import select
+import socket
+import struct
+import sys
+import threading
+import typing
+import zlib
+
+import lzallright
+
+from fpga_regions.emulator import SOFTWARE
+from fpga_regions.emulator.process import RefusedError, Settings, run
+
+_CHUNK = 1 << 16
+_STACK = 1 << 19
+_CONTROL_TIMEOUT = 5  # seconds
+
+#: What each core makes of its input.
+CORES: dict[str, typing.Callable[[bytes], bytes]] = {
+    # One LZO1X stream, without a header.
+    "lzo1x_compress": lambda data: bytes(lzallright.LZOCompressor().compress(data)),
+    # CRC-32 of IEEE 802.3, four bytes, the most significant first.
+    "crc32": lambda data: struct.pack(">I", zlib.crc32(data)),
+    "passthrough": bytes,
+}
+
+
+def prepare(settings: Settings, told: dict[str, typing.Any]) -> typing.Callable[[], None]:
+    """What serves the function that a bitfile names.
+
+    :raises RefusedError: it names none
+    """
+    core = choose(told["descriptor"])
+    answer = json.dumps({"function": core, "digest": told["digest"]}).encode()
+    return functools.partial(serve, settings, CORES[core], answer)
+
+
+def choose(descriptor: str) -> str:
+    """The core that a bitfile names.
+
+    :raises RefusedError: it is not a descriptor, is for another part, or names no known core
+    """
+    try:
+        told = json.loads(descriptor)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict) or set(told) != {"part", "core"}:
+        raise RefusedError("the bitfile is not a descriptor with part and core")
+    if told["part"] != SOFTWARE:
+        raise RefusedError(f"the bitfile is for part {told['part']}, the package for {SOFTWARE}")
+    if not isinstance(told["core"], str) or told["core"] not in CORES:
+        raise RefusedError(f"the bitfile names an unknown core, {told['core']}")
+    return str(told["core"])
+
+
+def serve(settings: Settings, core: typing.Callable[[bytes], bytes], answer: bytes) -> None:
+    """Serve clients side by side, and the driver whatever they do."""
+    threading.stack_size(_STACK)
+    listeners = [socket.socket(fileno=number) for number in settings.sockets]
+    for listener in listeners:
+        listener.setblocking(False)
+    for _ in range(settings.max_clients):
+        arguments = (listeners, core, settings)
+        threading.Thread(target=_serve_clients, args=arguments, daemon=True).start()
+    control = socket.socket(fileno=settings.control)
+    while True:
+        connection, _address = control.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(_CONTROL_TIMEOUT)
+            connection.sendall(answer)
+
+
+def _serve_clients(
+    listeners: list[socket.socket], core: typing.Callable[[bytes], bytes], settings: Settings
+) -> None:
+    while True:
+        ready, _, _ = select.select(listeners, [], [])
+        for listener in ready:
+            try:
+                connection, _address = listener.accept()
+            except OSError:
+                continue  # another thread was faster, or the client went away
+            with connection, contextlib.suppress(OSError, MemoryError):
+                connection.settimeout(settings.client_timeout)
+                _answer(connection, core, settings.max_input)
+
+
+def _answer(
+    connection: socket.socket, core: typing.Callable[[bytes], bytes], max_input: int
+) -> None:
+    data = bytearray()
+    while part := connection.recv(_CHUNK):
+        data += part
+        if len(data) > max_input:
+            return
+    connection.sendall(core(bytes(data)))
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:], prepare))
