@@ -156,8 +156,9 @@ def _take(path: Path, tool: str, most: int) -> bytes:
         descriptor = os.open(path, flags)
     except OSError as e:
         raise ToolFailed(tool, f"it made no usable {path.name}") from e
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+        os.close(descriptor)
+        raise ToolFailed(tool, f"it made no usable {path.name}")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-            raise ToolFailed(tool, f"it made no usable {path.name}")
         return file.read()

@@ -3,6 +3,7 @@
 
 import io
 import json
+import pathlib
 import typing
 import zipfile
 
@@ -34,6 +35,20 @@ def package(
     """A valid package; `content` for another bitfile than the core's own."""
     content = bitfile(core) if content is None else content
     return package_writer.write(package_writer.describe(fields(core, **changes), content), content)
+
+
+CORES = pathlib.Path(__file__).parents[2] / "cores"
+
+
+def bitstream(core: str, part: str) -> bytes:
+    """A bitstream as icepack wrote it, of one of the cores that ship."""
+    return (CORES / f"{core}-{part}.bin").read_bytes()
+
+
+def real_package(core: str, part: str, content: bytes | None = None) -> bytes:
+    """A package with the bitstream of a core, or with another one."""
+    content = bitstream(core, part) if content is None else content
+    return package(core, content, target={"board": "emulator", "part": part}, bitfile=f"{core}.bin")
 
 
 def archive(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:

@@ -91,9 +91,16 @@ class Host:
         records = sorted((self.state / "emulator").glob("*"))
         return [processes.Process(**json.loads(record.read_text())) for record in records]
 
+    def compilers(self) -> list[processes.Process]:
+        """The process that compiles in the background, if there is one."""
+        record = self.state / "emulator-models" / "compiler"
+        if not record.exists() or not (text := record.read_text()):
+            return []
+        return [processes.Process(**json.loads(text))]
+
     def close(self) -> None:
-        """End every process behind a region."""
-        for server in self.servers():
+        """End every process behind a region, and what compiles for the next one."""
+        for server in [*self.servers(), *self.compilers()]:
             processes.end(server, locks.Deadline(5))
 
 

@@ -170,7 +170,7 @@ def test_number_of_a_dead_process_that_another_one_has_is_not_killed(emulated: E
         (b"no JSON", "not a descriptor"),
         (b"[]", "not a descriptor"),
         (b'{"part": "software"}', "not a descriptor"),
-        (bitstreams.bitfile(part="hx8k"), "for part hx8k, the region is software"),
+        (bitstreams.bitfile(part="hx8k"), "for part hx8k, the package for software"),
         (bitstreams.bitfile("teleport"), "unknown core, teleport"),
         (b'{"part": "software", "core": []}', "unknown core"),
         (b"ab" + bytes(range(256)) * 20, "more than 4096 bytes"),

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which engine a burn gets, what is compiled for the next one, and what is kept."""
+
+import pathlib
+
+import pytest
+
+from fpga_regions import errors
+from fpga_regions.emulator import engines
+from fpga_regions.locks import Deadline
+
+from .conftest import Workshop
+
+
+def made(workshop: Workshop) -> list[str]:
+    """The kinds of files in the cache."""
+    return sorted(path.suffix for path in (workshop.folder / "models" / "models").iterdir())
+
+
+def test_first_burn_gets_icarus_and_wishes_for_verilator(workshop: Workshop) -> None:
+    assert workshop.get("crc32", "auto").engine.name == "icarus"
+    assert len(workshop.models.wishes()) == 1
+    assert made(workshop) == [".icarus", ".v"]
+
+
+def test_burn_after_the_wish_was_fulfilled_gets_verilator(workshop: Workshop) -> None:
+    workshop.get("crc32", "auto")
+    (wish,) = workshop.models.wishes()
+    workshop.models.fulfil(wish, Deadline(250))
+    assert workshop.models.wishes() == []
+    assert workshop.get("crc32", "auto").engine.name == "verilator"
+    assert workshop.get("crc32", "icarus").engine.name == "icarus"
+    assert workshop.models.wishes() == []
+
+
+def test_second_burn_runs_no_tool(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop.get("crc32", "icarus")
+    monkeypatch.setattr("fpga_regions.emulator.sandbox.Sandbox.make", None)
+    assert workshop.get("crc32", "icarus").engine.name == "icarus"
+
+
+def test_engine_that_is_asked_for_wishes_for_no_other(workshop: Workshop) -> None:
+    workshop.get("crc32", "icarus")
+    assert workshop.models.wishes() == []
+
+
+def test_compilation_that_fails_is_not_tried_again(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.get("crc32", "auto")
+    (wish,) = workshop.models.wishes()
+    workshop.models.fulfil(wish, Deadline(0))
+    assert ".refused" in made(workshop)
+    assert workshop.get("crc32", "auto").engine.name == "icarus"
+    assert workshop.models.wishes() == []
+
+
+def test_wish_for_what_is_not_in_the_cache_any_more_is_dropped(workshop: Workshop) -> None:
+    workshop.get("crc32", "auto")
+    (wish,) = workshop.models.wishes()
+    for path in (workshop.folder / "models" / "models").iterdir():
+        path.unlink()
+    workshop.models.fulfil(wish, Deadline(250))
+    assert workshop.models.wishes() == []
+
+
+def test_host_without_verilator_gets_icarus_and_no_wish(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines.Verilator, "tools", ("verilator", "nosuchcompiler"))
+    assert workshop.get("crc32", "auto").engine.name == "icarus"
+    assert workshop.models.wishes() == []
+
+
+def test_host_without_the_engine_that_is_asked_for_tells_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines.Icarus, "tools", ("nosuchtool",))
+    monkeypatch.setitem(engines.ENGINES, "icarus", engines.Icarus())
+    with pytest.raises(errors.ProgrammingFailed, match="icarus needs nosuchtool"):
+        workshop.get("crc32", "icarus")
+
+
+def test_another_version_of_an_engine_makes_its_own_model(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.get("crc32", "icarus")
+    monkeypatch.setattr(engines.Icarus, "_version", ("echo", "another version"))
+    monkeypatch.setitem(engines.ENGINES, "icarus", engines.Icarus())
+    workshop.get("crc32", "icarus")
+    assert made(workshop) == [".icarus", ".icarus", ".v"]
+
+
+def test_netlist_that_no_engine_takes_is_refused(
+    workshop: Workshop, tmp_path: pathlib.Path
+) -> None:
+    box = workshop.models._box
+    for engine in engines.ENGINES.values():
+        with pytest.raises(errors.ProgrammingFailed, match="cannot be simulated"):
+            engine.build(box, b"module shell(\n", Deadline(60))
