@@ -1,6 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a bitstream package for the emulator, such as the demo's lzo_compression.zip."""
+"""Makes a bitstream package for the emulator, such as the demo's two.
+
+    build_package.py --output lzo_compression.zip
+        a function written in software
+    build_package.py --part hx8k --bitstream packbits-hx8k.bin --core packbits --name packbits \
+        --output packbits.zip
+        a real bitstream for an iCE40
+"""
 
 import argparse
 import json
@@ -9,7 +16,7 @@ import sys
 
 from fpga_regions import errors, manifest, package_writer
 from fpga_regions.drivers import emulator
-from fpga_regions.emulator import software
+from fpga_regions.emulator import SOFTWARE, software
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _options(arguments)
     bitfile = json.dumps({"part": options.part, "core": options.core}).encode() + b"\n"
+    if options.bitstream:
+        bitfile = options.bitstream.read_bytes()
     fields = {
         "name": options.name,
         "version": options.version,
@@ -26,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         "type": options.type,
         "function": options.core,
         "target": {"board": emulator.BOARD, "part": options.part},
-        "bitfile": f"{options.core}.json",
+        "bitfile": f"{options.core}.{'bin' if options.bitstream else 'json'}",
         "exposes": [{"kind": "socket", "name": name} for name in options.node or ["/dev/fpga0"]],
     }
     try:
@@ -42,13 +51,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--name", default="lzo_compression")
-    parser.add_argument("--core", choices=sorted(software.CORES), default="lzo1x_compress")
+    parser.add_argument(
+        "--core",
+        default="lzo1x_compress",
+        metavar="FUNCTION",
+        help=f"{', '.join(sorted(software.CORES))}, or the name of what a bitstream does",
+    )
     parser.add_argument("--version", default="1.0")
     parser.add_argument("--vendor", default="fpga-nova")
     parser.add_argument("--type", default="compression", help="what sort of accelerator it is")
-    parser.add_argument("--part", default="software", help="[emulator] part of fpga-cli.conf")
+    parser.add_argument("--part", default=SOFTWARE, help="one of [emulator] parts")
+    parser.add_argument("--bitstream", type=pathlib.Path, metavar="FILE", help="what icepack wrote")
     parser.add_argument(
         "--node",
         action="append",
@@ -58,7 +75,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=pathlib.Path, default=pathlib.Path("lzo_compression.zip"), metavar="FILE"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.bitstream is None and options.core not in software.CORES:
+        parser.error(f"there is no function {options.core} written in software")
+    if (options.bitstream is None) != (options.part == SOFTWARE):
+        parser.error(f"the part {SOFTWARE} has no --bitstream, and every other part has one")
+    return options
 
 
 if __name__ == "__main__":

@@ -85,8 +85,9 @@ def _behind_pins(verilog: str) -> str:
             "the bitstream was not made for the emulator's shell: look at its pins "
             f"{', '.join(sorted({*missing, *wrong})) or 'all'}"
         )
-    if "SB_PLL40" in verilog:
-        raise errors.BadPackage("the bitstream uses a PLL: the emulator's shell has one clock")
+    for cell, what in (("SB_PLL40", "a PLL"), ("SB_RAM40", "block RAM")):
+        if cell in verilog:
+            raise errors.BadPackage(f"the bitstream uses {what}, which the emulator does not have")
     names = ", ".join(name for _, name in ports)
     declared = "".join(f"{direction} {name};\n" for direction, name in ports)
     chip = verilog.replace(header[0], f"module chip ({names});\n{declared}", 1)

@@ -69,10 +69,13 @@ def test_pin_of_the_wrong_direction_is_refused() -> None:
         netlist._behind_pins(f"module chip ({ports});\n")
 
 
-def test_clock_of_its_own_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("cell", "words"), [("SB_PLL40_CORE", "a PLL"), ("SB_RAM40_4KNR", "block RAM")]
+)
+def test_cell_that_is_not_simulated_is_refused(cell: str, words: str) -> None:
     ports = "input clk, output out_valid, output in_ready, output done"
-    with pytest.raises(errors.BadPackage, match="PLL"):
-        netlist._behind_pins(f"module chip ({ports});\nSB_PLL40_CORE #(\n")
+    with pytest.raises(errors.BadPackage, match=words):
+        netlist._behind_pins(f"module chip ({ports});\n{cell} #(\n")
 
 
 def test_pins_that_the_shell_does_not_know_are_pulled_up() -> None:
