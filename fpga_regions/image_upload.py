@@ -3,6 +3,7 @@
 
 import argparse
 import hashlib
+import html
 import os
 import re
 import typing
@@ -121,16 +122,20 @@ def _delete(adapter: typing.Any, image_id: str) -> str:
 
 
 def _refusal(status: int, text: str) -> str | None:
-    """What Glance means by refusing an upload; None for what it means otherwise, too."""
-    words = " ".join(re.sub(r"<[^>]*>", " ", text).split())[:200]
-    if status == 400 and "container" in words.lower():
+    """What Glance means by refusing an upload; None for what it means otherwise, too.
+
+    :param text: a page of HTML, as Glance 31 answers: the reason comes after its heading
+    """
+    if status not in (400, 403, 409, 413):
+        return None
+    reason = re.sub(r"<[^>]*>", " ", text.rpartition("</h1>")[2])
+    words = errors.shorten(" ".join(html.unescape(reason).split()))
+    if f"'{glance.CONTAINER_FORMAT}' is not one of" in words:
         return (
-            "Glance does not know the container format fpga: add it to container_formats in "
-            f"[image_format] of glance-api.conf ({words})"
+            f"Glance does not know the container format {glance.CONTAINER_FORMAT}: add it to "
+            "container_formats in [image_format] of glance-api.conf"
         )
-    if status in (400, 403, 409, 413):
-        return f"Glance refuses it ({status}): {words}"
-    return None
+    return f"Glance refuses it ({status}): {words}"
 
 
 class _Body:

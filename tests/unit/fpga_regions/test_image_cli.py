@@ -24,6 +24,10 @@ OPTIONS = (
     *("--function", "lzo1x_compress", "--board", "emulator", "--part", "software"),
     *("--node", "socket:/dev/fpga0"),
 )
+#: As Glance 31 answers where container_formats does not have fpga.
+UNKNOWN_FORMAT = """<html><head><title>400 Bad Request</title></head><body>
+<h1>400 Bad Request</h1> Provided object does not match schema &#x27;image&#x27;: &#x27;fpga&#x27;
+is not one of [None, &#x27;ami&#x27;, &#x27;bare&#x27;]<br /><br /></body></html>"""
 
 
 @pytest.fixture
@@ -234,9 +238,9 @@ def test_missing_credentials_are_told(tmp_path: Path, package: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "text", "words"),
     [
-        ("images$", 400, "<h1>Bad</h1> Invalid container format 'fpga'", "container_formats in"),
-        ("images$", 403, "<p>You may not publicize", "refuses it (403): You may not"),
-        ("/file$", 413, "<p>over quota", "refuses it (413): "),
+        ("images$", 400, UNKNOWN_FORMAT, "container format fpga: add it to container_formats in"),
+        ("images$", 403, "<h1>403</h1> You may <i>not", "refuses it (403): You may not"),
+        ("/file$", 413, "over quota", "refuses it (413): over quota"),
         ("/file$", 503, "", "answered 503"),
     ],
 )

@@ -124,5 +124,12 @@ def test_what_is_not_json_is_refused(text: bytes) -> None:
     assert refusal(text).startswith("manifest.json is not JSON: ")
 
 
+@pytest.mark.parametrize("depth", [10, 500, *range(900, 1000, 10), 30_000])
+@pytest.mark.parametrize("name", ["name", "target", "exposes"])
+def test_value_of_any_depth_is_refused(name: str, depth: int) -> None:
+    text = json.dumps(GOOD | {name: "@"}).replace('"@"', "[" * depth + "]" * depth)
+    assert refusal(text.encode()).startswith("manifest.json")
+
+
 def test_refusal_is_short_however_long_the_manifest() -> None:
     assert len(refusal(json.dumps(GOOD | {"vendor": "x" * 60_000}).encode())) < 300
