@@ -118,11 +118,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--inputs", type=int, default=200_000, help="for all readers together")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--reader", choices=sorted(READERS), help="this one only")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    for name in READERS:
+    names = [options.reader] if options.reader else list(READERS)
+    for name in names:
         start = time.monotonic()
-        came_to = run(name, options.inputs // len(READERS), options.seed)
+        came_to = run(name, options.inputs // len(names), options.seed)
         seconds = time.monotonic() - start
         total, taken = came_to.total(), came_to["taken"]
         print(
