@@ -4,8 +4,8 @@
 
     content.py FOLDER       credentials from the environment (openrc)
 
-FOLDER has ubuntu_lzo.tar, lzo_compression.zip and the package's manifest.json. An image whose data
-is as in Glance is kept; another one replaces it.
+FOLDER has ubuntu_lzo.tar and lzo_compression.zip. An image whose data is as in Glance is kept;
+another one replaces it.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import json
 import sys
 import time
 import typing
+import zipfile
 from pathlib import Path
 
 import openstack
@@ -25,13 +26,15 @@ def main() -> int:
     """Do it, and print what was created."""
     folder = Path(sys.argv[1])
     cloud = openstack.connect(cloud="envvars")
-    manifest = (folder / "manifest.json").read_text()
+    package = folder / "lzo_compression.zip"
+    with zipfile.ZipFile(package) as archive:
+        manifest = archive.read("manifest.json").decode()
     told = json.loads(manifest)
     _image(cloud.image, "ubuntu_lzo", folder / "ubuntu_lzo.tar", "docker")
     bitstream = _image(
         cloud.image,
         told["name"],
-        folder / "lzo_compression.zip",
+        package,
         "fpga",
         tags=["FPGA"],
         manifest=manifest,

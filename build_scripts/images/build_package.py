@@ -13,41 +13,42 @@ import argparse
 import json
 import pathlib
 import sys
+import tempfile
 
-from fpga_regions import errors, manifest, package_writer
+from fpga_regions import cli
 from fpga_regions.drivers import emulator
 from fpga_regions.emulator import SOFTWARE, software
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the package and, beside it, its manifest; print the manifest.
+    """Have `fpga-cli.py image build` make the package; the bitfile's digest is printed.
 
     :returns: exit status
     """
     options = _options(arguments)
-    bitfile = json.dumps({"part": options.part, "core": options.core}).encode() + b"\n"
-    if options.bitstream:
-        bitfile = options.bitstream.read_bytes()
-    fields = {
-        "name": options.name,
-        "version": options.version,
-        "vendor": options.vendor,
-        "type": options.type,
-        "function": options.core,
-        "target": {"board": emulator.BOARD, "part": options.part},
-        "bitfile": f"{options.core}.{'bin' if options.bitstream else 'json'}",
-        "exposes": [{"kind": "socket", "name": name} for name in options.node or ["/dev/fpga0"]],
-    }
-    try:
-        described = package_writer.describe(fields, bitfile)
-    except errors.BadPackage as e:
-        print(e.line(f"cannot make {options.output}"), file=sys.stderr)
-        return e.code
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_bytes(package_writer.write(described, bitfile))
-    options.output.with_name(manifest.FILE).write_bytes(described)
-    print(described.decode(), end="")
-    return 0
+    with tempfile.TemporaryDirectory() as folder:
+        told = {
+            "bitfile": options.bitstream or _software(pathlib.Path(folder), options.core),
+            "output": options.output,
+            "name": options.name,
+            "version": options.version,
+            "vendor": options.vendor,
+            "type": options.type,
+            "function": options.core,
+            "board": emulator.BOARD,
+            "part": options.part,
+        }
+        nodes = [f"--node=socket:{name}" for name in options.node or ["/dev/fpga0"]]
+        given = [f"--{name}={value}" for name, value in told.items()]
+        return cli.main(["image", "build", *given, *nodes])
+
+
+def _software(folder: pathlib.Path, core: str) -> pathlib.Path:
+    """The bitfile that stands for a function written in software."""
+    bitfile = folder / f"{core}.json"
+    bitfile.write_text(json.dumps({"part": SOFTWARE, "core": core}) + "\n")
+    return bitfile
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
