@@ -59,6 +59,15 @@ test: tools ## linters, unit and functional tests, Nova's own tests on the patch
 	@$(play) test_needs.yml
 	@.tools/bin/tox $(TOX_ARGS)
 
+.PHONY: matrix
+matrix: tools ## the diffs on all releases of Nova, and the tests of each series (hours)
+	@$(play) test_needs.yml
+	@.tools/bin/tox -e matrix -- full $(SERIES)
+
+.PHONY: matrix-quick
+matrix-quick: tools ## every diff applied, compiled and taken back on the release it is named for
+	@.tools/bin/tox -e matrix
+
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml -p no:cacheprovider -W ignore::DeprecationWarning tests/e2e

@@ -9,6 +9,9 @@ import zipfile
 #: Where wheels are kept; `make clean` removes it.
 CACHE = pathlib.Path(__file__).resolve().parent.parent / ".tools" / "wheels"
 
+#: An interpreter with pip, where `make tools` has made one.
+_PYTHON = CACHE.parent / "bin" / "python"
+
 
 class FetchError(Exception):
     """A release cannot be had."""
@@ -22,7 +25,8 @@ def fetch(version: str, cache: pathlib.Path = CACHE) -> pathlib.Path:
     wheel = cache / f"nova-{version}-py3-none-any.whl"
     if not wheel.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
+        python = str(_PYTHON) if _PYTHON.exists() else sys.executable
+        command = [python, "-m", "pip", "--disable-pip-version-check", "download"]
         options = ["--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(cache)]
         ran = subprocess.run(
             [*command, *options, f"nova=={version}"], capture_output=True, text=True, check=False

@@ -8,6 +8,7 @@ to it; whatever may take long keeps a process of its own.
 import functools
 import os
 import subprocess
+import sys
 import threading
 import typing
 
@@ -21,6 +22,11 @@ if typing.TYPE_CHECKING:
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
+
+#: Beside eventlet, oslo.concurrency before 7.0 (Nova 26, 29) runs programs by a copy of the module
+#: subprocess that eventlet keeps under this name; the copy's exceptions are its own.
+_COPY = sys.modules.get("__original_module_subprocess", subprocess)
+_TIMEOUTS = (subprocess.TimeoutExpired, _COPY.TimeoutExpired)
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -69,7 +75,7 @@ def _by_process(command: typing.Sequence[str], timeout: float) -> Answer:
         )
     except processutils.ProcessExecutionError as e:
         return Answer(int(e.exit_code), e.stdout or "", e.stderr or "")
-    except subprocess.TimeoutExpired as e:
+    except _TIMEOUTS as e:
         raise TimedOutError from e
     except OSError as e:
         raise NotRunError(f"{e}; install sudo") from e

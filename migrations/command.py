@@ -41,17 +41,17 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
     return 0
 
 
-def _upgrade(engine: sa.Engine, arguments: argparse.Namespace) -> None:
+def _upgrade(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
     runner.upgrade(engine)
     _tell(engine, arguments)
 
 
-def _downgrade(engine: sa.Engine, arguments: argparse.Namespace) -> None:
+def _downgrade(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
     runner.downgrade(engine)
     _tell(engine, arguments)
 
 
-def _tell(engine: sa.Engine, arguments: argparse.Namespace) -> None:
+def _tell(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
     version, newest = runner.current(engine), runner.head()
     if arguments.json:
         print(json.dumps({"version": version, "head": newest, "current": version == newest}))
@@ -60,13 +60,13 @@ def _tell(engine: sa.Engine, arguments: argparse.Namespace) -> None:
     print(f"{version or 'none'} ({note})")
 
 
-def _engine(arguments: argparse.Namespace) -> sa.Engine:
+def _engine(arguments: argparse.Namespace) -> sa.engine.Engine:
     url = arguments.connection or _configured(arguments.config_file)
     try:
         made = engines.create_engine(url, max_retries=0)
     except (exc.ArgumentError, ModuleNotFoundError) as e:
         raise UsageError(f"the database's URL cannot be used: {e}") from e
-    return typing.cast(sa.Engine, made)
+    return typing.cast(sa.engine.Engine, made)
 
 
 def _configured(files: list[str] | None) -> str:

@@ -11,8 +11,9 @@ from alembic.runtime import migration
 
 from migrations import schema
 
-#: What the functions here take. On an engine they commit; a connection's commit is its caller's.
-Bind = sa.Connection | sa.Engine
+#: What the functions here take; SQLAlchemy 1.4 (Nova 26 and 29) knows the types by no other name.
+#: On an engine they commit; a connection's commit is its caller's.
+Bind = sa.engine.Connection | sa.engine.Engine
 
 
 def upgrade(bind: Bind) -> None:
@@ -52,7 +53,7 @@ def head() -> str | None:
     return script.ScriptDirectory.from_config(_config(None)).get_current_head()
 
 
-def _config(connection: sa.Connection | None) -> config.Config:
+def _config(connection: sa.engine.Connection | None) -> config.Config:
     made = config.Config()
     here = str(pathlib.Path(__file__).parent)
     made.set_main_option("script_location", here.replace("%", "%%"))
@@ -61,8 +62,8 @@ def _config(connection: sa.Connection | None) -> config.Config:
 
 
 @contextlib.contextmanager
-def _connection(bind: Bind) -> typing.Iterator[sa.Connection]:
-    if isinstance(bind, sa.Connection):
+def _connection(bind: Bind) -> typing.Iterator[sa.engine.Connection]:
+    if isinstance(bind, sa.engine.Connection):
         yield bind
         return
     with bind.begin() as connection:

@@ -24,12 +24,12 @@ def with_shadow(table: str) -> tuple[str, str]:
     return table, f"shadow_{table}"
 
 
-def has_column(bind: sa.Connection, table: str, column: str) -> bool:
+def has_column(bind: sa.engine.Connection, table: str, column: str) -> bool:
     """Whether a table has a column."""
     return column in {found["name"] for found in sa.inspect(bind).get_columns(table)}
 
 
-def check_is_nova(bind: sa.Connection) -> None:
+def check_is_nova(bind: sa.engine.Connection) -> None:
     """Refuse a database without Nova's tables.
 
     :raises SchemaError: a table is missing

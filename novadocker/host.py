@@ -8,11 +8,15 @@ import shutil
 import time
 import typing
 
-import nova.virt.node
 import os_resource_classes as orc
 from nova.objects import fields
 from oslo_config import cfg
 from oslo_utils import versionutils
+
+try:
+    from nova.virt import node
+except ImportError:  # Nova 26, whose resource tracker makes the uuid itself
+    node = None
 
 CONF = cfg.CONF
 
@@ -29,7 +33,8 @@ def resources(engine_info: typing.Mapping[str, typing.Any]) -> dict[str, typing.
     """
     architecture = fields.Architecture.canonicalize(engine_info["Architecture"])
     cpus = cpu_count()
-    return {
+    identity = {"uuid": node.get_local_node_uuid()} if node else {}
+    return identity | {
         "vcpus": cpus,
         "memory_mb": memory_mb(),
         "local_gb": disk_gb(engine_info.get("DockerRootDir")),
@@ -42,7 +47,6 @@ def resources(engine_info: typing.Mapping[str, typing.Any]) -> dict[str, typing.
         "cpu_info": json.dumps(cpu_info(pathlib.Path("/proc/cpuinfo").read_text(), architecture)),
         "supported_instances": [(architecture, fields.HVType.DOCKER, fields.VMMode.EXE)],
         "numa_topology": None,
-        "uuid": nova.virt.node.get_local_node_uuid(),
     }
 
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functional tests need a patched Nova; say so at once instead of failing everywhere."""
 
+import importlib.metadata
 import importlib.util
 import os
 
 import pytest
 
-# Nova's functional tests patch eventlet in unless told otherwise before they are imported.
-os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "true"
+#: Before this series Nova's functional tests lean on eventlet's threads.
+_NATIVE_THREADS = 34
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,9 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
     :raises pytest.UsageError: with what to do
     """
     if importlib.util.find_spec("nova") is not None:
-        from nova import monkey_patch
-
-        monkey_patch.patch()
+        _choose_threads(int(importlib.metadata.version("nova").partition(".")[0]))
         from nova.objects import compute_node
 
         if "fpga_regions" in compute_node.ComputeNode.fields:
@@ -27,6 +26,15 @@ def pytest_configure(config: pytest.Config) -> None:
         "this interpreter's Nova is not patched: run 'tox -e functional', or "
         "'fpga-patch apply' in a virtual environment of your own"
     )
+
+
+def _choose_threads(series: int) -> None:
+    """Patch eventlet in, or not, as Nova's own functional tests of the series want it."""
+    os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = str(series >= _NATIVE_THREADS).lower()
+    from nova import monkey_patch
+
+    if hasattr(monkey_patch, "patch"):  # up to 2025.1 the import does it
+        monkey_patch.patch()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ def url(folder: Path) -> str:
     return f"sqlite:///{folder / 'nova.sqlite'}"
 
 
-def our_columns(engine: sa.Engine) -> dict[str, set[str]]:
+def our_columns(engine: sa.engine.Engine) -> dict[str, set[str]]:
     """The columns of ours that each table has."""
     inspector = sa.inspect(engine)
     return {table: {c["name"] for c in inspector.get_columns(table)} & set(ALL) for table in TABLES}
@@ -35,9 +35,10 @@ NONE: dict[str, set[str]] = {table: set() for table in ADDED}
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> typing.Iterator[sa.Engine]:
+def engine(tmp_path: Path) -> typing.Iterator[sa.engine.Engine]:
     """A cell's database with one row in each table."""
-    engine = sa.create_engine(url(tmp_path))
+    # SQLAlchemy 1.4 commits DDL by itself unless it is told to do as 2.0 does.
+    engine = sa.create_engine(url(tmp_path), future=True)
     with engine.begin() as connection:
         for table in TABLES:
             connection.execute(sa.text(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)"))

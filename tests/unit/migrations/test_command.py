@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 import migrations
 from migrations import command
@@ -14,7 +14,7 @@ from .conftest import ADDED, NONE, our_columns, url
 
 
 def test_upgrade_tells_the_version_that_it_came_to(
-    engine: sa.Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main(["db", "upgrade", "--connection", url(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{migrations.head()} (up to date)\n"
@@ -22,7 +22,7 @@ def test_upgrade_tells_the_version_that_it_came_to(
 
 
 def test_downgrade_tells_that_nothing_is_left(
-    engine: sa.Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     migrations.upgrade(engine)
     assert command.main(["db", "downgrade", "--connection", url(tmp_path)]) == 0
@@ -31,7 +31,7 @@ def test_downgrade_tells_that_nothing_is_left(
 
 
 def test_version_changes_nothing(
-    engine: sa.Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main(["db", "version", "--json", "--connection", url(tmp_path)]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -39,7 +39,7 @@ def test_version_changes_nothing(
     assert our_columns(engine) == NONE
 
 
-def test_database_is_the_one_of_novas_configuration(engine: sa.Engine, tmp_path: Path) -> None:
+def test_database_is_the_one_of_novas_configuration(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "nova.conf"
     file.write_text(f"[DEFAULT]\nhost = x\n[database]\nconnection = {url(tmp_path)}\n")
     assert command.main(["db", "upgrade", "--config-file", str(file)]) == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 import migrations
 from migrations import schema
@@ -12,33 +13,33 @@ from migrations import schema
 from .conftest import ADDED, NONE, TABLES, our_columns
 
 
-def test_upgrade_adds_the_columns_to_tables_and_shadow_tables(engine: sa.Engine) -> None:
+def test_upgrade_adds_the_columns_to_tables_and_shadow_tables(engine: Engine) -> None:
     migrations.upgrade(engine)
     assert our_columns(engine) == ADDED
     assert migrations.current(engine) == migrations.head()
 
 
-def test_new_columns_are_empty_in_old_rows(engine: sa.Engine) -> None:
+def test_new_columns_are_empty_in_old_rows(engine: Engine) -> None:
     migrations.upgrade(engine)
     with engine.connect() as connection:
         row = connection.execute(sa.text("SELECT * FROM compute_nodes")).one()
     assert tuple(row) == (7, None, None)
 
 
-def test_second_upgrade_changes_nothing(engine: sa.Engine) -> None:
+def test_second_upgrade_changes_nothing(engine: Engine) -> None:
     migrations.upgrade(engine)
     migrations.upgrade(engine)
     assert our_columns(engine) == ADDED
 
 
-def test_upgrade_that_was_cut_short_is_taken_up(engine: sa.Engine) -> None:
+def test_upgrade_that_was_cut_short_is_taken_up(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE compute_nodes ADD COLUMN fpga_regions INTEGER"))
     migrations.upgrade(engine)
     assert our_columns(engine) == ADDED
 
 
-def test_downgrade_removes_every_trace_and_leaves_the_rows(engine: sa.Engine) -> None:
+def test_downgrade_removes_every_trace_and_leaves_the_rows(engine: Engine) -> None:
     migrations.upgrade(engine)
     migrations.downgrade(engine)
     assert our_columns(engine) == NONE
@@ -48,18 +49,18 @@ def test_downgrade_removes_every_trace_and_leaves_the_rows(engine: sa.Engine) ->
         assert connection.execute(sa.text("SELECT id FROM instances")).scalar() == 7
 
 
-def test_downgrade_of_what_was_never_upgraded_is_done(engine: sa.Engine) -> None:
+def test_downgrade_of_what_was_never_upgraded_is_done(engine: Engine) -> None:
     migrations.downgrade(engine)
     assert our_columns(engine) == NONE
 
 
-def test_upgrade_after_a_downgrade_brings_the_columns_back(engine: sa.Engine) -> None:
+def test_upgrade_after_a_downgrade_brings_the_columns_back(engine: Engine) -> None:
     for step in (migrations.upgrade, migrations.downgrade, migrations.upgrade):
         step(engine)
     assert our_columns(engine) == ADDED
 
 
-def test_connection_is_left_to_its_caller_to_commit(engine: sa.Engine) -> None:
+def test_connection_is_left_to_its_caller_to_commit(engine: Engine) -> None:
     with engine.connect() as connection:
         migrations.upgrade(connection)
         assert connection.in_transaction()
@@ -68,7 +69,7 @@ def test_connection_is_left_to_its_caller_to_commit(engine: sa.Engine) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_database_that_lacks_a_table_of_nova_is_refused(engine: sa.Engine, table: str) -> None:
+def test_database_that_lacks_a_table_of_nova_is_refused(engine: Engine, table: str) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text(f"DROP TABLE {table}"))
     for step in (migrations.upgrade, migrations.downgrade):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is read off the host and the engine."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from novadocker import host
@@ -40,3 +42,16 @@ def test_cpu_info_tells_the_first_processor():
 
 def test_cpu_info_of_an_unknown_kind_is_empty():
     assert host.cpu_info("", "aarch64")["features"] == []
+
+
+ENGINE = {"Architecture": "x86_64", "ServerVersion": "20.10.24"}
+
+
+def test_the_node_has_the_uuid_that_nova_keeps_for_the_host(config, monkeypatch):
+    monkeypatch.setattr(host, "node", SimpleNamespace(get_local_node_uuid=lambda: "kept"))
+    assert host.resources(ENGINE)["uuid"] == "kept"
+
+
+def test_the_uuid_is_left_to_a_nova_that_keeps_none(config, monkeypatch):
+    monkeypatch.setattr(host, "node", None)
+    assert "uuid" not in host.resources(ENGINE)

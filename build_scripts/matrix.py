@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tries the diffs of patches/ on the releases of Nova that they are for.
+
+    matrix.py quick             every diff on the release that it is named for
+    matrix.py full [SERIES ...] every diff on all of its releases; then, for each series, a virtual
+                                environment with Nova of requirements/nova-SERIES.txt: our tests,
+                                and Nova's own of the modules that the diff touches
+
+`quick` makes each diff anew of its one source and compares; applies it at fuzz 0; compiles what it
+changed; takes it back and compares with what was. Exit status: 0 all is well; 1 something is not.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import pathlib
+import sys
+import tomllib
+import typing
+
+import hunks
+import make_patches
+import nova_wheels
+from matrix_environment import Environment, StepError
+
+from fpga_patch import errors, releases
+
+#: Our own tests that every series has to pass; of fpga_regions nothing depends on Nova.
+UNIT = ("fpga_hooks", "migrations", "novadocker", "scheduler_filters")
+
+_FAILURES = (
+    StepError,
+    hunks.HunkError,
+    nova_wheels.FetchError,
+    errors.PatchError,
+    SyntaxError,
+)
+
+
+@dataclasses.dataclass
+class Row:
+    """What was found for one series."""
+
+    series: int
+    cells: dict[str, str]
+    failed: bool = False
+
+
+def try_on(version: str, source: hunks.Source, entry: dict[str, typing.Any]) -> None:
+    """Apply, compile and revert the diffs of an entry of the table on the files of one release.
+
+    :raises StepError: something is not as it should be
+    """
+    nowhere = pathlib.Path("nova")
+    diffs = releases.find_diffs(nowhere, version, with_tests=True, patches=hunks.PATCHES)
+    changes = make_patches.make(version, source)
+    for diff, change, part in zip(diffs, changes, ("diff", "tests"), strict=True):
+        if diff.file.name != entry[part]["file"]:
+            raise StepError(f"{diff.file.name} is not the diff that its entry names")
+        before = {name: pair[0].encode() for name, pair in change.files.items()}
+        after = {name: pair[1].encode() for name, pair in change.files.items()}
+        if diff.result("patched", before) != after or diff.result("stock", after) != before:
+            raise StepError(f"{diff.file.name} leaves other contents than hunks.toml")
+        for name, text in after.items():
+            compile(text, name, "exec", dont_inherit=True)
+
+
+def check_text(version: str, source: hunks.Source) -> None:
+    """Compare the committed diffs with what their source makes for the release they are named for.
+
+    :raises StepError: they differ
+    """
+    changes = make_patches.make(version, source)
+    for change, header, suffix in zip(changes, source.headers, ("", "-tests"), strict=True):
+        file = hunks.PATCHES / f"nova-{version}{suffix}.patch"
+        if change.diff(file.name, header) != file.read_text():
+            raise StepError(f"{file.name} is not what hunks.toml makes; run make_patches.py")
+
+
+def quick(whole: bool) -> int:
+    """Try every diff on its releases, or on the one that it is named for; how often it failed."""
+    source, failures = hunks.read(), 0
+    for entry in tomllib.loads((hunks.PATCHES / make_patches.TABLE).read_text())["release"]:
+        newest = max(entry["versions"], key=nova_wheels.order_of)
+        for version in entry["versions"] if whole else [newest]:
+            try:
+                if version == newest:
+                    check_text(version, source)
+                try_on(version, source, entry)
+                print(f"{version}: {entry['diff']['file']} applies, compiles and reverts")
+            except _FAILURES as e:
+                failures += 1
+                print(f"{version}: {e}", file=sys.stderr)
+    return failures
+
+
+def full(series: int, functional: bool) -> Row:
+    """Run the tests of one series in its virtual environment."""
+    row = Row(series, {})
+    try:
+        env = Environment(series)
+        env.make()
+        shipped = env.digests()
+        env.patch("apply")
+        row.cells["unit"] = env.pytest("unit", [f"tests/unit/{name}" for name in UNIT])
+        if functional:
+            ignored = "--ignore=tests/functional/novadocker"
+            row.cells["functional"] = env.pytest("functional", ["tests/functional", ignored])
+        outcome = env.nova_tests("patched")
+        row.cells["Nova's, patched"] = str(outcome)
+        env.patch("revert")
+        if env.digests() != shipped:
+            raise StepError("the files are not as before after the revert")
+        row.cells["reverts"] = "yes"
+        if outcome.failed:
+            stock = env.nova_tests("unpatched", outcome.failed)
+            row.cells["the failed ones, unpatched"] = str(stock)
+            new = outcome.failed - stock.failed
+            if new:
+                raise StepError(f"passes unpatched and fails patched: {', '.join(sorted(new))}")
+    except StepError as e:
+        row.failed = True
+        row.cells["failed"] = str(e)
+    return row
+
+
+def known_series() -> list[int]:
+    """The series in the table."""
+    versions = make_patches.known_versions(hunks.PATCHES)
+    return sorted({nova_wheels.series_of(version) for version in versions})
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Try the diffs on the releases of Nova.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("quick", help="apply, compile and revert every diff")
+    more = commands.add_parser("full", help="the same on all releases, and the tests")
+    more.add_argument("series", nargs="*", type=int, choices=known_series(), metavar="SERIES")
+    more.add_argument("--no-functional", action="store_true", help="leave functional tests out")
+    arguments = parser.parse_args()
+    if quick(whole=arguments.command == "full"):
+        return 1
+    if arguments.command == "quick":
+        return 0
+    rows = []
+    for series in arguments.series or known_series():
+        rows.append(full(series, not arguments.no_functional))
+        told = itertools.chain([f"Nova {series}"], (f"{k}: {v}" for k, v in rows[-1].cells.items()))
+        print("; ".join(told), flush=True)
+    return int(any(row.failed for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

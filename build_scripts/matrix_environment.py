@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A virtual environment with one series of Nova, and the tests that are run in it."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import typing
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+#: The series whose lock file is that of all our tests.
+_NEWEST = 34
+#: Up to 2025.1 Nova's tests want eventlet's green threads; later ones run without.
+_LAST_WITH_EVENTLET = 33
+
+_RESULT = re.compile(
+    r"^\{\d+\} (\S+)(?: \[[\d.]+s\])? \.\.\. (ok|FAILED|SKIPPED|\w+)", re.MULTILINE
+)
+_SUMMARY = re.compile(r"^(?:=+ )?(\d+ (?:passed|failed).*?) in [\d.]+s", re.MULTILINE)
+
+
+class StepError(Exception):
+    """A step of the matrix did not go as it should."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What Nova's own tests came to."""
+
+    passed: frozenset[str]
+    failed: frozenset[str]
+    skipped: frozenset[str]
+
+    def __str__(self) -> str:
+        told = f"{len(self.passed)} passed, {len(self.failed)} failed"
+        return f"{told}, {len(self.skipped)} skipped" if self.skipped else told
+
+
+class Environment:
+    """The environment of a series, below .tox/matrix."""
+
+    def __init__(self, series: int) -> None:
+        self.series = series
+        self.folder = ROOT / ".tox" / "matrix" / str(series)
+        self.python = self.folder / "bin" / "python"
+        name = "test.txt" if series == _NEWEST else f"nova-{series}.txt"
+        self.lock = ROOT / "requirements" / name
+
+    def make(self) -> None:
+        """Install the lock file and this checkout, unless that was done.
+
+        :raises StepError: it cannot be installed
+        """
+        stamp = self.folder / "lock.sha256"
+        digest = hashlib.sha256(self.lock.read_bytes()).hexdigest()
+        if not stamp.is_file() or stamp.read_text() != digest:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._uv("venv", "--quiet", "--python", "python3.11", str(self.folder))
+            self._uv(*self._install, "-r", str(self.lock))
+            self._uv(*self._install, "--no-deps", "--editable", str(ROOT))
+            stamp.write_text(digest)
+        elif self.patch("revert", check=False).returncode:
+            self._uv(*self._install, "--no-deps", "--reinstall-package=nova", "-r", str(self.lock))
+
+    @property
+    def _install(self) -> tuple[str, ...]:
+        return ("pip", "install", "--quiet", "--python", str(self.python))
+
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every source file of the installed Nova."""
+        nova = next(self.folder.glob("lib/python3*/site-packages/nova"))
+        return {
+            str(path.relative_to(nova)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in nova.rglob("*.py")
+        }
+
+    def patch(self, command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Apply the diffs, or take them back.
+
+        :raises StepError: it failed, and shall not
+        """
+        ran = self._run("patch", [str(self.folder / "bin" / "fpga-patch"), command, "--tests"])
+        if check and ran.returncode:
+            raise StepError(f"{command} failed: {ran.stdout.strip()}")
+        return ran
+
+    def pytest(self, name: str, what: typing.Sequence[str]) -> str:
+        """Run tests of our own; pytest's last line.
+
+        :raises StepError: not all pass
+        """
+        options = ["-q", "-p", "no:cacheprovider", "--timeout=300"]
+        ran = self._run(name, [str(self.python), "-m", "pytest", *options, *what])
+        told = _SUMMARY.findall(ran.stdout)
+        if ran.returncode or not told:
+            raise StepError(
+                f"{name} tests: {told[-1] if told else 'none ran'}; see {self._log(name)}"
+            )
+        return str(told[-1])
+
+    def nova_tests(self, name: str, only: typing.Collection[str] = ()) -> Outcome:
+        """Run Nova's own unit tests of the touched modules, or the named ones of these.
+
+        :raises StepError: none ran
+        """
+        repository = self.folder / f"stestr-{name}"
+        shutil.rmtree(repository, ignore_errors=True)
+        workers = os.environ.get("NOVA_TESTS_CONCURRENCY", "2")
+        where = ["--repo-url", str(repository), "--test-path", "tests/nova_unit", "--top-dir", "."]
+        command = ["stestr", *where, "run", "--concurrency", workers]
+        if only:
+            chosen = self.folder / "only.txt"
+            chosen.write_text("\n".join(sorted(only)) + "\n")
+            command += ["--load-list", str(chosen)]
+        ran = self._run(name, command)
+        found: dict[str, set[str]] = {"ok": set(), "FAILED": set(), "SKIPPED": set()}
+        for test, result in _RESULT.findall(ran.stdout):
+            found.setdefault(result, set()).add(test)
+        if not found["ok"] | found["FAILED"]:
+            raise StepError(f"none of Nova's tests ran; see {self._log(name)}")
+        return Outcome(*(frozenset(found[result]) for result in ("ok", "FAILED", "SKIPPED")))
+
+    def _log(self, name: str) -> pathlib.Path:
+        return self.folder / f"{name}.log"
+
+    def _run(self, name: str, command: list[str]) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | {
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
+            "OS_NOVA_DISABLE_EVENTLET_PATCHING": str(self.series > _LAST_WITH_EVENTLET).lower(),
+        }
+        with self._log(name).open("w") as log:
+            ran = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+        ran.stdout = self._log(name).read_text(errors="replace")
+        return ran
+
+    def _uv(self, *arguments: str) -> None:
+        uv = ROOT / ".tools" / "bin" / "uv"
+        environment = os.environ | {"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"}
+        ran = subprocess.run(
+            [str(uv) if uv.exists() else "uv", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ran.returncode:
+            raise StepError(f"uv {arguments[0]} failed: {ran.stderr.strip()}")
