@@ -43,7 +43,7 @@ OPTIONS: list[cfg.Opt] = [
     cfg.IntOpt("regions", default=2, min=1, max=64, help="Regions of each card."),
     cfg.StrOpt("board", default="fake", help="Board that a package's manifest must name."),
     cfg.StrOpt("part", default="fake", help="Part that a package's manifest must name."),
-    cfg.StrOpt("interface", help="Uuid of the shell that the cards pretend to have."),
+    settings.interface_option(),
     _seconds("program_delay", "programming a region"),
     _seconds("clear_delay", "erasing a region"),
     _share("program_failures", "programmings that fail; the region holds rubbish then"),
@@ -73,7 +73,7 @@ class FakeDriver(base.Driver):
                 index=index,
                 board=options.board,
                 part=options.part,
-                interface=options.interface,
+                interface=options.interface and options.interface.lower(),
                 kinds=_KINDS,
                 simulated=True,
             )

@@ -146,7 +146,7 @@ class HardwareDriver(base.Driver):
         told: dict[str, typing.Any] = {
             "board": options.board,
             "part": options.part,
-            "interface": options.interface,
+            "interface": options.interface and options.interface.lower(),
         }
         return Slot(driver=self.name, device=card, index=index, simulated=False, **(told | more))
 

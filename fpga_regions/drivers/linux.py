@@ -140,11 +140,9 @@ class LinuxDriver(hardware.HardwareDriver):
         with self._firmware_file(f"{name}.bin", content):
             try:
                 self._overlays.apply(name, blob)
-            except OSError as e:
+            except (OSError, programs.Failed) as e:
                 more = self._why_not_operating(card) or "the kernel's log has more"
-                raise programs.Failed(
-                    f"the kernel refuses the overlay {name}: {e.strerror}; {more}"
-                ) from e
+                raise programs.Failed(f"the overlay {name} is refused: {e}; {more}") from e
         if why := self._why_not_operating(card):
             self._overlays.remove(name)
             raise programs.Failed(f"after programming, {why}")
@@ -182,7 +180,7 @@ class LinuxDriver(hardware.HardwareDriver):
         if not folder.is_dir():
             raise programs.Failed(f"{folder} is not there")
         if options.interface:
-            return str(options.interface)
+            return str(options.interface).lower()
         try:
             return str(uuid.UUID((folder / "compat_id").read_text().strip()))
         except OSError:

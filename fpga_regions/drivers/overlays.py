@@ -52,8 +52,9 @@ class Overlays:
         folder.mkdir()
         try:
             (folder / "dtbo").write_bytes(blob)
+            # The kernel acts when the file is closed, and tells of no error then.
             if not self.applied(name):
-                raise programs.Failed(f"the kernel did not apply the overlay {name}")
+                raise programs.Failed("the kernel did not apply it")
         except BaseException:
             folder.rmdir()
             raise

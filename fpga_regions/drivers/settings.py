@@ -97,11 +97,17 @@ def target_options() -> list[cfg.Opt]:
             required=True,
             help="Name of the part; a package's manifest must have the same in target.part.",
         ),
-        cfg.StrOpt(
-            "interface",
-            help="Uuid of the shell around the regions, where there is one: target.interface.",
-        ),
+        interface_option(),
     ]
+
+
+def interface_option() -> cfg.Opt:
+    """The option that names a card's shell."""
+    return cfg.StrOpt(
+        "interface",
+        regex=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        help="Uuid of the shell around the regions, where there is one: target.interface.",
+    )
 
 
 def nodes_option(more: str = "") -> cfg.Opt:

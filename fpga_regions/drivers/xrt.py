@@ -88,7 +88,7 @@ class XrtDriver(hardware.HardwareDriver):
             raise programs.Failed(f"xbutil shows no card at {options.address}")
         if str(seen.get("is_ready", "true")).lower() != "true":
             raise programs.Failed(f"xbutil says that the card at {options.address} is not ready")
-        interface = options.interface or _uuid(seen.get("id"))
+        interface = _uuid(options.interface) or _uuid(seen.get("id"))
         kinds = frozenset({"char"})
         return [self.slot(card, 0, options, interface=interface, kinds=kinds)]
 

@@ -47,7 +47,7 @@ def wrapped(tmp_path: pathlib.Path) -> Wrapped:
 
 
 def test_there_are_as_many_regions_as_status_tells(wrapped: Wrapped) -> None:
-    slots = wrapped.driver(interface=ID).discover()
+    slots = wrapped.driver(interface=ID.upper()).discover()
     assert [(s.device, s.index, s.simulated) for s in slots] == [("a", 0, False), ("a", 1, False)]
     assert (slots[0].board, slots[0].part, slots[0].interface) == ("b", "p", ID)
     assert slots[0].kinds == {"char"}
@@ -297,6 +297,7 @@ def test_card_whose_program_does_not_answer_is_not_accessible(
         ({"nodes": "char:st0"}, "is not of the form"),
         ({"suffix": "/../x.bin"}, "suffix"),
         ({"timeout": "0"}, "timeout"),
+        ({"interface": "none"}, "interface"),
     ],
 )
 def test_options_that_cannot_be_used_are_told(

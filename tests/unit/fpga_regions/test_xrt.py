@@ -136,7 +136,7 @@ def test_shell_of_an_old_card_is_no_interface(alveo: Alveo) -> None:
 
 
 def test_configured_interface_counts_more(alveo: Alveo) -> None:
-    assert [slot.interface for slot in alveo.driver(interface=ADD).discover()] == [ADD]
+    assert [slot.interface for slot in alveo.driver(interface=ADD.upper()).discover()] == [ADD]
 
 
 def test_xclbin_is_loaded_into_the_card_of_the_address(alveo: Alveo) -> None:
