@@ -150,9 +150,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def verbs_of(made: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """The parser of each verb."""
-    (added,) = [one for one in made._actions if isinstance(one, argparse._SubParsersAction)]
-    return dict(added.choices)
+    """The parser of each verb; none where there are none."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for one in made._actions:
+        if isinstance(one, argparse._SubParsersAction):
+            found |= one.choices
+    return found
 
 
 if typing.TYPE_CHECKING:
