@@ -64,6 +64,7 @@ class Ledger:
         self.path = folder / FILE
         self._timeout = timeout
         self._events_kept = events_kept
+        self._whole = False
         with self._explained():
             folders.make_private(folder)
             folders.make_private(folder / LOCKS)
@@ -239,9 +240,7 @@ class Ledger:
         try:
             return [rows.to_region(row) for row in found]
         except (ValueError, TypeError) as e:
-            raise errors.LedgerUnusable(
-                f"the ledger {self.path} is damaged: move it away and restore a copy"
-            ) from e
+            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
@@ -259,6 +258,7 @@ class Ledger:
     @contextlib.contextmanager
     def _transaction(self) -> typing.Iterator[None]:
         with self._explained():
+            self._see_that_it_is_whole()
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -267,6 +267,14 @@ class Ledger:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _see_that_it_is_whole(self) -> None:
+        """Refuse to write a file that is damaged somewhere: it would only get worse."""
+        if not self._whole:
+            (told,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+            if told != "ok":
+                raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}")
+            self._whole = True
 
     @contextlib.contextmanager
     def _explained(self) -> typing.Iterator[None]:

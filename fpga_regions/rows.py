@@ -6,6 +6,9 @@ import sqlite3
 
 from fpga_regions.model import Node, Region, Slot, State
 
+#: What is told of a file that is not as SQLite or this program wrote it.
+DAMAGED = "is damaged: move it away and restore a copy"
+
 
 def reason(error: sqlite3.Error) -> str:
     """What an error of SQLite means for a ledger: "is damaged: ...".
@@ -19,7 +22,7 @@ def reason(error: sqlite3.Error) -> str:
         sqlite3.SQLITE_BUSY: "is being written by another process: try again",
         sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
         sqlite3.SQLITE_READONLY: "cannot be written: the file or its file system is read-only",
-        sqlite3.SQLITE_CORRUPT: "is damaged: move it away and restore a copy",
+        sqlite3.SQLITE_CORRUPT: DAMAGED,
         sqlite3.SQLITE_NOTADB: "is not a ledger: move it away and restore a copy",
     }
     return told.get(code, f"cannot be used: {error}")

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each verb is killed at every point that it passes, on every driver that can run here.
+
+After the next command no region is owned twice, none is lost, none is used without an owner, and
+what is free holds nothing; and the verb that was killed can be given again.
+"""
+
+import collections
+import contextlib
+import sqlite3
+import typing
+import uuid
+from pathlib import Path
+
+import pytest
+
+from fpga_regions import conf as configuration
+from fpga_regions import packages, reconcile, schema
+from fpga_regions.drivers import base
+from fpga_regions.ledger import Ledger
+from fpga_regions.manager import Manager
+from fpga_regions.model import Region, State
+from tests.support import bitstreams, points
+
+from .conftest import owner, unpack
+
+Verb = typing.Callable[[Manager], object]
+
+LEDGER = [
+    "fpga_regions.ledger:Ledger.register",
+    "fpga_regions.ledger:Ledger.claim",
+    "fpga_regions.ledger:Ledger.move",
+    "fpga_regions.ledger:Ledger._note",
+]
+STEPS = ["program", "read_back", "clear", "nodes"]
+DRIVERS = {
+    "emulator": (
+        "fpga_regions.drivers.emulator:EmulatorDriver",
+        ["fpga_regions.processes:end", "subprocess:Popen._execute_child"],
+    ),
+    "fake": ("fpga_regions.drivers.fake:FakeDriver", []),
+    "command": (
+        "fpga_regions.drivers.command:CommandDriver",
+        [
+            "fpga_regions.programs:run",
+            "fpga_regions.drivers.records:Records.write",
+            "fpga_regions.drivers.records:Records.remove",
+        ],
+    ),
+}
+#: The three verbs for two regions whose state is a file each.
+PROGRAM = """#!/bin/sh
+cd "$(dirname "$0")"
+case $1 in
+burn) id=$(cat /proc/sys/kernel/random/uuid); cp "$2" burnt.$id && echo $id ;;
+erase) test -e burnt.$2 || exit 33; rm -f burnt.$2 ;;
+status) set -- burnt.*; test -e "$1" || shift; echo "Used regions: $#/2" ;;
+esac
+"""
+
+
+class Tried:
+    """A host on which verbs are killed, with two regions."""
+
+    def __init__(self, folder: Path, driver: str) -> None:
+        self.folder, self.driver, self.state = folder, driver, folder / "state"
+        # A program that was killed before it told its region's identifier leaves a region of which
+        # nobody can say what it holds.
+        self.settled = {"free", "programmed"} | ({"quarantined"} if driver == "command" else set())
+        self._configure()
+        self.conf = configuration.load(str(folder / "fpga-cli.conf"))
+        self.drivers = base.load(self.conf)
+        self.packages = [self._package(number) for number in range(2)]
+
+    def _configure(self) -> None:
+        (self.folder / "fpga-cli.conf").write_text(
+            f"[DEFAULT]\ndrivers = {self.driver}\nstate_dir = {self.state}\n"
+            f"runtime_dir = {self.folder}/run\nprogram_retries = 20\nprogram_retry_pause = 0\n"
+            f"[fake]\nprogram_failures = 0.4\nseed = 3\n"
+            f"[command]\ncards = a\n"
+            f"[command:a]\nexec = {self.folder}/tool/run\nboard = b\npart = p\n"
+            f"nodes = char:/dev/null\n"
+        )
+        (self.folder / "tool").mkdir()
+        (self.folder / "tool" / "run").write_text(PROGRAM)
+        (self.folder / "tool" / "run").chmod(0o755)
+
+    def _package(self, number: int) -> packages.Package:
+        core = ("lzo1x_compress", "crc32")[number]
+        change: dict[str, typing.Any] = {}
+        if self.driver == "fake":
+            change["target"] = {"board": "fake", "part": "fake"}
+        if self.driver == "command":
+            change["target"] = {"board": "b", "part": "p"}
+            change["exposes"] = [{"kind": "char", "name": "/dev/fpga0"}]
+        return unpack(bitstreams.package(core, **change), self.conf)
+
+    @contextlib.contextmanager
+    def open(self) -> typing.Iterator[Manager]:
+        """A manager of its own, as each call of fpga-cli has one."""
+        with contextlib.closing(Ledger(self.state, 5)) as ledger:
+            yield Manager(self.conf, ledger, self.drivers, lambda _image: self.packages[0])
+
+    def kill(self, at: int, targets: list[str], verb: Verb) -> bool:
+        """Give a verb and kill it at a point; whether it passed as many."""
+
+        def call() -> None:
+            with self.open() as manager:
+                verb(manager)
+
+        return points.killed(call, targets, at)
+
+    def do(self, verb: Verb) -> typing.Any:
+        """Give a verb that must succeed; what comes of it."""
+        with self.open() as manager:
+            return verb(manager)
+
+    def burn(self, package: int, number: int = 0) -> str:
+        """Burn for an owner; the region's id."""
+        return str(self.do(lambda m: m.burn_package(self.packages[package], owner(number))))
+
+    def erase(self, number: int = 0) -> None:
+        """Erase what an owner holds."""
+        self.do(lambda manager: manager.erase(None, owner(number)))
+
+    def regions(self) -> dict[str, Region]:
+        """What the next command tells."""
+        return {region.id: region for region, _ in self.do(lambda manager: manager.regions())}
+
+    def reconcile(self, fix: bool = False) -> list[reconcile.Difference]:
+        """Where ledger and hardware differ."""
+        with self.open() as manager, contextlib.closing(Ledger(self.state, 5)) as ledger:
+            return reconcile.Reconciler(ledger, manager, fix).run()
+
+    def check(self) -> None:
+        """See that ledger and hardware are true after the next command."""
+        told = self.do(lambda manager: manager.regions())
+        assert len(told) == 2
+        owners = collections.Counter(region.owner for region, _ in told)
+        assert all(count == 1 for name, count in owners.items() if name is not None)
+        for region, healthy in told:
+            assert region.state in self.settled, region
+            used = region.state == State.PROGRAMMED
+            assert (region.owner is not None, healthy is True) == (used, used)
+        assert self.reconcile() == []
+
+    def mend(self) -> None:
+        """Do what an operator does about a region in quarantine."""
+        for region in self.regions().values():
+            if region.state != State.QUARANTINED:
+                continue
+            records = "".join(path.read_text() for path in self.state.glob("drivers/*/*.record"))
+            for burnt in (self.folder / "tool").glob("burnt.*"):
+                if burnt.suffix[1:] not in records:
+                    burnt.unlink()
+            self.do(lambda manager, one=region.id: manager.release(one))
+
+    def targets(self) -> list[str]:
+        """The functions before and after which there is a point."""
+        driver, more = DRIVERS[self.driver]
+        return [*LEDGER, *(f"{driver}.{step}" for step in STEPS), *more]
+
+
+@pytest.fixture(params=list(DRIVERS))
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> typing.Iterator[Tried]:
+    host = Tried(tmp_path, request.param)
+    host.regions()
+    yield host
+    for number in range(2):
+        host.erase(number)
+
+
+def every_point(
+    host: Tried, prepare: typing.Callable[[], Verb], least: int
+) -> typing.Iterator[None]:
+    """Kill a verb at each of its points; yields after each, when ledger and hardware were true.
+
+    :param prepare: brings the host to the state before; gives the verb
+    :param least: how many points there are, at the least
+    """
+    at = 1
+    while host.kill(at, host.targets(), prepare()):
+        host.check()
+        host.mend()
+        yield
+        at += 1
+    assert at > least, f"only {at} points were passed"
+
+
+def test_burn_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        host.erase()
+        return lambda manager: manager.burn_package(host.packages[0], owner())
+
+    for _ in every_point(host, prepare, 20):
+        assert host.burn(0) in host.regions()
+
+
+def test_burn_in_place_of_another_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        host.burn(0)
+        host.burn(0, 1)
+        return lambda manager: manager.burn_package(host.packages[1], owner())
+
+    for _ in every_point(host, prepare, 30):
+        burnt = host.burn(1)
+        told = host.regions()
+        assert (told[burnt].owner, told[burnt].function) == (owner(), "crc32")
+        assert {region.owner for region in told.values()} <= {owner(), owner(1), None}
+
+
+def test_erase_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        host.burn(0)
+        host.burn(1, 1)
+        return lambda manager: manager.erase(None, owner())
+
+    for _ in every_point(host, prepare, 10):
+        host.erase()
+        assert {region.owner for region in host.regions().values()} == {None, owner(1)}
+
+
+def test_quarantine_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        for region_id in host.regions():
+            host.do(lambda manager, one=region_id: manager.erase(one))
+        host.burn(0, 1)
+        taken = host.burn(0)
+        return lambda manager: manager.quarantine(taken, "at random")
+
+    host.settled |= {"quarantined"}
+    for _ in every_point(host, prepare, 8):
+        taken = host.burn(0)
+        host.do(lambda manager, one=taken: manager.quarantine(one, "at random"))
+        assert host.regions()[taken].state == State.QUARANTINED
+
+
+def test_release_can_be_killed_anywhere(host: Tried) -> None:
+    first = next(iter(host.regions()))
+
+    def prepare() -> Verb:
+        host.do(lambda manager: manager.quarantine(first, "at random"))
+        return lambda manager: manager.release(first)
+
+    host.settled |= {"quarantined"}
+    for _ in every_point(host, prepare, 8):
+        host.do(lambda manager: manager.release(first))
+        assert host.regions()[first].state == State.FREE
+
+
+@pytest.mark.parametrize("host", ["fake"], indirect=True)
+def test_reconcile_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        for region_id in host.regions():
+            host.do(lambda manager, one=region_id: manager.erase(one))
+        held = host.burn(0)
+        (free,) = set(host.regions()) - {held}
+        state = host.state / "drivers" / "fake"
+        (state / held).rename(state / free)
+        return lambda _manager: host.reconcile(fix=True)
+
+    at = 1
+    while host.kill(at, host.targets(), prepare()):
+        host.reconcile(fix=True)
+        assert host.reconcile() == []
+        burnt = host.burn(0)
+        told = host.regions()
+        assert {one.owner for one in told.values()} == {owner(), None}
+        assert told[burnt].lost is None
+        at += 1
+    assert at > 10
+
+
+@pytest.mark.parametrize("host", ["fake"], indirect=True)
+def test_upgrade_of_the_ledger_can_be_killed_anywhere(host: Tried) -> None:
+    ids = [str(uuid.UUID(int=number + 1)) for number in range(2)]
+
+    def prepare() -> Verb:
+        ledger = host.state / "ledger.sqlite3"
+        ledger.unlink()
+        db = sqlite3.connect(ledger, isolation_level=None)
+        schema._run(db, schema._STEPS[0])
+        db.execute("PRAGMA user_version = 1")
+        for number, region_id in enumerate(ids):
+            db.execute(
+                f"INSERT INTO regions VALUES (?, 'fake', 'fake0', {number}, 'fake', 'fake', NULL,"
+                " 'char pipe socket', 1, 1, 'free', 'then', NULL, NULL, NULL, NULL, '[]')",
+                (region_id,),
+            )
+        db.close()
+        return lambda manager: manager.regions()
+
+    at = 1
+    while host.kill(at, ["fpga_regions.schema:sqlite3.complete_statement"], prepare()):
+        assert list(host.regions()) == ids
+        at += 1
+    assert at > 100
