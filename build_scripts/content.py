@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Gives a demo cloud what one boots: the two images, the two flavors; waits for compute hosts.
+"""Gives a demo cloud what one boots: the images and flavors; waits for compute hosts.
 
     content.py FOLDER       credentials from the environment (openrc)
 
-FOLDER has ubuntu_lzo.tar and lzo_compression.zip. An image whose data is as in Glance is kept;
+FOLDER has ubuntu_lzo.tar and the bitstream packages. An image whose data is as in Glance is kept;
 another one replaces it.
 """
 
@@ -18,6 +18,10 @@ from pathlib import Path
 
 import openstack
 
+#: Flavors, and the bitstream packages that they name. packbits is a real bitstream, which the
+#: emulator simulates; lzo_compression is a function written in software.
+FLAVORS = {"fpga-packbits": "packbits.zip", "fpga-lzo": "lzo_compression.zip"}
+
 #: Seconds until a compute host must be known to the scheduler.
 PATIENCE = 120
 
@@ -26,13 +30,20 @@ def main() -> int:
     """Do it, and print what was created."""
     folder = Path(sys.argv[1])
     cloud = openstack.connect(cloud="envvars")
-    package = folder / "lzo_compression.zip"
+    _image(cloud.image, "ubuntu_lzo", folder / "ubuntu_lzo.tar", "docker")
+    _flavor(cloud.compute, "small", {})
+    for flavor, package in FLAVORS.items():
+        _flavor(cloud.compute, flavor, {"hw:fpga_ip_id": _bitstream(cloud.image, folder / package)})
+    return _wait_for_hosts(cloud)
+
+
+def _bitstream(images: typing.Any, package: Path) -> str:
+    """The id of the image of a package."""
     with zipfile.ZipFile(package) as archive:
         manifest = archive.read("manifest.json").decode()
     told = json.loads(manifest)
-    _image(cloud.image, "ubuntu_lzo", folder / "ubuntu_lzo.tar", "docker")
-    bitstream = _image(
-        cloud.image,
+    return _image(
+        images,
         told["name"],
         package,
         "fpga",
@@ -41,9 +52,6 @@ def main() -> int:
         vendor=told["vendor"],
         type=told["type"],
     )
-    _flavor(cloud.compute, "small", {})
-    _flavor(cloud.compute, "fpga-lzo", {"hw:fpga_ip_id": bitstream})
-    return _wait_for_hosts(cloud)
 
 
 def _image(

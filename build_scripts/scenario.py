@@ -13,16 +13,40 @@ from pathlib import Path
 
 from cloud import Cloud, CloudError
 
-INPUT_SIZE = 64 * 1024
+INPUT_SIZE = 16 * 1024
 
 #: The servers of the walk; a server of another name is somebody's own and is left alone.
 NAMES = frozenset({"dcr1", "dcr2", "dcr3", "plain"})
 
-_DECOMPRESS = """
+_LZO = """
 import sys, lzallright
 data, size = sys.stdin.buffer.read(), int(sys.argv[1])
 sys.stdout.buffer.write(lzallright.LZOCompressor.decompress(data, size))
 """
+
+
+def sample() -> bytes:
+    """Something that a compressor has work with: words, and runs of one byte."""
+    words = [b"region ", b"burn ", b"erase ", bytes(60), b"=" * 40, random.randbytes(8)]
+    return b"".join(random.choices(words, k=INPUT_SIZE))[:INPUT_SIZE]
+
+
+def expand_packbits(data: bytes) -> bytes:
+    """What PackBits stands for (TIFF 6.0, section 9)."""
+    made = bytearray()
+    source = iter(data)
+    for head in source:
+        if head < 128:
+            made += bytes(next(source) for _ in range(head + 1))
+        elif head > 128:
+            made += bytes([next(source)]) * (257 - head)
+    return bytes(made)
+
+
+def expand_lzo(data: bytes, python: Path) -> bytes:
+    """What an LZO1X stream stands for, by a library of that Python."""
+    command = [str(python), "-c", _LZO, str(INPUT_SIZE)]
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
 
 
 class Walk:
@@ -71,41 +95,41 @@ class Walk:
         self.expect(f"{name} is", server.status, wanted)
         return server
 
-    def use(self, server: typing.Any) -> None:
-        """Compress in the container, decompress outside it by an independent program."""
-        words = [b"region ", b"burn ", b"erase ", b"nova ", random.randbytes(8)]
-        data = b"".join(random.choices(words, k=INPUT_SIZE))[:INPUT_SIZE]
+    def use(self, server: typing.Any, what: str, expand: typing.Callable[[bytes], bytes]) -> None:
+        """Compress in the container, decompress outside it by an independent program.
+
+        :param what: what runs in the region, for people
+        """
+        data = sample()
         container = f"nova-{server.id}"
-        self.say(f"$ docker exec -i {container} fpga-client /dev/fpga0 < input > output.lzo")
+        self.say(f"  its region runs {what}")
+        self.say(f"$ docker exec -i {container} fpga-client /dev/fpga0 < input > output")
         command = ("docker", "exec", "-i", container, "fpga-client", "/dev/fpga0")
+        start = time.monotonic()
         packed = self.cloud.run(*command, data=data).stdout
+        took = time.monotonic() - start
+        self.figures[f"compress {len(data) // 1024} KiB on {server.name}"] = round(took, 2)
         self.say(f"  {len(data)} bytes in, {len(packed)} bytes out")
-        python = self.cloud.folder / "venv" / "regions" / "bin" / "python"
-        unpacked = subprocess.run(
-            [str(python), "-c", _DECOMPRESS, str(len(data))],
-            input=packed,
-            capture_output=True,
-            check=True,
-        ).stdout
+        unpacked = expand(packed)
         if not 0 < len(packed) < len(data):
             raise CloudError(f"{len(data)} bytes were compressed to {len(packed)}")
         self.expect("the output decompresses to the input", unpacked == data, True)
 
-    def agree(self, server: typing.Any) -> None:
+    def agree(self, server: typing.Any, flavor_name: str) -> None:
         """nova show, the database and the ledger tell the same."""
         self.shell("nova", "show", server.name)
         region = self.cloud.region_of(server.id) or {}
         row = self.cloud.row_of(server.id)
         self.say(f"  ledger: region {region.get('id')} owner {region.get('owner')}")
         self.expect("the database row's fpga_device", row["fpga_device"], region.get("id"))
-        flavor = self.cloud.api.compute.find_flavor("fpga-lzo", False, get_extra_specs=True)
+        flavor = self.cloud.api.compute.find_flavor(flavor_name, False, get_extra_specs=True)
         wanted = flavor.extra_specs["hw:fpga_ip_id"]
         self.expect("the region's bitstream", region.get("image_id"), wanted)
         self.expect("vm_state in the database", row["vm_state"], "active")
 
     def refused(self, seen: int) -> None:
         """The third FPGA server finds no host, and the scheduler's log says why."""
-        server = self.boot("dcr3", "fpga-lzo", wanted="ERROR")
+        server = self.boot("dcr3", "fpga-packbits", wanted="ERROR")
         fault = self.cloud.fault(server.id)
         self.expect("its fault says No valid host", "No valid host" in fault, True)
         lines = self.cloud.log("nova-scheduler")[seen:].splitlines()
@@ -146,15 +170,25 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
     try:
         steps.say("\n== No region is used")
         steps.status("0/2")
-        steps.say("\n== One container with an FPGA region")
-        servers.append(steps.boot("dcr1", "fpga-lzo"))
+        steps.say("\n== One container with an FPGA region: a real bitstream, simulated")
+        servers.append(steps.boot("dcr1", "fpga-packbits"))
         steps.status("1/2")
-        steps.use(servers[0])
-        steps.agree(servers[0])
-        steps.say("\n== A second one: all regions are used")
+        steps.use(
+            servers[0],
+            "packbits, a bitstream for a Lattice iCE40 HX8K; its netlist is simulated",
+            expand_packbits,
+        )
+        steps.agree(servers[0], "fpga-packbits")
+        steps.say("\n== A second one, with another function: all regions are used")
         servers.append(steps.boot("dcr2", "fpga-lzo"))
         steps.status("2/2")
-        steps.use(servers[1])
+        python = cloud.folder / "venv" / "regions" / "bin" / "python"
+        steps.use(
+            servers[1],
+            "lzo1x_compress, a function written in software; no bitstream, nothing is simulated",
+            lambda packed: expand_lzo(packed, python),
+        )
+        steps.agree(servers[1], "fpga-lzo")
         steps.say("\n== A third one: no region is left")
         seen = len(cloud.log("nova-scheduler"))
         steps.refused(seen)
