@@ -106,6 +106,8 @@ class CommandDriver(hardware.HardwareDriver):
 
     def put(self, job: hardware.Job, bitfile: pathlib.Path, package: Package) -> str:
         """Have the program burn the bitfile; what it prints is the region's sign."""
+        if self._needs_id(job.region):
+            self._see_that_nothing_was_burnt(job.region)
         self._attempt(job.region).touch(mode=0o600)
         finished = job.try_to_run(
             *self._argv(
@@ -131,8 +133,7 @@ class CommandDriver(hardware.HardwareDriver):
         Without an identifier there is nothing to erase, unless a burn was begun and not ended: then
         the program must not count more regions in use than those whose identifiers are known.
         """
-        needs_id = "{id}" in self.card(job.region.slot.device).erase
-        if record is None and needs_id:
+        if record is None and self._needs_id(job.region):
             self._see_that_nothing_was_burnt(job.region)
             return
         identifier = record.sign if record else ""
@@ -173,6 +174,9 @@ class CommandDriver(hardware.HardwareDriver):
         if told is None or not int(told[1]) <= int(told[2]) <= _MAX_REGIONS:
             raise programs.Failed(f"{finished.name} status did not print 'Used regions: U/T'")
         return int(told[1]), int(told[2])
+
+    def _needs_id(self, region: Region) -> bool:
+        return "{id}" in self.card(region.slot.device).erase
 
     def _attempt(self, region: Region) -> pathlib.Path:
         return self._folder / f"{region.id}.attempt"

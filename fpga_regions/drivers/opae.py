@@ -23,7 +23,6 @@ from fpga_regions.packages import Package
 GROUP = "opae"
 _HEADING = re.compile(r"^//\*+ (\w+) \*+//\s*$", re.MULTILINE)
 _LINE = re.compile(r"^(\S.*?)\s+:\s+(\S.*?)\s*$", re.MULTILINE)
-_ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
 _INTERFACE = ("pr interface id",)
 #: Releases of fpgainfo differ in the word.
 _ACCELERATOR = ("accelerator guid", "accelerator id", "afu id")
@@ -46,7 +45,7 @@ CARD_OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt(
         "address",
         required=True,
-        regex=f"^{_ADDRESS.pattern}$",
+        regex=r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$",
         help="PCIe address of the card as SSSS:BB:DD.F, in small letters.",
     ),
     cfg.StrOpt(
@@ -130,14 +129,12 @@ class OpaeDriver(hardware.HardwareDriver):
 
     def _load(self, job: hardware.Job, bitfile: pathlib.Path, accelerator: str) -> None:
         card = job.region.slot.device
-        place = _ADDRESS.fullmatch(self.card(card).address)
-        if place is None:
-            raise programs.Failed(f"card {card} has no proper address")
+        numbers = re.split("[:.]", self.card(card).address)
         names = ("--segment", "--bus", "--device", "--function")
         chosen = [
-            w
-            for name, number in zip(names, place.groups(), strict=True)
-            for w in (name, f"0x{number}")
+            word
+            for name, number in zip(names, numbers, strict=True)
+            for word in (name, f"0x{number}")
         ]
         job.run(self._options.fpgaconf, *chosen, str(bitfile))
         shown = self._accelerator(card)

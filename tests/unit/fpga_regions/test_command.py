@@ -123,6 +123,39 @@ def test_identifier_is_known_after_a_restart_of_the_host(wrapped: Wrapped) -> No
     assert wrapped.tool.calls("erase*") == [["erase", ID]]
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"boot": 1}'])
+def test_damaged_record_is_no_record(wrapped: Wrapped, text: str) -> None:
+    card = wrapped.card()
+    card.program()
+    (record,) = card.state_folder().glob("*.record")
+    record.write_text(text)
+    wrapped.tool.answer("status", "Used regions: 1/2\n")
+    assert card.read_back() is None
+    with pytest.raises(errors.NotErased, match="identifier is not known"):
+        card.clear()
+
+
+def test_region_with_a_burn_of_unknown_identifier_is_not_burnt_over(wrapped: Wrapped) -> None:
+    card = wrapped.card()
+    card.program()
+    (record,) = card.state_folder().glob("*.record")
+    record.unlink()
+    wrapped.tool.answer("status", "Used regions: 1/2\n")
+    wrapped.tool.forget()
+    with pytest.raises(errors.ProgrammingFailed, match="identifier is not known"):
+        card.program()
+    assert wrapped.tool.calls("burn*") == []
+
+
+def test_burn_that_failed_can_be_tried_again(wrapped: Wrapped) -> None:
+    card = wrapped.card()
+    wrapped.tool.answer("burn *", status=1)
+    with pytest.raises(errors.ProgrammingFailed):
+        card.program()
+    wrapped.tool.answer("burn *", f"{ID}\n")
+    card.program()
+
+
 def test_burning_again_erases_first(wrapped: Wrapped) -> None:
     card = wrapped.card()
     card.program()

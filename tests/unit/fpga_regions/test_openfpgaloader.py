@@ -111,6 +111,11 @@ def test_board_is_found_by_bus_and_device(board: Board) -> None:
     assert board.driver(serial=None, bus_device="001:007").discover()
 
 
+def test_usb_devices_without_a_serial_are_passed_over(board: Board) -> None:
+    board.plug_in("1-3", busnum="1", devnum="2")
+    assert board.driver().discover()
+
+
 def test_board_of_no_serial_and_no_bus_is_taken_to_be_there(board: Board) -> None:
     shutil.rmtree(board.usb)
     assert board.driver(serial=None).discover()

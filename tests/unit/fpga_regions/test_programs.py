@@ -129,10 +129,27 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
         ("echo only output; exit 2", "sh ended with 2: only output"),
         ("exit 4", "sh ended with 4"),
         ("kill -SEGV $$", "sh died of SIGSEGV"),
+        ("kill -40 $$", "sh died of signal 40"),
     ],
 )
 def test_complaint_is_the_last_line_that_was_said(script: str, told: str) -> None:
     assert shell(script).complaint == told
+
+
+def test_program_is_ended_when_the_command_is_interrupted(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = tmp_path / "pid"
+
+    def interrupted(*arguments: object) -> None:
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(programs, "_collect", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shell(f"echo $$ > {pid}; exec sleep 60")
+    wait_until_gone(int(pid.read_text()))
 
 
 def test_program_inherits_the_lock_that_it_is_to_keep(tmp_path: pathlib.Path) -> None:

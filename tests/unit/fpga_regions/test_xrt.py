@@ -188,6 +188,15 @@ def test_card_without_a_render_node_is_a_failure(alveo: Alveo) -> None:
         alveo.card().program(1, content=xclbin(ADD))
 
 
+def test_nodes_of_a_card_that_is_not_configured_any_more_cannot_be_told(alveo: Alveo) -> None:
+    card = alveo.card()
+    package = card.package(content=xclbin(ADD))
+    text = "[xrt]\ncards = b\n[xrt:b]\nboard = b\npart = p\nclear = reset\n"
+    other = XrtDriver("xrt", load_conf(alveo.folder, f"{text}address = {ADDRESS}\n"))
+    with pytest.raises(errors.ProgrammingFailed, match="nodes cannot be told: card u55c is not in"):
+        other.nodes(card.region, package)
+
+
 def test_reports_do_not_stay(alveo: Alveo) -> None:
     card = alveo.card()
     card.program(content=xclbin(ADD))
