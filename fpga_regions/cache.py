@@ -9,6 +9,7 @@ under another name and gets its own when it is whole. Folder and files are for t
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 import typing
 from pathlib import Path
@@ -143,10 +144,10 @@ class Cache:
             if path.name.endswith(_PART):
                 if path != own:
                     self._remove_if_dead(path)
-            elif path.name != _LOCKS:
+            else:
                 with contextlib.suppress(FileNotFoundError):
                     found.append((path, path.lstat()))
-        return found
+        return [(path, status) for path, status in found if stat.S_ISREG(status.st_mode)]
 
     def _remove_if_dead(self, part: Path) -> None:
         digits = part.name.removesuffix(_PART)

@@ -89,10 +89,10 @@ def read(file: typing.BinaryIO, limits: Limits) -> Package:
     :raises errors.BadPackage: it is not a zip, breaks a limit, is damaged, has no valid manifest,
         or its bitfile is not the one that the manifest describes
     """
-    _check_directory(file, limits)
+    count = _check_directory(file, limits)
     try:
         with zipfile.ZipFile(file) as archive:
-            entries = _check_entries(archive.infolist(), limits)
+            entries = _check_entries(archive.infolist(), count, limits)
             if manifest.FILE not in entries:
                 raise errors.BadPackage(f"it has no {manifest.FILE} at its top")
             text = _extract(
@@ -124,8 +124,10 @@ def _signature(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) ->
     return _extract(archive, entry, _SIGNATURE_SIZE, "the size of a signature")
 
 
-def _check_directory(file: typing.BinaryIO, limits: Limits) -> None:
+def _check_directory(file: typing.BinaryIO, limits: Limits) -> int:
     """See that the archive's directory is small before zipfile reads the whole of it.
+
+    :returns: how many files it says that it has
 
     Comments and the 64-bit format are refused: no package needs them, and with them an archive
     can be read in more than one way.
@@ -147,11 +149,18 @@ def _check_directory(file: typing.BinaryIO, limits: Limits) -> None:
         raise errors.BadPackage("it is not a zip, or a damaged one: its directory is cut short")
     if entries > limits.max_entries or directory_size > limits.max_entries * _ENTRY_SIZE:
         raise errors.BadPackage(f"it has more than {limits.max_entries} files (max_entries)")
+    return int(entries)
 
 
-def _check_entries(entries: list[zipfile.ZipInfo], limits: Limits) -> dict[str, zipfile.ZipInfo]:
+def _check_entries(
+    entries: list[zipfile.ZipInfo], count: int, limits: Limits
+) -> dict[str, zipfile.ZipInfo]:
     if len(entries) > limits.max_entries:
         raise errors.BadPackage(f"it has more than {limits.max_entries} files (max_entries)")
+    if len(entries) != count:
+        raise errors.BadPackage(f"it has {len(entries)} files and says that it has {count}")
+    if min((entry.header_offset for entry in entries), default=0) > 0:
+        raise errors.BadPackage("it has something else before its first file")
     if sum(entry.file_size for entry in entries) > limits.max_unpacked_size:
         raise errors.BadPackage(
             f"its files have more than {limits.max_unpacked_size} bytes (max_unpacked_size)"

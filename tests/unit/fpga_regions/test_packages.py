@@ -98,6 +98,18 @@ def test_zip_without_its_beginning_is_refused() -> None:
     assert refusal(GOOD[20:]) == "manifest.json lies outside of it"
 
 
+@pytest.mark.parametrize("before", [b"#!/bin/sh\n", GOOD])
+def test_zip_with_something_before_it_is_refused(before: bytes) -> None:
+    assert refusal(before + GOOD) == "it has something else before its first file"
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 8])
+def test_zip_of_another_number_of_files_than_it_says_is_refused(count: int) -> None:
+    data = bytearray(GOOD)
+    data[-12:-10] = count.to_bytes(2, "little")
+    assert refusal(bytes(data)) == f"it has 2 files and says that it has {count}"
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:

@@ -8,7 +8,7 @@ from oslo_config import cfg
 
 from fpga_regions import errors, sources
 from tests.support import bitstreams
-from tests.support.host import Host
+from tests.support.host import Host, wait_until
 from tests.support.openstack import OpenStack
 
 from .conftest import owner
@@ -39,6 +39,34 @@ def test_deleted_image_cannot_be_burnt_though_it_was_before(host: Host, cloud: O
     ran = host.run("burn", image, "--owner", owner(1))
     assert ran.returncode == 67
     assert host.status()["used"] == 1
+
+
+def test_burn_that_is_killed_in_its_download_leaves_nothing_in_the_way(
+    host: Host, cloud: OpenStack
+) -> None:
+    cloud.delay = 1.5
+    image = cloud.add(bitstreams.package())
+    running = host.start("burn", image, "--owner", owner(0))
+    wait_until(lambda: cloud.downloads > 0)
+    running.kill()
+    running.communicate()
+    assert len(list((host.state / "cache").glob("*.part"))) == 1
+    cloud.delay = 0
+    host.burn(image, "--owner", owner(1))
+    host.burn(image, "--owner", owner(0))
+    assert cloud.downloads == 2
+    assert list((host.state / "cache").glob("*.part")) == []
+    assert host.status()["used"] == 2
+
+
+def test_damaged_file_in_the_cache_is_downloaded_again(host: Host, cloud: OpenStack) -> None:
+    image = cloud.add(bitstreams.package())
+    host.burn(image, "--owner", owner(0))
+    (kept,) = (host.state / "cache").glob("sha512-*")
+    kept.write_bytes(bitstreams.package("crc32"))
+    host.burn(image, "--owner", owner(1))
+    assert cloud.downloads == 2
+    assert {region["function"] for region in host.status()["regions"]} == {"lzo1x_compress"}
 
 
 def test_package_in_a_file_is_read(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
