@@ -8,6 +8,7 @@ are right in most inputs, so that a reader gets far before it meets what is wron
 import functools
 import hashlib
 import json
+import random
 import struct
 import typing
 import zipfile
@@ -39,6 +40,11 @@ _GOOD = (
 )
 
 _in_twenty = st.integers(0, 19)
+_TOKENS = (
+    *(b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"1e999", b"-1", b"9" * 30),
+    *(b"\\u0000", b"\\ud800", b"\xff", b"\0", b"\n", b"../", b'"a"', b'"sha256"', b"x-"),
+    *(b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\7", b"\xff" * 4, b"\0" * 4, b"\x01\0", b"\x08\0"),
+)
 _odd_numbers = st.sampled_from([0, 1, 2, 7, 8, 9, 63, 64, 65, 255, 4096, 2**16 - 1, 2**32 - 1])
 _names = st.sampled_from(
     [
@@ -127,6 +133,22 @@ def _odd(draw: st.DrawFn, right: int) -> int:
 def _packed(content: bytes) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     return packer.compress(content) + packer.flush()
+
+
+def variants(data: bytes, count: int) -> typing.Iterator[bytes]:
+    """An input, and others with a few bytes changed at random, the same for the same input.
+
+    It costs hypothesis far more to think of an input than it costs a reader to read it.
+    """
+    chance = random.Random(zlib.crc32(data))
+    yield data
+    for _ in range(count - 1):
+        other = bytearray(data)
+        for _ in range(chance.randint(1, 3)):
+            where = chance.randint(0, len(other))
+            until = min(len(other), where + chance.choice((0, 0, 1, 1, 2, 4, 16)))
+            other[where:until] = chance.choice((b"", *_TOKENS, bytes([chance.randint(0, 255)])))
+        yield bytes(other)
 
 
 PACKAGES = st.one_of(
