@@ -64,8 +64,11 @@ def _unpack(box: Sandbox, bitstream: bytes, deadline: Deadline) -> bytes:
 
 def _pins(part: str) -> bytes:
     """The shell's constraints with names that need no escape in Verilog."""
-    shell = importlib.resources.files(__package__).joinpath("shell", f"{part}.pcf").read_text()
-    return re.sub(r"\[(\d)\]", r"_\1", shell).encode()
+    return re.sub(r"\[(\d)\]", r"_\1", _shell_file(f"{part}.pcf")).encode()
+
+
+def _shell_file(name: str) -> str:
+    return importlib.resources.files(__package__).joinpath("shell", name).read_text()
 
 
 def _behind_pins(verilog: str) -> str:
@@ -85,13 +88,14 @@ def _behind_pins(verilog: str) -> str:
             "the bitstream was not made for the emulator's shell: look at its pins "
             f"{', '.join(sorted({*missing, *wrong})) or 'all'}"
         )
-    for cell, what in (("SB_PLL40", "a PLL"), ("SB_RAM40", "block RAM")):
+    for cell, what in (("SB_PLL40", "a PLL"), ("SB_RAM40_4KN", "block RAM with a falling clock")):
         if cell in verilog:
             raise errors.BadPackage(f"the bitstream uses {what}, which the emulator does not have")
     names = ", ".join(name for _, name in ports)
     declared = "".join(f"{direction} {name};\n" for direction, name in ports)
     chip = verilog.replace(header[0], f"module chip ({names});\n{declared}", 1)
-    return chip + _shell(known)
+    ram = _shell_file("ram.v") if "SB_RAM40_4K" in verilog else ""
+    return chip + _shell(known) + ram
 
 
 def _shell(known: typing.Mapping[str, str]) -> str:

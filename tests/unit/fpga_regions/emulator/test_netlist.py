@@ -70,7 +70,8 @@ def test_pin_of_the_wrong_direction_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "words"), [("SB_PLL40_CORE", "a PLL"), ("SB_RAM40_4KNR", "block RAM")]
+    ("cell", "words"),
+    [("SB_PLL40_CORE", "a PLL"), ("SB_RAM40_4KNR", "block RAM with a falling clock")],
 )
 def test_cell_that_is_not_simulated_is_refused(cell: str, words: str) -> None:
     ports = "input clk, output out_valid, output in_ready, output done"
