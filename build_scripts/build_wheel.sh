@@ -14,7 +14,7 @@ uv=$PWD/.tools/bin/uv
 
 sources() {
     find -L bin fpga_hooks fpga_patch fpga_regions migrations novadocker scheduler_filters \
-        pyproject.toml README.md LICENSE -type f ! -name '*.pyc' ! -path '*/.*' | LC_ALL=C sort
+        docs/man etc/bash_completion.d pyproject.toml README.md LICENSE -type f ! -name '*.pyc' ! -path '*/.*' | LC_ALL=C sort
 }
 
 digest=$(sources | xargs sha256sum | sha256sum | cut -d ' ' -f 1)
