@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fpga-manage: the operator's command for the columns in a cell's database.
+"""fpga-manage: the operator's command for the columns in a cell's database, and their check.
 
 The database is the one that Nova's configuration names, or ``--connection``. A cloud of several
 cells runs it once per cell.
@@ -16,7 +16,7 @@ from oslo_db import exception, options
 from oslo_db.sqlalchemy import engines
 from sqlalchemy import exc
 
-from migrations import runner, schema
+from migrations import check, runner, schema
 
 
 class UsageError(Exception):
@@ -26,19 +26,19 @@ class UsageError(Exception):
 def main(argv: typing.Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :returns: 0 done; 1 the database could not be read or changed; 2 it is not known which
+    :returns: 0 done; 1 something could not be read or changed; 2 it is not known which database;
+        3 the check found something
     """
     arguments = _parser().parse_args(argv)
     try:
         engine = _engine(arguments)
-        arguments.run(engine, arguments)
+        return int(arguments.run(engine, arguments) or 0)
     except (UsageError, cfg.Error) as e:
         return _fail(2, str(e))
-    except schema.SchemaError as e:
+    except (schema.SchemaError, check.SourceError) as e:
         return _fail(1, str(e))
     except (exception.DBError, exc.SQLAlchemyError) as e:
         return _fail(1, f"the database refused: {str(e).splitlines()[0]}")
-    return 0
 
 
 def _upgrade(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
@@ -102,6 +102,15 @@ def _parser() -> argparse.ArgumentParser:
         help="Nova's configuration (default: as nova-manage, /etc/nova/nova.conf)",
     )
     common.add_argument("--connection", metavar="URL", help="the database, as SQLAlchemy names it")
+    checked = groups.add_parser(
+        "check",
+        parents=[common],
+        help="say where ledger, database and Placement do not agree",
+        description="Say where ledger, database and Placement do not agree; exit status 3 if they "
+        "do not.",
+    )
+    check.add_arguments(checked)
+    checked.set_defaults(run=check.run)
     common.add_argument("--json", action="store_true", help="print the outcome as JSON")
     verbs = database.add_subparsers(required=True, metavar="VERB")
     for name, run, what in (

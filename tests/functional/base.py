@@ -132,6 +132,14 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
         count: int | None = self.compute_node(host).fpga_regions_used
         return count
 
+    def in_cell(self) -> typing.ContextManager[nova_context.RequestContext]:
+        """A context whose database is that of the compute hosts."""
+        cell = self.cell_mappings["cell1"]
+        target: typing.ContextManager[nova_context.RequestContext] = nova_context.target_cell(
+            self.admin_context(), cell
+        )
+        return target
+
     def admin_context(self, **options: typing.Any) -> nova_context.RequestContext:
         """A context of the cloud's administrator."""
         return nova_context.get_admin_context(**options)

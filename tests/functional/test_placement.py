@@ -25,13 +25,6 @@ class PlacementTestCase(HooksTestCase):
         told = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
         return sum(a["resources"].get(REGION, 0) for a in told.values())
 
-    def audit(self):
-        self._run_periodics(raise_on_error=True)
-
-
-class OneHost(PlacementTestCase):
-    """What Placement is told, and what it refuses."""
-
     def resource_flavor(self):
         return self._create_flavor(
             name="both",
@@ -41,6 +34,13 @@ class OneHost(PlacementTestCase):
             ephemeral=0,
             extra_spec={"hw:fpga_ip_id": self.image, f"resources:{REGION}": "1"},
         )
+
+    def audit(self):
+        self._run_periodics(raise_on_error=True)
+
+
+class OneHost(PlacementTestCase):
+    """What Placement is told, and what it refuses."""
 
     def test_inventory_and_traits_are_there_when_the_service_has_started(self):
         inventory = self.inventory()

@@ -2,7 +2,6 @@
 """Regions and instances that came apart are brought together again, at start and by the audit."""
 
 import fixtures
-from nova import context as nova_context
 from nova import objects
 
 from fpga_hooks import guests
@@ -32,9 +31,6 @@ class OneHost(HooksTestCase):
 
     def healthy(self):
         return [r["healthy"] for r in self.host.status()["regions"] if r["owner"]]
-
-    def in_cell(self):
-        return nova_context.target_cell(self.admin_context(), self.cell_mappings["cell1"])
 
     def test_orphan_is_erased_by_the_audit_and_its_region_offered_again(self):
         self.host.burn(self.image, "--owner", OWNER)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules that ledger, database and Placement must agree by, and what breaks them.
+
+All of it is read at different moments, so whatever something is at work on (an instance with a
+task, a region in a state that passes, a host with a migration) is not judged.
+"""
+
+import collections
+import dataclasses
+import typing
+
+from fpga_hooks import accounting
+
+#: A guest of an instance in one of these has its region.
+_LIVING = frozenset({"active", "stopped", "paused", "suspended", "rescued", "soft-delete"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something that does not agree.
+
+    :param code: which rule; never changes
+    :param subject: the region, instance or consumer; the host where it is of the whole host
+    """
+
+    code: str
+    host: str
+    subject: str
+    words: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Instance:
+    """An instance that is not deleted, as the database has it."""
+
+    uuid: str
+    host: str | None
+    vm_state: str | None
+    task_state: str | None
+    device: str | None
+    extra_specs: typing.Mapping[str, str]
+
+    @property
+    def wants_region(self) -> bool:
+        """Whether its flavor asks for a region."""
+        return accounting.regions_wanted(self.extra_specs) > 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has or must have its region, and nothing is at work on it."""
+        return self.task_state is None and self.vm_state in _LIVING
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A compute node as the database has it.
+
+    :param moving: whether a migration from it or to it is not over
+    """
+
+    uuid: str
+    host: str
+    regions: int
+    used: int
+    moving: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Provider:
+    """A compute node's provider as Placement has it.
+
+    :param allocations: regions by consumer
+    """
+
+    total: int
+    reserved: int
+    allocations: typing.Mapping[str, int]
+
+
+def of_ledger(
+    node: Node, regions: typing.Sequence[typing.Mapping[str, typing.Any]], here: list[Instance]
+) -> typing.Iterator[Finding]:
+    """What the ledger of a host and the database disagree on.
+
+    :param regions: as ``fpga-cli.py status --format json`` tells them
+    :param here: the instances of this host
+    """
+    by_owner = {r["owner"]: r for r in regions if r["owner"] and r["state"] == "programmed"}
+    known = {instance.uuid for instance in here}
+    for region in regions:
+        yield from _of_region(node, region, known)
+    for instance in here:
+        if not instance.settled:
+            continue
+        held = by_owner.get(instance.uuid, {}).get("id")
+        if held is None and instance.wants_region:
+            words = "its flavor asks for a region, and the ledger has none for it"
+            yield Finding("instance-without-region", node.host, instance.uuid, words)
+        if instance.device != held:
+            words = f"instances.fpga_device is {instance.device}, the ledger has {held}"
+            yield Finding("device-differs", node.host, instance.uuid, words)
+    usable = sum(r["state"] != "quarantined" and not _by_hand(r) for r in regions)
+    if usable != node.regions:
+        words = f"compute_nodes.fpga_regions is {node.regions}, the ledger has {usable}"
+        yield Finding("regions-differ", node.host, node.host, words)
+
+
+def of_database(node: Node, here: list[Instance]) -> typing.Iterator[Finding]:
+    """What the database of a host contradicts itself in."""
+    devices = collections.Counter(instance.device for instance in here if instance.device)
+    for device, times in devices.items():
+        if times > 1:
+            words = f"{times} instances have it in instances.fpga_device"
+            yield Finding("region-twice", node.host, device, words)
+    counted = sum(instance.wants_region for instance in here)
+    settled = not node.moving and all(instance.task_state is None for instance in here)
+    if settled and counted != node.used:
+        words = f"compute_nodes.fpga_regions_used is {node.used}, its instances have {counted}"
+        yield Finding("used-differs", node.host, node.host, words)
+
+
+def of_placement(
+    node: Node, provider: Provider | None, here: list[Instance], consumers: typing.Container[str]
+) -> typing.Iterator[Finding]:
+    """What Placement and the database of a host disagree on.
+
+    :param provider: None where it has no inventory of regions
+    :param consumers: every instance and every migration that is not over
+    """
+    if provider is None:
+        if node.regions:
+            words = f"there is no {accounting.RESOURCE_CLASS} of its {node.regions} regions"
+            yield Finding("inventory-missing", node.host, node.host, words)
+        return
+    offered = provider.total - provider.reserved
+    if offered != node.regions:
+        words = f"Placement offers {offered} regions, compute_nodes.fpga_regions is {node.regions}"
+        yield Finding("inventory-differs", node.host, node.host, words)
+    for consumer, amount in provider.allocations.items():
+        if consumer not in consumers:
+            words = f"{amount} regions are allocated to it, and Nova knows no such instance"
+            yield Finding("allocation-orphan", node.host, consumer, words)
+    asked = (i for i in here if i.settled and accounting.names_resource(i.extra_specs))
+    for instance in asked:
+        if instance.uuid not in provider.allocations:
+            words = f"its flavor asks for {accounting.RESOURCE_CLASS}, and it has no allocation"
+            yield Finding("allocation-missing", node.host, instance.uuid, words)
+
+
+def _of_region(
+    node: Node, region: typing.Mapping[str, typing.Any], known: typing.Container[str]
+) -> typing.Iterator[Finding]:
+    if region["state"] == "quarantined":
+        yield Finding("quarantined", node.host, region["id"], "it did not erase")
+    if region["state"] != "programmed":
+        return
+    if region.get("healthy") is False:
+        words = f"it lost the configuration of instance {region['owner'] or 'nobody'}"
+        yield Finding("configuration-lost", node.host, region["id"], words)
+    if region["owner"] and region["owner"] not in known and not node.moving:
+        words = f"its owner {region['owner']} is no instance of this host"
+        yield Finding("region-without-instance", node.host, region["id"], words)
+
+
+def _by_hand(region: typing.Mapping[str, typing.Any]) -> bool:
+    return region["state"] == "programmed" and region["owner"] is None

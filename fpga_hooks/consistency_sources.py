@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads what the check compares: a cell's database, Placement, and the status of hosts.
+
+Plain SQL: the check must also work where Nova itself does not start.
+"""
+
+import json
+import typing
+
+import sqlalchemy as sa
+
+from fpga_hooks import consistency
+from fpga_hooks.accounting import RESOURCE_CLASS
+
+_OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done", "error")
+
+_INSTANCES = sa.text(
+    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor "
+    "FROM instances i LEFT JOIN instance_extra e ON e.instance_uuid = i.uuid AND e.deleted = 0 "
+    "WHERE i.deleted = 0"
+)
+_NODES = sa.text(
+    "SELECT uuid, host, fpga_regions, fpga_regions_used FROM compute_nodes WHERE deleted = 0"
+)
+_MIGRATIONS = sa.text(
+    "SELECT uuid, source_compute, dest_compute FROM migrations "
+    "WHERE deleted = 0 AND status NOT IN :over"
+).bindparams(sa.bindparam("over", _OVER, expanding=True))
+
+#: GET of a path of Placement: the body, or None where it is not found.
+Get = typing.Callable[[str], dict[str, typing.Any] | None]
+
+
+class Database:
+    """A cell's instances, nodes and migrations, read at once.
+
+    :ivar consumers: every instance and every migration that is not over
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        with engine.connect() as connection:
+            instances = connection.execute(_INSTANCES).all()
+            nodes = connection.execute(_NODES).all()
+            migrations = connection.execute(_MIGRATIONS).all()
+        moving = {host for migration in migrations for host in migration[1:]}
+        self.instances = [
+            consistency.Instance(uuid, host, vm_state, task_state, device, _extra_specs(flavor))
+            for uuid, host, vm_state, task_state, device, flavor in instances
+        ]
+        self.nodes = [
+            consistency.Node(row[0], row[1], row[2] or 0, row[3] or 0, row[1] in moving)
+            for row in nodes
+        ]
+        self.consumers = {row[0] for row in (*instances, *migrations)}
+
+    def here(self, host: str) -> list[consistency.Instance]:
+        """The instances of a host."""
+        return [instance for instance in self.instances if instance.host == host]
+
+
+def findings(
+    database: Database,
+    statuses: typing.Mapping[str, list[dict[str, typing.Any]]],
+    placement: Get | None,
+) -> list[consistency.Finding]:
+    """All that does not agree.
+
+    :param statuses: the regions of hosts whose status is at hand
+    :param placement: None to leave Placement out
+    """
+    found: list[consistency.Finding] = []
+    for node in database.nodes:
+        here = database.here(node.host)
+        found += consistency.of_database(node, here)
+        if node.host in statuses:
+            found += consistency.of_ledger(node, statuses[node.host], here)
+        if placement is not None:
+            told = _provider(placement, node.uuid)
+            found += consistency.of_placement(node, told, here, database.consumers)
+    for host in sorted(set(statuses) - {node.host for node in database.nodes}):
+        words = "a status was given, and the database has no such compute host"
+        found.append(consistency.Finding("host-unknown", host, host, words))
+    return found
+
+
+def _provider(get: Get, uuid: str) -> consistency.Provider | None:
+    inventories = get(f"/resource_providers/{uuid}/inventories") or {"inventories": {}}
+    inventory = inventories["inventories"].get(RESOURCE_CLASS)
+    if inventory is None:
+        return None
+    told = get(f"/resource_providers/{uuid}/allocations") or {"allocations": {}}
+    allocated = {
+        consumer: allocation["resources"][RESOURCE_CLASS]
+        for consumer, allocation in told["allocations"].items()
+        if RESOURCE_CLASS in allocation["resources"]
+    }
+    return consistency.Provider(inventory["total"], inventory["reserved"], allocated)
+
+
+def _extra_specs(flavor: str | None) -> dict[str, str]:
+    """The extra specs of the flavor that Nova keeps with an instance as JSON."""
+    told = json.loads(flavor)["cur"] if flavor else None
+    found = told["nova_object.data"].get("extra_specs") if told else None
+    return dict(found or {})

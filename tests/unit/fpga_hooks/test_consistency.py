@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ledger, database and Placement may not disagree on."""
+
+import pytest
+
+from fpga_hooks import consistency
+
+IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
+FPGA = {"hw:fpga_ip_id": IMAGE}
+OURS = FPGA | {"resources:CUSTOM_FPGA_REGION": "1"}
+
+
+def _node(regions: int = 1, used: int = 1, moving: bool = False) -> consistency.Node:
+    return consistency.Node("node-uuid", "node", regions, used, moving)
+
+
+def _instance(uuid: str = "i", **changes) -> consistency.Instance:
+    told = {
+        "host": "node",
+        "vm_state": "active",
+        "task_state": None,
+        "device": "r",
+        "extra_specs": FPGA,
+    }
+    return consistency.Instance(uuid, **told | changes)
+
+
+def _region(**changes) -> dict:
+    told = {"id": "r", "state": "programmed", "owner": "i", "healthy": True}
+    return told | changes
+
+
+def _ledger(told, here=(), **node) -> list[str]:
+    return [f.code for f in consistency.of_ledger(_node(**node), told, list(here))]
+
+
+def test_an_instance_with_its_region_is_consistent() -> None:
+    here = [_instance()]
+    assert _ledger([_region()], here) == []
+    assert list(consistency.of_database(_node(), here)) == []
+
+
+@pytest.mark.parametrize(
+    ("regions", "here", "code"),
+    [
+        ([_region()], [], "region-without-instance"),
+        ([_region(owner=None, state="free")], [_instance(device=None)], "instance-without-region"),
+        ([_region()], [_instance(device="other")], "device-differs"),
+        ([_region()], [_instance(device=None)], "device-differs"),
+        ([_region(healthy=False)], [_instance()], "configuration-lost"),
+        ([_region(), _region(id="s", owner=None, state="free")], [_instance()], "regions-differ"),
+    ],
+)
+def test_each_disagreement_with_the_ledger_has_its_code(regions, here, code) -> None:
+    assert _ledger(regions, here) == [code]
+
+
+def test_a_region_in_quarantine_is_found_and_not_counted() -> None:
+    assert _ledger([_region(state="quarantined", owner=None)], regions=0) == ["quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("regions", "here", "node"),
+    [
+        ([_region(state="write")], [], {}),
+        ([_region()], [], {"moving": True}),
+        ([_region(owner=None)], [], {"regions": 0}),
+        ([_region(state="reset")], [_instance(task_state="deleting")], {}),
+        ([_region(state="free", owner=None)], [_instance(vm_state="error", device=None)], {}),
+    ],
+)
+def test_what_something_is_at_work_on_is_not_judged(regions, here, node) -> None:
+    assert _ledger(regions, here, **node) == []
+
+
+def test_a_region_that_two_instances_have_is_found() -> None:
+    here = [_instance(), _instance("j")]
+    found = consistency.of_database(_node(used=2), here)
+    assert [(f.code, f.subject) for f in found] == [("region-twice", "r")]
+
+
+@pytest.mark.parametrize(
+    ("node", "here", "codes"),
+    [
+        ({"used": 2}, [_instance()], ["used-differs"]),
+        ({"used": 2, "moving": True}, [_instance()], []),
+        ({"used": 0}, [_instance(task_state="spawning")], []),
+        ({"used": 0}, [_instance(extra_specs={}, device=None)], []),
+    ],
+)
+def test_the_count_of_used_regions_is_that_of_the_instances(node, here, codes) -> None:
+    assert [f.code for f in consistency.of_database(_node(**node), here)] == codes
+
+
+@pytest.mark.parametrize(
+    ("provider", "node", "codes"),
+    [
+        (None, {"regions": 0}, []),
+        (None, {}, ["inventory-missing"]),
+        (consistency.Provider(2, 1, {"i": 1}), {}, []),
+        (consistency.Provider(2, 0, {"i": 1}), {}, ["inventory-differs"]),
+        (consistency.Provider(1, 0, {"i": 1, "gone": 1}), {}, ["allocation-orphan"]),
+        (consistency.Provider(1, 0, {"migration": 1, "i": 1}), {}, []),
+        (consistency.Provider(1, 0, {}), {}, ["allocation-missing"]),
+    ],
+)
+def test_placement_has_what_the_host_has(provider, node, codes) -> None:
+    here = [_instance(extra_specs=OURS)]
+    found = consistency.of_placement(_node(**node), provider, here, {"i", "migration"})
+    assert [f.code for f in found] == codes
+
+
+def test_an_instance_whose_flavor_leaves_placement_out_needs_no_allocation() -> None:
+    provider = consistency.Provider(1, 0, {})
+    assert list(consistency.of_placement(_node(), provider, [_instance()], {"i"})) == []
