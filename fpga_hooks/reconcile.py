@@ -102,11 +102,13 @@ class Reconciler:
         if not _settled(instance, starting):
             return False
         region = cli.status().owned_by(instance.uuid)
+        if not starting and self._pausing(instance.uuid):
+            return False
+        if region is not None and _surplus(instance, region):
+            return self._give_back(instance, region)
         image_id = _image_to_burn(instance, region)
         if image_id is None:
             _repair(instance, region)
-            return False
-        if not starting and self._pausing(instance.uuid):
             return False
         try:
             region_id = cli.burn(image_id, instance.uuid)
@@ -131,6 +133,14 @@ class Reconciler:
             column.write(instance, region_id)
         return True
 
+    def _give_back(self, instance: "objects.Instance", region: cli.Region) -> bool:
+        why = "its instance's flavor asks for none"
+        if not self._erase_now(instance.uuid, region, why):
+            return False
+        if column.read(instance):
+            column.write(instance, None)
+        return True
+
     def _erase(self, host: str, region: cli.Region) -> bool:
         owner = typing.cast(str, region.owner)
         with owners.held_at_once(owner) as held:
@@ -140,12 +150,15 @@ class Reconciler:
             if owner in guests.uuids():
                 self._say(owner, f"FPGA region {region.id} is kept: {why}, but a guest has it")
                 return False
-            try:
-                cli.erase(owner)
-            except errors.CliError as e:
-                self._pause(owner)
-                self._say(owner, f"FPGA region {region.id} is not erased, though {why}: {e.reason}")
-                return False
+            return self._erase_now(owner, region, why)
+
+    def _erase_now(self, owner: str, region: cli.Region, why: str) -> bool:
+        try:
+            cli.erase(owner)
+        except errors.CliError as e:
+            self._pause(owner)
+            self._say(owner, f"FPGA region {region.id} is not erased, though {why}: {e.reason}")
+            return False
         self._pauses.pop(owner, None)
         LOG.warning("FPGA region %s erased: %s", region.id, why, instance_uuid=owner)
         return True
@@ -179,6 +192,8 @@ def _instances_of(host: str) -> "dict[str, objects.Instance]":
 def _needs_mending(instance: "objects.Instance", region: cli.Region | None, starting: bool) -> bool:
     if not _settled(instance, starting):
         return False
+    if region is not None and _surplus(instance, region):
+        return not starting
     if _image_to_burn(instance, region) is not None:
         return True
     return column.known(instance) and column.read(instance) != (region.id if region else None)
@@ -193,6 +208,12 @@ def _image_to_burn(instance: "objects.Instance", region: cli.Region | None) -> s
     if not region.programmed or region.healthy is not False:
         return None
     return region.image_id
+
+
+def _surplus(instance: "objects.Instance", region: cli.Region) -> bool:
+    """Whether an instance has no use for its region: it was resized on its host."""
+    unwanted = accounting.bitstream_of(instance.flavor) is None
+    return unwanted and region.programmed and instance.vm_state in _LIVING
 
 
 def _settled(instance: "objects.Instance", starting: bool) -> bool:

@@ -209,6 +209,21 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         """Let a frozen container go on."""
         self.containers.unpause(instance.uuid)
 
+    def check_can_live_migrate_destination(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        *_others: _Any,
+        **_more: _Any,
+    ) -> typing.NoReturn:
+        """Refuse; the container and its region stay as they are.
+
+        :raises nova.exception.MigrationPreCheckError: always
+        """
+        raise exception.MigrationPreCheckError(
+            reason="containers are not live migrated; nothing was changed"
+        )
+
     def get_console_output(
         self, context: "nova_context.RequestContext", instance: "objects.Instance"
     ) -> bytes:

@@ -7,6 +7,7 @@ from nova import exception
 from nova.virt import fake
 
 from fpga_hooks import placement
+from novadocker.virt import docker
 
 
 class Events(list[str]):
@@ -37,6 +38,9 @@ class RecordingDriver(fake.FakeDriver):
         merged = {**known, **provider_tree.data(nodename).inventory}
         provider_tree.update_inventory(nodename, merged)
         placement.update_provider_tree(provider_tree, nodename)
+
+    # Refused as it is for real containers.
+    check_can_live_migrate_destination = docker.DockerDriver.check_can_live_migrate_destination
 
     def spawn(self, *args, **kwargs):
         EVENTS.note("spawn")

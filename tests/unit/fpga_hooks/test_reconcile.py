@@ -54,7 +54,7 @@ def told(program: Program, monkeypatch):
         seen = cli.status()
         monkeypatch.setattr(cli, "status", lambda: seen)
         program.answers(out=REGION)
-        program._calls.unlink()
+        program._calls.unlink(missing_ok=True)
         return seen
 
     return look
@@ -259,3 +259,21 @@ def test_a_column_that_no_service_knows_is_not_written(reconciler, program, told
     del instance.fpga_device
     assert not reconciler.audit(HOST, told(_held()))
     assert instance.saved == 0
+
+
+def test_a_region_of_an_instance_whose_flavor_asks_for_none_is_given_back(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = instance = Instance(fpga=False)
+    assert not reconciler.start(HOST, told(_held()))
+    assert reconciler.audit(HOST, told(_held()))
+    assert (program.calls, instance.fpga_device) == ([f"erase --owner {OWNER}"], None)
+
+
+@pytest.mark.parametrize("changes", [{"vm_state": "resized"}, {"task_state": "resize_finish"}])
+def test_a_region_of_an_instance_that_may_go_back_to_its_old_flavor_is_kept(
+    reconciler, program, told, nova, changes
+) -> None:
+    nova.here[OWNER] = Instance(fpga=False, **changes)
+    assert not reconciler.audit(HOST, told(_held()))
+    assert program.calls == []
