@@ -200,6 +200,7 @@ class OneHost(LifecycleTestCase):
     def test_burn_that_hangs_is_in_the_fault_and_leaves_no_region(self):
         self.program('[ "$1" = burn ] && exec sleep 120')
         self.flags(timeout=6, group="fpga")
+        self.flags(max_attempts=1, group="scheduler")
         request = self._build_server(flavor_id=self.fpga_flavor(self.image), networks="none")
         server = self.api.post_server({"server": request})
         wait_until(lambda: self.api.get_server(server["id"])["status"] == "ERROR", seconds=60)
