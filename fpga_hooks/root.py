@@ -7,6 +7,7 @@ to it; whatever may take long keeps a process of its own.
 
 import functools
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -94,32 +95,32 @@ def _daemon_wanted() -> bool:
 
 
 def _by_daemon(command: typing.Sequence[str], timeout: float) -> Answer:
-    client = _client()
-    answers: list[Answer | BaseException] = []
+    answers: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
         try:
-            code, out, err = client.execute(list(command))
-            answers.append(Answer(int(code), out, err))
+            code, out, err = _client().execute(list(command))
+            answers.put(Answer(int(code), out, err))
         except Exception as e:  # oslo.rootwrap raises nothing more precise
-            answers.append(e)
+            answers.put(e)
+            # Here, because a client that goes away waits for its daemon to end.
+            _client.cache_clear()
 
-    thread = threading.Thread(target=ask, name="rootwrap-daemon", daemon=True)
-    thread.start()
-    thread.join(timeout)
-    if not answers:
+    threading.Thread(target=ask, name="rootwrap-daemon", daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout)
+    except queue.Empty:
         # It is at this command still, and would let the next one wait: start another daemon.
         _client.cache_clear()
-        raise TimedOutError
-    if isinstance(answers[0], BaseException):
-        _client.cache_clear()
+        raise TimedOutError from None
+    if isinstance(answer, Exception):
         # The daemon answers what it refuses with a whole traceback (oslo.rootwrap 7.9).
-        reason = (str(answers[0]).strip().splitlines() or [repr(answers[0])])[-1]
+        reason = (str(answer).strip().splitlines() or [repr(answer)])[-1]
         raise NotRunError(
             f"'{' '.join(_daemon_command())}' does not work: {reason}; permit it in sudoers, and "
             "see that its filters permit the command, or set use_rootwrap_daemon = False"
-        ) from answers[0]
-    return answers[0]
+        ) from answer
+    return answer
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 
 import os
 import sys
+import threading
 import time
 
 import pytest
@@ -22,7 +23,9 @@ def daemon(program: Program, tmp_path, config, monkeypatch):
     filters = f"status: RegExpFilter, {program.path}, root, {program.path.name}, status, .*, .*"
     (tmp_path / "filters" / "fpga.filters").write_text(f"[Filters]\n{filters}\n")
     conf = tmp_path / "rootwrap.conf"
-    conf.write_text(f"[DEFAULT]\nfilters_path={tmp_path}/filters\nexec_dirs={tmp_path}\n")
+    conf.write_text(
+        f"[DEFAULT]\nfilters_path={tmp_path}/filters\nexec_dirs={tmp_path}\ndaemon_timeout=30\n"
+    )
     command = [sys.executable, "-c", _START, str(conf)]
     monkeypatch.setattr(root, "_daemon_command", lambda: command)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -30,7 +33,8 @@ def daemon(program: Program, tmp_path, config, monkeypatch):
     config(exec="fpga-cli.py")
     root._client.cache_clear()
     yield command
-    root._client.cache_clear()
+    # A client that goes away waits for its daemon to end.
+    threading.Thread(target=root._client.cache_clear, daemon=True).start()
 
 
 @pytest.fixture
