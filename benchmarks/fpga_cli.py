@@ -6,8 +6,8 @@ Every time is that of a whole call, from its start to its end, the start of the 
 included. The ledger is on a real disk, so that its syncs count. The time of the processor, for the
 call and what it waits for, is told too: it depends less on what else the machine does.
 
-To be run by the interpreter of an environment as an operator has it: with compiled bytecode, and not
-below /tmp, where stevedore does not cache.
+To be run by the interpreter of an environment as an operator has it: with compiled bytecode, and
+not below /tmp, where stevedore does not cache.
 """
 
 import argparse

@@ -21,7 +21,7 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_regions import errors, folders, processes
+from fpga_regions import errors, folders, processes, sockets
 from fpga_regions.drivers import base
 from fpga_regions.emulator import SOFTWARE
 from fpga_regions.locks import Deadline
@@ -96,7 +96,7 @@ class EmulatorDriver(base.Driver):
         """Ask the process which function it serves."""
         with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError, ValueError):
             connection.settimeout(_ANSWER_TIME)
-            with _short(self._folders / region.id) as folder:
+            with sockets.short(self._folders / region.id) as folder:
                 connection.connect(f"{folder}/{_CONTROL}")
             told = json.loads(_read_all(connection))
             return Loaded(str(told["function"]), str(told["digest"]))
@@ -264,20 +264,10 @@ def _socket_name(number: int) -> str:
     return f"fpga{number}"
 
 
-@contextlib.contextmanager
-def _short(folder: pathlib.Path) -> typing.Iterator[str]:
-    """A short name of a folder: a socket's address has room for 107 bytes (unix(7))."""
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
-
-
 def _listen(folder: pathlib.Path, name: str, mode: int) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     try:
-        with _short(folder) as short:
+        with sockets.short(folder) as short:
             listener.bind(f"{short}/{name}")
         (folder / name).chmod(mode)
         listener.listen(socket.SOMAXCONN)
