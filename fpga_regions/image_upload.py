@@ -2,11 +2,13 @@
 """Uploads a package to Glance, with what lets people find it without a download."""
 
 import argparse
+import contextlib
 import hashlib
 import html
 import os
 import re
 import typing
+import uuid
 from pathlib import Path
 
 from oslo_config import cfg
@@ -34,17 +36,22 @@ def create(
     """
     of_environment = bool(os.environ.get("OS_AUTH_URL"))
     place = _IN_ENVIRONMENT if of_environment else f"{glance.PLACE}, or OS_* in the environment"
+    # Known before Glance knows it, so that it can be deleted whenever this is interrupted.
+    image_id = str(uuid.uuid4())
+    made = False
     with glance.explained(place, _refusal):
         adapter = _connect_by_environment() if of_environment else glance.connect(conf)
-        image_id = _register(adapter, package, name, visibility)
     try:
         with glance.explained(place, _refusal):
+            _register(adapter, image_id, package, name, visibility)
+            made = True
             _send(adapter, image_id, path)
             _confirm(adapter, image_id, path)
-    except BaseException as e:
-        left = _delete(adapter, image_id)
-        if isinstance(e, errors.RegionError):
-            e.why += left
+    except errors.RegionError as e:
+        e.why += _delete(adapter, image_id) if made else ""
+        raise
+    except BaseException:
+        _delete(adapter, image_id)
         raise
     return image_id
 
@@ -70,9 +77,12 @@ def _connect_by_environment() -> typing.Any:
     )
 
 
-def _register(adapter: typing.Any, package: Package, name: str, visibility: str | None) -> str:
+def _register(
+    adapter: typing.Any, image_id: str, package: Package, name: str, visibility: str | None
+) -> None:
     described = package.manifest
     wanted = {
+        "id": image_id,
         "name": name,
         "container_format": glance.CONTAINER_FORMAT,
         "disk_format": "raw",
@@ -83,8 +93,7 @@ def _register(adapter: typing.Any, package: Package, name: str, visibility: str 
         "type": described.type,
     }
     body = {key: value for key, value in wanted.items() if value is not None}
-    made = adapter.post(glance.path(adapter, "images"), json=body).json()
-    return glance.proper_id(str(made.get("id")))
+    adapter.post(glance.path(adapter, "images"), json=body)
 
 
 def _send(adapter: typing.Any, image_id: str, path: Path) -> None:
@@ -112,9 +121,11 @@ def _confirm(adapter: typing.Any, image_id: str, path: Path) -> None:
 
 
 def _delete(adapter: typing.Any, image_id: str) -> str:
-    """Remove what is not whole; what is to be said if that fails, too."""
+    """Remove what is not whole, if it is there; what is to be said if that fails, too."""
+    from keystoneauth1 import exceptions
+
     try:
-        with glance.explained():
+        with glance.explained(), contextlib.suppress(exceptions.NotFound):
             adapter.delete(glance.path(adapter, f"images/{image_id}"))
     except errors.ImageUnavailable as e:
         return f"; the image {image_id} is left and could not be deleted: {e.why}"

@@ -127,10 +127,10 @@ def _signature(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) ->
 def _check_directory(file: typing.BinaryIO, limits: Limits) -> int:
     """See that the archive's directory is small before zipfile reads the whole of it.
 
-    :returns: how many files it says that it has
-
     Comments and the 64-bit format are refused: no package needs them, and with them an archive
     can be read in more than one way.
+
+    :returns: how many files it says that it has
     """
     size = file.seek(0, 2)
     if size > limits.max_size:

@@ -144,10 +144,12 @@ def variants(data: bytes, count: int) -> typing.Iterator[bytes]:
     yield data
     for _ in range(count - 1):
         other = bytearray(data)
-        for _ in range(chance.randint(1, 3)):
-            where = chance.randint(0, len(other))
-            until = min(len(other), where + chance.choice((0, 0, 1, 1, 2, 4, 16)))
-            other[where:until] = chance.choice((b"", *_TOKENS, bytes([chance.randint(0, 255)])))
+        for _ in range(chance.choice((1, 1, 1, 2, 3))):
+            where = chance.randrange(len(other) + 1)
+            new = chance.choice((*_TOKENS, bytes([chance.randrange(256)]), b""))
+            # Mostly in place: what moves the rest of an archive is found out at once.
+            old = len(new) if chance.random() < 0.8 else chance.choice((0, 1, 2, 4, 16))
+            other[where : where + old] = new
         yield bytes(other)
 
 

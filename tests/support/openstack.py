@@ -112,7 +112,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self._told_to_fail():
             return
         if self.path == "/v2/images":
-            own = {key: asked.pop(key) for key in ("container_format",)}
+            own = {key: asked.pop(key) for key in ("id", "container_format")}
             made = Image(b"", status="queued", properties=asked, **own)
             self.cloud.images[made.id] = made
             self._answer(201, made.told())
@@ -152,15 +152,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(self.cloud.delay)
         if self._told_to_fail():
             return
-        image = self.cloud.images[self.path.split("/")[3]]
-        image.data, image.status = data + self.cloud.damage, "active"
-        self._answer(204, {})
+        image = self.cloud.images.get(self.path.split("/")[3])
+        if image is not None:
+            image.data, image.status = data + self.cloud.damage, "active"
+        self._answer(404 if image is None else 204, {})
 
     def do_DELETE(self) -> None:
         if self._told_to_fail():
             return
-        del self.cloud.images[self.path.split("/")[3]]
-        self._answer(204, {})
+        known = self.cloud.images.pop(self.path.split("/")[3], None)
+        self._answer(404 if known is None else 204, {})
 
     def _told_to_fail(self) -> bool:
         self.cloud.asked.append(self.path)
