@@ -4,6 +4,7 @@
 import argparse
 import logging
 import os
+import select
 import signal
 import sys
 import types
@@ -31,7 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     from fpga_regions import errors
 
     try:
-        return _run(options)
+        code = _run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        # As other programs do: `fpga-cli.py events | head` is no failure that needs a line.
+        return _die(signal.SIGPIPE)
     except errors.RegionError as e:
         if options.debug:
             logging.exception("exit %s", e.code)
@@ -42,10 +50,21 @@ def main(arguments: list[str] | None = None) -> int:
             f"Error: {options.attempt(options)} - interrupted by {name}; what was begun is undone",
             1,
         )
-        # Die of the signal, so that whoever started the command sees that it did.
-        signal.signal(e.number, signal.SIG_DFL)
-        os.kill(os.getpid(), e.number)
-        return 128 + e.number
+        return _die(e.number)
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe that is closed at its other end."""
+    watch = select.poll()
+    watch.register(1, 0)
+    return any(event & select.POLLERR for _, event in watch.poll(0))
+
+
+def _die(number: int) -> int:
+    """Die of a signal, so that whoever started the command sees that it did."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
 
 
 def _run(options: argparse.Namespace) -> int:

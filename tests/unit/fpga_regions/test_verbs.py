@@ -178,6 +178,17 @@ def test_region_is_put_into_quarantine_and_released(alone: Host, package: str) -
     assert alone.states() == ["free", "free"]
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_answer_that_nobody_reads_ends_as_other_programs_do(alone: Host, unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    command = alone.command("status", "--format", "json")
+    ran = subprocess.run(command, env=environment, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (-signal.SIGPIPE, b"")
+
+
 @pytest.mark.parametrize("verb", ["describe", "events", "quarantine", "release"])
 def test_unknown_region_is_told_by_every_verb(alone: Host, verb: str) -> None:
     assert refusal(alone.run(verb, UNKNOWN), 33).endswith(" - unknown region")
