@@ -129,7 +129,7 @@ class Walk:
 
     def refused(self, seen: int) -> None:
         """The third FPGA server finds no host, and the scheduler's log says why."""
-        server = self.boot("dcr3", "fpga-packbits", wanted="ERROR")
+        server = self.boot("dcr3", "fpga-lzo", wanted="ERROR")
         fault = self.cloud.fault(server.id)
         self.expect("its fault says No valid host", "No valid host" in fault, True)
         lines = self.cloud.log("nova-scheduler")[seen:].splitlines()
@@ -170,25 +170,25 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
     try:
         steps.say("\n== No region is used")
         steps.status("0/2")
-        steps.say("\n== One container with an FPGA region: a real bitstream, simulated")
-        servers.append(steps.boot("dcr1", "fpga-packbits"))
+        steps.say("\n== One container with an FPGA region")
+        servers.append(steps.boot("dcr1", "fpga-lzo"))
         steps.status("1/2")
-        steps.use(
-            servers[0],
-            "packbits, a bitstream for a Lattice iCE40 HX8K; its netlist is simulated",
-            expand_packbits,
-        )
-        steps.agree(servers[0], "fpga-packbits")
-        steps.say("\n== A second one, with another function: all regions are used")
-        servers.append(steps.boot("dcr2", "fpga-lzo"))
-        steps.status("2/2")
         python = cloud.folder / "venv" / "regions" / "bin" / "python"
         steps.use(
-            servers[1],
+            servers[0],
             "lzo1x_compress, a function written in software; no bitstream, nothing is simulated",
             lambda packed: expand_lzo(packed, python),
         )
-        steps.agree(servers[1], "fpga-lzo")
+        steps.agree(servers[0], "fpga-lzo")
+        steps.say("\n== A second one, with a real bitstream, simulated: all regions are used")
+        servers.append(steps.boot("dcr2", "fpga-packbits"))
+        steps.status("2/2")
+        steps.use(
+            servers[1],
+            "packbits, a bitstream for a Lattice iCE40 HX8K; its netlist is simulated",
+            expand_packbits,
+        )
+        steps.agree(servers[1], "fpga-packbits")
         steps.say("\n== A third one: no region is left")
         seen = len(cloud.log("nova-scheduler"))
         steps.refused(seen)
