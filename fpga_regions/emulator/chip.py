@@ -45,20 +45,20 @@ class Chip:
         self._settings = settings
         self._simulation = simulation
         self._free = asyncio.Lock()
+        self._room = asyncio.Semaphore(settings.max_clients)
 
     async def serve(self, listener: socket.socket) -> None:
-        """Take the clients of a socket, as many at once as may wait."""
-        room = asyncio.Semaphore(self._settings.max_clients)
+        """Take the clients of a socket; of all sockets, as many at once as may wait."""
         loop = asyncio.get_running_loop()
         listener.setblocking(False)
         jobs = set()
         while True:
-            await room.acquire()
             connection, _ = await loop.sock_accept(listener)
+            await self._room.acquire()
             job = asyncio.create_task(self._client(connection))
             jobs.add(job)
             job.add_done_callback(jobs.discard)
-            job.add_done_callback(lambda _: room.release())
+            job.add_done_callback(lambda _: self._room.release())
 
     async def _client(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=connection, limit=TURN)

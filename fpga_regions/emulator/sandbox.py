@@ -21,7 +21,7 @@ from fpga_regions.locks import Deadline
 
 _OUTPUT = "output"  # what the tools print
 _WORDS = 300  # characters of it that an error repeats
-_MAX_PROCESSES = 64
+_MAX_PROCESSES = 512  # of its user, who may work for several at once
 
 
 class ToolFailed(Exception):
