@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from fpga_regions import errors, status
 from fpga_regions.model import State
+from fpga_regions.reconcile import Reconciler
 
 from .conftest import CRC, LZO, Rig, owner
 from .hardware import slot
@@ -75,6 +76,25 @@ class Regions(RuleBasedStateMachine):
             self.rig.manager.erase(region.id, who)
         if region.owner is not None and who in (None, region.owner):
             self.held.pop(region.owner, None)
+
+    @rule(which=st.integers(0, 2))
+    def quarantine(self, which: int) -> None:
+        region = self.rig.ledger.regions()[which]
+        with contextlib.suppress(errors.NotErased):
+            self.rig.manager.quarantine(region.id, "at random")
+        assert self.rig.region(region.id).state == State.QUARANTINED
+        self.held.pop(region.owner or "", None)
+
+    @rule(which=st.integers(0, 2))
+    def release(self, which: int) -> None:
+        region = self.rig.ledger.regions()[which]
+        with contextlib.suppress(errors.NotErased, errors.UnknownRegion):
+            self.rig.manager.release(region.id)
+        assert self.rig.region(region.id).owner == region.owner
+
+    @rule(fix=st.booleans())
+    def reconcile(self, fix: bool) -> None:
+        assert Reconciler(self.rig.ledger, self.rig.manager, fix).run() == []
 
     @invariant()
     def no_region_is_lost(self) -> None:
