@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import stat
+import subprocess
+import sys
 import typing
 
 import pytest
@@ -13,7 +15,7 @@ import sqlalchemy as sa
 
 import migrations
 from fpga_patch import releases
-from fpga_patch.doctor import Finding, Settings, cells, compute, controller
+from fpga_patch.doctor import Finding, Settings, cells, compute, controller, services
 from fpga_patch.doctor.settings import DRIVER
 from tests.unit.patches.tree import Tree
 
@@ -183,6 +185,25 @@ def test_columns_are_asked_for_in_every_cell(host: Host) -> None:
 def test_database_that_cannot_be_read_is_told(host: Host) -> None:
     found = cells.columns(host.settings("[database]\nconnection = sqlite:////nowhere/nova"))
     assert levels(found) == ["missing"]
+
+
+def test_service_that_started_before_the_last_change_runs_old_code(host: Host) -> None:
+    settings = host.settings()
+    changed = settings.nova / "virt/driver.py"
+    # A service is known by its name and by the compiled modules of Nova's folder that it maps.
+    program = "import time, psycopg2; print('up', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", program, "nova-scheduler"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as service:
+        try:
+            assert service.stdout is not None
+            service.stdout.readline()
+            assert levels(services.old_code(settings)) == ["ok"]
+            at = changed.stat()
+            os.utime(changed, ns=(at.st_atime_ns, at.st_mtime_ns))
+            line = remedy(services.old_code(settings))
+        finally:
+            service.kill()
+    assert line == "systemctl restart nova-scheduler"
 
 
 class TestCommand:
