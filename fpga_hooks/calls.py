@@ -95,6 +95,13 @@ def consume_host_state(host_state: typing.Any, spec_obj: "objects.RequestSpec") 
     host_state.fpga_regions_used += accounting.regions_wanted(extra_specs)
 
 
+def process_request(context: typing.Any, spec_obj: "objects.RequestSpec") -> None:
+    """The scheduler is about to ask Placement for hosts: ask for a region, too."""
+    from scheduler_filters import request_filter
+
+    request_filter.request_region(context, spec_obj)
+
+
 def upgrade_database(engine: typing.Any, version: str | None, database: str) -> None:
     """Nova's schema was brought up to date: bring our columns up to date too.
 

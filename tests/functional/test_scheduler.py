@@ -3,8 +3,10 @@
 
 import fixtures
 from nova.scheduler import request_filter
+from oslo_config import cfg
 
-from scheduler_filters import request_filter as ours
+from fpga_hooks import calls
+from scheduler_filters import conf
 from tests.functional import base
 from tests.functional.test_placement import PlacementTestCase
 
@@ -14,10 +16,11 @@ class RequestFilter(PlacementTestCase):
 
     def configure(self):
         super().configure()
-        filters = [*request_filter.ALL_REQUEST_FILTERS, ours.request_region]
+        filters = [*request_filter.ALL_REQUEST_FILTERS, calls.process_request]
         self.useFixture(
             fixtures.MonkeyPatch("nova.scheduler.request_filter.ALL_REQUEST_FILTERS", filters)
         )
+        conf.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
 
     def test_server_has_one_region_in_placement_in_nova_and_in_the_ledger(self):
