@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """rootwrap's daemon: a real one, started without sudo."""
 
+import contextlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -13,7 +15,14 @@ from fpga_hooks import cli, errors, root
 
 from .conftest import OWNER, Program, status
 
-_START = "import sys; from oslo_rootwrap import cmd; sys.argv[0] = 'daemon'; cmd.daemon()"
+_START = """
+import os, pathlib, sys
+from oslo_rootwrap import cmd
+with open(pathlib.Path(sys.argv[1]).with_name("pids"), "a") as pids:
+    print(os.getpid(), file=pids)
+sys.argv[0] = "daemon"
+cmd.daemon()
+"""
 
 
 @pytest.fixture
@@ -33,6 +42,10 @@ def daemon(program: Program, tmp_path, config, monkeypatch):
     config(exec="fpga-cli.py")
     root._client.cache_clear()
     yield command
+    pids = tmp_path / "pids"
+    for pid in pids.read_text().split() if pids.exists() else ():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
     # A client that goes away waits for its daemon to end.
     threading.Thread(target=root._client.cache_clear, daemon=True).start()
 
