@@ -7,6 +7,7 @@ is Nova's fake one, RPC and the databases live in memory or in temporary files.
 
 import pathlib
 import sys
+import time
 import typing
 
 import fixtures
@@ -19,6 +20,11 @@ BITSTREAM = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 
 #: Nova's wheel puts it beside its interpreter; Nova's own tests look in a source tree.
 _PASTE = str(pathlib.Path(sys.prefix, "etc/nova/api-paste.ini"))
+
+#: Seconds that a server may take to come to a state.
+_PATIENCE = 30
+
+_CAST_AS_CALL = "nova.tests.fixtures.CastAsCallFixture"
 
 
 class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
@@ -40,6 +46,12 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
     CAST_AS_CALL = False
     REQUIRES_LOCKING = False
     microversion = "latest"
+
+    def setUp(self) -> None:
+        """Leave casts casts in Zed, too, whose tests always make calls of them."""
+        if not hasattr(integrated_helpers._IntegratedTestBase, "CAST_AS_CALL"):
+            self.useFixture(fixtures.MonkeyPatch(_CAST_AS_CALL, lambda test: fixtures.Fixture()))
+        super().setUp()
 
     def configure(self) -> None:
         """Set options before any service starts; for subclasses."""
@@ -69,6 +81,30 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
         super()._clear_attrs()
         if method is not None:
             self.__dict__[self._testMethodName] = method
+
+    def _wait_for_server_parameter(
+        self,
+        server: typing.Mapping[str, typing.Any],
+        expected_params: typing.Mapping[str, typing.Any],
+        *limits: int,
+        api: typing.Any = None,
+        **_more: typing.Any,
+    ) -> typing.Any:
+        """Nova's own gives up after five seconds, which a busy machine may need."""
+        return super()._wait_for_server_parameter(
+            server, expected_params, max_retries=2 * _PATIENCE, api=api
+        )
+
+    def _wait_until(
+        self,
+        server: typing.Mapping[str, typing.Any],
+        condition: typing.Callable[[dict[str, typing.Any]], bool],
+    ) -> None:
+        for _attempt in range(10 * _PATIENCE):
+            if condition(self.api.get_server(server["id"])):
+                return
+            time.sleep(0.1)
+        self.fail(f"waited {_PATIENCE} s for server {server['id']}")
 
     def report_regions(self, regions: typing.Mapping[str, int]) -> None:
         """Have compute hosts report these counts from their next audit on."""
@@ -106,12 +142,19 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
         )
         return server
 
+    def settle(self, server: typing.Mapping[str, typing.Any]) -> str:
+        """Wait until a server is not being built any more; its status."""
+        self._wait_until(server, lambda told: told["status"] != "BUILD")
+        status: str = self.api.get_server(server["id"])["status"]
+        return status
+
     def delete(self, server: typing.Mapping[str, typing.Any]) -> None:
         """Delete a server and wait until it is gone."""
         self._delete_server(server)
 
     def fault(self, server: typing.Mapping[str, typing.Any]) -> str:
-        """The fault message that a user sees."""
+        """The fault message that a user sees; Nova writes it after the state ERROR."""
+        self._wait_until(server, lambda told: "fault" in told)
         message: str = self.api.get_server(server["id"])["fault"]["message"]
         return message
 
@@ -139,6 +182,12 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
             self.admin_context(), cell
         )
         return target
+
+    def audit(self) -> None:
+        """Have every compute host report what it has, as it does from time to time."""
+        self._run_periodics()
+        # Nova logs what goes wrong, and goes on; up to Zed its tests have no way to ask for more.
+        self.assertNotIn("Traceback (most recent call last", self.stdlog.logger.output)
 
     def admin_context(self, **options: typing.Any) -> nova_context.RequestContext:
         """A context of the cloud's administrator."""

@@ -115,7 +115,7 @@ class TwoRegions(HooksTestCase):
         record.write_text(text)
         self.assertIn("The FPGA region was not erased", self.log())
         self.assertEqual(["free", "quarantined"], sorted(self.host.states()))
-        self._run_periodics(raise_on_error=True)
+        self.audit()
         self.assertEqual(1, self.compute_node().fpga_regions)
 
     def assert_refused(self, image, words):

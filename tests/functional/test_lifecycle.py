@@ -73,9 +73,6 @@ class LifecycleTestCase(HooksTestCase):
         expected = {name: expected[name] for name in self.HOSTS}
         self.assertEqual(expected, self.owners())
 
-    def audit(self):
-        self._run_periodics(raise_on_error=True)
-
     def fpga_server(self, **options):
         return self.boot(self.fpga_flavor(self.image), **options)
 

@@ -35,9 +35,6 @@ class PlacementTestCase(HooksTestCase):
             extra_spec={"hw:fpga_ip_id": self.image, f"resources:{REGION}": "1"},
         )
 
-    def audit(self):
-        self._run_periodics(raise_on_error=True)
-
 
 class OneHost(PlacementTestCase):
     """What Placement is told, and what it refuses."""

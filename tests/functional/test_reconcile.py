@@ -19,9 +19,6 @@ class OneHost(HooksTestCase):
         # The ledger, not the driver of these tests, is asked what has a guest.
         self.useFixture(fixtures.MonkeyPatch("fpga_hooks.guests._probes", []))
 
-    def audit(self):
-        self._run_periodics(raise_on_error=True)
-
     def restart(self):
         self.compute = self.restart_compute_service(self.compute, keep_hypervisor_state=False)
 
