@@ -58,8 +58,9 @@ class Host:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Call fpga-cli and do not wait."""
         pipe = subprocess.PIPE
-        # A shell has what it runs in the background ignore SIGINT, and that is inherited.
-        command = ["env", "--default-signal=INT", *self.command(*arguments)]
+        # What a shell runs in the background ignores SIGINT, what nohup runs ignores SIGHUP, and
+        # that is inherited.
+        command = ["env", "--default-signal=HUP,INT,TERM", *self.command(*arguments)]
         return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
     def burn(self, *arguments: str) -> str:
