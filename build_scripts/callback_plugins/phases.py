@@ -57,15 +57,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_on_ok(self, result: typing.Any) -> None:
         """Note whether the phase changed anything."""
-        self._changed = self._changed or result.is_changed()
+        # As Ansible's own recap counts it; is_changed() counts some results that are none.
+        self._changed = self._changed or bool(_told(result).get("changed"))
 
     def v2_runner_on_failed(self, result: typing.Any, ignore_errors: bool = False) -> None:
         """Say what failed and why, with the end of the phase's logs."""
         if ignore_errors:
             return
         self._failed = True
-        told = result.result if hasattr(result, "result") else result._result
-        text = _reason(told)
+        text = _reason(_told(result))
         print(f"\n\nError: {self._phase}: {result.task.get_name()} failed")
         print("\n".join(f"  {line}" for line in text.splitlines()), flush=True)
         if "the end of /" not in text:
@@ -104,6 +104,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if log.exists() and (lines := log.read_text(errors="replace").splitlines()[-TAIL:]):
             print(f"\nThe end of {log}:")
             print("\n".join(f"  {line}" for line in lines), flush=True)
+
+
+def _told(result: typing.Any) -> dict[str, typing.Any]:
+    """What a module answered; ansible-core 2.19 made it public."""
+    told: dict[str, typing.Any] = result.result if hasattr(result, "result") else result._result
+    return told
 
 
 def _reason(told: dict[str, typing.Any]) -> str:
