@@ -12,6 +12,7 @@ from fpga_regions import errors
 #: A card's name is part of file names and of a group's name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _KINDS = ("char", "block", "socket", "pipe")
+_PCIE_ADDRESS = r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +100,19 @@ def target_options() -> list[cfg.Opt]:
         ),
         interface_option(),
     ]
+
+
+def address_option(whose: str) -> cfg.Opt:
+    """The option that says where on PCIe a card is.
+
+    :param whose: what has the address, for the help text
+    """
+    return cfg.StrOpt(
+        "address",
+        required=True,
+        regex=_PCIE_ADDRESS,
+        help=f"PCIe address of {whose} as SSSS:BB:DD.F, in small letters.",
+    )
 
 
 def interface_option() -> cfg.Opt:

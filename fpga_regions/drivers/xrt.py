@@ -43,12 +43,7 @@ OPTIONS: list[cfg.Opt] = [
 
 CARD_OPTIONS: list[cfg.Opt] = [
     *settings.target_options(),
-    cfg.StrOpt(
-        "address",
-        required=True,
-        regex=r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$",
-        help="PCIe address of the card's user function as SSSS:BB:DD.F, in small letters.",
-    ),
+    settings.address_option("the card's user function"),
     cfg.StrOpt(
         "clear",
         default="blank",
