@@ -37,7 +37,7 @@ class Database:
     :ivar consumers: every instance and every migration that is not over
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.engine.Engine) -> None:
         with engine.connect() as connection:
             instances = connection.execute(_INSTANCES).all()
             nodes = connection.execute(_NODES).all()

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
-def run(engine: sa.Engine, arguments: argparse.Namespace) -> int:
+def run(engine: sa.engine.Engine, arguments: argparse.Namespace) -> int:
     """Print what does not agree.
 
     :returns: 0 nothing; FOUND something
