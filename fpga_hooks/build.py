@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Burns a region for an instance before its container is made."""
 
+import functools
 import typing
 
 from nova import exception
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, base, cli, column, errors, owners
+from fpga_hooks import accounting, base, burns, cli, column, errors, owners
 from fpga_hooks import host as host_regions
 
 if typing.TYPE_CHECKING:
@@ -32,9 +33,10 @@ class FpgaBuildInstanceHook(base.Hook):
         instance: "objects.Instance",
         image_meta: "objects.ImageMeta",
     ) -> None:
-        """Burn the flavor's bitstream into a region and write the region's id to the instance.
+        """Burn the flavor's bitstream into a region, beside what else the build does.
 
-        :raises nova.exception.NovaException: the region could not be burnt; see errors.to_nova
+        :raises nova.exception.NovaException: the region could not be burnt; see errors.to_nova.
+            Where the driver waits itself, it gets this
         """
         image_id = accounting.bitstream_of(instance.flavor)
         if image_id is None:
@@ -45,14 +47,9 @@ class FpgaBuildInstanceHook(base.Hook):
                 reason=f"the flavor's {accounting.EXTRA_SPEC} is '{image_id}', which is not the "
                 "uuid of an image; the operator has to set it to one",
             )
-        try:
-            with owners.held(instance.uuid):
-                region_id = cli.burn(image_id, instance.uuid)
-        except errors.CliError as e:
-            LOG.error("No FPGA region was burnt: %s", e.reason, instance=instance)
-            raise errors.to_nova(e, instance.uuid) from e
-        LOG.info("FPGA region %s burnt with image %s", region_id, image_id, instance=instance)
-        column.write(instance, region_id)
+        burns.start(instance.uuid, functools.partial(_burn, image_id, instance.uuid))
+        if not burns.awaited_by_driver():
+            finish(instance)
 
     def update_resources(self, resources: dict[str, typing.Any]) -> None:
         """Set how many regions instances of this host have or may get; 0 where it is not known.
@@ -61,3 +58,23 @@ class FpgaBuildInstanceHook(base.Hook):
         """
         resources["fpga_regions"] = host_regions.audit()
         resources["stats"] = {**resources.get("stats", {}), accounting.STAT: host_regions.images()}
+
+
+def finish(instance: "objects.Instance") -> None:
+    """Wait for the burn of an instance, if one goes on, and write the region's id to the instance.
+
+    :raises nova.exception.NovaException: the region could not be burnt
+    """
+    try:
+        region_id = burns.result(instance.uuid)
+    except errors.CliError as e:
+        LOG.error("No FPGA region was burnt: %s", e.reason, instance=instance)
+        raise errors.to_nova(e, instance.uuid) from e
+    if region_id is not None:
+        LOG.info("FPGA region %s burnt", region_id, instance=instance)
+        column.write(instance, region_id)
+
+
+def _burn(image_id: str, owner: str) -> str:
+    with owners.held(owner):
+        return cli.burn(image_id, owner)

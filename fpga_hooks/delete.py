@@ -5,7 +5,7 @@ import typing
 
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, base, cli, column, errors, host, owners
+from fpga_hooks import accounting, base, burns, cli, column, errors, host, owners
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -31,6 +31,7 @@ class FpgaDeleteInstanceHook(base.Hook):
         """
         if not _may_hold_region(instance):
             return
+        burns.settle(instance.uuid)
         try:
             with owners.held(instance.uuid):
                 cli.erase(instance.uuid)

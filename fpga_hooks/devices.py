@@ -8,7 +8,7 @@ import typing
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, cli, errors
+from fpga_hooks import accounting, build, cli, errors
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -34,14 +34,17 @@ class Device:
 def for_instance(instance: "objects.Instance") -> list[Device]:
     """The devices of the region that the instance holds; none for an ordinary instance.
 
+    Waits for the burn, if it goes on still.
+
     The image property ``docker_devices`` (``/dev/fpga0:/dev/accel,/dev/fpga1``) may rename them or
     leave some out. It names them as the region does, so it can never add one.
 
-    :raises nova.exception.NovaException: the region is gone, or the property leaves nothing or
-        cannot be read
+    :raises nova.exception.NovaException: the burn failed, the region is gone, or the property
+        leaves nothing or cannot be read
     """
     if not CONF.fpga.access or accounting.bitstream_of(instance.flavor) is None:
         return []
+    build.finish(instance)
     try:
         region = cli.status().owned_by(instance.uuid)
         if region is None or not region.programmed:

@@ -10,8 +10,8 @@ from nova.virt import driver, hardware
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from fpga_hooks import burns, devices, guests, placement
 from fpga_hooks import conf as fpga_conf
-from fpga_hooks import devices, guests, placement
 from novadocker import conf, containers, errors, host, images, request, state
 from novadocker.engine import Engine
 
@@ -46,6 +46,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
         guests.known_by(self.containers.uuids)
+        burns.driver_waits()
         self._resources: dict[str, _Any] = {}
 
     # -- the service

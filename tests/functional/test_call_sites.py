@@ -2,6 +2,8 @@
 """Where Nova calls the hooks: before a guest is made and after it is destroyed, on every path."""
 
 import fixtures
+from nova.policies import base as base_policies
+from nova.policies import servers as servers_policies
 from nova.tests.fixtures import glance
 
 from tests.functional import base, recorder
@@ -142,3 +144,49 @@ class SameHost(NotingTestCase):
     def test_reverting_builds_again_for_the_old_guest(self):
         self._revert_resize(self.resized())
         self.assertEqual(["destroy", "delete", "build", "finish revert"], EVENTS)
+
+
+class TwoCells(NotingTestCase):
+    """A host in each of two cells, between which servers may be resized."""
+
+    NUMBER_OF_CELLS = 2
+    CELLS = ("cell1", "cell2")
+
+    def _setup_compute_service(self):
+        hosts = [self._start_compute(f"host{cell}", cell_name=cell) for cell in self.CELLS]
+        rule = {servers_policies.CROSS_CELL_RESIZE: base_policies.RULE_ADMIN_API}
+        self.policy.set_rules(rule, overwrite=False)
+        return hosts[0]
+
+    def configure(self):
+        super().configure()
+        # Only the pytest process itself waits for these calls, which a busy machine makes slow.
+        self.flags(rpc_response_timeout=30, long_rpc_timeout=120)
+        self.report_regions(dict.fromkeys((f"host{cell}" for cell in self.CELLS), 1))
+
+    def resized(self):
+        """A server that was resized to the other cell and is not confirmed yet."""
+        server = self._resize_server(self.booted(), self.fpga_flavor())
+        self.assertEqual(["build", "spawn"], [e for e in EVENTS if e != "destroy"])
+        EVENTS.clear()
+        return server
+
+    def test_resized_server_is_built_in_the_other_cell_and_keeps_its_region(self):
+        self._resize_server(self.booted(), self.fpga_flavor())
+        self.assertEqual(["destroy", "build", "spawn"], EVENTS)
+
+    def test_confirming_deletes_in_the_cell_it_left(self):
+        self._confirm_resize(self.resized(), cross_cell=True)
+        self.assertEqual(["delete"], EVENTS)
+
+    def test_reverting_deletes_in_the_other_cell_and_builds_in_its_own(self):
+        self._revert_resize(self.resized())
+        self.assertEqual(["destroy", "delete", "build", "finish revert"], EVENTS)
+
+    def test_failed_resize_is_deleted_in_the_other_cell(self):
+        server = self.booted()
+        EVENTS.fail.add("spawn")
+        body = {"resize": {"flavorRef": self.fpga_flavor()}}
+        self.api.post_server_action(server["id"], body)
+        self._wait_for_migration_status(server, ["error"])
+        self.assertEqual(["destroy", "build", "spawn", "delete"], EVENTS)

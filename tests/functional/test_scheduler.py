@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which host a server with a region comes to: the request filter and the weigher at work."""
 
-import fixtures
-from nova.scheduler import request_filter
 from oslo_config import cfg
 
-from fpga_hooks import calls
 from scheduler_filters import conf
 from tests.functional import base
 from tests.functional.test_placement import PlacementTestCase
@@ -16,10 +13,6 @@ class RequestFilter(PlacementTestCase):
 
     def configure(self):
         super().configure()
-        filters = [*request_filter.ALL_REQUEST_FILTERS, calls.process_request]
-        self.useFixture(
-            fixtures.MonkeyPatch("nova.scheduler.request_filter.ALL_REQUEST_FILTERS", filters)
-        )
         conf.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from nova import exception
+from nova import exception, objects
+from nova.objects import base as nova_base
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 
@@ -21,6 +22,32 @@ from fpga_hooks import (
 OWNER = "11111111-2222-3333-4444-555555555555"
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 REGION = "a0399bc1-cb67-4548-b0b8-aa95a91402d3"
+
+objects.register_all()
+
+
+@nova_base.NovaObjectRegistry.register_if(False)
+class Instance(objects.Instance):
+    """An instance as a patched Nova has it, whose save goes nowhere."""
+
+    fields = objects.Instance.fields | {"fpga_device": objects.fields.StringField(nullable=True)}
+
+    def save(self, expected_task_state=None) -> None:  # type: ignore[no-untyped-def]
+        self.obj_reset_changes()
+
+
+def an_instance(extra_specs: dict[str, str], device: str | None = None) -> Instance:
+    """An instance of this host with a flavor of these extra specs."""
+    flavor = objects.Flavor(extra_specs=extra_specs)
+    return Instance(
+        uuid=OWNER,
+        flavor=flavor,
+        old_flavor=None,
+        new_flavor=None,
+        fpga_device=device,
+        host="node",
+        system_metadata={},
+    )
 
 
 def region(**changes: typing.Any) -> dict[str, typing.Any]:

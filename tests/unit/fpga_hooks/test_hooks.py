@@ -4,23 +4,10 @@
 import pytest
 from nova import context as nova_context
 from nova import exception, objects
-from nova.objects import base as nova_base
 
 from fpga_hooks import build, delete, host
 
-from .conftest import IMAGE, OWNER, REGION, region, status
-
-objects.register_all()
-
-
-@nova_base.NovaObjectRegistry.register_if(False)
-class Instance(objects.Instance):
-    """An instance as a patched Nova has it, whose save goes nowhere."""
-
-    fields = objects.Instance.fields | {"fpga_device": objects.fields.StringField(nullable=True)}
-
-    def save(self, expected_task_state=None) -> None:  # type: ignore[no-untyped-def]
-        self.obj_reset_changes()
+from .conftest import IMAGE, OWNER, REGION, Instance, an_instance, region, status
 
 
 @pytest.fixture
@@ -28,21 +15,8 @@ def context() -> nova_context.RequestContext:
     return nova_context.RequestContext("user", "project", is_admin=True)
 
 
-def _instance(extra_specs: dict[str, str], device: str | None = None) -> Instance:
-    flavor = objects.Flavor(extra_specs=extra_specs)
-    return Instance(
-        uuid=OWNER,
-        flavor=flavor,
-        old_flavor=None,
-        new_flavor=None,
-        fpga_device=device,
-        host="node",
-        system_metadata={},
-    )
-
-
 def _fpga(device: str | None = None) -> Instance:
-    return _instance({"hw:fpga_ip_id": IMAGE}, device)
+    return an_instance({"hw:fpga_ip_id": IMAGE}, device)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +33,7 @@ def test_a_build_burns_the_flavors_bitstream_and_writes_the_region(program, cont
 
 
 def test_the_bitstream_that_an_image_names_is_not_burnt(program, context) -> None:
-    instance = _instance({})
+    instance = an_instance({})
     instance.system_metadata["image_hw_fpga_ip_id"] = IMAGE
     build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
     assert program.calls == []
@@ -75,7 +49,7 @@ def test_an_image_does_not_override_the_flavors_bitstream(program, context) -> N
 
 @pytest.mark.parametrize("value", ["not-a-uuid", "", "--help", IMAGE.upper(), IMAGE + "\n"])
 def test_a_flavor_that_names_no_uuid_aborts_the_build(program, context, value: str) -> None:
-    instance = _instance({"hw:fpga_ip_id": value})
+    instance = an_instance({"hw:fpga_ip_id": value})
     with pytest.raises(exception.BuildAbortException, match="not the uuid of an image"):
         build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
     assert program.calls == []
@@ -118,7 +92,7 @@ def test_the_column_of_an_instance_that_went_to_another_host_is_left_alone(
 
 
 def test_the_delete_of_an_ordinary_instance_runs_no_program(program, context) -> None:
-    delete.FpgaDeleteInstanceHook().delete_instance(context, _instance({}))
+    delete.FpgaDeleteInstanceHook().delete_instance(context, an_instance({}))
     assert program.calls == []
 
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Burns that go on beside the rest of a build: network set-up, the fetch of the image.
+
+A build starts its burn here and goes on. Whoever needs the region waits for it: the virt driver
+when it makes the guest, if it said that it does, and the build hook at once otherwise.
+"""
+
+import concurrent.futures
+import threading
+import typing
+
+_lock = threading.Lock()
+_going_on: dict[str, concurrent.futures.Future[str]] = {}
+_driver_waits = False
+
+
+def driver_waits() -> None:
+    """Say that the virt driver waits for the regions of an instance before it makes its guest."""
+    global _driver_waits
+    _driver_waits = True
+
+
+def awaited_by_driver() -> bool:
+    """Whether the virt driver waits for regions itself."""
+    return _driver_waits
+
+
+def start(owner: str, burn: typing.Callable[[], str]) -> None:
+    """Begin a burn for an owner in a thread of its own.
+
+    :param burn: what to do; its result, or the CliError that it raises, is for `result`
+    """
+    future: concurrent.futures.Future[str] = concurrent.futures.Future()
+    settle(owner)
+    with _lock:
+        _going_on[owner] = future
+    threading.Thread(target=_run, args=(future, burn), name=f"burn for {owner}").start()
+
+
+def result(owner: str) -> str | None:
+    """Wait for the burn of an owner and take its result; None where there is none to wait for.
+
+    :raises fpga_hooks.errors.CliError: the burn did not succeed
+    """
+    with _lock:
+        future = _going_on.pop(owner, None)
+    return future.result() if future else None
+
+
+def settle(owner: str) -> None:
+    """Wait until no burn goes on for an owner, whatever comes of it."""
+    with _lock:
+        future = _going_on.pop(owner, None)
+    if future:
+        concurrent.futures.wait([future])
+
+
+def _run(future: concurrent.futures.Future[str], burn: typing.Callable[[], str]) -> None:
+    try:
+        future.set_result(burn())
+    except BaseException as e:
+        future.set_exception(e)
