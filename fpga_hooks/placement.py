@@ -5,13 +5,12 @@ A virt driver calls this from its update_provider_tree. Nova calls that within c
 the last audit saw is told and nothing is asked here.
 """
 
-import re
 import typing
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import cli, host
+from fpga_hooks import cli, host, traits
 from fpga_hooks.accounting import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
@@ -19,11 +18,6 @@ if typing.TYPE_CHECKING:
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-
-#: The host has regions.
-TRAIT = "CUSTOM_FPGA"
-
-_KINDS = ("vendor", "board", "function")
 
 
 def update_provider_tree(tree: "provider_tree.ProviderTree", nodename: str) -> None:
@@ -39,8 +33,8 @@ def update_provider_tree(tree: "provider_tree.ProviderTree", nodename: str) -> N
     if ours is not None:
         tree.update_inventory(nodename, {**known, RESOURCE_CLASS: ours})
     if status is not None or not CONF.fpga.access:
-        traits = set(tree.data(nodename).traits)
-        tree.update_traits(nodename, _others(traits, status) | _traits(status))
+        known_traits = set(tree.data(nodename).traits)
+        tree.update_traits(nodename, _others(known_traits, status) | _traits(status))
 
 
 def _inventory(
@@ -63,25 +57,20 @@ def _traits(status: cli.Status | None) -> set[str]:
     if status is None or not status.regions:
         return set()
     told = {
-        _name(kind, value)
+        traits.name(kind, value)
         for region in status.regions
-        for kind in _KINDS
+        for kind in traits.KINDS
         if (value := getattr(region, kind))
     }
-    return {TRAIT} | told
+    return {traits.FPGA} | told
 
 
-def _others(traits: set[str], status: cli.Status | None) -> set[str]:
+def _others(known: set[str], status: cli.Status | None) -> set[str]:
     """The traits that somebody else set.
 
     Those of vendors are ours only where the program tells vendors.
     """
     regions = status.regions if status else ()
-    kinds = [kind for kind in _KINDS if kind != "vendor" or any(r.vendor for r in regions)]
-    ours = tuple(_name(kind, "") for kind in kinds)
-    return {trait for trait in traits if trait != TRAIT and not trait.startswith(ours)}
-
-
-def _name(kind: str, value: str) -> str:
-    """A trait's name; Placement takes capital letters, digits and _ only, 255 at most."""
-    return re.sub("[^A-Z0-9_]", "_", f"{TRAIT}_{kind}_{value}".upper())[:255]
+    kinds = [kind for kind in traits.KINDS if kind != "vendor" or any(r.vendor for r in regions)]
+    ours = tuple(traits.name(kind, "") for kind in kinds)
+    return {trait for trait in known if trait != traits.FPGA and not trait.startswith(ours)}

@@ -11,8 +11,8 @@ from nova import objects
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting
-from scheduler_filters import conf
+from fpga_hooks import accounting, traits
+from scheduler_filters import bitstreams, conf
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -23,11 +23,12 @@ conf.register_opts(CONF)
 REQUESTER = "fpga-region"
 
 
-def request_region(_context: typing.Any, request_spec: "objects.RequestSpec") -> bool:
+def request_region(context: typing.Any, request_spec: "objects.RequestSpec") -> bool:
     """Add a group of one CUSTOM_FPGA_REGION where the flavor wants a region and does not say so.
 
     A group of its own, and not a part of the flavor's unnumbered one, may be met by a child
-    provider, too.
+    provider, too. It requires the traits of the card that the bitstream image is for, so that a
+    host with other cards is never asked.
 
     :returns: whether it was added
     """
@@ -41,9 +42,25 @@ def request_region(_context: typing.Any, request_spec: "objects.RequestSpec") ->
     groups = list(groups or ())
     if any(group.requester_id == REQUESTER for group in groups):
         return False
+    required = _required_traits(context, accounting.bitstream_of(request_spec.flavor))
     group = objects.RequestGroup(
-        requester_id=REQUESTER, resources={accounting.RESOURCE_CLASS: wanted}
+        requester_id=REQUESTER,
+        resources={accounting.RESOURCE_CLASS: wanted},
+        required_traits=required,
     )
     request_spec.requested_resources = [*groups, group]
-    LOG.debug("Asking Placement for %d %s", wanted, accounting.RESOURCE_CLASS)
+    LOG.debug(
+        "Asking Placement for %d %s with %s",
+        wanted,
+        accounting.RESOURCE_CLASS,
+        ", ".join(sorted(required)) or "any traits",
+    )
     return True
+
+
+def _required_traits(context: typing.Any, image_id: str | None) -> set[str]:
+    """What a card must be for an image; nothing where that is not known."""
+    kinds = CONF.fpga.image_traits
+    told = bitstreams.describe(context, image_id) if image_id and kinds else None
+    values = {kind: getattr(told, kind, None) for kind in kinds}
+    return {traits.name(kind, value) for kind, value in values.items() if value}

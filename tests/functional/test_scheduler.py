@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which host a server with a region comes to: the request filter and the weigher at work."""
 
+import json
+
 from oslo_config import cfg
 
-from scheduler_filters import conf
+from scheduler_filters import bitstreams, conf
 from tests.functional import base
 from tests.functional.test_placement import PlacementTestCase
 
@@ -15,6 +17,16 @@ class RequestFilter(PlacementTestCase):
         super().configure()
         conf.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
+        bitstreams.forget()
+
+    def tell(self, board):
+        """Have Glance say what board the bitstream image is for."""
+        image = {
+            "id": self.image,
+            "name": "bitstream",
+            "properties": {"manifest": json.dumps({"target": {"board": board}})},
+        }
+        self.glance.create(self.admin_context(), image)
 
     def test_server_has_one_region_in_placement_in_nova_and_in_the_ledger(self):
         server = self.boot(self.fpga_flavor(self.image))
@@ -38,6 +50,27 @@ class RequestFilter(PlacementTestCase):
         self.assertEqual((0, 0), (self.allocated(server), self.host.status()["used"]))
         self._unshelve_server(server)
         self.assertEqual((1, 1), (self.allocated(server), self.host.status()["used"]))
+
+    def test_host_with_the_card_of_the_image_is_asked(self):
+        self.tell("emulator")
+        self.assertEqual(1, self.allocated(self.boot(self.fpga_flavor(self.image))))
+        self.assertIn("=CUSTOM_FPGA_BOARD_EMULATOR&", self.log())
+
+    def test_host_with_another_card_is_never_asked(self):
+        # Another host has that board; without any, Placement does not know the trait.
+        self.placement.put("/traits/CUSTOM_FPGA_BOARD_U250", None, version="1.6")
+        self.tell("u250")
+        server = self.boot(self.fpga_flavor(self.image), state="ERROR")
+        self.assertIn("No valid host", self.fault(server))
+        self.assertIn("Got no allocation candidates", self.log())
+        self.assertEqual(0, self.cloud.downloads)
+
+    def test_no_host_is_asked_for_a_board_that_nobody_has(self):
+        self.tell("u250")
+        server = self.boot(self.fpga_flavor(self.image), state="ERROR")
+        self.assertIn("No valid host", self.fault(server))
+        self.assertIn("CUSTOM_FPGA_BOARD_U250", self.log())
+        self.assertEqual(0, self.cloud.downloads)
 
     def test_ordinary_server_asks_for_none(self):
         self.assertEqual(0, self.allocated(self.boot(self.plain_flavor())))

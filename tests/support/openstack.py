@@ -14,6 +14,10 @@ import uuid
 
 USER, PASSWORD, TOKEN = "nova", "secret", "a-token"
 
+#: What Glance's schema of an image has beside its free properties.
+_BASE = ("id", "status", "container_format", "os_hash_algo", "os_hash_value", "size", "visibility")
+_BASE += ("owner", "file")
+
 
 @dataclasses.dataclass
 class Image:
@@ -137,6 +141,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         if self.headers.get("X-Auth-Token") != TOKEN:
             self._answer(401, {})
+            return
+        if self.path == "/v2/schemas/image":
+            self._answer(200, {"name": "image", "properties": {key: {} for key in _BASE}})
             return
         path = re.fullmatch(r"/v2/images/([0-9a-f-]+)(/file)?", self.path)
         image = self.cloud.images.get(path[1]) if path else None

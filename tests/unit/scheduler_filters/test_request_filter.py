@@ -1,28 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Placement is asked for on behalf of a flavor with FPGA."""
 
+import json
+
 import pytest
 from nova import objects
 from nova.scheduler import utils
-from oslo_config import cfg
-from oslo_config import fixture as config_fixture
 
 from scheduler_filters import request_filter
-
-objects.register_all()
 
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 FPGA = {"hw:fpga_ip_id": IMAGE}
 REGION = "CUSTOM_FPGA_REGION"
-
-
-@pytest.fixture
-def config():
-    fixture = config_fixture.Config(cfg.CONF)
-    fixture.setUp()
-    fixture.config(group="fpga", request_placement=True)
-    yield lambda **options: fixture.config(group="fpga", **options)
-    fixture.cleanUp()
 
 
 def _spec(extra_specs: dict[str, str], **more) -> objects.RequestSpec:
@@ -37,41 +26,84 @@ def _asked(spec: objects.RequestSpec) -> int:
     return utils.ResourceRequest.from_request_spec(spec).merged_resources().get(REGION, 0)
 
 
-def test_a_flavor_with_a_bitstream_asks_for_one_region(config) -> None:
+def test_a_flavor_with_a_bitstream_asks_for_one_region(context, cloud) -> None:
     spec = _spec(FPGA)
-    assert request_filter.request_region(None, spec)
+    assert request_filter.request_region(context, spec)
     assert _asked(spec) == 1
 
 
 @pytest.mark.parametrize("key", [f"resources:{REGION}", f"resources1:{REGION}"])
-def test_a_flavor_that_asks_for_its_region_itself_asks_for_no_second_one(config, key) -> None:
+def test_a_flavor_that_asks_for_its_region_itself_asks_for_no_second_one(
+    context, cloud, key
+) -> None:
     spec = _spec(FPGA | {key: "1"})
-    assert not request_filter.request_region(None, spec)
+    assert not request_filter.request_region(context, spec)
     assert _asked(spec) == 1
 
 
-def test_an_ordinary_flavor_asks_for_none(config) -> None:
+def test_an_ordinary_flavor_asks_for_none(context, cloud) -> None:
     spec = _spec({"trait:CUSTOM_FPGA": "forbidden"})
-    assert not request_filter.request_region(None, spec)
+    assert not request_filter.request_region(context, spec)
     assert _asked(spec) == 0
 
 
-def test_a_second_look_at_the_same_request_adds_nothing(config) -> None:
+def test_a_second_look_at_the_same_request_adds_nothing(context, cloud) -> None:
     spec = _spec(FPGA)
-    request_filter.request_region(None, spec)
-    assert not request_filter.request_region(None, spec)
+    request_filter.request_region(context, spec)
+    assert not request_filter.request_region(context, spec)
     assert _asked(spec) == 1
 
 
-def test_what_ports_and_others_ask_for_stays(config) -> None:
+def test_what_ports_and_others_ask_for_stays(context, cloud) -> None:
     port = objects.RequestGroup(requester_id="port", resources={"NET_BW": 5})
     spec = _spec(FPGA, requested_resources=[port])
-    request_filter.request_region(None, spec)
+    request_filter.request_region(context, spec)
     assert [group.requester_id for group in spec.requested_resources] == ["port", "fpga-region"]
 
 
-def test_nothing_is_asked_for_until_the_operator_says_that_all_hosts_report(config) -> None:
+def test_nothing_is_asked_for_until_the_operator_says_that_all_hosts_report(
+    config, context
+) -> None:
     config(request_placement=False)
     spec = _spec(FPGA)
-    assert not request_filter.request_region(None, spec)
+    assert not request_filter.request_region(context, spec)
     assert _asked(spec) == 0
+
+
+def _traits(context, cloud, **properties: str) -> set[str]:
+    """What is required of the card for an image with these properties."""
+    image = cloud.add(b"", properties=properties)
+    spec = _spec({"hw:fpga_ip_id": image})
+    assert request_filter.request_region(context, spec)
+    (group,) = spec.requested_resources
+    return group.required_traits
+
+
+def test_board_of_the_bitstream_image_is_required(context, cloud) -> None:
+    manifest = json.dumps({"target": {"board": "icebreaker-v1", "part": "up5k"}})
+    assert _traits(context, cloud, manifest=manifest, vendor="acme") == {
+        "CUSTOM_FPGA_BOARD_ICEBREAKER_V1"
+    }
+
+
+def test_vendor_is_required_where_the_operator_says_so(context, cloud, config) -> None:
+    config(image_traits=["vendor", "board"])
+    assert _traits(context, cloud, vendor="Acme Inc.", board="x") == {
+        "CUSTOM_FPGA_VENDOR_ACME_INC_",
+        "CUSTOM_FPGA_BOARD_X",
+    }
+
+
+def test_nothing_is_required_and_glance_not_asked_where_the_operator_says_so(
+    context, cloud, config
+) -> None:
+    config(image_traits=[])
+    assert _traits(context, cloud, board="x") == set()
+    assert cloud.asked == []
+
+
+def test_region_is_asked_for_with_any_traits_where_glance_does_not_tell(context, cloud) -> None:
+    spec = _spec(FPGA)
+    assert request_filter.request_region(context, spec)
+    assert [group.required_traits for group in spec.requested_resources] == [set()]
+    assert _asked(spec) == 1

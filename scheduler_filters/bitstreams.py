@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Glance tells of a bitstream image, asked once for a request and not once for each host.
+
+Nova's own image API is asked, on behalf of whoever made the request. What it told, also that it
+told nothing, is remembered for a short while.
+"""
+
+import dataclasses
+import json
+import threading
+import typing
+
+from glanceclient import exc as glance_exceptions
+from keystoneauth1 import exceptions as keystone_exceptions
+from nova import exception
+from nova.image import glance
+from oslo_cache import core as oslo_cache
+from oslo_log import log as logging
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds for which an answer is used again.
+REMEMBERED = 30
+
+#: oslo.cache's dictionary drops what is too old whenever something is added.
+_cache = oslo_cache.create_region()
+_cache.configure(
+    "oslo_cache.dict", expiration_time=REMEMBERED, arguments={"expiration_time": REMEMBERED}
+)
+_cache_lock = threading.Lock()
+
+#: All that Nova's image API lets through when Glance, or the way to it, fails.
+_FAILURES = (
+    exception.NovaException,
+    glance_exceptions.BaseException,
+    glance_exceptions.ClientException,
+    keystone_exceptions.ClientException,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bitstream:
+    """A bitstream image.
+
+    :ivar vendor: its property ``vendor``; None where it has none
+    :ivar board: its property ``board`` or else the one that its property ``manifest`` names; None
+        where there is neither
+    """
+
+    vendor: str | None = None
+    board: str | None = None
+
+
+def describe(context: typing.Any, image_id: str) -> Bitstream | None:
+    """What Glance tells of an image; None, with a warning, where it cannot be told.
+
+    :param context: of the request; another project may see other images
+    """
+    key = f"{context.project_id} {image_id}"
+    with _cache_lock:
+        known = _cache.get(key)
+    if known != oslo_cache.NO_VALUE:
+        return typing.cast("Bitstream | None", known)
+    told = _ask(context, image_id)
+    with _cache_lock:
+        _cache.set(key, told)
+    return told
+
+
+def forget() -> None:
+    """Ask Glance anew from now on."""
+    with _cache_lock:
+        _cache.invalidate()
+
+
+def _ask(context: typing.Any, image_id: str) -> Bitstream | None:
+    try:
+        image = glance.API().get(context, image_id)
+    except _FAILURES as e:
+        LOG.warning(
+            "Which card bitstream image %s is for is not known, so any will be asked: %s",
+            image_id,
+            e,
+        )
+        return None
+    properties = image["properties"]
+    board = properties.get("board") or _board_of_manifest(image_id, properties)
+    return Bitstream(properties.get("vendor") or None, board)
+
+
+def _board_of_manifest(image_id: str, properties: typing.Mapping[str, typing.Any]) -> str | None:
+    """The board that the manifest names; a flawed one is not for the scheduler to refuse."""
+    text = properties.get("manifest")
+    if text is None:
+        return None
+    try:
+        return str(json.loads(text)["target"]["board"]) or None
+    except (ValueError, LookupError, TypeError):
+        LOG.warning("The property manifest of image %s is none; any card will be asked", image_id)
+        return None
