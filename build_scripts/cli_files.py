@@ -125,7 +125,7 @@ def completion() -> str:
 
 def _of_value(action: argparse.Action) -> str:
     if action.choices is not None:
-        return f'COMPREPLY=($(compgen -W "{" ".join(action.choices)}" -- "$word"))'
+        return f'COMPREPLY=($(compgen -W "{" ".join(map(str, action.choices))}" -- "$word"))'
     return _FILES if _takes_file(action) else "COMPREPLY=()"
 
 

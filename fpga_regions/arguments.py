@@ -7,6 +7,7 @@ import typing
 import uuid
 
 from fpga_regions import image_cli, verbs
+from fpga_regions.model import NUMBERS
 
 PROGRAM = "fpga-cli.py"
 
@@ -47,12 +48,14 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         (f"burn {_IMAGE}", "programs a free region and prints its id"),
         (f"burn {_IMAGE} --device emulator0", "the same, on that card"),
         (f"burn {_IMAGE} --owner {_INSTANCE}", "for an instance; again: the same region"),
+        (f"burn {_IMAGE} --owner {_INSTANCE} --number 2", "a second region for that instance"),
         ("burn --file crc32.zip", "from a file, with no OpenStack at all"),
         ("burn --dry-run --file crc32.zip", "which region it would be, and why not the others"),
     ],
     "erase": [
         (f"erase {_REGION}", "erases that region"),
-        (f"erase --owner {_INSTANCE}", "erases whatever that instance holds"),
+        (f"erase --owner {_INSTANCE}", "erases all that that instance holds"),
+        (f"erase {_REGION} --owner {_INSTANCE}", "erases that region if that instance holds it"),
     ],
     "status": [
         ("status", "prints how many regions are in use"),
@@ -119,6 +122,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         made.error("erase needs a REGION_ID, an --owner, or both")
     if options.verb == "burn" and (options.image_id is None) == (options.file is None):
         made.error("burn needs an IMAGE_ID or a --file, and not both")
+    if options.verb == "burn" and options.number is None:
+        options.number = NUMBERS[0]
+    elif options.verb == "burn" and options.owner is None:
+        made.error("burn takes a --number only with an --owner")
     return options
 
 
@@ -190,6 +197,13 @@ def _add_burn(added: "Verbs") -> None:
     verb.add_argument("--file", metavar="PACKAGE", help="a package on this host, without Glance")
     verb.add_argument(
         "--owner", type=_uuid, metavar="UUID", help="instance that is to hold it, once only"
+    )
+    verb.add_argument(
+        "--number",
+        type=int,
+        choices=NUMBERS,
+        metavar="NUMBER",
+        help=f"which of that instance's regions, {NUMBERS[0]} (if left out) to {NUMBERS[-1]}",
     )
     verb.add_argument("--device", metavar="ID", help="card, as status --format json names it")
     verb.add_argument(

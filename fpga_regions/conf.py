@@ -8,6 +8,7 @@ import typing
 from oslo_config import cfg, types
 
 from fpga_regions import errors
+from fpga_regions.drivers import settings
 
 DEFAULT_FILE = "/etc/fpga-nova/fpga-cli.conf"
 
@@ -174,6 +175,7 @@ Digests of the bitfiles that may be burnt, as `status --format json` and `image 
 emulator_opts: list[cfg.Opt] = [
     cfg.IntOpt("cards", default=1, min=1, max=64, help="Emulated cards: emulator0, emulator1, ..."),
     cfg.IntOpt("regions", default=2, min=1, max=64, help="Regions of each emulated card."),
+    settings.vendor_option(),
     cfg.ListOpt(
         "parts",
         default=["hx8k", "software"],

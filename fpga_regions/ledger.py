@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 
 from fpga_regions import errors, folders, rows, schema
-from fpga_regions.model import Event, Region, Slot, State
+from fpga_regions.model import Cause, Event, Region, Slot, State
 
 FILE = "ledger.sqlite3"
 LOCKS = "locks"
@@ -36,13 +36,17 @@ _NEXT = {
 _ON_RECORD = ("owner", "image_id", "digest")
 
 _COLUMNS = (
-    "id, driver, device, slot, board, part, interface, kinds, simulated, state, since, owner,"
-    " image_id, function, digest, nodes, lost"
+    "id, driver, device, slot, vendor, board, part, interface, kinds, simulated, state, since,"
+    " owner, number, image_id, function, digest, nodes, lost, quarantine"
+)
+_REASON = (
+    "(SELECT note FROM events WHERE region_id = regions.id ORDER BY sequence DESC LIMIT 1)"
+    " AS reason"
 )
 
 
 class OwnerHasRegion(Exception):
-    """The owner holds another region already."""
+    """The owner holds a region of this number already."""
 
 
 class NotFree(Exception):
@@ -91,9 +95,13 @@ class Ledger:
         """The region of an id."""
         return next(iter(self._select("WHERE id = ?", region_id)), None)
 
-    def held_by(self, owner: str) -> Region | None:
-        """The region that an owner holds."""
-        return next(iter(self._select("WHERE owner = ?", owner)), None)
+    def held_by(self, owner: str) -> list[Region]:
+        """The regions that an owner holds, by their numbers."""
+        return self._select("WHERE owner = ? ORDER BY number", owner)
+
+    def held_as(self, owner: str, number: int) -> Region | None:
+        """The region of that number that an owner holds."""
+        return next((one for one in self.held_by(owner) if one.number == number), None)
 
     def had(self, owner: str, region_id: str) -> bool:
         """Whether an owner held a region, as far as its events are on record."""
@@ -132,41 +140,57 @@ class Ledger:
             for slot in slots:
                 self._register(slot)
 
-    def claim(self, region_id: str, owner: str | None, image_id: str | None) -> Region:
+    def claim(
+        self, region_id: str, owner: str | None, image_id: str | None, number: int = 1
+    ) -> Region:
         """Take a free region for an owner.
 
-        :raises OwnerHasRegion: the owner holds another one
+        :param number: which of the owner's regions it is to be
+        :raises OwnerHasRegion: the owner holds another one of this number
         :raises NotFree: somebody else was faster
         """
         with self._transaction():
             held = self.region(region_id)
             if held is None or held.state != State.FREE:
                 raise NotFree
-            if owner is not None and self.held_by(owner) is not None:
+            if owner is not None and self.held_as(owner, number) is not None:
                 raise OwnerHasRegion
-            return self._write(held, State.FETCHING, "claimed", owner=owner, image_id=image_id)
+            fields = {"owner": owner, "number": owner and number, "image_id": image_id}
+            return self._write(held, State.FETCHING, "claimed", **fields)
 
-    def move(self, region: Region, after: State, note: str, **fields: str | None) -> Region:
+    def move(
+        self,
+        region: Region,
+        after: State,
+        note: str,
+        cause: Cause | None = None,
+        **fields: str | None,
+    ) -> Region:
         """Bring a region into another state and write down that it was done.
 
         :param region: as the caller, who holds its lock, last saw it
         :param note: what happened, for people
+        :param cause: of quarantine, where it goes there
         :param fields: function, digest, nodes, lost where they change
-        :raises ValueError: there is no such transition
+        :raises ValueError: there is no such transition, or the cause is missing
         """
         if after not in _NEXT[region.state]:
             raise ValueError(f"no region goes from {region.state} to {after}")
+        if (after == State.QUARANTINED) != (cause is not None):
+            raise ValueError("a region has a cause if it goes into quarantine, and only then")
         with self._transaction():
             if self.region(region.id) != region:
                 raise errors.LedgerUnusable(
                     f"the ledger {self.path} was changed by something that does not keep its locks"
                 )
-            return self._write(region, after, note, **fields)
+            return self._write(region, after, note, quarantine=cause, **fields)
 
-    def _write(self, region: Region, after: State, note: str, **fields: str | None) -> Region:
-        told = {name: fields.get(name, getattr(region, name)) for name in _ON_RECORD}
+    def _write(self, region: Region, after: State, note: str, **fields: str | int | None) -> Region:
+        told: dict[str, typing.Any] = {
+            name: fields.get(name, getattr(region, name)) for name in _ON_RECORD
+        }
         if after in (State.FREE, State.QUARANTINED):
-            fields |= {"owner": None, "nodes": "[]"}
+            fields |= {"owner": None, "number": None, "nodes": "[]"}
         if after == State.FREE:
             fields |= dict.fromkeys(("image_id", "function", "digest"))
         fields.setdefault("lost", None)
@@ -181,6 +205,7 @@ class Ledger:
 
     def _register(self, slot: Slot) -> None:
         values = {
+            "vendor": slot.vendor,
             "board": slot.board,
             "part": slot.part,
             "interface": slot.interface,
@@ -200,8 +225,9 @@ class Ledger:
             return
         region_id = str(uuid.uuid4())
         self._db.execute(
-            f"INSERT INTO regions ({_COLUMNS}, present)"  # noqa: S608
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, NULL, NULL, NULL, NULL, '[]', NULL, 1)",
+            "INSERT INTO regions (id, driver, device, slot, vendor, board, part, interface, kinds,"
+            " simulated, state, since, nodes, present)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, '[]', 1)",
             (region_id, slot.driver, slot.device, slot.index, *values.values(), now()),
         )
         self._note(region_id, None, State.FREE, "found")
@@ -234,7 +260,7 @@ class Ledger:
             )
 
     def _select(self, condition: str, *values: str) -> list[Region]:
-        query = f"SELECT {_COLUMNS} FROM regions {condition}"  # noqa: S608
+        query = f"SELECT {_COLUMNS}, {_REASON} FROM regions {condition}"  # noqa: S608
         with self._explained():
             found = self._db.execute(query, values).fetchall()
         try:

@@ -10,7 +10,7 @@ from oslo_config import cfg
 from fpga_regions import errors, locks, matching, plan
 from fpga_regions.drivers.base import Driver
 from fpga_regions.ledger import Ledger, OwnerHasRegion
-from fpga_regions.model import TRANSIENT, Region, Slot, State
+from fpga_regions.model import TRANSIENT, Cause, Region, Slot, State
 from fpga_regions.packages import Package
 from fpga_regions.taking import Taker, Wish
 from fpga_regions.worker import Worker
@@ -78,22 +78,34 @@ class Manager:
             raise errors.UnknownRegion("unknown region")
         return region
 
-    def burn(self, image_id: str, owner: str | None = None, device: str | None = None) -> str:
+    def burn(
+        self,
+        image_id: str,
+        owner: str | None = None,
+        device: str | None = None,
+        number: int = 1,
+    ) -> str:
         """Program a region for an owner; at once, and without programming, if it is so already.
 
-        What the owner holds otherwise is erased first, once the new package is at hand.
+        What the owner holds otherwise by this number is erased first, once the new package is at
+        hand.
 
+        :param number: which of the owner's regions it is to be, one of model.NUMBERS
         :returns: the region's id
         :raises errors.RegionError: any of them but UnknownRegion; no region is left claimed, but
             one that could not be cleared is in quarantine
         """
-        return self._burn(Wish(owner, device, image_id=image_id))
+        return self._burn(Wish(owner, device, number, image_id=image_id))
 
     def burn_package(
-        self, package: Package, owner: str | None = None, device: str | None = None
+        self,
+        package: Package,
+        owner: str | None = None,
+        device: str | None = None,
+        number: int = 1,
     ) -> str:
         """The same with a package that is at hand; the region has no image id then."""
-        return self._burn(Wish(owner, device, package=package))
+        return self._burn(Wish(owner, device, number, package=package))
 
     def plan(
         self,
@@ -101,14 +113,15 @@ class Manager:
         package: Package,
         owner: str | None = None,
         device: str | None = None,
+        number: int = 1,
     ) -> tuple[list[plan.Choice], errors.RegionError | None]:
         """What a burn would make of each region, and what it would fail with, if it would.
 
         :param image_id: the image that the package was fetched from; None for one from a file
         """
         self.refresh()
-        wish = Wish(owner, device, image_id, None if image_id else package)
-        held = self._ledger.held_by(owner) if owner else None
+        wish = Wish(owner, device, number, image_id, None if image_id else package)
+        held = self._ledger.held_as(owner, number) if owner else None
         kept = held is not None and wish.made(held)
         return plan.choose(self._ledger.regions(), package, wish, held if kept else None)
 
@@ -116,7 +129,7 @@ class Manager:
         self.refresh()
         matching.check_device(self._ledger.regions(), wish.device)
         while True:
-            held = self._ledger.held_by(wish.owner) if wish.owner else None
+            held = self._ledger.held_as(wish.owner, wish.number) if wish.owner else None
             try:
                 done = self._burn_new(wish) if held is None else self._burn_held(wish, held)
             except OwnerHasRegion:
@@ -125,9 +138,10 @@ class Manager:
                 return done
 
     def erase(self, region_id: str | None, owner: str | None = None) -> None:
-        """Erase a region, or whatever an owner holds; with both, the region if it is the owner's.
+        """Erase a region, or all that an owner holds; with both, the region if it is the owner's.
 
-        What the owner does not hold any more is done already.
+        What the owner does not hold any more is done already. One that fails does not keep the
+        others of the owner from being erased; the first failure is raised after that.
 
         :raises errors.UnknownRegion: there is none of this id, or the owner never had it
         :raises errors.NotErased: it is in quarantine now
@@ -137,8 +151,7 @@ class Manager:
         if region_id is not None:
             self._erase(self.known(region_id), owner)
         elif owner is not None:
-            while (region := self._ledger.held_by(owner)) is not None:
-                self._erase(region, owner)
+            self._erase_all(owner)
 
     def quarantine(self, region_id: str, reason: str) -> None:
         """Take a region out of use until it is released; what it holds is erased, whosever it is.
@@ -151,7 +164,7 @@ class Manager:
         self.refresh()
         with self._taker.locked(self.known(region_id)) as now:
             if now.state in (State.FREE, State.QUARANTINED):
-                self._ledger.move(now, State.QUARANTINED, reason)
+                self._ledger.move(now, State.QUARANTINED, reason, Cause.OPERATOR)
             else:
                 self.worker.clear(now, reason, State.QUARANTINED)
 
@@ -178,6 +191,18 @@ class Manager:
             if now.state != State.FREE:
                 self.worker.clear(now, "erased")
 
+    def _erase_all(self, owner: str) -> None:
+        failed: dict[str, errors.RegionError] = {}
+        while left := [one for one in self._ledger.held_by(owner) if one.id not in failed]:
+            try:
+                self._erase(left[0], owner)
+            except errors.RegionError as e:
+                failed[left[0].id] = e
+        if failed:
+            first, *others = failed.values()
+            first.why += f"; so {len(others)} more of the owner's regions" if others else ""
+            raise first
+
     def _recover(self, region: Region) -> None:
         with contextlib.suppress(locks.NotLocked), locks.held(self._ledger.lock_path(region.id)):
             now = self._ledger.region(region.id)
@@ -198,7 +223,7 @@ class Manager:
 
     def _burn_held(self, wish: Wish, held: Region) -> str | None:
         with self._taker.locked(held) as now:
-            if now.owner != wish.owner:
+            if not wish.holds(now):
                 return None
             if now.state in TRANSIENT:
                 self.worker.clear(now, f"in state '{now.state}' of a process that died")

@@ -24,6 +24,19 @@ class State(enum.StrEnum):
 TRANSIENT = frozenset({State.FETCHING, State.PROGRAMMING, State.ERASING})
 
 
+class Cause(enum.StrEnum):
+    """Why a region is in quarantine."""
+
+    #: An operator put it there; or a release of before version 3 of the ledger did.
+    OPERATOR = "operator"
+    #: It did not erase.
+    ERASE = "erase"
+
+
+#: By these, an owner tells the regions apart that it holds.
+NUMBERS = range(1, 7)
+
+
 @dataclasses.dataclass(frozen=True)
 class Slot:
     """A place that a driver found and can program.
@@ -37,6 +50,7 @@ class Slot:
     :param interface: uuid of the shell that the region is part of; None where there is none
     :param kinds: kinds of nodes that a function here can expose
     :param simulated: whether no hardware stands behind it
+    :param vendor: who made the card; None where that is not known
     """
 
     driver: str
@@ -47,6 +61,7 @@ class Slot:
     interface: str | None
     kinds: frozenset[str]
     simulated: bool
+    vendor: str | None = None
 
     @property
     def parts(self) -> list[str]:
@@ -88,6 +103,9 @@ class Region:
     :param since: when it came into its state, ISO 8601 in UTC
     :param lost: when it was found that it does not hold any more what it was programmed with, ISO
         8601 in UTC
+    :param number: which of its owner's regions it is, one of NUMBERS; None without an owner
+    :param quarantine: why it is in quarantine; None if it is not
+    :param reason: what happened to it last, for people
     """
 
     id: str
@@ -100,6 +118,14 @@ class Region:
     digest: str | None = None
     nodes: tuple[Node, ...] = ()
     lost: str | None = None
+    number: int | None = None
+    quarantine: Cause | None = None
+    reason: str | None = None
+
+    @property
+    def holder(self) -> str | None:
+        """Its owner, for people, with the number where it is not the owner's first."""
+        return self.owner if self.number in (None, 1) else f"{self.owner} (number {self.number})"
 
     @property
     def used(self) -> bool:

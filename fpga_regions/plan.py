@@ -56,8 +56,8 @@ def _against(region: Region, package: Package, wish: Wish) -> str | None:
         return f"is {matching.hardware(region.slot)}"
     if region.state == State.QUARANTINED:
         return "is in quarantine"
-    if region.state != State.FREE and (wish.owner is None or region.owner != wish.owner):
-        return f"is in state '{region.state}' for {region.owner or 'nobody'} since {region.since}"
+    if region.state != State.FREE and not wish.holds(region):
+        return f"is in state '{region.state}' for {region.holder or 'nobody'} since {region.since}"
     return None
 
 

@@ -193,6 +193,6 @@ def _difference(kind: Kind, region: Region, hardware: str) -> Difference:
         told += f" with {region.function}, {region.digest}"
     if region.lost:
         told += f", lost since {region.lost}"
-    if region.owner:
-        told += f", for {region.owner}"
+    if region.holder:
+        told += f", for {region.holder}"
     return Difference(kind, region.slot.device, region.slot.index, region.id, told, hardware)

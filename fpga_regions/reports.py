@@ -15,14 +15,14 @@ if typing.TYPE_CHECKING:
 _NOTHING = "-"
 
 
-def region_json(region: Region, healthy: bool | None, last: Event) -> str:
+def region_json(region: Region, healthy: bool | None) -> str:
     """All that is known of a region: what the status tells of it, and more."""
-    return json.dumps(_region(region, healthy, last), indent=2)
+    return json.dumps(_region(region, healthy), indent=2)
 
 
-def region_text(region: Region, healthy: bool | None, last: Event) -> str:
+def region_text(region: Region, healthy: bool | None) -> str:
     """The same in lines for people."""
-    told = _region(region, healthy, last)
+    told = _region(region, healthy)
     nodes = [f"{node.name} is {node.path} ({node.kind})" for node in region.nodes]
     told |= {"nodes": ", ".join(nodes) or None, "kinds": ", ".join(told["kinds"])}
     wide = max(len(name) for name in told)
@@ -71,13 +71,15 @@ def choices_text(choices: "list[Choice]") -> str:
     return "\n".join(lines)
 
 
-def _region(region: Region, healthy: bool | None, last: Event) -> dict[str, typing.Any]:
-    return status.region(region, healthy) | {
+def _region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
+    told = status.region(region, healthy)
+    reason = told.pop("reason")
+    return told | {
         "index": region.slot.index,
         "interface": region.slot.interface,
         "kinds": sorted(region.slot.kinds),
         "lost": region.lost,
-        "reason": last.note,
+        "reason": reason,
     }
 
 

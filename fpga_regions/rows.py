@@ -4,7 +4,7 @@
 import json
 import sqlite3
 
-from fpga_regions.model import Node, Region, Slot, State
+from fpga_regions.model import Cause, Node, Region, Slot, State
 
 #: What is told of a file that is not as SQLite or this program wrote it.
 DAMAGED = "is damaged: move it away and restore a copy"
@@ -42,6 +42,7 @@ def to_region(row: sqlite3.Row) -> Region:
         interface=row["interface"],
         kinds=frozenset(row["kinds"].split()),
         simulated=bool(row["simulated"]),
+        vendor=row["vendor"],
     )
     return Region(
         id=row["id"],
@@ -54,4 +55,7 @@ def to_region(row: sqlite3.Row) -> Region:
         digest=row["digest"],
         nodes=tuple(Node(**node) for node in json.loads(row["nodes"])),
         lost=row["lost"],
+        number=row["number"],
+        quarantine=Cause(row["quarantine"]) if row["quarantine"] else None,
+        reason=row["reason"],
     )

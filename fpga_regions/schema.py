@@ -113,9 +113,62 @@ WHEN NOT EXISTS (SELECT 1 FROM events
 BEGIN SELECT RAISE (ABORT, 'the last event of a region is never removed'); END;
 """
 
+# An owner holds several regions, told apart by a number; a region in quarantine tells who put it
+# there; a free one may be kept warm, and then remembers, as JSON, what it holds; a card may tell
+# its vendor. What is in quarantine already may be there for an operator's reason.
+_THIRD = """
+CREATE TABLE regions_made_anew (
+    id TEXT PRIMARY KEY,
+    driver TEXT NOT NULL,
+    device TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    vendor TEXT,
+    board TEXT NOT NULL,
+    part TEXT NOT NULL,
+    interface TEXT,
+    kinds TEXT NOT NULL,
+    simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+    present INTEGER NOT NULL CHECK (present IN (0, 1)),
+    state TEXT NOT NULL CHECK (state IN (
+        'free', 'firmware request', 'write', 'programmed', 'reset', 'quarantined')),
+    since TEXT NOT NULL,
+    owner TEXT,
+    number INTEGER CHECK (number BETWEEN 1 AND 6),
+    image_id TEXT,
+    function TEXT,
+    digest TEXT,
+    nodes TEXT NOT NULL,
+    lost TEXT,
+    quarantine TEXT CHECK (quarantine IN ('operator', 'erase')),
+    warm TEXT,
+    UNIQUE (driver, device, slot),
+    CHECK ((owner IS NULL) = (number IS NULL)),
+    CHECK (state NOT IN ('free', 'quarantined') OR owner IS NULL),
+    CHECK (state != 'free' OR (image_id IS NULL AND function IS NULL AND digest IS NULL)),
+    CHECK (state != 'programmed' OR (function IS NOT NULL AND digest IS NOT NULL)),
+    CHECK (state = 'programmed' OR lost IS NULL),
+    CHECK ((state = 'quarantined') = (quarantine IS NOT NULL)),
+    CHECK (state IN ('free', 'firmware request') OR warm IS NULL)
+) STRICT;
+
+INSERT INTO regions_made_anew (rowid, id, driver, device, slot, board, part, interface, kinds,
+    simulated, present, state, since, owner, number, image_id, function, digest, nodes, lost,
+    quarantine)
+SELECT rowid, id, driver, device, slot, board, part, interface, kinds,
+    simulated, present, state, since, owner, CASE WHEN owner IS NULL THEN NULL ELSE 1 END,
+    image_id, function, digest, nodes, lost,
+    CASE state WHEN 'quarantined' THEN 'operator' END FROM regions;
+
+DROP TABLE regions;
+
+ALTER TABLE regions_made_anew RENAME TO regions;
+
+CREATE UNIQUE INDEX one_region_per_number ON regions (owner, number) WHERE owner IS NOT NULL;
+"""
+
 # Each brings a ledger from the version of its place in this list to the next. What was released is
 # never changed: a later change is a step of its own.
-_STEPS = (_FIRST, _SECOND)
+_STEPS = (_FIRST, _SECOND, _THIRD)
 
 #: Kept in SQLite's `user_version`. A ledger of a higher one was written by a newer release.
 VERSION = len(_STEPS)

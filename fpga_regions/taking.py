@@ -20,16 +20,22 @@ class Wish:
     """What a burn was asked for: an image or a package that is at hand, one of the two.
 
     :param device: the card that it must be; None for any
+    :param number: which of the owner's regions it is to be; of no meaning without an owner
     """
 
     owner: str | None
     device: str | None
+    number: int = 1
     image_id: str | None = None
     package: Package | None = None
 
     def permits(self, region: Region) -> bool:
         """Whether the region is on a card that was asked for."""
         return self.device in (None, region.slot.device)
+
+    def holds(self, region: Region) -> bool:
+        """Whether the region is the one that the owner holds by this number."""
+        return self.owner is not None and (region.owner, region.number) == (self.owner, self.number)
 
     def made(self, region: Region) -> bool:
         """Whether a region is on record as burnt with the very same."""
@@ -98,7 +104,7 @@ class Taker:
 
         try:
             lock.enter_context(locks.held(self._ledger.lock_path(region.id), deadline, still_free))
-            return self._ledger.claim(region.id, wish.owner, wish.image_id)
+            return self._ledger.claim(region.id, wish.owner, wish.image_id, wish.number)
         except (locks.NotLocked, NotFree):
             lock.close()
             return None

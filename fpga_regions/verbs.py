@@ -30,9 +30,9 @@ def burn(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
             wanted = package or sources.from_glance(conf, image_id or "")
             return _plan(manager, image_id, wanted, options)
         if package is not None:
-            print(manager.burn_package(package, options.owner, options.device))
+            print(manager.burn_package(package, options.owner, options.device, options.number))
         else:
-            print(manager.burn(image_id or "", options.owner, options.device))
+            print(manager.burn(image_id or "", options.owner, options.device, options.number))
     return 0
 
 
@@ -41,7 +41,8 @@ def _plan(
 ) -> int:
     from fpga_regions import reports
 
-    choices, failure = manager.plan(image_id, package, options.owner, options.device)
+    wish = (options.owner, options.device, options.number)
+    choices, failure = manager.plan(image_id, package, *wish)
     print(reports.choices_text(choices))
     if failure is not None:
         raise failure
@@ -49,7 +50,7 @@ def _plan(
 
 
 def erase(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
-    """Erase a region, or what an owner holds."""
+    """Erase a region, or all that an owner holds."""
     with _opened(conf) as (manager, _ledger):
         manager.erase(options.region_id, options.owner)
     return 0
@@ -69,13 +70,12 @@ def describe(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
     """Print what is known of one region."""
     from fpga_regions import reports
 
-    with _opened(conf) as (manager, ledger):
+    with _opened(conf) as (manager, _ledger):
         manager.refresh()
         region = manager.known(options.region_id)
         healthy = manager.worker.healthy(region)
-        (last,) = ledger.events(region.id, 1)
     told = reports.region_json if options.format == "json" else reports.region_text
-    print(told(region, healthy, last))
+    print(told(region, healthy))
     return 0
 
 

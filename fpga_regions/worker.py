@@ -14,7 +14,7 @@ from fpga_regions import errors, sockets
 from fpga_regions.drivers.base import Driver
 from fpga_regions.ledger import Ledger
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Loaded, Region, State
+from fpga_regions.model import Cause, Loaded, Region, State
 from fpga_regions.packages import Package
 
 
@@ -48,8 +48,13 @@ class Worker:
         :raises errors.WrongFunction: it holds something else now
         """
         driver = self._driver(region)
-        wanted = {"function": package.manifest.function, "digest": package.digest}
-        region = self._ledger.move(region, State.PROGRAMMING, "programming", **wanted)
+        region = self._ledger.move(
+            region,
+            State.PROGRAMMING,
+            "programming",
+            function=package.manifest.function,
+            digest=package.digest,
+        )
         left = self._conf.program_retries
         while (failure := self._try_to_program(driver, region, package)) is not None:
             if left == 0:
@@ -66,19 +71,22 @@ class Worker:
         """Erase a region, and free it or put it into quarantine.
 
         :param note: why, for the ledger
-        :param after: what it is when it is erased: free or quarantined
+        :param after: what it is when it is erased: free, or quarantined by an operator
         :raises errors.NotErased: it is in quarantine
         """
         driver = self._driver(region)
         if region.state != State.ERASING:
             region = self._ledger.move(region, State.ERASING, note)
+        wanted = Cause.OPERATOR if after == State.QUARANTINED else None
         try:
             driver.clear(region, Deadline(self._conf.clear_timeout))
             self._check_silence(driver, region)
         except (errors.NotErased, errors.TimedOut) as e:
-            self._ledger.move(region, State.QUARANTINED, f"not erased: {e.why}")
+            self._ledger.move(
+                region, State.QUARANTINED, f"not erased: {e.why}", wanted or Cause.ERASE
+            )
             raise errors.NotErased(f"{e.why}; the region is in quarantine") from e
-        self._ledger.move(region, after, note)
+        self._ledger.move(region, after, note, wanted)
 
     def _try_to_program(
         self, driver: Driver, region: Region, package: Package

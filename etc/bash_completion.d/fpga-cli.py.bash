@@ -26,6 +26,7 @@ _fpga_cli()
         " --config-file") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
         "burn --file") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
         "burn --owner") COMPREPLY=(); return ;;
+        "burn --number") COMPREPLY=($(compgen -W "1 2 3 4 5 6" -- "$word")); return ;;
         "burn --device") COMPREPLY=(); return ;;
         "erase --owner") COMPREPLY=(); return ;;
         "status --format") COMPREPLY=($(compgen -W "text json" -- "$word")); return ;;
@@ -54,7 +55,7 @@ _fpga_cli()
 
     case "$verb" in
         "") COMPREPLY=($(compgen -W "-h --help --config-file --debug burn erase status describe events reconcile quarantine release image" -- "$word")) ;;
-        "burn") COMPREPLY=($(compgen -W "-h --help --file --owner --device --dry-run" -- "$word")) ;;
+        "burn") COMPREPLY=($(compgen -W "-h --help --file --owner --number --device --dry-run" -- "$word")) ;;
         "erase") COMPREPLY=($(compgen -W "-h --help --owner" -- "$word")) ;;
         "status") COMPREPLY=($(compgen -W "-h --help --format" -- "$word")) ;;
         "describe") COMPREPLY=($(compgen -W "-h --help --format" -- "$word")) ;;

@@ -77,6 +77,7 @@ class EmulatorDriver(base.Driver):
                 interface=None,
                 kinds=frozenset({"socket"}),
                 simulated=True,
+                vendor=options.vendor,
             )
             for card in range(options.cards)
             for index in range(options.regions)

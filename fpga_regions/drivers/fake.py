@@ -44,6 +44,7 @@ OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt("board", default="fake", help="Board that a package's manifest must name."),
     cfg.StrOpt("part", default="fake", help="Part that a package's manifest must name."),
     settings.interface_option(),
+    settings.vendor_option(),
     _seconds("program_delay", "programming a region"),
     _seconds("clear_delay", "erasing a region"),
     _share("program_failures", "programmings that fail; the region holds rubbish then"),
@@ -76,6 +77,7 @@ class FakeDriver(base.Driver):
                 interface=options.interface and options.interface.lower(),
                 kinds=_KINDS,
                 simulated=True,
+                vendor=options.vendor,
             )
             for card in range(options.cards)
             for index in range(options.regions)

@@ -147,6 +147,7 @@ class HardwareDriver(base.Driver):
             "board": options.board,
             "part": options.part,
             "interface": options.interface and options.interface.lower(),
+            "vendor": options.vendor,
         }
         return Slot(driver=self.name, device=card, index=index, simulated=False, **(told | more))
 

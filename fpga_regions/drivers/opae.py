@@ -75,7 +75,8 @@ class OpaeDriver(hardware.HardwareDriver):
         if options.interface and uuid.UUID(options.interface) != uuid.UUID(interface):
             raise programs.Failed(f"it has the interface {interface}, not {options.interface}")
         kinds = frozenset({"char"})
-        return [self.slot(card, 0, options, interface=interface, kinds=kinds)]
+        vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
+        return [self.slot(card, 0, options, interface=interface, kinds=kinds, vendor=vendor)]
 
     def suffix(self, region: Region) -> str:
         """That of OPAE's bitfiles."""

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the options of a driver, and of its cards, one group of the configuration for each card."""
 
+import contextlib
 import dataclasses
+import pathlib
 import re
 import typing
 
@@ -12,6 +14,8 @@ from fpga_regions import errors
 #: A card's name is part of file names and of a group's name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _KINDS = ("char", "block", "socket", "pipe")
+#: As the kernel writes the number that the PCI-SIG gave them.
+_PCI_VENDORS = {"0x8086": "intel", "0x10ee": "xilinx"}
 _PCIE_ADDRESS = r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$"
 
 
@@ -99,6 +103,7 @@ def target_options() -> list[cfg.Opt]:
             help="Name of the part; a package's manifest must have the same in target.part.",
         ),
         interface_option(),
+        vendor_option(),
     ]
 
 
@@ -122,6 +127,26 @@ def interface_option() -> cfg.Opt:
         regex=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
         help="Uuid of the shell around the regions, where there is one: target.interface.",
     )
+
+
+def vendor_option() -> cfg.Opt:
+    """The option that names a card's maker."""
+    return cfg.StrOpt(
+        "vendor",
+        regex=r"^[A-Za-z0-9._+-]{1,64}$",
+        help="Who made the card, for status and what reads it (Placement's traits).",
+    )
+
+
+def pci_vendor(sysfs: str, address: str) -> str | None:
+    """Who made a card on PCIe, as far as it is one of those that the drivers are for.
+
+    :param sysfs: where sysfs is mounted
+    """
+    with contextlib.suppress(OSError):
+        file = pathlib.Path(sysfs) / "bus/pci/devices" / address / "vendor"
+        return _PCI_VENDORS.get(file.read_text().strip())
+    return None
 
 
 def nodes_option(more: str = "") -> cfg.Opt:

@@ -85,7 +85,8 @@ class XrtDriver(hardware.HardwareDriver):
             raise programs.Failed(f"xbutil says that the card at {options.address} is not ready")
         interface = _uuid(options.interface) or _uuid(seen.get("id"))
         kinds = frozenset({"char"})
-        return [self.slot(card, 0, options, interface=interface, kinds=kinds)]
+        vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
+        return [self.slot(card, 0, options, interface=interface, kinds=kinds, vendor=vendor)]
 
     def suffix(self, region: Region) -> str:
         """That of XRT's bitfiles."""

@@ -31,6 +31,7 @@ from fpga_regions.model import Loaded, Region, State
 from tests.support import bitstreams
 
 IMAGES = [str(uuid.UUID(int=number + 1)) for number in range(3)]
+_NUMBERS = (1, 1, 2)
 _VERBS = {"burn": 10, "erase": 6, "look": 2, "reconcile": 1, "quarantine": 1, "release": 3}
 _FORK = multiprocessing.get_context("fork")
 
@@ -174,9 +175,9 @@ def _broken(plan: Plan, folder: Path) -> list[str]:
     regions = host.ledger.regions()
     if len(regions) != plan.regions:
         broken.append(f"there are {len(regions)} regions, not {plan.regions}")
-    owners = [region.owner for region in regions if region.owner is not None]
+    owners = [(region.owner, region.number) for region in regions if region.owner is not None]
     if len(set(owners)) < len(owners):
-        broken.append("an owner has two regions")
+        broken.append("an owner has two regions of one number")
     for region in regions:
         if region.used and (region.state != State.PROGRAMMED or region.owner is None):
             broken.append(f"{region.id} is {region.state} for {region.owner}")
@@ -219,7 +220,7 @@ def _one(host: _Host, verb: str, owner: str, chance: random.Random) -> int:
     """One operation for an owner whom no other process serves; its exit status."""
     try:
         if verb == "burn":
-            _burn(host, owner, chance.choice(IMAGES))
+            _burn(host, owner, chance.choice(IMAGES), chance.choice(_NUMBERS))
         elif verb == "erase":
             host.manager.erase(None, owner)
         elif verb == "look":
@@ -227,8 +228,7 @@ def _one(host: _Host, verb: str, owner: str, chance: random.Random) -> int:
         elif verb == "reconcile":
             reconcile.Reconciler(host.ledger, host.manager, fix=True).run()
         elif verb == "quarantine":
-            held = host.ledger.held_by(owner)
-            if held is not None:
+            for held in host.ledger.held_by(owner):
                 host.manager.quarantine(held.id, "at random")
         else:
             _release(host)
@@ -237,13 +237,13 @@ def _one(host: _Host, verb: str, owner: str, chance: random.Random) -> int:
             return e.code
         raise
     if verb in ("erase", "quarantine"):
-        assert host.ledger.held_by(owner) is None, f"{owner} holds a region after {verb}"
+        assert not host.ledger.held_by(owner), f"{owner} holds a region after {verb}"
     return 0
 
 
-def _burn(host: _Host, owner: str, image_id: str) -> None:
-    region_id = host.manager.burn(image_id, owner)
-    held = host.ledger.held_by(owner)
+def _burn(host: _Host, owner: str, image_id: str, number: int) -> None:
+    region_id = host.manager.burn(image_id, owner, number=number)
+    held = host.ledger.held_as(owner, number)
     assert held is not None, f"{owner} does not hold what it burnt"
     assert held.id == region_id, f"{owner} was told {region_id} and holds {held.id}"
     assert (held.state, held.image_id) == (State.PROGRAMMED, image_id), f"{held}"

@@ -26,11 +26,16 @@ def _permitted(tmp_path: Path, *command: str) -> bool:
     "command",
     [
         ("fpga-cli.py", "burn", UUID, "--owner", UUID),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--number", "6"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--device", "emulator0"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--device", "Card_0.left-a"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--number", "2", "--device", "fake63"),
         ("fpga-cli.py", "erase", "--owner", UUID),
+        ("fpga-cli.py", "release", UUID),
         ("fpga-cli.py", "status", "--format", "json"),
     ],
 )
-def test_the_three_calls_of_the_hooks_are_permitted(tmp_path, command) -> None:
+def test_the_calls_of_the_hooks_are_permitted(tmp_path, command) -> None:
     assert _permitted(tmp_path, *command)
 
 
@@ -43,7 +48,23 @@ def test_the_three_calls_of_the_hooks_are_permitted(tmp_path, command) -> None:
         ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--config-file", "/tmp/x"),
         ("fpga-cli.py", "burn", UUID, "--config-file", UUID),
         ("fpga-cli.py", "--config-file", "/tmp/x", "status"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--number", "0"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--number", "7"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--number", "11"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--device", "--dry-run"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--device", "../x"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--device", "a b"),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--device", ""),
+        ("fpga-cli.py", "burn", UUID, "--owner", UUID, "--file", "x"),
+        ("fpga-cli.py", "burn", UUID, "--number", "1"),
+        ("fpga-cli.py", "burn", UUID, "--device", "emulator0"),
         ("fpga-cli.py", "erase", UUID),
+        ("fpga-cli.py", "erase", UUID, "--owner", UUID),
+        ("fpga-cli.py", "release", "x"),
+        ("fpga-cli.py", "release", UUID, "--debug"),
+        ("fpga-cli.py", "quarantine", UUID),
+        ("fpga-cli.py", "describe", UUID),
+        ("fpga-cli.py", "reconcile", "--fix"),
         ("fpga-cli.py", "erase", "--owner", "x; id"),
         ("fpga-cli.py", "status", "--format", "json", "--debug"),
         ("bash", "burn", UUID, "--owner", UUID),

@@ -136,8 +136,10 @@ class Tried:
         """See that ledger and hardware are true after the next command."""
         told = self.do(lambda manager: manager.regions())
         assert len(told) == 2
-        owners = collections.Counter(region.owner for region, _ in told)
-        assert all(count == 1 for name, count in owners.items() if name is not None)
+        owners = collections.Counter(
+            (region.owner, region.number) for region, _ in told if region.owner is not None
+        )
+        assert all(count == 1 for count in owners.values())
         for region, healthy in told:
             assert region.state in self.settled, region
             used = region.state == State.PROGRAMMED
@@ -207,6 +209,30 @@ def test_burn_in_place_of_another_can_be_killed_anywhere(host: Tried) -> None:
         told = host.regions()
         assert (told[burnt].owner, told[burnt].function) == (owner(), "crc32")
         assert {region.owner for region in told.values()} <= {owner(), owner(1), None}
+
+
+def test_burn_of_another_number_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        host.erase()
+        host.burn(0)
+        return lambda manager: manager.burn_package(host.packages[1], owner(), number=2)
+
+    host.burn(0)
+    for _ in every_point(host, prepare, 20):
+        told = host.regions().values()
+        assert {one.owner for one in told} <= {owner(), None}
+        assert [one.function for one in told if one.number == 1] == ["lzo1x_compress"]
+
+
+def test_erase_of_all_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        host.burn(0)
+        host.do(lambda manager: manager.burn_package(host.packages[1], owner(), number=2))
+        return lambda manager: manager.erase(None, owner())
+
+    for _ in every_point(host, prepare, 20):
+        host.erase()
+        assert {region.owner for region in host.regions().values()} == {None}
 
 
 def test_erase_can_be_killed_anywhere(host: Tried) -> None:

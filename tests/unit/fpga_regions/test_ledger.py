@@ -53,7 +53,7 @@ def test_claimed_region_cannot_be_claimed_again(ledger: Ledger) -> None:
         ledger.claim(region.id, owner(1), LZO)
 
 
-def test_owner_cannot_claim_two_regions(ledger: Ledger) -> None:
+def test_owner_cannot_claim_two_regions_of_one_number(ledger: Ledger) -> None:
     first, second = ledger.regions()
     ledger.claim(first.id, owner(), LZO)
     with pytest.raises(OwnerHasRegion):
@@ -61,11 +61,46 @@ def test_owner_cannot_claim_two_regions(ledger: Ledger) -> None:
     assert ledger.region(second.id) == second
 
 
-def test_database_itself_refuses_an_owner_of_two(ledger: Ledger) -> None:
+def test_database_itself_refuses_an_owner_of_two_of_one_number(ledger: Ledger) -> None:
     for region in ledger.regions():
         ledger.claim(region.id, None, LZO)
     with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError):
-        db.execute("UPDATE regions SET owner = 'x'")
+        db.execute("UPDATE regions SET owner = 'x', number = 1")
+
+
+def test_owner_claims_regions_of_several_numbers(ledger: Ledger) -> None:
+    first, second = ledger.regions()
+    ledger.claim(first.id, owner(), LZO, 2)
+    ledger.claim(second.id, owner(), LZO, 1)
+    assert [region.id for region in ledger.held_by(owner())] == [second.id, first.id]
+
+
+def test_freed_region_has_no_number_any_more(ledger: Ledger) -> None:
+    claimed = ledger.claim(ledger.regions()[0].id, owner(), LZO, 3)
+    assert (claimed.number, ledger.move(claimed, State.FREE, "given back").number) == (3, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "number = 1",
+        "owner = 'x', state = 'write'",
+        "owner = 'x', state = 'write', number = 7",
+        "quarantine = 'erase'",
+        "state = 'quarantined'",
+        "state = 'quarantined', quarantine = 'because'",
+        "state = 'write', warm = '{}'",
+    ],
+)
+def test_database_itself_refuses_what_no_region_can_be(ledger: Ledger, change: str) -> None:
+    region_id = ledger.regions()[0].id
+    with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError):
+        db.execute(f"UPDATE regions SET {change} WHERE id = ?", (region_id,))
+
+
+def test_quarantine_needs_a_cause(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="has a cause"):
+        ledger.move(ledger.regions()[0], State.QUARANTINED, "")
 
 
 def test_state_that_does_not_follow_is_refused(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from fpga_regions import errors, status
-from fpga_regions.model import State
+from fpga_regions.model import Cause, State
 from fpga_regions.reconcile import Reconciler
 
 from .conftest import CRC, LZO, Rig, owner
@@ -31,7 +31,7 @@ class Regions(RuleBasedStateMachine):
         self.rig = Rig(self.folder, [slot(0), slot(1), slot(0, "card1")])
         self.rig.manager.refresh()
         self.ids = {region.id for region in self.rig.ledger.regions()}
-        self.held: dict[str, str] = {}
+        self.held: dict[tuple[str | None, int | None], str] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "rig"):
@@ -46,28 +46,29 @@ class Regions(RuleBasedStateMachine):
     def hardware_is_well(self) -> None:
         self.rig.hardware.failing = set()
 
-    @rule(who=OWNERS, image=IMAGES)
-    def burn(self, who: str, image: str) -> None:
+    @rule(who=OWNERS, image=IMAGES, number=st.integers(1, 3))
+    def burn(self, who: str, image: str, number: int) -> None:
         try:
-            region_id = self.rig.manager.burn(image, who)
+            region_id = self.rig.manager.burn(image, who, number=number)
         except errors.RegionError:
-            now = self.rig.ledger.held_by(who)
+            now = self.rig.ledger.held_as(who, number)
             assert now is None or now.state == State.PROGRAMMED
-            self.held.pop(who, None)
+            self.held.pop((who, number), None)
             if now is not None:
-                self.held[who] = now.image_id or ""
+                self.held[who, number] = now.image_id or ""
             return
-        self.held[who] = image
+        self.held[who, number] = image
         now = self.rig.region(region_id)
         assert (now.owner, now.image_id, now.state) == (who, image, State.PROGRAMMED)
+        assert now.number == number
         assert self.rig.hardware.read_back(now) == now.loaded
 
     @rule(who=OWNERS)
     def erase(self, who: str) -> None:
         with contextlib.suppress(errors.NotErased):
             self.rig.manager.erase(None, who)
-        self.held.pop(who, None)
-        assert self.rig.ledger.held_by(who) is None
+        self.held = {whose: image for whose, image in self.held.items() if whose[0] != who}
+        assert self.rig.ledger.held_by(who) == []
 
     @rule(which=st.integers(0, 2), who=st.none() | OWNERS)
     def erase_region(self, which: int, who: str | None) -> None:
@@ -75,15 +76,16 @@ class Regions(RuleBasedStateMachine):
         with contextlib.suppress(errors.NotErased, errors.UnknownRegion):
             self.rig.manager.erase(region.id, who)
         if region.owner is not None and who in (None, region.owner):
-            self.held.pop(region.owner, None)
+            self.held.pop((region.owner, region.number), None)
 
     @rule(which=st.integers(0, 2))
     def quarantine(self, which: int) -> None:
         region = self.rig.ledger.regions()[which]
         with contextlib.suppress(errors.NotErased):
             self.rig.manager.quarantine(region.id, "at random")
-        assert self.rig.region(region.id).state == State.QUARANTINED
-        self.held.pop(region.owner or "", None)
+        now = self.rig.region(region.id)
+        assert (now.state, now.quarantine) == (State.QUARANTINED, Cause.OPERATOR)
+        self.held.pop((region.owner, region.number), None)
 
     @rule(which=st.integers(0, 2))
     def release(self, which: int) -> None:
@@ -105,8 +107,15 @@ class Regions(RuleBasedStateMachine):
     def owners_hold_what_they_burnt_and_no_more(self) -> None:
         if hasattr(self, "rig"):
             regions = [region for region in self.rig.ledger.regions() if region.owner]
-            assert len({region.owner for region in regions}) == len(regions)
-            assert {region.owner: region.image_id for region in regions} == self.held
+            assert len({(region.owner, region.number) for region in regions}) == len(regions)
+            assert {(one.owner, one.number): one.image_id for one in regions} == self.held
+
+    @invariant()
+    def what_is_in_quarantine_tells_why(self) -> None:
+        if hasattr(self, "rig"):
+            for region in self.rig.ledger.regions():
+                out = region.state == State.QUARANTINED
+                assert (region.quarantine is not None) == out
 
     @invariant()
     def used_is_the_number_of_owners(self) -> None:

@@ -212,7 +212,7 @@ def test_failed_programming_that_cannot_be_cleared_goes_into_quarantine(
     with pytest.raises(errors.ProgrammingFailed, match="clearing it failed, too"):
         rig.manager.burn(LZO, owner())
     assert rig.states() == ["quarantined", "free"]
-    assert rig.ledger.held_by(owner()) is None
+    assert rig.ledger.held_by(owner()) == []
 
 
 def test_failed_fetch_frees_the_region(rig: Rig) -> None:
@@ -284,7 +284,7 @@ def test_region_that_does_not_erase_is_in_quarantine_and_nobodys(rig: Rig) -> No
     with pytest.raises(errors.NotErased, match="still answers after it was erased"):
         rig.manager.erase(region_id)
     assert rig.region(region_id).state == State.QUARANTINED
-    assert rig.ledger.held_by(owner()) is None
+    assert rig.ledger.held_by(owner()) == []
 
 
 def test_quarantined_region_that_is_erased_by_its_id_is_free(rig: Rig) -> None:
@@ -357,7 +357,7 @@ def test_used_region_is_erased_on_its_way_into_quarantine(rig: Rig) -> None:
     region_id = rig.manager.burn(LZO, owner())
     rig.manager.quarantine(region_id, "fan is broken")
     assert (rig.region(region_id).state, rig.hardware.loaded) == (State.QUARANTINED, {})
-    assert rig.ledger.held_by(owner()) is None
+    assert rig.ledger.held_by(owner()) == []
 
 
 def test_used_region_that_does_not_erase_is_in_quarantine_and_told(rig: Rig) -> None:

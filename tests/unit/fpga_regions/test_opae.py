@@ -325,3 +325,19 @@ def test_fpgaconf_that_is_not_installed_is_told(pac: Pac) -> None:
 def test_options_that_cannot_be_used_are_told(pac: Pac, options: dict[str, str], why: str) -> None:
     with pytest.raises(errors.NotAccessible, match=why):
         pac.driver(**options)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [("0x8086\n", "intel"), ("0x1172\n", None), (None, None)]
+)
+def test_vendor_is_known_by_its_number_on_pcie(
+    pac: Pac, number: str | None, told: str | None
+) -> None:
+    if number is not None:
+        (pac.folder / "sys/bus/pci/devices" / SECOND / "vendor").write_text(number)
+    assert [slot.vendor for slot in pac.driver().discover()] == [told]
+
+
+def test_vendor_that_is_configured_goes_before_the_number(pac: Pac) -> None:
+    (pac.folder / "sys/bus/pci/devices" / SECOND / "vendor").write_text("0x8086\n")
+    assert [slot.vendor for slot in pac.driver(vendor="acme").discover()] == ["acme"]

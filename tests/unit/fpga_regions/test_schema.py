@@ -9,7 +9,7 @@ import pytest
 
 from fpga_regions import schema
 from fpga_regions.ledger import Ledger
-from fpga_regions.model import State
+from fpga_regions.model import Cause, State
 
 from .conftest import CRC, LZO, owner
 from .hardware import slot
@@ -46,6 +46,18 @@ def old(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def second(old: Path) -> Path:
+    """The same as the second release wrote it, and the free region is in quarantine."""
+    db = sqlite3.connect(old / "ledger.sqlite3", isolation_level=None)
+    schema._run(db, schema._STEPS[1])
+    db.execute("UPDATE regions SET lost = 'then' WHERE id = ?", (IDS[0],))
+    db.execute("UPDATE regions SET state = 'quarantined' WHERE id = ?", (IDS[1],))
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+    return old
+
+
 def tables(path: Path) -> list[tuple[str, ...]]:
     """All that the database is made of."""
     with sqlite3.connect(path) as db:
@@ -69,6 +81,19 @@ def test_older_ledger_keeps_its_events(old: Path) -> None:
     ]
 
 
+def test_owner_of_an_older_ledger_holds_its_region_as_its_first(second: Path) -> None:
+    held = Ledger(second, 1).held_as(owner(), 1)
+    assert held is not None
+    assert (held.id, held.lost) == (IDS[0], "then")
+
+
+def test_quarantine_of_an_older_ledger_counts_as_an_operators(second: Path) -> None:
+    region = Ledger(second, 1).region(IDS[1])
+    assert region is not None
+    assert (region.state, region.quarantine) == (State.QUARANTINED, Cause.OPERATOR)
+    assert region.reason == "noted"
+
+
 def test_ledger_that_was_brought_up_to_date_is_as_a_new_one(old: Path, tmp_path: Path) -> None:
     new = Ledger(tmp_path / "new", 1)
     assert tables(Ledger(old, 1).path) == tables(new.path)
@@ -78,8 +103,8 @@ def test_ledger_that_was_brought_up_to_date_still_refuses_what_it_must(old: Path
     ledger = Ledger(old, 1)
     for change in (
         "DELETE FROM regions",
-        f"UPDATE regions SET owner = '{owner()}', state = 'write'",
-        "UPDATE regions SET owner = 'x' WHERE state = 'free'",
+        f"UPDATE regions SET owner = '{owner()}', number = 1, state = 'write'",
+        "UPDATE regions SET owner = 'x', number = 1 WHERE state = 'free'",
         "UPDATE events SET note = ''",
     ):
         with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError):
@@ -92,7 +117,7 @@ def test_upgrade_that_fails_leaves_the_ledger_as_it_was(
 ) -> None:
     before = (old / "ledger.sqlite3").read_bytes()
     monkeypatch.setattr(schema, "_STEPS", (*schema._STEPS, "CREATE TABLE regions (id TEXT);"))
-    monkeypatch.setattr(schema, "VERSION", 3)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     with pytest.raises(Exception, match="already exists"):
         Ledger(old, 1)
     assert (old / "ledger.sqlite3").read_bytes() == before

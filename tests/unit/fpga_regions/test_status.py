@@ -4,7 +4,7 @@
 import json
 
 from fpga_regions import status
-from fpga_regions.model import Node, Region, State
+from fpga_regions.model import Cause, Node, Region, State
 
 from .conftest import LZO, owner
 from .hardware import slot
@@ -13,7 +13,7 @@ SINCE = "2026-01-02T03:04:05.678+00:00"
 FREE = Region("r0", slot(0), State.FREE, SINCE)
 HELD = Region(
     "r1",
-    slot(1),
+    slot(1, vendor="acme"),
     State.PROGRAMMED,
     SINCE,
     owner(),
@@ -21,8 +21,12 @@ HELD = Region(
     "lzo1x_compress",
     "sha256:00",
     (Node("socket", "/run/r1/fpga0", "/dev/fpga0"),),
+    number=2,
+    reason="programmed",
 )
-OUT = Region("r2", slot(2), State.QUARANTINED, SINCE)
+OUT = Region(
+    "r2", slot(2), State.QUARANTINED, SINCE, quarantine=Cause.ERASE, reason="not erased: why"
+)
 
 
 def test_text_counts_every_region_that_is_neither_free_nor_in_quarantine() -> None:
@@ -45,21 +49,30 @@ def test_json_tells_everything_of_a_held_region() -> None:
         "id": "r1",
         "device": "card0",
         "driver": "hardware",
+        "vendor": "acme",
         "board": "emulator",
         "part": "software",
         "simulated": False,
         "state": "programmed",
         "healthy": True,
+        "quarantine": None,
         "owner": owner(),
+        "number": 2,
         "image_id": LZO,
         "function": "lzo1x_compress",
         "digest": "sha256:00",
         "nodes": [{"kind": "socket", "path": "/run/r1/fpga0", "name": "/dev/fpga0"}],
         "since": SINCE,
+        "reason": "programmed",
     }
 
 
 def test_json_of_a_free_region_has_nulls() -> None:
     (told,) = json.loads(status.as_json([(FREE, None)]))["regions"]
-    empty = ("owner", "image_id", "function", "digest", "nodes", "healthy")
-    assert [told[name] for name in empty] == [None] * 6
+    empty = {"owner", "number", "image_id", "function", "digest", "nodes", "healthy", "quarantine"}
+    assert {told[name] for name in empty} == {None}
+
+
+def test_json_of_a_region_in_quarantine_tells_the_cause_for_programs_and_for_people() -> None:
+    (told,) = json.loads(status.as_json([(OUT, None)]))["regions"]
+    assert (told["quarantine"], told["reason"]) == ("erase", "not erased: why")

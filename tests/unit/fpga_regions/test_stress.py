@@ -17,7 +17,7 @@ from tests.support import stress
 def test_processes_at_the_same_time_keep_the_ledger_true(
     tmp_path: Path, kills: int, failures: float
 ) -> None:
-    plan = stress.Plan(8, 240, 3, kills, failures, timeout=240)
+    plan = stress.Plan(8, 240, 4, kills, failures, timeout=240)
     outcome = stress.run(plan, tmp_path)
     assert outcome.broken == []
     assert outcome.ended.get("burn 0", 0) > 20

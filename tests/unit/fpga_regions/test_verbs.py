@@ -19,7 +19,8 @@ from .conftest import owner
 from .test_cli import UNKNOWN, UUID, refusal
 
 STATUS = {"id", "device", "driver", "board", "part", "simulated", "state", "healthy", "owner"}
-STATUS |= {"image_id", "function", "digest", "nodes", "since"}
+STATUS |= {"image_id", "function", "digest", "nodes", "since", "number", "quarantine", "reason"}
+STATUS |= {"vendor"}
 EVENT = {
     "type": "object",
     "properties": {

@@ -335,3 +335,8 @@ def test_options_that_cannot_be_used_are_told(
 ) -> None:
     with pytest.raises(errors.NotAccessible, match=why):
         alveo.driver(**options)
+
+
+def test_vendor_is_known_by_its_number_on_pcie(alveo: Alveo) -> None:
+    (alveo.folder / "sys/bus/pci/devices" / ADDRESS / "vendor").write_text("0x10ee\n")
+    assert [slot.vendor for slot in alveo.driver().discover()] == ["xilinx"]
