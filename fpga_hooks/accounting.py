@@ -8,8 +8,11 @@ Counts that an unpatched service or an older record left out are None or missing
 import re
 import typing
 
-#: The flavor extra spec that names the bitstream image; no other key asks for a region.
+#: The flavor extra spec that names the bitstream image of an instance's first region.
 EXTRA_SPEC = "hw:fpga_ip_id"
+
+#: The number of the region that each extra spec asks for; no other key asks for one.
+NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in range(2, 7)}
 
 #: Placement's class of which one unit is one region.
 RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
@@ -17,8 +20,11 @@ RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
 #: Where a host's stats tell the images that its regions are programmed with.
 STAT = "fpga_images"
 
-#: What the extra spec's value has to be; rootwrap's fpga.filters let nothing else through.
+#: What an extra spec's value has to be; rootwrap's fpga.filters let nothing else through.
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+_DEVICE_LENGTH = 255
 
 
 def extra_specs_of(flavor: typing.Any) -> dict[str, str]:
@@ -28,14 +34,39 @@ def extra_specs_of(flavor: typing.Any) -> dict[str, str]:
     return flavor.extra_specs or {}
 
 
-def bitstream_of(flavor: typing.Any) -> str | None:
-    """The Glance id of the bitstream image that a flavor names, or None."""
-    return extra_specs_of(flavor).get(EXTRA_SPEC)
+def bitstreams(extra_specs: typing.Mapping[str, str] | None) -> dict[int, str]:
+    """The Glance ids of the bitstream images that extra specs name, by number of the region."""
+    named = extra_specs or {}
+    return {number: named[key] for key, number in NUMBERS.items() if key in named}
+
+
+def bitstreams_of(flavor: typing.Any) -> dict[int, str]:
+    """The Glance ids of the bitstream images that a flavor names, by number of the region."""
+    return bitstreams(extra_specs_of(flavor))
+
+
+def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:
+    """What is wrong with what extra specs say of regions, for people; None if nothing is.
+
+    nova-api checks them from microversion 2.86 on, and not before.
+    """
+    for key, value in sorted(extra_specs.items()):
+        if key in NUMBERS and not UUID.fullmatch(value):
+            return (
+                f"the flavor's {key} is '{value}', which is not the uuid of an image; the operator "
+                "has to set it to one"
+            )
+        if key.startswith(f"{EXTRA_SPEC}_") and key not in NUMBERS:
+            return (
+                f"the flavor has {key}, which asks for nothing: a flavor's regions are "
+                f"{', '.join(NUMBERS)}; the operator has to correct it"
+            )
+    return None
 
 
 def regions_wanted(extra_specs: typing.Mapping[str, str] | None) -> int:
-    """How many regions these extra specs ask for: 0 or 1."""
-    return int(EXTRA_SPEC in (extra_specs or {}))
+    """How many regions these extra specs ask for."""
+    return len(bitstreams(extra_specs))
 
 
 def count(holder: typing.Any, name: str) -> int:
@@ -71,3 +102,12 @@ def loaded(host_state: typing.Any) -> set[str]:
     """The images that a host's regions are programmed with, as of its last audit."""
     stats = getattr(host_state, "stats", None) or {}
     return set(str(stats.get(STAT) or "").split())
+
+
+def joined(region_ids: typing.Mapping[int, str]) -> str | None:
+    """What ``instances.fpga_device`` is where an instance has these regions, given by number.
+
+    Six of our ids have room in it; longer ones of another program are cut off.
+    """
+    told = ",".join(region_ids[number] for number in sorted(region_ids))
+    return told[:_DEVICE_LENGTH] or None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Burns a region for an instance before its container is made."""
+"""Burns the regions of an instance before its container is made."""
 
 import functools
 import typing
@@ -33,21 +33,18 @@ class FpgaBuildInstanceHook(base.Hook):
         instance: "objects.Instance",
         image_meta: "objects.ImageMeta",
     ) -> None:
-        """Burn the flavor's bitstream into a region, beside what else the build does.
+        """Burn the flavor's bitstreams into regions, beside what else the build does.
 
-        :raises nova.exception.NovaException: the region could not be burnt; see errors.to_nova.
+        :raises nova.exception.NovaException: a region could not be burnt; see errors.to_nova.
             Where the driver waits itself, it gets this
         """
-        image_id = accounting.bitstream_of(instance.flavor)
-        if image_id is None:
+        flaw = accounting.flaw(accounting.extra_specs_of(instance.flavor))
+        if flaw is not None:
+            raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=flaw)
+        wanted = accounting.bitstreams_of(instance.flavor)
+        if not wanted:
             return
-        if not accounting.UUID.fullmatch(image_id):
-            raise exception.BuildAbortException(
-                instance_uuid=instance.uuid,
-                reason=f"the flavor's {accounting.EXTRA_SPEC} is '{image_id}', which is not the "
-                "uuid of an image; the operator has to set it to one",
-            )
-        burns.start(instance.uuid, functools.partial(_burn, image_id, instance.uuid))
+        burns.start(instance.uuid, functools.partial(_burn, wanted, instance.uuid))
         if not burns.awaited_by_driver():
             finish(instance)
 
@@ -61,20 +58,22 @@ class FpgaBuildInstanceHook(base.Hook):
 
 
 def finish(instance: "objects.Instance") -> None:
-    """Wait for the burn of an instance, if one goes on, and write the region's id to the instance.
+    """Wait for the burn of an instance, if one goes on, and write the regions' ids to the instance.
 
-    :raises nova.exception.NovaException: the region could not be burnt
+    :raises nova.exception.NovaException: a region could not be burnt
     """
     try:
-        region_id = burns.result(instance.uuid)
+        region_ids = burns.result(instance.uuid)
     except errors.CliError as e:
         LOG.error("No FPGA region was burnt: %s", e.reason, instance=instance)
         raise errors.to_nova(e, instance.uuid) from e
-    if region_id is not None:
-        LOG.info("FPGA region %s burnt", region_id, instance=instance)
-        column.write(instance, region_id)
+    if region_ids is not None:
+        value = accounting.joined(region_ids)
+        LOG.info("FPGA region %s burnt", value, instance=instance)
+        column.write(instance, value)
 
 
-def _burn(image_id: str, owner: str) -> str:
+def _burn(wanted: dict[int, str], owner: str) -> dict[int, str]:
+    """One after the other; where one fails, Nova's clean-up has all of the owner erased."""
     with owners.held(owner):
-        return cli.burn(image_id, owner)
+        return {number: cli.burn(image, owner, number) for number, image in wanted.items()}

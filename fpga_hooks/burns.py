@@ -9,8 +9,11 @@ import concurrent.futures
 import threading
 import typing
 
+#: Ids of regions by number.
+_Regions = dict[int, str]
+
 _lock = threading.Lock()
-_going_on: dict[str, concurrent.futures.Future[str]] = {}
+_going_on: dict[str, concurrent.futures.Future[_Regions]] = {}
 _driver_waits = False
 
 
@@ -25,19 +28,19 @@ def awaited_by_driver() -> bool:
     return _driver_waits
 
 
-def start(owner: str, burn: typing.Callable[[], str]) -> None:
+def start(owner: str, burn: typing.Callable[[], _Regions]) -> None:
     """Begin a burn for an owner in a thread of its own.
 
     :param burn: what to do; its result, or the CliError that it raises, is for `result`
     """
-    future: concurrent.futures.Future[str] = concurrent.futures.Future()
+    future: concurrent.futures.Future[_Regions] = concurrent.futures.Future()
     settle(owner)
     with _lock:
         _going_on[owner] = future
     threading.Thread(target=_run, args=(future, burn), name=f"burn for {owner}").start()
 
 
-def result(owner: str) -> str | None:
+def result(owner: str) -> _Regions | None:
     """Wait for the burn of an owner and take its result; None where there is none to wait for.
 
     :raises fpga_hooks.errors.CliError: the burn did not succeed
@@ -55,7 +58,7 @@ def settle(owner: str) -> None:
         concurrent.futures.wait([future])
 
 
-def _run(future: concurrent.futures.Future[str], burn: typing.Callable[[], str]) -> None:
+def _run(future: concurrent.futures.Future[_Regions], burn: typing.Callable[[], _Regions]) -> None:
     try:
         future.set_result(burn())
     except BaseException as e:

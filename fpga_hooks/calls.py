@@ -74,7 +74,7 @@ def claim_failure(claim: typing.Any, compute_node: "objects.ComputeNode") -> str
     free = accounting.regions_free(compute_node)
     if wanted <= free:
         return None
-    return f"{wanted} FPGA region wanted, {free} free"
+    return f"{wanted} FPGA region{'s' * (wanted > 1)} wanted, {free} free"
 
 
 def init_host_state(host_state: typing.Any) -> None:
@@ -99,7 +99,7 @@ def process_request(context: typing.Any, spec_obj: "objects.RequestSpec") -> Non
     """The scheduler is about to ask Placement for hosts: ask for a region, too."""
     from scheduler_filters import request_filter
 
-    request_filter.request_region(context, spec_obj)
+    request_filter.request_regions(context, spec_obj)
 
 
 def upgrade_database(engine: typing.Any, version: str | None, database: str) -> None:

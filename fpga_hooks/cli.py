@@ -14,6 +14,9 @@ CONF = cfg.CONF
 
 _REGION_ID = re.compile(r"[!-~]{1,255}")
 
+#: Why a region is in quarantine, where no operator put it there.
+NOT_ERASED = "erase"
+
 
 @dataclasses.dataclass(frozen=True)
 class Region:
@@ -29,6 +32,8 @@ class Region:
     vendor: str | None = None
     board: str | None = None
     function: str | None = None
+    quarantine: str | None = None
+    number: int | None = None
 
     @property
     def programmed(self) -> bool:
@@ -45,10 +50,14 @@ class Status:
     quarantined: int
     regions: tuple[Region, ...]
 
-    def owned_by(self, owner: str) -> Region | None:
-        """The region of an owner, or None; one in quarantine is nobody's."""
-        held = (r for r in self.regions if r.owner == owner and r.state != "quarantined")
-        return next(held, None)
+    def owned_by(self, owner: str) -> dict[int, Region]:
+        """The regions of an owner by number; one in quarantine is nobody's."""
+        held = {
+            region.number or 1: region
+            for region in self.regions
+            if region.owner == owner and region.state != "quarantined"
+        }
+        return dict(sorted(held.items()))
 
     @property
     def unowned(self) -> int:
@@ -65,26 +74,38 @@ class Status:
         return max(self.total - self.quarantined - self.unowned, 0)
 
 
-def burn(image_id: str, owner: str) -> str:
+def burn(image_id: str, owner: str, number: int = 1) -> str:
     """Burn a bitstream image into a region for an owner; at once if the owner has it already.
 
     :param image_id: Glance id of the bitstream image
     :param owner: uuid of the instance
+    :param number: which of the instance's regions it is; told only where it is not the first
     :returns: the region's id, at most 255 printable characters
     :raises errors.CliError: it did not succeed
     """
-    region_id = _run("burn", image_id, "--owner", owner).strip()
+    which = [] if number == 1 else ["--number", str(number)]
+    region_id = _run("burn", image_id, "--owner", owner, *which).strip()
     if not _REGION_ID.fullmatch(region_id):
         raise errors.CliError(None, f"{CONF.fpga.exec} burn printed no region id")
     return region_id
 
 
-def erase(owner: str) -> None:
-    """Erase whatever region an owner holds; done, too, if it holds none.
+def erase(owner: str, region_id: str | None = None) -> None:
+    """Erase all that an owner holds; done, too, if it holds nothing.
+
+    :param region_id: erase this one only, if the owner holds it
+    :raises errors.CliError: it did not succeed
+    """
+    which = [] if region_id is None else [region_id]
+    _run("erase", *which, "--owner", owner)
+
+
+def release(region_id: str) -> None:
+    """Erase a region that is in quarantine, and give it free.
 
     :raises errors.CliError: it did not succeed
     """
-    _run("erase", "--owner", owner)
+    _run("release", region_id)
 
 
 def status() -> Status:
@@ -108,7 +129,7 @@ def _read_status(told: dict[str, typing.Any]) -> Status:
 
 def _read_region(told: dict[str, typing.Any]) -> Region:
     """A region; what another program than ours may leave out is None then."""
-    more = ("image_id", "healthy", "vendor", "board", "function")
+    more = ("image_id", "healthy", "vendor", "board", "function", "quarantine", "number")
     return Region(
         told["id"],
         told["state"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``instances.fpga_device``: the database's copy of the id of an instance's region.
+"""``instances.fpga_device``: the database's copy of the ids of an instance's regions.
 
 The ledger is the truth. The copy is for people and for the API, and a service that is not patched
 does not know it.
@@ -22,15 +22,15 @@ def known(instance: "objects.Instance") -> bool:
 
 
 def read(instance: "objects.Instance") -> str | None:
-    """The id that the copy holds; None, too, where the column is not known."""
+    """The ids that the copy holds; None, too, where the column is not known."""
     return instance.fpga_device if known(instance) else None
 
 
-def write(instance: "objects.Instance", region_id: str | None) -> None:
+def write(instance: "objects.Instance", value: str | None) -> None:
     """Set the copy; an instance that was deleted meanwhile needs none."""
     if "fpga_device" not in instance.fields:
         return
-    instance.fpga_device = region_id
+    instance.fpga_device = value
     try:
         instance.save()
     except exception.InstanceNotFound:

@@ -41,9 +41,9 @@ class Instance:
     extra_specs: typing.Mapping[str, str]
 
     @property
-    def wants_region(self) -> bool:
-        """Whether its flavor asks for a region."""
-        return accounting.regions_wanted(self.extra_specs) > 0
+    def wanted(self) -> dict[int, str]:
+        """The images of the regions that its flavor asks for, by number."""
+        return accounting.bitstreams(self.extra_specs)
 
     @property
     def settled(self) -> bool:
@@ -85,17 +85,19 @@ def of_ledger(
     :param regions: as ``fpga-cli.py status --format json`` tells them
     :param here: the instances of this host
     """
-    by_owner = {r["owner"]: r for r in regions if r["owner"] and r["state"] == "programmed"}
+    held_by = _held(regions)
     known = {instance.uuid for instance in here}
     for region in regions:
         yield from _of_region(node, region, known)
     for instance in here:
         if not instance.settled:
             continue
-        held = by_owner.get(instance.uuid, {}).get("id")
-        if held is None and instance.wants_region:
-            words = "its flavor asks for a region, and the ledger has none for it"
+        ids = held_by.get(instance.uuid, {})
+        missing = [str(number) for number in instance.wanted if number not in ids]
+        if missing:
+            words = f"its flavor asks for region {', '.join(missing)}, and the ledger has none"
             yield Finding("instance-without-region", node.host, instance.uuid, words)
+        held = accounting.joined(ids)
         if instance.device != held:
             words = f"instances.fpga_device is {instance.device}, the ledger has {held}"
             yield Finding("device-differs", node.host, instance.uuid, words)
@@ -107,12 +109,14 @@ def of_ledger(
 
 def of_database(node: Node, here: list[Instance]) -> typing.Iterator[Finding]:
     """What the database of a host contradicts itself in."""
-    devices = collections.Counter(instance.device for instance in here if instance.device)
+    devices = collections.Counter(
+        device for instance in here if instance.device for device in instance.device.split(",")
+    )
     for device, times in devices.items():
         if times > 1:
             words = f"{times} instances have it in instances.fpga_device"
             yield Finding("region-twice", node.host, device, words)
-    counted = sum(instance.wants_region for instance in here)
+    counted = sum(len(instance.wanted) for instance in here)
     settled = not node.moving and all(instance.task_state is None for instance in here)
     if settled and counted != node.used:
         words = f"compute_nodes.fpga_regions_used is {node.used}, its instances have {counted}"
@@ -164,3 +168,14 @@ def _of_region(
 
 def _by_hand(region: typing.Mapping[str, typing.Any]) -> bool:
     return region["state"] == "programmed" and region["owner"] is None
+
+
+def _held(
+    regions: typing.Sequence[typing.Mapping[str, typing.Any]],
+) -> dict[str, dict[int, str]]:
+    """The ids of the programmed regions, by owner and number."""
+    held: dict[str, dict[int, str]] = {}
+    for region in regions:
+        if region["owner"] and region["state"] == "programmed":
+            held.setdefault(region["owner"], {})[region.get("number") or 1] = region["id"]
+    return held

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Erases the region of an instance after its container is gone."""
+"""Erases the regions of an instance after its container is gone."""
 
 import typing
 
@@ -50,7 +50,7 @@ def _may_hold_region(instance: "objects.Instance") -> bool:
     """Whether it has a region or, resized, had or will have one."""
     kinds = ("flavor", "old_flavor", "new_flavor")
     flavors = (getattr(instance, kind) for kind in kinds if kind in instance)
-    return bool(column.read(instance)) or any(accounting.bitstream_of(f) for f in flavors)
+    return bool(column.read(instance)) or any(accounting.bitstreams_of(f) for f in flavors)
 
 
 def _clear_column(instance: "objects.Instance") -> None:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which devices of the host a container gets: those of its own region, and no others."""
+"""Which devices of the host a container gets: those of its own regions, and no others."""
 
 import dataclasses
+import itertools
 import posixpath
+import re
 import typing
 
 from oslo_config import cfg
@@ -32,35 +34,73 @@ class Device:
 
 
 def for_instance(instance: "objects.Instance") -> list[Device]:
-    """The devices of the region that the instance holds; none for an ordinary instance.
+    """The devices of the regions that the instance holds; none for an ordinary instance.
 
     Waits for the burn, if it goes on still.
 
     The image property ``docker_devices`` (``/dev/fpga0:/dev/accel,/dev/fpga1``) may rename them or
-    leave some out. It names them as the region does, so it can never add one.
+    leave some out. It names them as the regions do, those that `apart` renamed by their new
+    names, so it can never add one.
 
     :raises nova.exception.NovaException: the burn failed, the region is gone, or the property
         leaves nothing or cannot be read
     """
-    if not CONF.fpga.access or accounting.bitstream_of(instance.flavor) is None:
+    wanted = accounting.bitstreams_of(instance.flavor)
+    if not CONF.fpga.access or not wanted:
         return []
     build.finish(instance)
     try:
-        region = cli.status().owned_by(instance.uuid)
-        if region is None or not region.programmed:
-            raise errors.CliError(None, "no FPGA region is programmed for the instance")
-        if region.healthy is False:
-            raise errors.CliError(None, f"FPGA region {region.id} has lost its configuration")
-        return narrow(_nodes(region), instance.system_metadata.get(_PROPERTY))
+        held = cli.status().owned_by(instance.uuid)
+        regions = [_usable(number, held.get(number)) for number in wanted]
+        return narrow(
+            apart([_nodes(region) for region in regions]), instance.system_metadata.get(_PROPERTY)
+        )
     except errors.CliError as e:
         raise errors.to_nova(e, instance.uuid) from e
+
+
+def apart(of_regions: list[list[Device]]) -> list[Device]:
+    """The devices of all regions, no two under one name.
+
+    A name that an earlier region has goes on with the next number that none of them has at its end:
+    the second ``/dev/fpga0`` is ``/dev/fpga1``. Names that do not clash stay.
+
+    :param of_regions: the devices of each, in order of the regions' numbers
+    """
+    names = {device.container_path for device in itertools.chain(*of_regions)}
+    taken: set[str] = set()
+    devices = []
+    for device in itertools.chain(*of_regions):
+        path = device.container_path
+        if path in taken:
+            path = _next_free(path, names)
+            device = dataclasses.replace(device, container_path=path)
+        names.add(path)
+        taken.add(path)
+        devices.append(device)
+    return devices
+
+
+def _next_free(path: str, names: set[str]) -> str:
+    stem = re.sub("[0-9]+$", "", path)
+    first = int(path.removeprefix(stem) or 0) + 1
+    return next(name for n in itertools.count(first) if (name := f"{stem}{n}") not in names)
+
+
+def _usable(number: int, region: cli.Region | None) -> cli.Region:
+    which = f" {number}" if number > 1 else ""
+    if region is None or not region.programmed:
+        raise errors.CliError(None, f"no FPGA region{which} is programmed for the instance")
+    if region.healthy is False:
+        raise errors.CliError(None, f"FPGA region {region.id} has lost its configuration")
+    return region
 
 
 def narrow(devices: list[Device], wish: str | None) -> list[Device]:
     """Rename and leave out devices as an image wishes.
 
     :param wish: comma-separated ``NAME[:PATH]``, NAME being a device's path in the container as the
-        bitstream's manifest gives it; None or empty for all as they are
+        bitstream's manifest gives it and `apart` leaves it; None or empty for all as they are
     :raises errors.CliError: the wish cannot be read, or none of its names is among the devices
     """
     if not wish or not wish.strip():

@@ -46,7 +46,7 @@ def _inventory(
         "total": status.total,
         "reserved": min(status.quarantined + status.unowned, status.total),
         "min_unit": 1,
-        "max_unit": 1,
+        "max_unit": status.total,
         "step_size": 1,
         "allocation_ratio": 1.0,
     }

@@ -6,54 +6,23 @@ anything is burnt, so a region that is being burnt is never taken for an orphan.
 is decided again under the owner's lock, right before anything is done.
 """
 
-import time
 import typing
 
-from nova import context as nova_context
-from nova import exception, objects
-from nova.compute import task_states, vm_states
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, cli, column, errors, guests, owners
+from fpga_hooks import accounting, cli, column, errors, guests, mending, owners, retries
+
+if typing.TYPE_CHECKING:
+    from nova import objects
 
 LOG = logging.getLogger(__name__)
-
-#: An instance in one of these has, or can get, a running guest on the host that it is on.
-_LIVING = frozenset(
-    {
-        vm_states.ACTIVE,
-        vm_states.STOPPED,
-        vm_states.PAUSED,
-        vm_states.SUSPENDED,
-        vm_states.RESCUED,
-        vm_states.SOFT_DELETED,
-    }
-)
-
-#: Left behind by a nova-compute that died; what was asked for is a guest that runs or stops.
-_LEFT_BEHIND = frozenset(
-    {
-        *task_states.soft_reboot_states,
-        *task_states.hard_reboot_states,
-        task_states.POWERING_ON,
-        task_states.POWERING_OFF,
-        task_states.PAUSING,
-        task_states.UNPAUSING,
-    }
-)
-
-#: A migration in one of these asks nothing more of either host.
-_OVER = frozenset({"confirmed", "reverted", "failed", "completed", "cancelled", "done", "error"})
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0  # seconds between two tries that fail
 
 
 class Reconciler:
     """Remembers what it said and what failed, so that neither is repeated with every audit."""
 
     def __init__(self) -> None:
-        self._said: dict[str, str] = {}
-        self._pauses: dict[str, tuple[float, float]] = {}
+        self._retries = retries.Retries()
 
     def start(self, host: str, status: cli.Status) -> bool:
         """Burn lost configurations again, before any guest is resumed.
@@ -63,22 +32,20 @@ class Reconciler:
 
         :returns: whether a region was changed
         """
-        instances = _instances_of(host)
+        instances = mending.instances_of(host)
         return self._mend_all(host, status, instances, starting=True)
 
     def audit(self, host: str, status: cli.Status) -> bool:
-        """Erase orphans, burn lost configurations again, repair the column.
+        """Erase orphans and what did not erase, burn lost configurations again, repair the column.
 
         :returns: whether a region was changed
         """
-        instances = _instances_of(host)
-        self._forget({*instances, *(region.owner for region in status.regions if region.owner)})
-        orphans = [
-            region
-            for region in status.regions
-            if region.programmed and region.owner and region.owner not in instances
-        ]
-        changed = [self._erase(host, region) for region in orphans]
+        instances = mending.instances_of(host)
+        owned = {region.owner for region in status.regions if region.owner}
+        self._retries.keep({*instances, *owned, *(region.id for region in status.regions)})
+        orphans = owned_by_nobody_here(status, instances)
+        changed = [self._erase(host, owner, regions) for owner, regions in orphans.items()]
+        changed += [self._release(r) for r in status.regions if r.quarantine == cli.NOT_ERASED]
         return self._mend_all(host, status, instances, starting=False) or any(changed)
 
     def _mend_all(
@@ -90,177 +57,147 @@ class Reconciler:
     ) -> bool:
         changed = False
         for instance in instances.values():
-            region = status.owned_by(instance.uuid)
-            if not _needs_mending(instance, region, starting):
+            if not _needs_mending(instance, status.owned_by(instance.uuid), starting):
                 continue
             with owners.held_at_once(instance.uuid) as held:
-                if held and _still_here(instance, host):
+                if held and mending.still_here(instance, host):
                     changed |= self._mend(instance, starting)
         return changed
 
     def _mend(self, instance: "objects.Instance", starting: bool) -> bool:
-        if not _settled(instance, starting):
+        if not mending.settled(instance, starting):
             return False
-        region = cli.status().owned_by(instance.uuid)
-        if not starting and self._pausing(instance.uuid):
-            return False
-        if region is not None and _surplus(instance, region):
-            return self._give_back(instance, region)
-        image_id = _image_to_burn(instance, region)
-        if image_id is None:
-            _repair(instance, region)
-            return False
+        held = cli.status().owned_by(instance.uuid)
+        need = mending.need(instance, held)
+        ids = {number: region.id for number, region in held.items()}
+        changed = False
+        for number, region in held.items():
+            if region in need.surplus and not starting and self._give_back(instance, region):
+                del ids[number]
+                changed = True
+        for number, image_id in need.lost.items():
+            region_id = self._burn_again(instance, number, image_id, starting)
+            if region_id is not None:
+                ids[number] = region_id
+                changed = True
+        if all(region.programmed for region in held.values()):
+            _repair(instance, ids, told=not changed)
+        return changed
+
+    def _burn_again(
+        self, instance: "objects.Instance", number: int, image_id: str, starting: bool
+    ) -> str | None:
+        """The region's id; None where it is not burnt."""
+        name = f"{instance.uuid} {number}"
+        if not starting and not self._retries.due(name):
+            return None
         try:
-            region_id = cli.burn(image_id, instance.uuid)
+            region_id = cli.burn(image_id, instance.uuid, number)
         except errors.CliError as e:
-            self._pause(instance.uuid)
-            self._say(
-                instance.uuid,
-                f"its FPGA region has lost its configuration and cannot be burnt again: {e.reason}",
-            )
-            if region is None:
-                _repair(instance, None)
-            return False
-        self._pauses.pop(instance.uuid, None)
-        self._said.pop(instance.uuid, None)
+            words = f"its FPGA region has lost its configuration and cannot be burnt again: {e}"
+            self._retries.failed(name, words, instance_uuid=instance.uuid)
+            return None
+        self._retries.done(name)
         LOG.warning(
             "FPGA region %s had lost its configuration and was burnt again with image %s",
             region_id,
             image_id,
             instance=instance,
         )
-        if column.known(instance) and column.read(instance) != region_id:
-            column.write(instance, region_id)
-        return True
+        return region_id
 
     def _give_back(self, instance: "objects.Instance", region: cli.Region) -> bool:
-        why = "its instance's flavor asks for none"
-        if not self._erase_now(instance.uuid, region, why):
-            return False
-        if column.read(instance):
-            column.write(instance, None)
-        return True
+        why = "its instance's flavor does not ask for it"
+        name = f"{instance.uuid} {region.number}"
+        return self._erase_now(name, instance.uuid, [region], why, region.id)
 
-    def _erase(self, host: str, region: cli.Region) -> bool:
-        owner = typing.cast(str, region.owner)
+    def _erase(self, host: str, owner: str, regions: list[cli.Region]) -> bool:
         with owners.held_at_once(owner) as held:
-            why = _why_orphan(owner, host) if held else None
-            if why is None or self._pausing(owner):
+            why = mending.why_orphan(owner, host) if held else None
+            if why is None:
                 return False
             if owner in guests.uuids():
-                self._say(owner, f"FPGA region {region.id} is kept: {why}, but a guest has it")
+                words = f"{_named(regions)} is kept: {why}, but a guest has it"
+                self._retries.say(owner, words, instance_uuid=owner)
                 return False
-            return self._erase_now(owner, region, why)
+            return self._erase_now(owner, owner, regions, why)
 
-    def _erase_now(self, owner: str, region: cli.Region, why: str) -> bool:
-        try:
-            cli.erase(owner)
-        except errors.CliError as e:
-            self._pause(owner)
-            self._say(owner, f"FPGA region {region.id} is not erased, though {why}: {e.reason}")
+    def _erase_now(
+        self,
+        name: str,
+        owner: str,
+        regions: list[cli.Region],
+        why: str,
+        region_id: str | None = None,
+    ) -> bool:
+        """Erase all that an owner holds, or one region of it."""
+        if not self._retries.due(name):
             return False
-        self._pauses.pop(owner, None)
-        LOG.warning("FPGA region %s erased: %s", region.id, why, instance_uuid=owner)
+        try:
+            cli.erase(owner, region_id)
+        except errors.CliError as e:
+            words = f"{_named(regions)} is not erased, though {why}: {e}"
+            self._retries.failed(name, words, instance_uuid=owner)
+            return False
+        self._retries.done(name)
+        LOG.warning("%s erased: %s", _named(regions), why, instance_uuid=owner)
         return True
 
-    def _say(self, owner: str, words: str) -> None:
-        if self._said.get(owner) != words:
-            LOG.error("%s", words, instance_uuid=owner)
-        self._said[owner] = words
-
-    def _pausing(self, owner: str) -> bool:
-        return time.monotonic() < self._pauses.get(owner, (0.0, 0.0))[0]
-
-    def _pause(self, owner: str) -> None:
-        _, last = self._pauses.get(owner, (0.0, _FIRST_PAUSE / 2))
-        pause = min(last * 2, _LONGEST_PAUSE)
-        self._pauses[owner] = (time.monotonic() + pause, pause)
-
-    def _forget(self, living: set[str]) -> None:
-        for remembered in (self._said, self._pauses):
-            for owner in set(remembered) - living:
-                del remembered[owner]
-
-
-def _instances_of(host: str) -> "dict[str, objects.Instance]":
-    found = objects.InstanceList.get_by_host(
-        nova_context.get_admin_context(), host, expected_attrs=["flavor"]
-    )
-    return {instance.uuid: instance for instance in found}
-
-
-def _needs_mending(instance: "objects.Instance", region: cli.Region | None, starting: bool) -> bool:
-    if not _settled(instance, starting):
-        return False
-    if region is not None and _surplus(instance, region):
-        return not starting
-    if _image_to_burn(instance, region) is not None:
+    def _release(self, region: cli.Region) -> bool:
+        """Try once more to erase a region that is in quarantine because it did not erase."""
+        if not self._retries.due(region.id) or region.owner in guests.uuids():
+            return False
+        try:
+            cli.release(region.id)
+        except errors.CliError as e:
+            words = f"{_named([region])} stays in quarantine, because it does not erase: {e}"
+            self._retries.failed(region.id, words)
+            return False
+        self._retries.done(region.id)
+        LOG.warning("%s has erased at last and is out of quarantine", _named([region]))
         return True
-    return column.known(instance) and column.read(instance) != (region.id if region else None)
 
 
-def _image_to_burn(instance: "objects.Instance", region: cli.Region | None) -> str | None:
-    """The image that a region of the instance lacks; None if it lacks nothing."""
-    if region is None:
-        living = instance.vm_state in _LIVING
-        image_id = accounting.bitstream_of(instance.flavor) if living else None
-        return image_id if image_id and accounting.UUID.fullmatch(image_id) else None
-    if not region.programmed or region.healthy is not False:
-        return None
-    return region.image_id
+def owned_by_nobody_here(
+    status: cli.Status, instances: typing.Container[str]
+) -> dict[str, list[cli.Region]]:
+    """The programmed regions, by owner, whose owner is no instance of this host."""
+    orphans: dict[str, list[cli.Region]] = {}
+    for region in status.regions:
+        if region.programmed and region.owner and region.owner not in instances:
+            orphans.setdefault(region.owner, []).append(region)
+    return orphans
 
 
-def _surplus(instance: "objects.Instance", region: cli.Region) -> bool:
-    """Whether an instance has no use for its region: it was resized on its host."""
-    unwanted = accounting.bitstream_of(instance.flavor) is None
-    return unwanted and region.programmed and instance.vm_state in _LIVING
+def _named(regions: list[cli.Region]) -> str:
+    return f"FPGA region {' and '.join(region.id for region in regions)}"
 
 
-def _settled(instance: "objects.Instance", starting: bool) -> bool:
-    """Whether nothing is at work on the instance."""
-    if instance.vm_state not in _LIVING | {vm_states.ERROR}:
+def _needs_mending(
+    instance: "objects.Instance", held: dict[int, cli.Region], starting: bool
+) -> bool:
+    if not mending.settled(instance, starting):
         return False
-    if instance.task_state is None:
+    need = mending.need(instance, held)
+    if need.lost or (need.surplus and not starting):
         return True
-    return starting and instance.task_state in _LEFT_BEHIND
+    ids = {number: region.id for number, region in held.items()}
+    return column.known(instance) and column.read(instance) != accounting.joined(ids)
 
 
-def _still_here(instance: "objects.Instance", host: str) -> bool:
-    try:
-        instance.refresh()
-    except exception.InstanceNotFound:
-        return False
-    here: bool = instance.host == host
-    return here
+def _repair(instance: "objects.Instance", ids: dict[int, str], told: bool) -> None:
+    """Have the column name these regions, by number.
 
-
-def _why_orphan(owner: str, host: str) -> str | None:
-    """Why an owner has no more use for a region on this host; None if it has."""
-    context = nova_context.get_admin_context(read_deleted="yes")
-    try:
-        instance = objects.Instance.get_by_uuid(context, owner, expected_attrs=[])
-    except exception.InstanceNotFound:
-        return "Nova knows no instance of its owner's id"
-    if instance.deleted:
-        return "its instance is deleted"
-    if instance.host == host or instance.task_state is not None:
-        return None
-    moves = objects.MigrationList.get_by_filters(context, {"instance_uuid": owner})
-    if any(m.status not in _OVER and host in (m.source_compute, m.dest_compute) for m in moves):
-        return None
-    return f"its instance is on host {instance.host}" if instance.host else "its instance left"
-
-
-def _repair(instance: "objects.Instance", region: cli.Region | None) -> None:
-    if region is not None and not region.programmed:
+    :param told: whether to say that it did not
+    """
+    value = accounting.joined(ids)
+    if not column.known(instance) or column.read(instance) == value:
         return
-    region_id = region.id if region else None
-    if not column.known(instance) or column.read(instance) == region_id:
-        return
-    LOG.warning(
-        "The database had FPGA region %s, the ledger has %s; the database was corrected",
-        column.read(instance) or "none",
-        region_id or "none",
-        instance=instance,
-    )
-    column.write(instance, region_id)
+    if told:
+        LOG.warning(
+            "The database had FPGA region %s, the ledger has %s; the database was corrected",
+            column.read(instance) or "none",
+            value or "none",
+            instance=instance,
+        )
+    column.write(instance, value)

@@ -33,9 +33,10 @@ class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
 
     def _weigh_object(self, host_state: typing.Any, spec_obj: "objects.RequestSpec") -> float:
         free = accounting.share_free(host_state)
-        image_id = accounting.bitstream_of(spec_obj.flavor)
-        if image_id is None:
+        wanted = accounting.bitstreams_of(spec_obj.flavor).values()
+        if not wanted:
             return -free if CONF.fpga.keep_free else 0.0
         share = free if CONF.fpga.strategy == "spread" else 1.0 - free
-        warm = image_id in accounting.loaded(host_state)
-        return share + (CONF.fpga.warm_weight if warm else 0.0)
+        loaded = accounting.loaded(host_state)
+        warm = sum(image_id in loaded for image_id in wanted) / len(wanted)
+        return float(share + CONF.fpga.warm_weight * warm)

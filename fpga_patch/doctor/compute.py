@@ -45,7 +45,7 @@ def hooks(settings: Settings) -> list[Finding]:
 
 
 def filters_file(settings: Settings) -> list[Finding]:
-    """rootwrap must permit the three calls."""
+    """rootwrap must permit the calls of the hooks."""
     folders = filters_path(settings)
     if not folders:
         text = f"{settings.conf.rootwrap_config} cannot be read, or has no filters_path"

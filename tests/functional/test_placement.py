@@ -41,7 +41,7 @@ class OneHost(PlacementTestCase):
 
     def test_inventory_and_traits_are_there_when_the_service_has_started(self):
         inventory = self.inventory()
-        self.assertEqual((2, 0, 1), tuple(inventory[k] for k in ("total", "reserved", "max_unit")))
+        self.assertEqual((2, 0, 2), tuple(inventory[k] for k in ("total", "reserved", "max_unit")))
         self.assertEqual({"CUSTOM_FPGA", "CUSTOM_FPGA_BOARD_EMULATOR"}, self.traits())
 
     def test_what_is_loaded_is_a_trait_until_it_is_erased(self):

@@ -16,7 +16,7 @@ from oslo_config import fixture as config_fixture
 
 from fpga_hooks import (
     calls,  # noqa: F401  (registers the [fpga] options)
-    reconcile,
+    mending,
 )
 
 OWNER = "11111111-2222-3333-4444-555555555555"
@@ -132,7 +132,7 @@ def nova(monkeypatch: pytest.MonkeyPatch) -> Nova:
     """A Nova without instances, until a test adds one."""
     told = Nova()
     monkeypatch.setattr(
-        reconcile,
+        mending,
         "objects",
         SimpleNamespace(
             InstanceList=SimpleNamespace(get_by_host=lambda *a, **o: list(told.here.values())),

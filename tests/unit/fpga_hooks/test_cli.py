@@ -68,14 +68,18 @@ def test_nothing_of_the_environment_but_path_and_language_is_passed_on(
     assert program.environment <= {"PATH", "LANG", "PWD", "SHLVL", "_", "OLDPWD"}
 
 
-def test_status_finds_the_region_of_an_owner(program: Program) -> None:
-    program.answers(out=status(region(), region(id="other", owner=None, state="free", nodes=[])))
+def test_status_finds_the_regions_of_an_owner_by_number(program: Program) -> None:
+    free = region(id="other", owner=None, state="free", nodes=[])
+    program.answers(out=status(region(id="r3", number=3), region(number=1), free))
     told = cli.status()
-    assert (told.total, told.used) == (2, 1)
-    found = told.owned_by(OWNER)
-    assert found is not None
-    assert found.id == REGION
-    assert told.owned_by(IMAGE) is None
+    assert (told.total, told.used) == (3, 2)
+    assert [(n, r.id) for n, r in told.owned_by(OWNER).items()] == [(1, REGION), (3, "r3")]
+    assert told.owned_by(IMAGE) == {}
+
+
+def test_region_of_a_program_without_numbers_is_the_first(program: Program) -> None:
+    program.answers(out=status(region()))
+    assert list(cli.status().owned_by(OWNER)) == [1]
 
 
 @pytest.mark.parametrize("answer", ["Used regions: 1/2", "{}", '{"total": 1}', "[]"])

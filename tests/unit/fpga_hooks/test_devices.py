@@ -76,6 +76,58 @@ def test_an_instance_gets_the_nodes_of_its_own_region_only(program: Program) -> 
     ]
 
 
+def _device(path: str, name: str) -> devices.Device:
+    return devices.Device("char", path, name)
+
+
+def test_names_of_two_regions_that_clash_go_on_with_the_next_number() -> None:
+    regions = [[_device("/a", "/dev/fpga0")], [_device("/b", "/dev/fpga0")]]
+    assert devices.apart(regions) == [_device("/a", "/dev/fpga0"), _device("/b", "/dev/fpga1")]
+
+
+def test_names_that_do_not_clash_stay() -> None:
+    first = [_device("/a", "/dev/fpga0"), _device("/b", "/dev/crc")]
+    second = [_device("/c", "/dev/fpga0"), _device("/d", "/dev/fpga1"), _device("/e", "/dev/crc")]
+    names = [device.container_path for device in devices.apart([first, second])]
+    assert names == ["/dev/fpga0", "/dev/crc", "/dev/fpga2", "/dev/fpga1", "/dev/crc1"]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["/dev/a", "/dev/a0", "/dev/a1", "/dev/a2"]), unique=True))
+)
+def test_no_two_devices_have_one_name_and_none_is_lost(named: list[list[str]]) -> None:
+    given_ = [[_device(f"/{n}{name}", name) for name in names] for n, names in enumerate(named)]
+    done = devices.apart(given_)
+    assert [d.host_path for d in done] == [d.host_path for region in given_ for d in region]
+    assert len({d.container_path for d in done}) == len(done)
+
+
+TWO = {"hw:fpga_ip_id": IMAGE, "hw:fpga_ip_id_2": IMAGE}
+
+
+def test_instance_of_two_regions_gets_the_nodes_of_both_and_may_rename_them(
+    program: Program,
+) -> None:
+    node = {"kind": "char", "path": "/dev/other", "name": "/dev/fpga0"}
+    second = region(id="r2", number=2, nodes=[node])
+    program.answers(out=status(second, region(number=1)))
+    assert devices.for_instance(_instance(TWO, wish="/dev/fpga0,/dev/fpga1:/dev/accel")) == [
+        devices.Device("socket", "/run/r0/fpga0", "/dev/fpga0"),
+        devices.Device("char", "/dev/other", "/dev/accel"),
+    ]
+
+
+def test_instance_of_two_regions_is_not_started_with_one(program: Program) -> None:
+    program.answers(out=status(region(number=1)))
+    with pytest.raises(exception.InstanceDeployFailure, match="no FPGA region 2 is programmed"):
+        devices.for_instance(_instance(TWO))
+
+
+def test_region_that_the_flavor_does_not_ask_for_any_more_is_not_passed(program: Program) -> None:
+    program.answers(out=status(region(number=1), region(id="r2", number=2)))
+    assert len(devices.for_instance(_instance())) == 1
+
+
 def test_an_ordinary_instance_gets_none_and_asks_nobody(program: Program) -> None:
     assert devices.for_instance(_instance({}, wish="/dev/sda")) == []
     assert program.calls == []

@@ -32,6 +32,32 @@ def test_a_build_burns_the_flavors_bitstream_and_writes_the_region(program, cont
     assert instance.fpga_device == REGION
 
 
+def test_regions_are_burnt_one_after_the_other_by_their_numbers(program, context) -> None:
+    program.answers(out=REGION)
+    instance = an_instance({"hw:fpga_ip_id_3": REGION, "hw:fpga_ip_id": IMAGE})
+    build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert program.calls == [
+        f"burn {IMAGE} --owner {OWNER}",
+        f"burn {REGION} --owner {OWNER} --number 3",
+    ]
+    assert instance.fpga_device == f"{REGION},{REGION}"
+
+
+def test_after_a_burn_that_fails_no_other_is_tried(program, context) -> None:
+    program.answers(err="Error: cannot program - no free region", code=65)
+    instance = an_instance({"hw:fpga_ip_id": IMAGE, "hw:fpga_ip_id_2": REGION})
+    with pytest.raises(exception.ComputeResourcesUnavailable, match="no free region"):
+        build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert (len(program.calls), instance.fpga_device) == (1, None)
+
+
+def test_number_that_no_region_can_have_aborts_the_build(program, context) -> None:
+    instance = an_instance({"hw:fpga_ip_id_7": IMAGE})
+    with pytest.raises(exception.BuildAbortException, match="which asks for nothing"):
+        build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert program.calls == []
+
+
 def test_the_bitstream_that_an_image_names_is_not_burnt(program, context) -> None:
     instance = an_instance({})
     instance.system_metadata["image_hw_fpga_ip_id"] = IMAGE

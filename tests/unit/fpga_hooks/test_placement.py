@@ -48,7 +48,7 @@ def test_every_region_is_a_unit_of_its_own(audit) -> None:
         "total": 2,
         "reserved": 0,
         "min_unit": 1,
-        "max_unit": 1,
+        "max_unit": 2,
         "step_size": 1,
         "allocation_ratio": 1.0,
     }

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the reconcile does with regions and instances that do not agree."""
 
+import itertools
 import threading
 from types import SimpleNamespace
 
 import pytest
 from nova import exception, objects
 
-from fpga_hooks import cli, guests, owners, reconcile
+from fpga_hooks import cli, guests, owners, reconcile, retries
 
 from .conftest import IMAGE, OWNER, REGION, Program, region, status
 
 objects.register_all()
 
 HOST = "node"
+SECOND = "b1a99bc1-cb67-4548-b0b8-aa95a91402d3"
+OTHER = "ee834aa4-f950-40e6-8c23-9dab7f3f0138"
 
 
 class Instance:
@@ -164,7 +167,7 @@ def test_an_erase_that_fails_is_tried_again_after_a_growing_pause(
 ) -> None:
     nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
     seen, now = told(_held()), [1000.0]
-    monkeypatch.setattr(reconcile.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(retries.time, "monotonic", lambda: now[0])
     program.answers(err="Error: cannot erase - it hangs", code=70)
     for seconds in (0, 59, 2, 118, 3):
         now[0] += seconds
@@ -226,7 +229,7 @@ def test_a_burn_that_fails_is_told_once_and_tried_again_after_a_pause(
 ) -> None:
     nova.here[OWNER] = Instance()
     seen, now = told(region(image_id=IMAGE, healthy=False)), [1000.0]
-    monkeypatch.setattr(reconcile.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(retries.time, "monotonic", lambda: now[0])
     program.answers(err="Error: cannot program - Glance is down", code=67)
     assert not reconciler.start(HOST, seen)
     assert not reconciler.audit(HOST, seen)
@@ -267,7 +270,97 @@ def test_a_region_of_an_instance_whose_flavor_asks_for_none_is_given_back(
     nova.here[OWNER] = instance = Instance(fpga=False)
     assert not reconciler.start(HOST, told(_held()))
     assert reconciler.audit(HOST, told(_held()))
-    assert (program.calls, instance.fpga_device) == ([f"erase --owner {OWNER}"], None)
+    assert (program.calls, instance.fpga_device) == ([f"erase {REGION} --owner {OWNER}"], None)
+
+
+def _two(**changes) -> Instance:
+    specs = {"hw:fpga_ip_id": IMAGE, "hw:fpga_ip_id_2": OTHER}
+    return Instance(flavor=objects.Flavor(extra_specs=specs), **changes)
+
+
+def test_region_of_two_that_is_gone_is_burnt_again_and_the_other_left_alone(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = instance = _two(fpga_device=f"{SECOND},gone")
+    assert reconciler.audit(HOST, told(_held(id=SECOND, number=1)))
+    assert program.calls == [f"burn {OTHER} --owner {OWNER} --number 2"]
+    assert instance.fpga_device == f"{SECOND},{REGION}"
+
+
+def test_region_of_two_that_cannot_be_burnt_does_not_keep_the_other_from_it(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = instance = _two()
+    seen = told(region(id="free", owner=None, state="free"))
+    program.answers(out=REGION, first='case "$*" in *number*) exit 68;; esac')
+    assert reconciler.audit(HOST, seen)
+    assert len(program.calls) == 2
+    assert instance.fpga_device == REGION
+    assert reconciler.audit(HOST, seen)
+    assert program.calls[2:] == [f"burn {IMAGE} --owner {OWNER}"]
+
+
+def test_region_that_a_smaller_flavor_does_not_ask_for_is_given_back(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = instance = Instance(fpga_device=f"{REGION},{SECOND}")
+    seen = told(_held(number=1), _held(id=SECOND, number=2))
+    assert reconciler.audit(HOST, seen)
+    assert program.calls == [f"erase {SECOND} --owner {OWNER}"]
+    assert instance.fpga_device == REGION
+
+
+def test_all_regions_of_an_orphan_are_erased_at_once(
+    reconciler, program, told, nova, caplog
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    assert reconciler.audit(HOST, told(_held(number=1), _held(id=SECOND, number=2)))
+    assert program.calls == [f"erase --owner {OWNER}"]
+    assert f"FPGA region {REGION} and {SECOND} erased" in caplog.text
+
+
+def _stuck(cause: str | None = "erase", **changes):
+    return region(state="quarantined", owner=None, quarantine=cause, **changes)
+
+
+def test_region_that_did_not_erase_is_released_as_soon_as_it_does(
+    reconciler, program, told, caplog
+) -> None:
+    assert reconciler.audit(HOST, told(_stuck()))
+    assert program.calls == [f"release {REGION}"]
+    assert f"FPGA region {REGION} has erased at last" in caplog.text
+
+
+def test_region_that_does_not_erase_is_tried_again_after_growing_pauses_and_told_once(
+    reconciler, program, told, monkeypatch, caplog
+) -> None:
+    seen, now, tries = told(_stuck()), [1000.0], []
+    monkeypatch.setattr(retries.time, "monotonic", lambda: now[0])
+    program.answers(err="Error: cannot release - it does not erase", code=31)
+    for _second in range(0, 5 * 3600, 30):
+        before = len(program.calls)
+        assert not reconciler.audit(HOST, seen)
+        tries += [now[0]] * (len(program.calls) - before)
+        now[0] += 30
+    pauses = [(b - a) / 60 for a, b in itertools.pairwise(tries)]
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert caplog.text.count("stays in quarantine, because it does not erase") == 1
+
+
+@pytest.mark.parametrize("cause", ["operator", None, "something new"])
+def test_region_that_is_in_quarantine_for_another_reason_is_left_there(
+    reconciler, program, told, cause
+) -> None:
+    assert not reconciler.audit(HOST, told(_stuck(cause)))
+    assert program.calls == []
+
+
+def test_region_that_did_not_erase_is_left_in_quarantine_while_a_guest_has_it(
+    reconciler, program, told
+) -> None:
+    guests.known_by(lambda: [OWNER])
+    assert not reconciler.audit(HOST, told(_stuck() | {"owner": OWNER}))
+    assert program.calls == []
 
 
 @pytest.mark.parametrize("changes", [{"vm_state": "resized"}, {"task_state": "resize_finish"}])

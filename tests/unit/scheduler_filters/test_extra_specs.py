@@ -8,8 +8,9 @@ from nova.api.validation.extra_specs import validators
 UUID = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 
 
-def test_a_uuid_is_accepted_by_the_installed_validator() -> None:
-    validators.validate("hw:fpga_ip_id", UUID)
+@pytest.mark.parametrize("number", ["", "_2", "_3", "_4", "_5", "_6"])
+def test_a_uuid_is_accepted_by_the_installed_validator(number: str) -> None:
+    validators.validate(f"hw:fpga_ip_id{number}", UUID)
 
 
 @pytest.mark.parametrize("value", ["", "lzo", UUID[:-1], UUID + "0", f" {UUID}", UUID.upper()])
@@ -19,6 +20,7 @@ def test_anything_else_is_refused_and_named(value: str) -> None:
     assert f"'{value}' is not of the format" in caught.value.format_message()
 
 
-def test_a_neighbouring_name_is_still_unknown_to_nova() -> None:
+@pytest.mark.parametrize("tail", ["x", "_1", "_7", "_", "_22"])
+def test_a_neighbouring_name_is_still_unknown_to_nova(tail: str) -> None:
     with pytest.raises(exception.ValidationError):
-        validators.validate("hw:fpga_ip_idx", UUID)
+        validators.validate(f"hw:fpga_ip_id{tail}", UUID)

@@ -45,6 +45,12 @@ def test_a_request_for_a_region_passes_where_one_is_free(total, used, passes) ->
     assert fpga_filter.FpgaFilter().host_passes(_host(total, used), _spec(FPGA)) is passes
 
 
+def test_request_for_two_regions_passes_where_two_are_free() -> None:
+    two = _spec(FPGA | {"hw:fpga_ip_id_2": FPGA["hw:fpga_ip_id"]})
+    passes = [fpga_filter.FpgaFilter().host_passes(_host(2, used), two) for used in (0, 1, 2)]
+    assert passes == [True, False, False]
+
+
 def test_a_host_without_the_counts_at_all_has_none() -> None:
     assert not fpga_filter.FpgaFilter().host_passes(SimpleNamespace(host="node"), _spec(FPGA))
 

@@ -30,8 +30,12 @@ def _host(total: int, used: int, images: str = "", **more) -> SimpleNamespace:
     )
 
 
-def _first(*hosts: SimpleNamespace, fpga: bool = True) -> str:
+OTHER = "00000000-0000-4000-8000-000000000000"
+
+
+def _first(*hosts: SimpleNamespace, fpga: bool = True, second: str | None = None) -> str:
     extra_specs = {"hw:fpga_ip_id": IMAGE} if fpga else {}
+    extra_specs |= {"hw:fpga_ip_id_2": second} if second else {}
     spec = SimpleNamespace(flavor=objects.Flavor(extra_specs=extra_specs))
     weigher = FpgaWeigher()
     weighed = [SimpleNamespace(obj=host) for host in hosts]
@@ -52,8 +56,13 @@ def test_the_emptier_host_goes_first_where_the_operator_wants_to_spread(config) 
 @pytest.mark.parametrize("strategy", ["pack", "spread"])
 def test_a_host_that_has_the_bitstream_goes_before_all_others(config, strategy) -> None:
     config(strategy=strategy)
-    warm = _host(4, 2, images=f"00000000-0000-4000-8000-000000000000 {IMAGE}")
+    warm = _host(4, 2, images=f"{OTHER} {IMAGE}")
     assert _first(_host(4, 0), _host(4, 3), warm) == "2/4"
+
+
+def test_host_that_has_more_of_the_bitstreams_goes_first() -> None:
+    both = _host(4, 1, images=f"{OTHER} {IMAGE}")
+    assert _first(_host(4, 2, images=IMAGE), both, _host(4, 3), second=OTHER) == "1/4"
 
 
 def test_the_bitstream_counts_for_nothing_where_the_operator_says_so(config) -> None:

@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from nova import objects
+from nova import exception, objects
 from nova.scheduler import utils
 
 from scheduler_filters import request_filter
@@ -28,7 +28,7 @@ def _asked(spec: objects.RequestSpec) -> int:
 
 def test_a_flavor_with_a_bitstream_asks_for_one_region(context, cloud) -> None:
     spec = _spec(FPGA)
-    assert request_filter.request_region(context, spec)
+    assert request_filter.request_regions(context, spec)
     assert _asked(spec) == 1
 
 
@@ -37,28 +37,28 @@ def test_a_flavor_that_asks_for_its_region_itself_asks_for_no_second_one(
     context, cloud, key
 ) -> None:
     spec = _spec(FPGA | {key: "1"})
-    assert not request_filter.request_region(context, spec)
+    assert not request_filter.request_regions(context, spec)
     assert _asked(spec) == 1
 
 
 def test_an_ordinary_flavor_asks_for_none(context, cloud) -> None:
     spec = _spec({"trait:CUSTOM_FPGA": "forbidden"})
-    assert not request_filter.request_region(context, spec)
+    assert not request_filter.request_regions(context, spec)
     assert _asked(spec) == 0
 
 
 def test_a_second_look_at_the_same_request_adds_nothing(context, cloud) -> None:
     spec = _spec(FPGA)
-    request_filter.request_region(context, spec)
-    assert not request_filter.request_region(context, spec)
+    request_filter.request_regions(context, spec)
+    assert not request_filter.request_regions(context, spec)
     assert _asked(spec) == 1
 
 
 def test_what_ports_and_others_ask_for_stays(context, cloud) -> None:
     port = objects.RequestGroup(requester_id="port", resources={"NET_BW": 5})
     spec = _spec(FPGA, requested_resources=[port])
-    request_filter.request_region(context, spec)
-    assert [group.requester_id for group in spec.requested_resources] == ["port", "fpga-region"]
+    request_filter.request_regions(context, spec)
+    assert [group.requester_id for group in spec.requested_resources] == ["port", "fpga-region-1"]
 
 
 def test_nothing_is_asked_for_until_the_operator_says_that_all_hosts_report(
@@ -66,7 +66,7 @@ def test_nothing_is_asked_for_until_the_operator_says_that_all_hosts_report(
 ) -> None:
     config(request_placement=False)
     spec = _spec(FPGA)
-    assert not request_filter.request_region(context, spec)
+    assert not request_filter.request_regions(context, spec)
     assert _asked(spec) == 0
 
 
@@ -74,7 +74,7 @@ def _traits(context, cloud, **properties: str) -> set[str]:
     """What is required of the card for an image with these properties."""
     image = cloud.add(b"", properties=properties)
     spec = _spec({"hw:fpga_ip_id": image})
-    assert request_filter.request_region(context, spec)
+    assert request_filter.request_regions(context, spec)
     (group,) = spec.requested_resources
     return group.required_traits
 
@@ -104,6 +104,32 @@ def test_nothing_is_required_and_glance_not_asked_where_the_operator_says_so(
 
 def test_region_is_asked_for_with_any_traits_where_glance_does_not_tell(context, cloud) -> None:
     spec = _spec(FPGA)
-    assert request_filter.request_region(context, spec)
+    assert request_filter.request_regions(context, spec)
     assert [group.required_traits for group in spec.requested_resources] == [set()]
     assert _asked(spec) == 1
+
+
+def test_each_region_is_asked_for_with_the_traits_of_its_own_image(context, cloud) -> None:
+    first, third = (cloud.add(b"", properties={"board": board}) for board in ("a", "c"))
+    spec = _spec({"hw:fpga_ip_id": first, "hw:fpga_ip_id_3": third})
+    request_filter.request_regions(context, spec)
+    assert [(g.requester_id, g.resources, g.required_traits) for g in spec.requested_resources] == [
+        ("fpga-region-1", {REGION: 1}, {"CUSTOM_FPGA_BOARD_A"}),
+        ("fpga-region-3", {REGION: 1}, {"CUSTOM_FPGA_BOARD_C"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("specs", "words"),
+    [
+        ({"hw:fpga_ip_id": "lzo"}, "'lzo', which is not the uuid of an image"),
+        ({"hw:fpga_ip_id_7": IMAGE}, "hw:fpga_ip_id_7, which asks for nothing"),
+    ],
+)
+@pytest.mark.parametrize("request_placement", [True, False])
+def test_flavor_that_can_be_had_nowhere_is_refused_before_any_host(
+    context, config, request_placement, specs, words
+) -> None:
+    config(request_placement=request_placement)
+    with pytest.raises(exception.RequestFilterFailed, match=words):
+        request_filter.request_regions(context, _spec(specs))

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an instance and the regions that it holds lack, by the flavor and by the ledger."""
+
+import dataclasses
+import typing
+
+from nova import context as nova_context
+from nova import exception, objects
+from nova.compute import task_states, vm_states
+
+from fpga_hooks import accounting, cli
+
+#: An instance in one of these has, or can get, a running guest on the host that it is on.
+_LIVING = frozenset(
+    {
+        vm_states.ACTIVE,
+        vm_states.STOPPED,
+        vm_states.PAUSED,
+        vm_states.SUSPENDED,
+        vm_states.RESCUED,
+        vm_states.SOFT_DELETED,
+    }
+)
+
+#: Left behind by a nova-compute that died; what was asked for is a guest that runs or stops.
+_LEFT_BEHIND = frozenset(
+    {
+        *task_states.soft_reboot_states,
+        *task_states.hard_reboot_states,
+        task_states.POWERING_ON,
+        task_states.POWERING_OFF,
+        task_states.PAUSING,
+        task_states.UNPAUSING,
+    }
+)
+
+#: A migration in one of these asks nothing more of either host.
+_OVER = frozenset({"confirmed", "reverted", "failed", "completed", "cancelled", "done", "error"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What is to be done for an instance.
+
+    :ivar surplus: regions that its flavor does not ask for: it was resized on its host
+    :ivar lost: images to burn again, by number
+    """
+
+    surplus: tuple[cli.Region, ...]
+    lost: dict[int, str]
+
+
+def need(instance: "objects.Instance", held: typing.Mapping[int, cli.Region]) -> Need:
+    """Compare the flavor of an instance with the regions that it holds, number by number."""
+    living = instance.vm_state in _LIVING
+    wanted = accounting.bitstreams_of(instance.flavor)
+    surplus = tuple(
+        region
+        for number, region in held.items()
+        if living and region.programmed and number not in wanted
+    )
+    lost = {
+        number: image_id
+        for number, image_id in wanted.items()
+        if living and number not in held and accounting.UUID.fullmatch(image_id)
+    }
+    for number, region in held.items():
+        sick = region.programmed and region.healthy is False and region not in surplus
+        if sick and region.image_id:
+            lost[number] = region.image_id
+    return Need(surplus, dict(sorted(lost.items())))
+
+
+def settled(instance: "objects.Instance", starting: bool) -> bool:
+    """Whether nothing is at work on the instance."""
+    if instance.vm_state not in _LIVING | {vm_states.ERROR}:
+        return False
+    if instance.task_state is None:
+        return True
+    return starting and instance.task_state in _LEFT_BEHIND
+
+
+def still_here(instance: "objects.Instance", host: str) -> bool:
+    """Read the instance anew; whether it is on this host."""
+    try:
+        instance.refresh()
+    except exception.InstanceNotFound:
+        return False
+    here: bool = instance.host == host
+    return here
+
+
+def why_orphan(owner: str, host: str) -> str | None:
+    """Why an owner has no more use for regions on this host; None if it has."""
+    context = nova_context.get_admin_context(read_deleted="yes")
+    try:
+        instance = objects.Instance.get_by_uuid(context, owner, expected_attrs=[])
+    except exception.InstanceNotFound:
+        return "Nova knows no instance of its owner's id"
+    if instance.deleted:
+        return "its instance is deleted"
+    if instance.host == host or instance.task_state is not None:
+        return None
+    moves = objects.MigrationList.get_by_filters(context, {"instance_uuid": owner})
+    if any(m.status not in _OVER and host in (m.source_compute, m.dest_compute) for m in moves):
+        return None
+    return f"its instance is on host {instance.host}" if instance.host else "its instance left"
+
+
+def instances_of(host: str) -> "dict[str, objects.Instance]":
+    """The instances of this host, by uuid."""
+    found = objects.InstanceList.get_by_host(
+        nova_context.get_admin_context(), host, expected_attrs=["flavor"]
+    )
+    return {instance.uuid: instance for instance in found}
