@@ -25,6 +25,7 @@ def upgrade(bind: Bind) -> None:
     with _connection(bind) as connection:
         schema.check_is_nova(connection)
         command.upgrade(_config(connection), "head")
+        _drop(connection, schema.OLD_VERSION_TABLE)
 
 
 def downgrade(bind: Bind) -> None:
@@ -37,20 +38,30 @@ def downgrade(bind: Bind) -> None:
     """
     with _connection(bind) as connection:
         schema.check_is_nova(connection)
+        # What is recorded may be less than what is there: see VERSION_TABLE; or an upgrade was cut
+        # short. Each revision asks before it removes something.
+        command.stamp(_config(connection), "head")
         command.downgrade(_config(connection), "base")
-        sa.Table(schema.VERSION_TABLE, sa.MetaData()).drop(connection, checkfirst=True)
+        for table in (schema.VERSION_TABLE, schema.OLD_VERSION_TABLE):
+            _drop(connection, table)
 
 
 def current(bind: Bind) -> str | None:
     """The revision that the database is at; None where there is none of ours."""
     with _connection(bind) as connection:
         options = {"version_table": schema.VERSION_TABLE}
-        return migration.MigrationContext.configure(connection, opts=options).get_current_revision()
+        recorded = migration.MigrationContext.configure(connection, opts=options)
+        told: str | None = recorded.get_current_revision()
+        return told or (head() if schema.is_complete(connection) else None)
 
 
 def head() -> str | None:
     """The newest revision there is."""
     return script.ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
+def _drop(connection: sa.engine.Connection, table: str) -> None:
+    sa.Table(table, sa.MetaData()).drop(connection, checkfirst=True)
 
 
 def _config(connection: sa.engine.Connection | None) -> config.Config:

@@ -7,9 +7,16 @@ taken up where it ended.
 
 import sqlalchemy as sa
 
-#: Alembic's record of our revisions. Nova's models name it in REMOVED_TABLES, so that
-#: ``nova-manage db archive_deleted_rows`` passes it over.
-VERSION_TABLE = "alembic_version_fpga"
+#: Alembic's record of our revisions. ``nova-manage db archive_deleted_rows``, of a Nova without the
+#: patch, too, fails at a table that it has no model of, unless its name begins so. The price:
+#: ``nova-manage db purge --all`` empties it, and then the columns tell.
+VERSION_TABLE = "shadow_alembic_version_fpga"
+
+#: Its name in an earlier fpga-nova.
+OLD_VERSION_TABLE = "alembic_version_fpga"
+
+#: The columns of the newest revision, by table.
+COLUMNS = {"compute_nodes": ("fpga_regions", "fpga_regions_used"), "instances": ("fpga_device",)}
 
 #: Any of them tells a Nova cell database from others, Nova's API database among them.
 NOVA_TABLES = ("compute_nodes", "instances")
@@ -27,6 +34,16 @@ def with_shadow(table: str) -> tuple[str, str]:
 def has_column(bind: sa.engine.Connection, table: str, column: str) -> bool:
     """Whether a table has a column."""
     return column in {found["name"] for found in sa.inspect(bind).get_columns(table)}
+
+
+def is_complete(bind: sa.engine.Connection) -> bool:
+    """Whether a Nova cell database has every column of ours."""
+    return all(
+        sa.inspect(bind).has_table(table) and has_column(bind, table, column)
+        for base, columns in COLUMNS.items()
+        for table in with_shadow(base)
+        for column in columns
+    )
 
 
 def check_is_nova(bind: sa.engine.Connection) -> None:

@@ -184,6 +184,7 @@ def test_purge_empties_the_shadow_tables(cloud: Cloud) -> None:
     )
     told = cloud.nova_manage("nova", "db", "purge", "--all", "--verbose")
     assert cloud.execute("SELECT uuid FROM shadow_instances") == [], told
+    assert migrations.current(cloud.engine("nova")) == migrations.head()
 
 
 def test_rows_survive_up_and_down(cloud: Cloud) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The columns come and go without harm to what else is in the database."""
 
+import typing
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,55 @@ def test_connection_is_left_to_its_caller_to_commit(engine: Engine) -> None:
         assert connection.in_transaction()
         connection.commit()
     assert our_columns(engine) == ADDED
+
+
+def test_version_is_known_after_nova_purged_its_shadow_tables(engine: Engine) -> None:
+    migrations.upgrade(engine)
+    _empty_the_record(engine)
+    assert migrations.current(engine) == migrations.head()
+
+
+def test_upgrade_writes_the_record_again_after_a_purge(engine: Engine) -> None:
+    migrations.upgrade(engine)
+    _empty_the_record(engine)
+    migrations.upgrade(engine)
+    with engine.connect() as connection:
+        found = connection.execute(sa.text(f"SELECT * FROM {schema.VERSION_TABLE}")).scalar()
+    assert found == migrations.head()
+
+
+def test_downgrade_after_a_purge_removes_every_trace(engine: Engine) -> None:
+    migrations.upgrade(engine)
+    _empty_the_record(engine)
+    migrations.downgrade(engine)
+    assert our_columns(engine) == NONE
+    assert sorted(sa.inspect(engine).get_table_names()) == sorted(TABLES)
+
+
+def test_downgrade_after_an_upgrade_that_was_cut_short_removes_every_trace(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE compute_nodes ADD COLUMN fpga_regions INTEGER"))
+    migrations.downgrade(engine)
+    assert our_columns(engine) == NONE
+
+
+@pytest.mark.parametrize("step", [migrations.upgrade, migrations.downgrade])
+def test_record_of_an_earlier_fpga_nova_is_replaced(
+    engine: Engine, step: typing.Callable[[Engine], None]
+) -> None:
+    migrations.upgrade(engine)
+    with engine.begin() as connection:
+        old = f"ALTER TABLE {schema.VERSION_TABLE} RENAME TO {schema.OLD_VERSION_TABLE}"
+        connection.execute(sa.text(old))
+    assert migrations.current(engine) == migrations.head()
+    step(engine)
+    assert schema.OLD_VERSION_TABLE not in sa.inspect(engine).get_table_names()
+    assert our_columns(engine) == (ADDED if step is migrations.upgrade else NONE)
+
+
+def _empty_the_record(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"DELETE FROM {schema.VERSION_TABLE}"))
 
 
 @pytest.mark.parametrize("table", TABLES)
