@@ -5,7 +5,10 @@
     matrix.py quick             every diff on the release that it is named for
     matrix.py full [SERIES ...] every diff on all of its releases; then, for each series, a virtual
                                 environment with Nova of requirements/nova-SERIES.txt: our tests,
-                                and Nova's own of the modules that the diff touches
+                                and Nova's own of the modules that the diff touches; at last, where
+                                no SERIES is named, the chain
+    matrix.py chain             a cloud that goes through five series, and services with and without
+                                the patch in one cloud
 
 `quick` makes each diff anew of its one source and compares; applies it at fuzz 0; compiles what it
 changed; takes it back and compares with what was. Exit status: 0 all is well; 1 something is not.
@@ -13,7 +16,7 @@ changed; takes it back and compares with what was. Exit status: 0 all is well; 1
 
 import argparse
 import dataclasses
-import itertools
+import functools
 import pathlib
 import sys
 import tomllib
@@ -40,9 +43,9 @@ _FAILURES = (
 
 @dataclasses.dataclass
 class Row:
-    """What was found for one series."""
+    """What was found for one series, or by the chain."""
 
-    series: int
+    name: str
     cells: dict[str, str]
     failed: bool = False
 
@@ -95,9 +98,13 @@ def quick(whole: bool) -> int:
     return failures
 
 
-def full(series: int, functional: bool) -> Row:
-    """Run the tests of one series in its virtual environment."""
-    row = Row(series, {})
+def full(series: int, functional: bool, unpatched: bool) -> Row:
+    """Run the tests of one series in its virtual environment.
+
+    :param unpatched: run all of Nova's own tests on the tree as shipped, and not only those that
+        fail patched
+    """
+    row = Row(f"Nova {series}", {})
     try:
         env = Environment(series)
         env.make()
@@ -113,12 +120,26 @@ def full(series: int, functional: bool) -> Row:
         if env.digests() != shipped:
             raise StepError("the files are not as before after the revert")
         row.cells["reverts"] = "yes"
-        if outcome.failed:
-            stock = env.nova_tests("unpatched", outcome.failed)
-            row.cells["the failed ones, unpatched"] = str(stock)
+        if unpatched or outcome.failed:
+            stock = env.nova_tests("unpatched", () if unpatched else outcome.failed)
+            what = "Nova's" if unpatched else "the failed ones"
+            row.cells[f"{what}, unpatched"] = str(stock)
             new = outcome.failed - stock.failed
             if new:
                 raise StepError(f"passes unpatched and fails patched: {', '.join(sorted(new))}")
+    except StepError as e:
+        row.failed = True
+        row.cells["failed"] = str(e)
+    return row
+
+
+def chain() -> Row:
+    """Run tests/upgrade, in the newest environment, on those of all series."""
+    row = Row("chain", {})
+    try:
+        for series in known_series():
+            Environment(series).make()
+        row.cells["tests"] = Environment(known_series()[-1]).pytest("chain", ["tests/upgrade"])
     except StepError as e:
         row.failed = True
         row.cells["failed"] = str(e)
@@ -134,22 +155,38 @@ def known_series() -> list[int]:
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Try the diffs on the releases of Nova.")
+    parser.set_defaults(series=[])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("quick", help="apply, compile and revert every diff")
     more = commands.add_parser("full", help="the same on all releases, and the tests")
     more.add_argument("series", nargs="*", type=int, choices=known_series(), metavar="SERIES")
     more.add_argument("--no-functional", action="store_true", help="leave functional tests out")
+    told = "run Nova's own tests unpatched, too, for the whole count"
+    more.add_argument("--unpatched", action="store_true", help=told)
+    commands.add_parser("chain", help="go through the releases; mix patched and stock services")
     arguments = parser.parse_args()
-    if quick(whole=arguments.command == "full"):
+    if arguments.command != "chain" and quick(whole=arguments.command == "full"):
         return 1
     if arguments.command == "quick":
         return 0
-    rows = []
-    for series in arguments.series or known_series():
-        rows.append(full(series, not arguments.no_functional))
-        told = itertools.chain([f"Nova {series}"], (f"{k}: {v}" for k, v in rows[-1].cells.items()))
-        print("; ".join(told), flush=True)
-    return int(any(row.failed for row in rows))
+    steps: list[typing.Callable[[], Row]] = []
+    if arguments.command == "full":
+        options = {
+            "functional": not arguments.no_functional,
+            "unpatched": arguments.unpatched,
+        }
+        for series in arguments.series or known_series():
+            steps.append(functools.partial(full, series, **options))
+    if not arguments.series:
+        steps.append(chain)
+    return int(sum(_told(step()) for step in steps) > 0)
+
+
+def _told(row: Row) -> bool:
+    """Print a row; whether it failed."""
+    told = [row.name, *(f"{what}: {found}" for what, found in row.cells.items())]
+    print("; ".join(told), flush=True)
+    return row.failed
 
 
 if __name__ == "__main__":

@@ -109,6 +109,7 @@ class Environment:
         """
         repository = self.folder / f"stestr-{name}"
         shutil.rmtree(repository, ignore_errors=True)
+        repository.mkdir()
         workers = os.environ.get("NOVA_TESTS_CONCURRENCY", "2")
         where = ["--repo-url", str(repository), "--test-path", "tests/nova_unit", "--top-dir", "."]
         command = ["stestr", *where, "run", "--concurrency", workers]

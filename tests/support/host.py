@@ -28,8 +28,6 @@ class Host:
         self.state, self.runtime = folder / "state", folder / "run"
         self.config = folder / "fpga-cli.conf"
         self._glance = glance
-        #: What runs fpga-cli.
-        self.python = sys.executable
         self.configure(**options)
 
     def configure(self, **options: typing.Any) -> None:
@@ -49,7 +47,7 @@ class Host:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a call."""
-        return [self.python, str(PROGRAM), "--config-file", str(self.config), *arguments]
+        return [sys.executable, str(PROGRAM), "--config-file", str(self.config), *arguments]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Call fpga-cli and wait for it."""
