@@ -97,6 +97,30 @@ def burn_and_erase(host: Host, count: int) -> dict[str, Times]:
     return times
 
 
+def kept_warm(folder: Path, count: int) -> dict[str, Times]:
+    """`burn` and `erase` of a simulated bitstream whose model is there, without and with `warm`."""
+    found = {}
+    for warm in (False, True):
+        kind = "warm" if warm else "cold"
+        (folder / kind).mkdir()
+        host = Host(folder / kind, emulator__engine="icarus", warm=warm)
+        package = host.folder / "package.zip"
+        package.write_bytes(bitstreams.real_package("crc32", "hx8k"))
+        burn, erase = Times(), Times()
+        try:
+            # The first one makes the model.
+            for times in (None, *[burn] * count):
+                owner = str(uuid.uuid4())
+                with times.one() if times else contextlib.nullcontext():
+                    _call(host, "burn", "--file", str(package), "--owner", owner)
+                with erase.one() if times else contextlib.nullcontext():
+                    _call(host, "erase", "--owner", owner)
+        finally:
+            host.close()
+        found |= {f"burn bitstream, {kind}": burn, f"erase bitstream, {kind}": erase}
+    return found
+
+
 def rootwrap(host: Host, count: int, daemon: bool) -> Times:
     """`status` as nova-compute asks for it, without sudo."""
     from oslo_rootwrap import client
@@ -150,6 +174,8 @@ def main() -> None:
             told["python -c pass"] = bare.told()
             told["status"] = status(host, count).told()
             told |= {name: one.told() for name, one in burn_and_erase(host, count).items()}
+            warm = kept_warm(Path(folder), count)
+            told |= {name: one.told() for name, one in warm.items()}
             told["status by rootwrap"] = rootwrap(host, count, daemon=False).told()
             told["status by rootwrap daemon"] = rootwrap(host, count, daemon=True).told()
         finally:

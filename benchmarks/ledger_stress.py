@@ -23,7 +23,10 @@ def main() -> int:
     defaults = stress.Plan(kills=200, failures=0.02)
     for field in dataclasses.fields(stress.Plan):
         default = getattr(defaults, field.name)
-        parser.add_argument(f"--{field.name}", type=type(default), default=default)
+        if isinstance(default, bool):
+            parser.add_argument(f"--{field.name}", action="store_true")
+        else:
+            parser.add_argument(f"--{field.name}", type=type(default), default=default)
     plan = stress.Plan(**vars(parser.parse_args()))
     with tempfile.TemporaryDirectory() as folder:
         outcome = stress.run(plan, Path(folder))

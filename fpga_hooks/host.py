@@ -72,7 +72,10 @@ def last() -> cli.Status | None:
 
 
 def images() -> str:
-    """The images that regions of this host are programmed with, as the last audit saw it."""
+    """The images that regions of this host hold, as the last audit saw it.
+
+    Those of instances, and free ones that are kept warm.
+    """
     status = last()
-    found = {r.image_id for r in status.regions if r.programmed and r.image_id} if status else set()
-    return " ".join(sorted(found))
+    regions = [r for r in status.regions if r.programmed or r.state == "free"] if status else []
+    return " ".join(sorted({r.image_id for r in regions if r.image_id}))

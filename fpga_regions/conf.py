@@ -61,6 +61,15 @@ root and nobody else can look inside.
         min=1,
         help="Seconds that erasing a region may take before it goes into quarantine.",
     ),
+    cfg.BoolOpt(
+        "warm",
+        default=False,
+        help="""
+Whether a region that is erased keeps its configuration, where its driver can reset that to its
+initial state: who burns the same bitstream next gets it without programming. docs/threat-model.md
+says why this is off by default.
+""",
+    ),
     cfg.IntOpt(
         "ledger_timeout",
         default=10,
@@ -204,7 +213,10 @@ is a program.
         "compile_timeout",
         default=300,
         min=1,
-        help="Seconds that compiling a model in the background may take.",
+        help="""
+Seconds that compiling a model may take, in the background or, with the engine `verilator`, in a
+burn, beside its program_timeout.
+""",
     ),
     cfg.IntOpt(
         "cache_size",

@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 
 from fpga_regions import errors, folders, rows, schema
-from fpga_regions.model import Cause, Event, Region, Slot, State
+from fpga_regions.model import Cause, Event, Region, Slot, State, Warm
 
 FILE = "ledger.sqlite3"
 LOCKS = "locks"
@@ -37,7 +37,7 @@ _ON_RECORD = ("owner", "image_id", "digest")
 
 _COLUMNS = (
     "id, driver, device, slot, vendor, board, part, interface, kinds, simulated, state, since,"
-    " owner, number, image_id, function, digest, nodes, lost, quarantine"
+    " owner, number, image_id, function, digest, nodes, lost, quarantine, warm"
 )
 _REASON = (
     "(SELECT note FROM events WHERE region_id = regions.id ORDER BY sequence DESC LIMIT 1)"
@@ -158,12 +158,28 @@ class Ledger:
             fields = {"owner": owner, "number": owner and number, "image_id": image_id}
             return self._write(held, State.FETCHING, "claimed", **fields)
 
+    def exchange(self, region: Region, other_id: str, note: str) -> Region:
+        """Give a claimed region back and take a free one for the same owner, both or neither.
+
+        :param note: why, for people
+        :raises NotFree: somebody else was faster
+        """
+        claim = {"owner": region.owner, "number": region.number, "image_id": region.image_id}
+        with self._transaction():
+            other = self.region(other_id)
+            if other is None or other.state != State.FREE:
+                raise NotFree
+            self._see_that_it_is(region)
+            self._write(region, State.FREE, note)
+            return self._write(other, State.FETCHING, "claimed", **claim)
+
     def move(
         self,
         region: Region,
         after: State,
         note: str,
         cause: Cause | None = None,
+        warm: Warm | None = None,
         **fields: str | None,
     ) -> Region:
         """Bring a region into another state and write down that it was done.
@@ -171,6 +187,7 @@ class Ledger:
         :param region: as the caller, who holds its lock, last saw it
         :param note: what happened, for people
         :param cause: of quarantine, where it goes there
+        :param warm: what it still holds, where it is freed by a reset
         :param fields: function, digest, nodes, lost where they change
         :raises ValueError: there is no such transition, or the cause is missing
         """
@@ -179,11 +196,16 @@ class Ledger:
         if (after == State.QUARANTINED) != (cause is not None):
             raise ValueError("a region has a cause if it goes into quarantine, and only then")
         with self._transaction():
-            if self.region(region.id) != region:
-                raise errors.LedgerUnusable(
-                    f"the ledger {self.path} was changed by something that does not keep its locks"
-                )
+            self._see_that_it_is(region)
+            if warm is not None:
+                fields["warm"] = rows.of_warm(warm)
             return self._write(region, after, note, quarantine=cause, **fields)
+
+    def _see_that_it_is(self, region: Region) -> None:
+        if self.region(region.id) != region:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} was changed by something that does not keep its locks"
+            )
 
     def _write(self, region: Region, after: State, note: str, **fields: str | int | None) -> Region:
         told: dict[str, typing.Any] = {
@@ -194,6 +216,9 @@ class Ledger:
         if after == State.FREE:
             fields |= dict.fromkeys(("image_id", "function", "digest"))
         fields.setdefault("lost", None)
+        if after not in (State.FREE, State.FETCHING):
+            # From then on it is worked on, and nobody knows.
+            fields["warm"] = None
         since = region.since if after == region.state else now()
         sets = "".join(f", {name} = ?" for name in fields)
         self._db.execute(
@@ -265,7 +290,7 @@ class Ledger:
             found = self._db.execute(query, values).fetchall()
         try:
             return [rows.to_region(row) for row in found]
-        except (ValueError, TypeError) as e:
+        except (ValueError, TypeError, KeyError) as e:
             raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
 
     def _connect(self) -> sqlite3.Connection:

@@ -66,7 +66,10 @@ class Manager:
     def regions(self) -> list[tuple[Region, bool | None]]:
         """All regions, each with whether it answers as programmed; None if it is not programmed."""
         self.refresh()
-        return [(region, self.worker.healthy(region)) for region in self._ledger.regions()]
+        return [
+            (self.worker.as_it_is(region), self.worker.healthy(region))
+            for region in self._ledger.regions()
+        ]
 
     def known(self, region_id: str) -> Region:
         """A region by its id.
@@ -163,7 +166,7 @@ class Manager:
         """
         self.refresh()
         with self._taker.locked(self.known(region_id)) as now:
-            if now.state in (State.FREE, State.QUARANTINED):
+            if now.state in (State.FREE, State.QUARANTINED) and now.warm is None:
                 self._ledger.move(now, State.QUARANTINED, reason, Cause.OPERATOR)
             else:
                 self.worker.clear(now, reason, State.QUARANTINED)
@@ -188,7 +191,9 @@ class Manager:
                 if self._ledger.had(owner, now.id):
                     return
                 raise errors.UnknownRegion(f"owner {owner} has no such region")
-            if now.state != State.FREE:
+            if now.state == State.PROGRAMMED:
+                self.worker.put_away(now, "erased")
+            elif now.state != State.FREE or now.warm is not None:
                 self.worker.clear(now, "erased")
 
     def _erase_all(self, owner: str) -> None:
@@ -215,10 +220,11 @@ class Manager:
         with self._taker.taken(wish, wish.permits) as region:
             package = self._package(wish)
             if matching.fits(region.slot, package):
-                return self.worker.program(region, package)
+                with self._taker.warmest(wish, region, package) as chosen:
+                    return self.worker.program(chosen, package)
             fitting = self._fitting(wish, package)
             self._ledger.move(region, State.FREE, "given back: the package is for another")
-        with self._taker.taken(wish, fitting, patient=True) as region:
+        with self._taker.taken(wish, fitting, patient=True, package=package) as region:
             return self.worker.program(region, package)
 
     def _burn_held(self, wish: Wish, held: Region) -> str | None:
@@ -237,7 +243,7 @@ class Manager:
                 with self.worker.undone(now):
                     return self.worker.program(now, package)
             self.worker.clear(now, "erased: its owner burns another image")
-        with self._taker.taken(wish, fitting) as region:
+        with self._taker.taken(wish, fitting, package=package) as region:
             return self.worker.program(region, package)
 
     def _package(self, wish: Wish) -> Package:

@@ -4,7 +4,7 @@
 import typing
 
 from fpga_regions import errors
-from fpga_regions.model import Region, Slot, State
+from fpga_regions.model import Region, Slot, State, Warm
 from fpga_regions.packages import Package
 
 
@@ -17,6 +17,23 @@ def fits(slot: Slot, package: Package) -> bool:
         and wanted.interface in (None, slot.interface)
         and {exposed.kind for exposed in wanted.exposes} <= slot.kinds
     )
+
+
+def same(warm: Warm | None, package: Package) -> bool:
+    """Whether what a free region holds is just what programming it with a package would give."""
+    exposes = tuple((one.kind, one.name) for one in package.manifest.exposes)
+    return warm is not None and (warm.loaded, warm.exposes) == (package.loaded, exposes)
+
+
+def order(region: Region, image_id: str | None, package: Package | None) -> int:
+    """Sorts free regions: first what holds the very same, then nothing, last something else.
+
+    :param image_id: what it is to hold; of no meaning if the package is at hand
+    """
+    if region.warm is None:
+        return 1
+    wanted = same(region.warm, package) if package else region.warm.image_id == image_id
+    return 0 if wanted else 2
 
 
 def nothing_fits(slots: typing.Iterable[Slot], package: Package) -> errors.NoMatchingHardware:

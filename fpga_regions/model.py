@@ -96,6 +96,19 @@ class Loaded:
 
 
 @dataclasses.dataclass(frozen=True)
+class Warm:
+    """What a free region still holds, as it was before anybody used it.
+
+    :param image_id: the image that it was burnt from; None for a file
+    :param exposes: kind and name of each node, in the package's order
+    """
+
+    loaded: Loaded
+    image_id: str | None
+    exposes: tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Region:
     """One region as the ledger knows it; what it does not hold is None or empty.
 
@@ -106,6 +119,7 @@ class Region:
     :param number: which of its owner's regions it is, one of NUMBERS; None without an owner
     :param quarantine: why it is in quarantine; None if it is not
     :param reason: what happened to it last, for people
+    :param warm: what it holds for whoever burns that next; None if it is in use, or holds nothing
     """
 
     id: str
@@ -121,6 +135,7 @@ class Region:
     number: int | None = None
     quarantine: Cause | None = None
     reason: str | None = None
+    warm: Warm | None = None
 
     @property
     def holder(self) -> str | None:

@@ -35,7 +35,9 @@ def choose(
         return [_refused(region, against[region.id]) for region in regions], _failure(
             regions, package, wish
         )
-    taken = kept if kept in fitting else fitting[0]
+    taken = min(fitting, key=lambda one: matching.order(one, None, package))
+    if kept is not None and kept in fitting:
+        taken = kept
     choices = []
     for region in regions:
         if region == taken:

@@ -21,7 +21,7 @@ class Kind(enum.StrEnum):
     GONE = "gone"
     #: A process died while it worked on the region.
     INTERRUPTED = "interrupted"
-    #: The region is free and holds something.
+    #: The region is free and holds something that it was not kept warm with.
     STRAY = "stray"
     #: The region does not hold any more what its owner burnt: it holds nothing.
     LOST = "lost"
@@ -125,7 +125,7 @@ class Reconciler:
 
     def _stray(self, region: Region) -> Difference | None:
         held = self._manager.worker.read_back(region)
-        if held is None:
+        if held is None or (region.warm is not None and held == region.warm.loaded):
             return None
         return self._settled(
             _difference(Kind.STRAY, region, f"holds {held.function}, {held.digest}"),

@@ -4,7 +4,7 @@
 import json
 import sqlite3
 
-from fpga_regions.model import Cause, Node, Region, Slot, State
+from fpga_regions.model import Cause, Loaded, Node, Region, Slot, State, Warm
 
 #: What is told of a file that is not as SQLite or this program wrote it.
 DAMAGED = "is damaged: move it away and restore a copy"
@@ -31,7 +31,7 @@ def reason(error: sqlite3.Error) -> str:
 def to_region(row: sqlite3.Row) -> Region:
     """The region of a row.
 
-    :raises ValueError, TypeError: the row has what no release writes
+    :raises ValueError, TypeError, KeyError: the row has what no release writes
     """
     slot = Slot(
         driver=row["driver"],
@@ -58,4 +58,26 @@ def to_region(row: sqlite3.Row) -> Region:
         number=row["number"],
         quarantine=Cause(row["quarantine"]) if row["quarantine"] else None,
         reason=row["reason"],
+        warm=_to_warm(row["warm"]) if row["warm"] else None,
+    )
+
+
+def of_warm(warm: Warm) -> str:
+    """What a row has for a region that is kept warm."""
+    return json.dumps(
+        {
+            "function": warm.loaded.function,
+            "digest": warm.loaded.digest,
+            "image_id": warm.image_id,
+            "exposes": warm.exposes,
+        }
+    )
+
+
+def _to_warm(text: str) -> Warm:
+    told = json.loads(text)
+    return Warm(
+        Loaded(str(told["function"]), str(told["digest"])),
+        told["image_id"],
+        tuple((str(kind), str(name)) for kind, name in told["exposes"]),
     )

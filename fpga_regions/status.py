@@ -28,6 +28,7 @@ def as_json(regions: Told) -> str:
 
 def region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
     """What is told of one region; the names stay."""
+    warm = region.warm if region.state == State.FREE else None
     return {
         "id": region.id,
         "device": region.slot.device,
@@ -41,9 +42,9 @@ def region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
         "quarantine": region.quarantine,
         "owner": region.owner,
         "number": region.number,
-        "image_id": region.image_id,
-        "function": region.function,
-        "digest": region.digest,
+        "image_id": warm.image_id if warm else region.image_id,
+        "function": warm.loaded.function if warm else region.function,
+        "digest": warm.loaded.digest if warm else region.digest,
         "nodes": [dataclasses.asdict(node) for node in region.nodes] or None,
         "since": region.since,
         "reason": region.reason,

@@ -62,16 +62,39 @@ class Taker:
 
     @contextlib.contextmanager
     def taken(
-        self, wish: Wish, fitting: typing.Callable[[Region], bool], patient: bool = False
+        self,
+        wish: Wish,
+        fitting: typing.Callable[[Region], bool],
+        patient: bool = False,
+        package: Package | None = None,
     ) -> typing.Iterator[Region]:
         """Hold a region, locked and claimed; an exception in the block undoes what was done to it.
 
         :param patient: wait for regions that others have claimed and may give back
+        :param package: what the wish is for, once it is at hand
         """
+
+        def order(region: Region) -> int:
+            return matching.order(region, wish.image_id, package or wish.package)
+
         with contextlib.ExitStack() as lock:
-            region = self._take(lock, wish, fitting, patient)
+            region = self._take(lock, wish, fitting, patient, order)
             with self._worker.undone(region):
                 yield region
+
+    @contextlib.contextmanager
+    def warmest(self, wish: Wish, region: Region, package: Package) -> typing.Iterator[Region]:
+        """Hold, in place of a claimed region, one that is kept warm with the package, if it can be.
+
+        Which one that is can only be told once the package is at hand.
+        """
+        with contextlib.ExitStack() as lock:
+            other = self._swap(lock, wish, region, package)
+            if other is None:
+                yield region
+                return
+            with self._worker.undone(other):
+                yield other
 
     def _take(
         self,
@@ -79,11 +102,12 @@ class Taker:
         wish: Wish,
         fitting: typing.Callable[[Region], bool],
         patient: bool,
+        order: typing.Callable[[Region], int],
     ) -> Region:
         deadline = locks.Deadline(self._timeout)
         while True:
             regions = [region for region in self._ledger.regions() if fitting(region)]
-            free = [region for region in regions if region.state == State.FREE]
+            free = sorted((one for one in regions if one.state == State.FREE), key=order)
             for region in free:
                 claimed = self._try_to_take(lock, wish, region, deadline)
                 if claimed is not None:
@@ -108,6 +132,21 @@ class Taker:
         except (locks.NotLocked, NotFree):
             lock.close()
             return None
+
+    def _swap(
+        self, lock: contextlib.ExitStack, wish: Wish, region: Region, package: Package
+    ) -> Region | None:
+        regions = [] if self._worker.keeps(region, package) else self._ledger.regions()
+        for other in regions:
+            if not (wish.permits(other) and self._worker.keeps(other, package)):
+                continue
+            note = "given back: another one holds the package"
+            try:
+                lock.enter_context(locks.held(self._ledger.lock_path(other.id)))
+                return self._ledger.exchange(region, other.id, note)
+            except (locks.NotLocked, NotFree):
+                lock.close()
+        return None
 
     @contextlib.contextmanager
     def locked(self, region: Region) -> typing.Iterator[Region]:

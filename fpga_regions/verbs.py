@@ -72,7 +72,7 @@ def describe(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
 
     with _opened(conf) as (manager, _ledger):
         manager.refresh()
-        region = manager.known(options.region_id)
+        region = manager.worker.as_it_is(manager.known(options.region_id))
         healthy = manager.worker.healthy(region)
     told = reports.region_json if options.format == "json" else reports.region_text
     print(told(region, healthy))

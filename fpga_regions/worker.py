@@ -4,18 +4,21 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import pathlib
 import time
 import typing
 
 from oslo_config import cfg
 
-from fpga_regions import errors, sockets
+from fpga_regions import errors, matching, sockets
 from fpga_regions.drivers.base import Driver
 from fpga_regions.ledger import Ledger
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Cause, Loaded, Region, State
+from fpga_regions.model import Cause, Loaded, Region, State, Warm
 from fpga_regions.packages import Package
+
+_LOG = logging.getLogger(__name__)
 
 
 class Worker:
@@ -41,20 +44,75 @@ class Worker:
         """Program a region that is claimed or, for the same owner, programmed.
 
         A failure that may have been spurious is followed by another try, as often as
-        program_retries says.
+        program_retries says. One that was kept warm with the very same is not programmed, if it
+        still holds that.
 
         :returns: the region's id
         :raises errors.ProgrammingFailed, errors.TimedOut: it did not take the bitfile
         :raises errors.WrongFunction: it holds something else now
         """
         driver = self._driver(region)
+        kept = self.keeps(region, package)
         region = self._ledger.move(
             region,
             State.PROGRAMMING,
-            "programming",
+            "handing out what it holds" if kept else "programming",
             function=package.manifest.function,
             digest=package.digest,
         )
+        note = "handed out warm: not programmed"
+        if not (kept and self._is_warm(driver, region, driver.resets_again)):
+            region, note = self._program(driver, region, package), "programmed"
+        nodes = [dataclasses.asdict(node) for node in driver.nodes(region, package)]
+        self._ledger.move(region, State.PROGRAMMED, note, nodes=json.dumps(nodes))
+        return region.id
+
+    def keeps(self, region: Region, package: Package) -> bool:
+        """Whether a region is kept warm with just what a package would make of it."""
+        driver = self._drivers.get(region.slot.driver)
+        return bool(
+            self._conf.warm
+            and matching.same(region.warm, package)
+            and driver is not None
+            and driver.can_reset(region)
+        )
+
+    def put_away(self, region: Region, note: str) -> None:
+        """Erase a region and free it; where that is wished and can be, by a reset that keeps it.
+
+        :param note: why, for the ledger
+        :raises errors.NotErased: it is in quarantine
+        """
+        driver = self._driver(region)
+        if not (self._conf.warm and driver.can_reset(region) and self.healthy(region)):
+            self.clear(region, note)
+            return
+        region = self._ledger.move(region, State.ERASING, note)
+        if not self._is_warm(driver, region, reset=True):
+            self.clear(region, note)
+            return
+        loaded = typing.cast(Loaded, region.loaded)
+        exposes = tuple((node.kind, node.name) for node in region.nodes)
+        warm = Warm(loaded, region.image_id, exposes)
+        self._ledger.move(region, State.FREE, f"{note}; kept warm", warm=warm)
+
+    def as_it_is(self, region: Region) -> Region:
+        """A region without what it was kept warm with, if it does not hold that any more."""
+        if region.warm is None or self.read_back(region) == region.warm.loaded:
+            return region
+        return dataclasses.replace(region, warm=None)
+
+    def _is_warm(self, driver: Driver, region: Region, reset: bool) -> bool:
+        """Whether a region holds what the ledger says, once it is reset if it is to be."""
+        try:
+            if reset:
+                driver.reset(region, Deadline(self._conf.clear_timeout))
+        except (errors.NotErased, errors.TimedOut) as e:
+            _LOG.warning("region %s is not reset, and so not kept warm: %s", region.id, e.why)
+            return False
+        return driver.read_back(region) == region.loaded
+
+    def _program(self, driver: Driver, region: Region, package: Package) -> Region:
         left = self._conf.program_retries
         while (failure := self._try_to_program(driver, region, package)) is not None:
             if left == 0:
@@ -63,9 +121,7 @@ class Worker:
             note = f"programming again: {failure.why}"
             region = self._ledger.move(region, State.PROGRAMMING, note)
             time.sleep(self._conf.program_retry_pause)
-        nodes = [dataclasses.asdict(node) for node in driver.nodes(region, package)]
-        self._ledger.move(region, State.PROGRAMMED, "programmed", nodes=json.dumps(nodes))
-        return region.id
+        return region
 
     def clear(self, region: Region, note: str, after: State = State.FREE) -> None:
         """Erase a region, and free it or put it into quarantine.

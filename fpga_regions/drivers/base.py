@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a driver is: five methods between the region manager and one kind of hardware."""
+"""What a driver is: a few methods between the region manager and one kind of hardware."""
 
 import abc
 import typing
@@ -23,7 +23,11 @@ class Driver(abc.ABC):
 
     :param name: name of its entry point
     :param conf: the configuration
+    :cvar resets_again: whether a region that was kept warm is reset once more when it is given out,
+        because something else may have reached it meanwhile
     """
+
+    resets_again: typing.ClassVar[bool] = False
 
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
         self.name = name
@@ -64,6 +68,20 @@ class Driver(abc.ABC):
 
         :raises errors.ProgrammingFailed: the region lacks a node that the package exposes
         """
+
+    def can_reset(self, region: Region) -> bool:
+        """Whether `reset` can be of use for a region; False if a driver does not say otherwise."""
+        return False
+
+    def reset(self, region: Region, deadline: Deadline) -> None:
+        """Bring a programmed region to the state in which programming it left it.
+
+        Nothing of its last owner is left then: no data, no client, and no way in.
+
+        :raises errors.NotErased, errors.TimedOut: it is not in that state, or that cannot be told;
+            what is in it is unknown, and it can be cleared
+        """
+        raise errors.NotErased(f"the driver {self.name} cannot reset a region")
 
 
 def load(conf: cfg.ConfigOpts) -> dict[str, Driver]:

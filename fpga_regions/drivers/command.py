@@ -2,7 +2,8 @@
 """Wraps any program that has three verbs, burn, erase and status, as a driver.
 
 The verbs are those of the first specification of fpga-cli: `burn` prints an identifier, `erase`
-takes it, `status` prints "Used regions: U/T". docs/drivers.md has the details for whoever writes
+takes it, `status` prints "Used regions: U/T". A fourth, `reset`, is for programs that can bring a
+function to its initial state. docs/drivers.md has the details for whoever writes
 such a program.
 """
 
@@ -28,6 +29,7 @@ _MAX_REGIONS = 256
 _PLACES = {
     "burn": {"bitfile", "index", "image_id", "digest"},
     "erase": {"id", "index"},
+    "reset": {"id", "index"},
     "status": set(),
 }
 _UNKNOWN = 33
@@ -68,6 +70,14 @@ SHA-256 digest in hexadecimal.
     ),
     cfg.StrOpt("status", default="status", help="Arguments of status."),
     cfg.StrOpt(
+        "reset",
+        default="",
+        help="""
+Arguments of reset, with the places of erase, for a program that can bring what it burnt to its
+initial state without burning it anew; with none, no region is kept warm.
+""",
+    ),
+    cfg.StrOpt(
         "suffix",
         default=".bin",
         regex=r"^\.[A-Za-z0-9]{1,8}$",
@@ -82,6 +92,9 @@ SHA-256 digest in hexadecimal.
 
 class CommandDriver(hardware.HardwareDriver):
     """Cards behind programs of the operator's, one program for each card."""
+
+    # Others on the host may have opened the nodes of a region that nobody owned.
+    resets_again = True
 
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
         super().__init__(name, conf)
@@ -144,6 +157,20 @@ class CommandDriver(hardware.HardwareDriver):
         if finished.status not in (0, _UNKNOWN):
             raise programs.Failed(finished.complaint)
         self._attempt(job.region).unlink(missing_ok=True)
+
+    def can_reset(self, region: Region) -> bool:
+        """Whether the card's program has the verb."""
+        card = self.cards.get(region.slot.device)
+        return card is not None and bool(card.reset)
+
+    def reset(self, region: Region, deadline: Deadline) -> None:
+        """Have the program reset what it burnt, which it must know."""
+        with self.erasing(region, deadline) as job:
+            record = self._records.read(region)
+            if record is None or not record.fresh:
+                raise programs.Failed("what was burnt is not on record since the host started")
+            places = {"id": record.sign, "index": str(region.slot.index)}
+            job.run(*self._argv(region, "reset", **places))
 
     def shows(self, region: Region, record: records.Record) -> bool:
         """Whether the program counts any used region at all."""

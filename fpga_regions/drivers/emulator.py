@@ -29,12 +29,13 @@ from fpga_regions.model import Loaded, Node, Region, Slot
 from fpga_regions.packages import Package
 
 if typing.TYPE_CHECKING:
-    from fpga_regions.emulator import compiler
+    from fpga_regions.emulator import compiler, models
 
 BOARD = "emulator"
 _MODULES = "fpga_regions.emulator"
 _CONTROL = "control"
 _LOG = "log"
+_KEPT = "kept"
 _ANSWER_TIME = 2.0  # seconds; the answer is ready before it is asked for
 _MAX_ANSWER = 4096
 _MAX_DESCRIPTOR = 4096
@@ -46,11 +47,15 @@ class _Load:
 
     :param module: its program
     :param told: for its standard input
+    :param sockets: how many it serves
+    :param part: what it simulates; None if it is a program
     :param files: descriptors that it inherits
     """
 
     module: str
     told: dict[str, typing.Any]
+    sockets: int
+    part: str | None = None
     files: tuple[int, ...] = ()
 
 
@@ -89,7 +94,7 @@ class EmulatorDriver(base.Driver):
         try:
             with contextlib.ExitStack() as files:
                 load = self._load(region, package, deadline, files)
-                self._start(region, package, load, deadline)
+                self._start(region, load, self._without_compiling(load, deadline))
         except OSError as e:
             raise errors.ProgrammingFailed(f"the emulator cannot be started: {e}") from e
 
@@ -110,6 +115,23 @@ class EmulatorDriver(base.Driver):
         except (OSError, ValueError, TypeError) as e:
             raise errors.NotErased(f"what the emulator left cannot be removed: {e}") from e
 
+    def can_reset(self, region: Region) -> bool:
+        """Always."""
+        return True
+
+    def reset(self, region: Region, deadline: Deadline) -> None:
+        """Put a new process and new sockets in the place of the old ones; nothing is made anew.
+
+        A bitstream goes on with the fastest model of it that is at hand.
+        """
+        try:
+            kept = json.loads((self._folders / region.id / _KEPT).read_text())
+            self._end(region, deadline)
+            with contextlib.ExitStack() as files:
+                self._start(region, self._load_again(region, kept, deadline, files), deadline)
+        except (OSError, ValueError, KeyError, TypeError, errors.ProgrammingFailed) as e:
+            raise errors.NotErased(f"the emulator cannot be started again: {e}") from e
+
     def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
         """The sockets that the process serves."""
         folder = self._folders / region.id
@@ -122,6 +144,7 @@ class EmulatorDriver(base.Driver):
         self, region: Region, package: Package, deadline: Deadline, files: contextlib.ExitStack
     ) -> _Load:
         """What the region's process needs to be given."""
+        sockets = len(package.manifest.exposes)
         if package.manifest.part != SOFTWARE:
             return self._load_bitstream(region, package, deadline, files)
         if len(package.bitfile) > _MAX_DESCRIPTOR:
@@ -129,7 +152,7 @@ class EmulatorDriver(base.Driver):
                 f"the bitfile has more than {_MAX_DESCRIPTOR} bytes: it is none for the emulator"
             )
         descriptor = package.bitfile.decode("utf-8", "replace")
-        return _Load("software", {"descriptor": descriptor, "digest": package.digest})
+        return _Load("software", {"descriptor": descriptor, "digest": package.digest}, sockets)
 
     def _load_bitstream(
         self, region: Region, package: Package, deadline: Deadline, files: contextlib.ExitStack
@@ -139,17 +162,37 @@ class EmulatorDriver(base.Driver):
 
         settings = self._compiler(self._uid(region))
         part, how = package.manifest.part, self.conf.emulator.engine
-        model = settings.models().get(package.bitfile, package.digest, part, how, deadline)
-        file = files.enter_context(model.file).fileno()
+        limit = Deadline(settings.timeout) if how == "verilator" else deadline
+        model = settings.models().get(package.bitfile, package.digest, part, how, limit)
         compiler.start(self._compiler(self.conf.emulator.first_uid))
-        told = {
-            "function": package.manifest.function,
-            "digest": package.digest,
-            "engine": model.engine.name,
-            "command": model.engine.command(f"/proc/self/fd/{file}"),
-            "file": file,
-        }
-        return _Load("chip", told, (file,))
+        told = {"function": package.manifest.function, "digest": package.digest}
+        return _with_model(told, len(package.manifest.exposes), part, model, files)
+
+    def _load_again(
+        self,
+        region: Region,
+        kept: dict[str, typing.Any],
+        deadline: Deadline,
+        files: contextlib.ExitStack,
+    ) -> _Load:
+        """The load of a region that was ended, from what was kept of it.
+
+        :raises errors.ProgrammingFailed: its model is not kept any more
+        """
+        if kept["part"] is None:
+            return _Load(**kept)
+        told = {name: kept["told"][name] for name in ("function", "digest")}
+        models = self._compiler(self._uid(region)).models()
+        engine = self.conf.emulator.engine
+        model = models.at_hand(told["digest"], kept["part"], engine, deadline)
+        if model is None:
+            raise errors.ProgrammingFailed("its model is not in the cache any more")
+        return _with_model(told, kept["sockets"], kept["part"], model, files)
+
+    def _without_compiling(self, load: _Load, deadline: Deadline) -> Deadline:
+        """What is left of a deadline to which the time of a compiler does not count."""
+        waited = load.part is not None and self.conf.emulator.engine == "verilator"
+        return Deadline(deadline.seconds) if waited else deadline
 
     def _compiler(self, uid: int) -> "compiler.Settings":
         from fpga_regions.emulator import compiler
@@ -170,11 +213,13 @@ class EmulatorDriver(base.Driver):
         card = int(region.slot.device.removeprefix(BOARD))
         return int(options.first_uid + 1 + card * options.regions + region.slot.index)
 
-    def _start(self, region: Region, package: Package, load: _Load, deadline: Deadline) -> None:
+    def _start(self, region: Region, load: _Load, deadline: Deadline) -> None:
         """Make sockets and process; nothing is served before the process is on record."""
         folder = self._make_folder(region)
+        kept = {"module": load.module, "told": load.told, "sockets": load.sockets}
+        (folder / _KEPT).write_text(json.dumps(kept | {"part": load.part}))
         with contextlib.ExitStack() as here:
-            names = [_socket_name(number) for number in range(len(package.manifest.exposes))]
+            names = [_socket_name(number) for number in range(load.sockets)]
             listeners = [here.enter_context(_listen(folder, name, 0o666)) for name in names]
             control = here.enter_context(_listen(folder, _CONTROL, 0o600))
             log = here.enter_context((folder / _LOG).open("ab"))
@@ -233,6 +278,22 @@ class EmulatorDriver(base.Driver):
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._folders / region.id)
         record.unlink(missing_ok=True)
+
+
+def _with_model(
+    told: dict[str, typing.Any],
+    sockets: int,
+    part: str,
+    model: "models.Model",
+    files: contextlib.ExitStack,
+) -> _Load:
+    file = files.enter_context(model.file).fileno()
+    more = {
+        "engine": model.engine.name,
+        "command": model.engine.command(f"/proc/self/fd/{file}"),
+        "file": file,
+    }
+    return _Load("chip", told | more, sockets, part, (file,))
 
 
 def _reap(server: "subprocess.Popen[str]") -> None:

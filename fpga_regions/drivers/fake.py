@@ -14,6 +14,7 @@ import random
 import shutil
 import stat
 import time
+import typing
 
 from oslo_config import cfg
 
@@ -97,7 +98,7 @@ class FakeDriver(base.Driver):
                 raise errors.ProgrammingFailed("the fake card fails on purpose (program_failures)")
             if fate.random() < self._options.wrong_read_backs:
                 function = "another"
-            self._make_nodes(region, package)
+            self._make_nodes(region, self.nodes(region, package))
             self._hold(region, Loaded(function, package.digest))
         except OSError as e:
             raise errors.ProgrammingFailed(f"the fake card's state cannot be written: {e}") from e
@@ -124,6 +125,22 @@ class FakeDriver(base.Driver):
         except OSError as e:
             raise errors.NotErased(f"the fake card's state cannot be written: {e}") from e
 
+    def can_reset(self, region: Region) -> bool:
+        """Always."""
+        return True
+
+    def reset(self, region: Region, deadline: Deadline) -> None:
+        """Make the nodes anew, or fail as clearing does."""
+        try:
+            fate = self._fate(region)
+            if not _wait(self._options.clear_delay, deadline):
+                raise errors.TimedOut("the fake card took too long (clear_delay)")
+            if fate.random() < self._options.clear_failures:
+                raise errors.NotErased("the fake card fails on purpose (clear_failures)")
+            self._make_nodes(region, region.nodes)
+        except OSError as e:
+            raise errors.NotErased(f"the fake card's state cannot be written: {e}") from e
+
     def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
         """A node of its kind for each that the package exposes; none of them answers."""
         return tuple(
@@ -134,14 +151,14 @@ class FakeDriver(base.Driver):
     def _path(self, region: Region, number: int, kind: str) -> str:
         return _CHAR if kind == "char" else str(self._nodes / region.id / f"fpga{number}")
 
-    def _make_nodes(self, region: Region, package: Package) -> None:
+    def _make_nodes(self, region: Region, nodes: typing.Iterable[Node]) -> None:
         types = {"pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK}
         folders.make_private(self._nodes)
         folder = self._nodes / region.id
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(folder)
         folder.mkdir(mode=0o700)
-        for node in self.nodes(region, package):
+        for node in nodes:
             if node.kind in types:
                 os.mknod(node.path, types[node.kind] | 0o600)
                 pathlib.Path(node.path).chmod(0o666)

@@ -181,15 +181,10 @@ class HardwareDriver(base.Driver):
 
     def clear(self, region: Region, deadline: Deadline) -> None:
         """Erase the region; see `wipe` of each driver."""
-        try:
-            with self._job(region, deadline) as job:
-                self._bitfile_path(region).unlink(missing_ok=True)
-                self.wipe(job, self._records.read(region))
-                self._records.remove(region)
-        except (programs.TooLong, locks.NotLocked) as e:
-            raise errors.NotErased(_busy(e, deadline)) from e
-        except (programs.Failed, OSError, ValueError) as e:
-            raise errors.NotErased(str(e)) from e
+        with self.erasing(region, deadline) as job:
+            self._bitfile_path(region).unlink(missing_ok=True)
+            self.wipe(job, self._records.read(region))
+            self._records.remove(region)
 
     def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
         """The region's nodes in the order in which the package exposes them."""
@@ -230,6 +225,20 @@ class HardwareDriver(base.Driver):
         folders.make_private(folder)
         with locks.held(folder / card, deadline) as descriptor:
             yield descriptor
+
+    @contextlib.contextmanager
+    def erasing(self, region: Region, deadline: Deadline) -> typing.Iterator[Job]:
+        """Work on a region to the end that nothing of its owner is left in it.
+
+        :raises errors.NotErased: it did not come about
+        """
+        try:
+            with self._job(region, deadline) as job:
+                yield job
+        except (programs.TooLong, locks.NotLocked) as e:
+            raise errors.NotErased(_busy(e, deadline)) from e
+        except (programs.Failed, OSError, ValueError) as e:
+            raise errors.NotErased(str(e)) from e
 
     @contextlib.contextmanager
     def _job(self, region: Region, deadline: Deadline) -> typing.Iterator[Job]:

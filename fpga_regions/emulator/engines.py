@@ -2,7 +2,6 @@
 """The two simulators: Icarus Verilog is ready at once, Verilator is compiled and then fast."""
 
 import abc
-import functools
 import importlib.resources
 import os
 import shutil
@@ -13,8 +12,6 @@ from fpga_regions import errors
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
 from fpga_regions.locks import Deadline
 
-_VERSION_TIME = 10  # seconds
-
 
 class Engine(abc.ABC):
     """Makes a model of a netlist, and runs it."""
@@ -24,32 +21,45 @@ class Engine(abc.ABC):
     _version: typing.ClassVar[tuple[str, ...]]
     _bench: typing.ClassVar[str]
 
+    def __init__(self) -> None:
+        self._identity: str | None = None
+
     @property
     def installed(self) -> bool:
         """Whether all its tools are here."""
         return all(shutil.which(tool, path=os.defpath) for tool in self.tools)
 
-    @functools.cached_property
-    def identity(self) -> str:
+    def identity(self, deadline: Deadline) -> str:
         """What a model depends on besides the netlist: the tool's version and our own side.
 
-        :raises errors.ProgrammingFailed: it is not installed
+        :raises errors.ProgrammingFailed: it is not installed, or does not tell its version
+        :raises errors.TimedOut: it took longer than the deadline
         """
+        if self._identity is None:
+            self._identity = f"{self._told_version(deadline)} {self._commands} {self._source()!r}"
+        return self._identity
+
+    def _told_version(self, deadline: Deadline) -> str:
         if not self.installed:
             raise errors.ProgrammingFailed(
                 f"the engine {self.name} needs {', '.join(self.tools)}: see docs/emulator.md"
             )
-        told = subprocess.run(  # noqa: S603 - our own words
-            self._version,
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_VERSION_TIME,
-            env={"PATH": os.defpath},
-        )
+        try:
+            told = subprocess.run(  # noqa: S603 - our own words
+                self._version,
+                check=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=deadline.left,
+                env={"PATH": os.defpath},
+            )
+        except subprocess.TimeoutExpired as e:
+            raise errors.TimedOut(f"{self._version[0]} does not tell its version in time") from e
+        except subprocess.CalledProcessError as e:
+            raise errors.ProgrammingFailed(f"{self._version[0]} does not tell its version") from e
         version = told.stdout.partition("\n")[0]
-        return f"{self.name} {version} {self._commands} {self._source()!r}"
+        return f"{self.name} {version}"
 
     def build(self, box: Sandbox, netlist: bytes, deadline: Deadline) -> bytes:
         """The model of a netlist, as a file's content.

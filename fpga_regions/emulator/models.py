@@ -56,14 +56,26 @@ class Models:
         source = cache.key(_FORMAT, digest, part)
         verilator = ENGINES["verilator"]
         if how == "auto" and verilator.installed:
-            if found := self._cached(source, verilator):
+            if found := self._cached(source, verilator, deadline):
                 return found
-            self._wish(source)
+            self._wish(source, deadline)
         engine = ENGINES["icarus" if how == "auto" else how]
-        if found := self._cached(source, engine):
+        if found := self._cached(source, engine, deadline):
             return found
         text = self._netlist(source, bitstream, part, deadline)
         return Model(engine, self._build(source, engine, text, deadline))
+
+    def at_hand(self, digest: str, part: str, how: str, deadline: Deadline) -> Model | None:
+        """The model of a bitstream that is in the cache; None if none is. Nothing is made.
+
+        :param how: as in `get`
+        :raises errors.TimedOut: it took longer than the deadline
+        """
+        source = cache.key(_FORMAT, digest, part)
+        names = ("verilator", "icarus") if how == "auto" else (how,)
+        engines = [ENGINES[name] for name in names if ENGINES[name].installed]
+        found = (self._cached(source, engine, deadline) for engine in engines)
+        return next((model for model in found if model is not None), None)
 
     def wishes(self) -> list[str]:
         """The netlists that are to be compiled, by their keys."""
@@ -74,23 +86,24 @@ class Models:
         engine = ENGINES["verilator"]
         with contextlib.ExitStack() as files:
             text = self._cache.get(source + _NETLIST)
-            if text is not None and not self._cached(source, engine):
+            if text is not None and not self._cached(source, engine, deadline):
                 content = files.enter_context(text).read()
                 try:
                     files.enter_context(self._build(source, engine, content, deadline))
                 except (errors.ProgrammingFailed, errors.TimedOut):
-                    files.enter_context(self._cache.put(_name(source, engine) + _REFUSED, b""))
+                    refused = _name(source, engine, deadline) + _REFUSED
+                    files.enter_context(self._cache.put(refused, b""))
         (self._wishes / source).unlink(missing_ok=True)
 
-    def _wish(self, source: str) -> None:
-        if refused := self._cache.get(_name(source, ENGINES["verilator"]) + _REFUSED):
+    def _wish(self, source: str, deadline: Deadline) -> None:
+        if refused := self._cache.get(_name(source, ENGINES["verilator"], deadline) + _REFUSED):
             refused.close()
             return
         folders.make_private(self._wishes)
         (self._wishes / source).touch()
 
-    def _cached(self, source: str, engine: Engine) -> Model | None:
-        file = self._cache.get(_name(source, engine))
+    def _cached(self, source: str, engine: Engine, deadline: Deadline) -> Model | None:
+        file = self._cache.get(_name(source, engine, deadline))
         return Model(engine, file) if file else None
 
     def _netlist(self, source: str, bitstream: bytes, part: str, deadline: Deadline) -> bytes:
@@ -105,8 +118,8 @@ class Models:
         self, source: str, engine: Engine, text: bytes, deadline: Deadline
     ) -> typing.BinaryIO:
         content = engine.build(self._box, text, deadline)
-        return self._cache.put(_name(source, engine), content)
+        return self._cache.put(_name(source, engine, deadline), content)
 
 
-def _name(source: str, engine: Engine) -> str:
-    return f"{cache.key(source, engine.identity)}.{engine.name}"
+def _name(source: str, engine: Engine, deadline: Deadline) -> str:
+    return f"{cache.key(source, engine.identity(deadline))}.{engine.name}"

@@ -43,6 +43,7 @@ class Plan:
     :param operations: by all processes together
     :param kills: how many processes are killed (SIGKILL) and started again
     :param failures: share of the hardware's steps that fail
+    :param warm: whether regions are kept warm
     :param timeout: seconds after which a run counts as a deadlock
     """
 
@@ -51,6 +52,7 @@ class Plan:
     regions: int = 8
     kills: int = 0
     failures: float = 0.0
+    warm: bool = False
     seed: int = 0
     timeout: float = 3600
 
@@ -80,6 +82,10 @@ class _Watched(FakeDriver):
     def clear(self, region: Region, deadline: Deadline) -> None:
         with self._alone(region):
             super().clear(region, deadline)
+
+    def reset(self, region: Region, deadline: Deadline) -> None:
+        with self._alone(region):
+            super().reset(region, deadline)
 
     @contextlib.contextmanager
     def _alone(self, region: Region) -> typing.Iterator[None]:
@@ -271,7 +277,7 @@ def _configure(plan: Plan, folder: Path) -> None:
     (folder / "fpga-cli.conf").write_text(
         f"[DEFAULT]\ndrivers = fake\nstate_dir = {folder}/state\nruntime_dir = {folder}/run\n"
         f"lock_timeout = 60\nledger_timeout = 60\nevents_kept = {10 * plan.operations}\n"
-        f"program_retry_pause = 0\n"
+        f"program_retry_pause = 0\nwarm = {plan.warm}\n"
         f"[fake]\nregions = {plan.regions}\nprogram_failures = {plan.failures}\n"
         f"clear_failures = {plan.failures}\nsilent_clears = {plan.failures}\n"
         f"wrong_read_backs = {plan.failures}\nseed = {plan.seed}\n"

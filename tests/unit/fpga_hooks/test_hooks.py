@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two hooks that ship."""
 
+import typing
+
 import pytest
 from nova import context as nova_context
 from nova import exception, objects
@@ -141,6 +143,15 @@ def test_what_is_programmed_is_told_among_what_else_the_driver_tells(program) ->
     resources = {"stats": {"uptime": "1 day"}}
     build.FpgaBuildInstanceHook().update_resources(resources)
     assert resources["stats"] == {"uptime": "1 day", "fpga_images": f"{REGION} {IMAGE}"}
+
+
+def test_what_is_kept_warm_is_told_and_what_is_in_quarantine_is_not(program) -> None:
+    warm = region(state="free", owner=None, image_id=IMAGE)
+    out = region(state="quarantined", owner=None, image_id=REGION)
+    program.answers(out=status(warm, region(state="free", owner=None), out))
+    resources: dict[str, typing.Any] = {}
+    build.FpgaBuildInstanceHook().update_resources(resources)
+    assert resources["stats"] == {"fpga_images": IMAGE}
 
 
 def test_a_status_that_fails_reports_no_regions_and_says_why(program, caplog) -> None:

@@ -36,10 +36,10 @@ def unpack(data: bytes, conf: cfg.ConfigOpts) -> packages.Package:
 class Rig:
     """A manager with its ledger, hardware and images."""
 
-    def __init__(self, folder: Path, slots: typing.Sequence[Slot]) -> None:
+    def __init__(self, folder: Path, slots: typing.Sequence[Slot], options: str = "") -> None:
         folder.mkdir(exist_ok=True)
         file = folder / "fpga-cli.conf"
-        file.write_text("[DEFAULT]\nlock_timeout = 1\nprogram_retry_pause = 0\n")
+        file.write_text("[DEFAULT]\nlock_timeout = 1\nprogram_retry_pause = 0\n" + options)
         self.conf = configuration.load(str(file))
         self.ledger = Ledger(folder / "state", 5)
         self.hardware = Hardware(slots)

@@ -30,7 +30,9 @@ class Hardware(base.Driver):
     """Regions that take what they are given, unless they are told to fail.
 
     :ivar failing: steps that fail from now on: program, clear, time out, clear times out, refuse,
-        lie, mute, silent
+        lie, mute, silent, reset
+    :ivar resets: whether it can reset; it leaves traces of whoever had a region if it does not
+    :ivar traces: the regions that were used since they were programmed, reset or cleared
     :ivar failing_times: how many times programming fails from now on, before it works again
     :ivar nodes_at: the folder of the nodes; None for one that is not there
     :ivar done: each step that was made: its name and the region's id
@@ -41,6 +43,8 @@ class Hardware(base.Driver):
         self.loaded: dict[str, Loaded] = {}
         self.failing: set[str] = set()
         self.failing_times = 0
+        self.resets = False
+        self.traces: set[str] = set()
         self.nodes_at: Path | None = None
         self.done: list[tuple[str, str]] = []
 
@@ -52,6 +56,7 @@ class Hardware(base.Driver):
         """Load it, perhaps by half."""
         self.done.append(("program", region.id))
         self.loaded[region.id] = Loaded(package.manifest.function, package.digest)
+        self.traces.discard(region.id)
         self.failing_times -= 1
         if "program" in self.failing or self.failing_times >= 0:
             raise errors.ProgrammingFailed("the board said no")
@@ -77,6 +82,22 @@ class Hardware(base.Driver):
             raise errors.TimedOut("the board said nothing")
         if "silent" not in self.failing:
             self.loaded.pop(region.id, None)
+            self.traces.discard(region.id)
+
+    def can_reset(self, region: Region) -> bool:
+        """As it is told."""
+        return self.resets
+
+    def reset(self, region: Region, deadline: Deadline) -> None:
+        """Forget what its owner left."""
+        self.done.append(("reset", region.id))
+        if "reset" in self.failing:
+            raise errors.NotErased("the board does not reset")
+        self.traces.discard(region.id)
+
+    def use(self, region_id: str) -> None:
+        """Do what an owner does."""
+        self.traces.add(region_id)
 
     def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
         """One node for each that the package exposes."""

@@ -8,6 +8,7 @@ import pytest
 
 from fpga_regions import errors
 from fpga_regions.drivers.command import CommandDriver
+from fpga_regions.locks import Deadline
 
 from .tools import IMAGE, Card, Tool, load_conf
 
@@ -87,6 +88,44 @@ def test_what_was_burnt_is_erased_by_its_identifier(wrapped: Wrapped) -> None:
     card.clear()
     assert wrapped.tool.calls("erase*") == [["erase", ID]]
     assert card.read_back() is None
+
+
+def test_card_without_the_verb_cannot_be_reset(wrapped: Wrapped) -> None:
+    card = wrapped.card()
+    assert not card.driver.can_reset(card.region)
+
+
+def test_what_was_burnt_is_reset_by_its_identifier(wrapped: Wrapped) -> None:
+    card = wrapped.card(reset="wind-back {id} {index}")
+    wrapped.tool.answer(f"wind-back {ID} 0")
+    card.program()
+    assert card.driver.can_reset(card.region)
+    card.driver.reset(card.region, Deadline(10))
+    assert wrapped.tool.calls("wind-back*") == [["wind-back", ID, "0"]]
+
+
+def test_reset_that_fails_is_told(wrapped: Wrapped) -> None:
+    card = wrapped.card(reset="wind-back {id}")
+    wrapped.tool.answer("wind-back *", errors="no such core\n", status=33)
+    card.program()
+    with pytest.raises(errors.NotErased, match="ended with 33: no such core"):
+        card.driver.reset(card.region, Deadline(10))
+
+
+def test_reset_that_takes_too_long_is_told(wrapped: Wrapped) -> None:
+    card = wrapped.card(reset="wind-back {id}")
+    wrapped.tool.answer("wind-back *", then="sleep 60")
+    card.program()
+    with pytest.raises(errors.NotErased, match="did not end within 1 seconds"):
+        card.driver.reset(card.region, Deadline(1))
+
+
+def test_region_that_was_burnt_before_the_host_restarted_is_not_reset(wrapped: Wrapped) -> None:
+    card = wrapped.card(reset="wind-back {id}")
+    card.program()
+    card.restart_host()
+    with pytest.raises(errors.NotErased, match="not on record since the host started"):
+        card.driver.reset(card.region, Deadline(10))
 
 
 def test_region_that_was_never_burnt_is_clear_without_asking(wrapped: Wrapped) -> None:

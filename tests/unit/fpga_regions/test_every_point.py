@@ -32,7 +32,7 @@ LEDGER = [
     "fpga_regions.ledger:Ledger.move",
     "fpga_regions.ledger:Ledger._note",
 ]
-STEPS = ["program", "read_back", "clear", "nodes"]
+STEPS = ["program", "read_back", "clear", "nodes", "reset"]
 DRIVERS = {
     "emulator": (
         "fpga_regions.drivers.emulator:EmulatorDriver",
@@ -54,6 +54,7 @@ cd "$(dirname "$0")"
 case $1 in
 burn) id=$(cat /proc/sys/kernel/random/uuid); cp "$2" burnt.$id && echo $id ;;
 erase) test -e burnt.$2 || exit 33; rm -f burnt.$2 ;;
+reset) test -e burnt.$2 || exit 33 ;;
 status) set -- burnt.*; test -e "$1" || shift; echo "Used regions: $#/2" ;;
 esac
 """
@@ -62,24 +63,25 @@ esac
 class Tried:
     """A host on which verbs are killed, with two regions."""
 
-    def __init__(self, folder: Path, driver: str) -> None:
+    def __init__(self, folder: Path, driver: str, warm: bool = False) -> None:
         self.folder, self.driver, self.state = folder, driver, folder / "state"
         # A program that was killed before it told its region's identifier leaves a region of which
         # nobody can say what it holds.
         self.settled = {"free", "programmed"} | ({"quarantined"} if driver == "command" else set())
-        self._configure()
+        self._configure(warm)
         self.conf = configuration.load(str(folder / "fpga-cli.conf"))
         self.drivers = base.load(self.conf)
         self.packages = [self._package(number) for number in range(2)]
 
-    def _configure(self) -> None:
+    def _configure(self, warm: bool) -> None:
         (self.folder / "fpga-cli.conf").write_text(
             f"[DEFAULT]\ndrivers = {self.driver}\nstate_dir = {self.state}\n"
             f"runtime_dir = {self.folder}/run\nprogram_retries = 20\nprogram_retry_pause = 0\n"
+            f"warm = {warm}\n"
             f"[fake]\nprogram_failures = 0.4\nseed = 3\n"
             f"[command]\ncards = a\n"
             f"[command:a]\nexec = {self.folder}/tool/run\nboard = b\npart = p\n"
-            f"nodes = char:/dev/null\n"
+            f"nodes = char:/dev/null\nreset = reset {{id}}\n"
         )
         (self.folder / "tool").mkdir()
         (self.folder / "tool" / "run").write_text(PROGRAM)
@@ -170,6 +172,16 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> typing.Iterator[Trie
     yield host
     for number in range(2):
         host.erase(number)
+
+
+@pytest.fixture(params=list(DRIVERS))
+def warm(request: pytest.FixtureRequest, tmp_path: Path) -> typing.Iterator[Tried]:
+    """A host that keeps erased regions warm."""
+    host = Tried(tmp_path, request.param, warm=True)
+    host.regions()
+    yield host
+    for region_id in host.regions():
+        host.do(lambda manager, one=region_id: manager.erase(one))
 
 
 def every_point(
@@ -272,6 +284,44 @@ def test_release_can_be_killed_anywhere(host: Tried) -> None:
     for _ in every_point(host, prepare, 8):
         host.do(lambda manager: manager.release(first))
         assert host.regions()[first].state == State.FREE
+
+
+def test_erase_that_keeps_a_region_warm_can_be_killed_anywhere(warm: Tried) -> None:
+    def prepare() -> Verb:
+        warm.burn(0)
+        warm.burn(1, 1)
+        return lambda manager: manager.erase(None, owner())
+
+    for _ in every_point(warm, prepare, 10):
+        warm.erase()
+        assert {region.owner for region in warm.regions().values()} == {None, owner(1)}
+
+
+def test_burn_of_a_warm_region_can_be_killed_anywhere(warm: Tried) -> None:
+    def prepare() -> Verb:
+        warm.erase()
+        warm.burn(0)
+        warm.erase()
+        assert any(region.warm for region in warm.regions().values())
+        return lambda manager: manager.burn_package(warm.packages[0], owner())
+
+    for _ in every_point(warm, prepare, 12):
+        burnt = warm.burn(0)
+        region = warm.regions()[burnt]
+        assert (region.owner, region.warm) == (owner(), None)
+
+
+def test_burn_in_place_of_what_is_warm_can_be_killed_anywhere(warm: Tried) -> None:
+    def prepare() -> Verb:
+        warm.erase()
+        warm.burn(0)
+        warm.burn(0, 1)
+        warm.erase()
+        return lambda manager: manager.burn_package(warm.packages[1], owner())
+
+    for _ in every_point(warm, prepare, 20):
+        burnt = warm.burn(1)
+        assert warm.regions()[burnt].function == "crc32"
 
 
 @pytest.mark.parametrize("host", ["fake"], indirect=True)

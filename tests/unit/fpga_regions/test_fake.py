@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fake driver: it fails as often as it is told to, and the same way each time."""
 
+import dataclasses
+import os
 import pathlib
 import stat
 import typing
@@ -9,6 +11,7 @@ import pytest
 
 from fpga_regions import errors
 from fpga_regions.drivers.fake import FakeDriver
+from fpga_regions.locks import Deadline
 
 from .tools import Card, load_conf
 
@@ -129,3 +132,22 @@ def test_state_that_cannot_be_written_is_a_failure(tmp_path: pathlib.Path) -> No
 def test_wrong_option_is_told_by_its_name(tmp_path: pathlib.Path, option: str) -> None:
     with pytest.raises(errors.NotAccessible, match=option.split()[0]):
         fake(tmp_path, option)
+
+
+def test_reset_makes_the_nodes_anew_and_leaves_what_is_held(tmp_path: pathlib.Path) -> None:
+    card = fake(tmp_path)
+    nodes = card.program(exposes=[{"kind": "pipe", "name": "/dev/fpga0"}])
+    held, seen = card.read_back(), os.open(nodes[0].path, os.O_PATH)
+    region = dataclasses.replace(card.region, nodes=nodes)
+    card.driver.reset(region, Deadline(10))
+    assert card.read_back() == held
+    assert pathlib.Path(nodes[0].path).is_fifo()
+    assert not os.path.samestat(os.fstat(seen), pathlib.Path(nodes[0].path).stat())
+    os.close(seen)
+
+
+def test_reset_fails_on_purpose(tmp_path: pathlib.Path) -> None:
+    card = fake(tmp_path, "clear_failures = 1")
+    card.program()
+    with pytest.raises(errors.NotErased, match="on purpose"):
+        card.driver.reset(card.region, Deadline(10))

@@ -19,16 +19,22 @@ from .hardware import slot
 
 OWNERS = st.integers(0, 4).map(owner)
 IMAGES = st.sampled_from([LZO, CRC, "11111111-1111-1111-1111-111111111111"])
-FAILURES = st.sets(st.sampled_from(["program", "clear", "lie", "silent", "time out"]), max_size=2)
+FAILURES = st.sets(
+    st.sampled_from(["program", "clear", "lie", "silent", "time out", "reset"]), max_size=2
+)
 
 
 class Regions(RuleBasedStateMachine):
     """Three regions, five owners, and what a model of them expects."""
 
+    warm = False
+
     @initialize()
     def start(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        self.rig = Rig(self.folder, [slot(0), slot(1), slot(0, "card1")])
+        slots = [slot(0), slot(1), slot(0, "card1")]
+        self.rig = Rig(self.folder, slots, f"warm = {self.warm}\n")
+        self.rig.hardware.resets = self.warm
         self.rig.manager.refresh()
         self.ids = {region.id for region in self.rig.ledger.regions()}
         self.held: dict[tuple[str | None, int | None], str] = {}
@@ -61,6 +67,7 @@ class Regions(RuleBasedStateMachine):
         now = self.rig.region(region_id)
         assert (now.owner, now.image_id, now.state) == (who, image, State.PROGRAMMED)
         assert now.number == number
+        self.rig.hardware.use(region_id)
         assert self.rig.hardware.read_back(now) == now.loaded
 
     @rule(who=OWNERS)
@@ -94,6 +101,12 @@ class Regions(RuleBasedStateMachine):
             self.rig.manager.release(region.id)
         assert self.rig.region(region.id).owner == region.owner
 
+    @rule()
+    def hardware_loses_power(self) -> None:
+        free = {r.id for r in self.rig.ledger.regions() if r.state == State.FREE}
+        for region_id in free & self.rig.hardware.loaded.keys():
+            del self.rig.hardware.loaded[region_id]
+
     @rule(fix=st.booleans())
     def reconcile(self, fix: bool) -> None:
         assert Reconciler(self.rig.ledger, self.rig.manager, fix).run() == []
@@ -124,17 +137,29 @@ class Regions(RuleBasedStateMachine):
             assert told == f"Used regions: {len(self.held)}/3"
 
     @invariant()
-    def what_is_free_holds_nothing(self) -> None:
+    def what_is_free_holds_nothing_of_an_owner_and_is_known(self) -> None:
         if hasattr(self, "rig"):
             for region in self.rig.ledger.regions():
                 if region.state == State.FREE:
-                    assert self.rig.hardware.read_back(region) is None
+                    told = self.rig.manager.worker.as_it_is(region)
+                    kept = told.warm.loaded if told.warm else None
+                    assert self.rig.hardware.read_back(region) == kept
+                    assert region.id not in self.rig.hardware.traces
 
 
-TestRegions = Regions.TestCase
-TestRegions.settings = settings(
+class WarmRegions(Regions):
+    """The same where what is erased is kept warm."""
+
+    warm = True
+
+
+_SETTINGS = settings(
     max_examples=40,
     stateful_step_count=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+TestRegions = Regions.TestCase
+TestRegions.settings = _SETTINGS
+TestWarmRegions = WarmRegions.TestCase
+TestWarmRegions.settings = _SETTINGS

@@ -12,12 +12,14 @@ from tests.support import stress
 
 
 @pytest.mark.parametrize(
-    ("kills", "failures"), [(0, 0.0), (0, 0.1), (12, 0.05)], ids=["plain", "failing", "killed"]
+    ("kills", "failures", "warm"),
+    [(0, 0.0, False), (0, 0.1, False), (12, 0.05, False), (12, 0.05, True)],
+    ids=["plain", "failing", "killed", "warm"],
 )
 def test_processes_at_the_same_time_keep_the_ledger_true(
-    tmp_path: Path, kills: int, failures: float
+    tmp_path: Path, kills: int, failures: float, warm: bool
 ) -> None:
-    plan = stress.Plan(8, 240, 4, kills, failures, timeout=240)
+    plan = stress.Plan(8, 240, 4, kills, failures, warm, timeout=240)
     outcome = stress.run(plan, tmp_path)
     assert outcome.broken == []
     assert outcome.ended.get("burn 0", 0) > 20

@@ -5,15 +5,18 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import threading
+import time
 import typing
 import zlib
 
 import pytest
 
 from fpga_regions import errors
+from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded
 from tests.support import bitstreams
 from tests.support.host import talk, wait_until
@@ -274,3 +277,38 @@ def _processes_of(uid: int) -> list[int]:
             if f"\nUid:\t{uid}\t" in status.read_text() and _runs(int(status.parent.name)):
                 found.append(int(status.parent.name))
     return found
+
+
+def test_chip_that_is_reset_runs_on_with_another_simulator(board: Board) -> None:
+    path = board.program("crc32")
+    shown, before = board.read_back(), board.simulators()
+    board.driver.reset(board.region, Deadline(20))
+    assert board.read_back() == shown
+    assert not {*before} & {*board.simulators()}
+    assert talk(path, b"abc") == zlib.crc32(b"abc").to_bytes(4, "big")
+
+
+def test_chip_whose_model_is_not_in_the_cache_any_more_is_not_reset(board: Board) -> None:
+    board.program("crc32")
+    shutil.rmtree(board.host.state / "emulator-models" / "models")
+    with pytest.raises(errors.NotErased, match="not in the cache any more"):
+        board.driver.reset(board.region, Deadline(20))
+    board.clear()
+    assert board.read_back() is None
+
+
+def test_compiling_in_a_burn_does_not_count_towards_its_time(tmp_path: pathlib.Path) -> None:
+    board = Board(tmp_path / "patient", "verilator")
+    package = unpack(bitstreams.real_package("crc32", "hx1k"), board.conf)
+    begun = time.monotonic()
+    board.driver.program(board.region, package, Deadline(4))
+    assert time.monotonic() - begun > 4
+    assert _engine(board) == "verilator"
+    board.close()
+
+
+def test_compiling_in_a_burn_has_a_time_of_its_own(tmp_path: pathlib.Path) -> None:
+    board = Board(tmp_path / "impatient", "verilator", compile_timeout=1)
+    with pytest.raises(errors.TimedOut, match="took longer than 1 s"):
+        board.program("crc32")
+    board.close()

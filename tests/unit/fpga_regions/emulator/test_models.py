@@ -98,3 +98,21 @@ def test_netlist_that_no_engine_takes_is_refused(
     for engine in engines.ENGINES.values():
         with pytest.raises(errors.ProgrammingFailed, match="cannot be simulated"):
             engine.build(box, b"module shell(\n", Deadline(60))
+
+
+@pytest.mark.parametrize(
+    ("version", "error", "words"),
+    [
+        (("sleep", "60"), errors.TimedOut, "does not tell its version in time"),
+        (("false",), errors.ProgrammingFailed, "false does not tell its version"),
+    ],
+)
+def test_tool_that_does_not_tell_its_version_is_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+    version: tuple[str, ...],
+    error: type[errors.RegionError],
+    words: str,
+) -> None:
+    monkeypatch.setattr(engines.Icarus, "_version", version)
+    with pytest.raises(error, match=words):
+        engines.Icarus().identity(Deadline(0.5))
