@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the diffs and the table in patches/ of patches/hunks.toml and Nova's releases.
 
-    make_patches.py [VERSION ...]
+    make_patches.py [--patches FOLDER] [VERSION ...]
 
 The releases are those in the table and the VERSIONs, which it adds. Of each series the newest one
 gets a diff; an older one shares it if it applies there at fuzz 0 and leaves what the hunks would,
@@ -182,14 +182,16 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Make the diffs and the table in patches/.")
     parser.add_argument("versions", nargs="*", metavar="VERSION", help="a release to add")
+    told = "the folder of the diffs and the table (default: patches/)"
+    parser.add_argument("--patches", type=pathlib.Path, default=hunks.PATCHES, help=told)
     arguments = parser.parse_args()
     try:
-        versions = {*known_versions(hunks.PATCHES), *arguments.versions}
+        versions = {*known_versions(arguments.patches), *arguments.versions}
         shared = share(sorted(versions), hunks.read())
     except (hunks.HunkError, nova_wheels.FetchError) as e:
         print(f"Error: make_patches - {e}", file=sys.stderr)
         return 1
-    write(shared, hunks.PATCHES)
+    write(shared, arguments.patches)
     for code, _tests in shared:
         print(f"{code.file}: {' '.join(change.version for change in reversed(code.served))}")
     return 0
