@@ -12,6 +12,8 @@ export DEMO_DIR DB PORT_BASE
 
 play = cd build_scripts && ANSIBLE_HOME=$(CURDIR)/.tools/ansible ../.tools/bin/ansible-playbook
 cloud_python = $(DEMO_DIR)/venv/cloud/bin/python
+e2e = PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml \
+	-p no:cacheprovider -W ignore::DeprecationWarning
 
 .PHONY: help
 help: ## what there is
@@ -75,7 +77,11 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml -p no:cacheprovider -W ignore::DeprecationWarning tests/e2e
+	@$(e2e) tests/e2e
+
+.PHONY: faults
+faults: demo-up ## nova-compute killed at every point of every path, 200 servers at once (an hour)
+	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py
 
 .PHONY: bench
 bench: demo-up ## boots with and without an FPGA region, and the cloud's memory

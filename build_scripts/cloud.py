@@ -99,20 +99,35 @@ class Cloud:
 
         :raises CloudError: there is none
         """
+        return self._row(
+            "select uuid, host, vm_state, deleted, fpga_device from instances where uuid = :name",
+            server,
+        )
+
+    def node_of(self, host: str) -> dict[str, typing.Any]:
+        """The host's row in Nova's table ``compute_nodes``.
+
+        :raises CloudError: there is none
+        """
+        return self._row(
+            "select uuid, host, fpga_regions, fpga_regions_used from compute_nodes "
+            "where host = :name and deleted = 0",
+            host,
+        )
+
+    def _row(self, query: str, name: str) -> dict[str, typing.Any]:
         nova_conf = configparser.RawConfigParser(strict=False)
         nova_conf.read(self.folder / "etc" / "nova" / "nova.conf")
         cell = sqlalchemy.make_url(nova_conf.get("database", "connection"))
-        query = sqlalchemy.text(
-            "select uuid, host, vm_state, deleted, fpga_device from instances where uuid = :uuid"
-        )
         for url in (cell, cell.set(database=f"{cell.database}_cell0")):
             engine = sqlalchemy.create_engine(url)
             with engine.connect() as connection:
-                row = connection.execute(query, {"uuid": server}).mappings().one_or_none()
+                row = connection.execute(sqlalchemy.text(query), {"name": name}).mappings()
+                found = row.one_or_none()
             engine.dispose()
-            if row is not None:
-                return dict(row)
-        raise CloudError(f"no row of server {server} in the database")
+            if found is not None:
+                return dict(found)
+        raise CloudError(f"no row of {name} in the database")
 
     def allocations_of(self, server: str) -> dict[str, typing.Any]:
         """What Placement has allocated to a server."""
@@ -122,6 +137,20 @@ class Cloud:
     def pid(self, service: str) -> int:
         """The process of a service."""
         return int((self.folder / "run" / f"{service}.pid").read_text())
+
+    def stop(self, *services: str) -> None:
+        """Stop services of the cloud."""
+        self._daemons("stop", *services)
+
+    def start(self, service: str) -> None:
+        """Start a service as it was started last, and wait until it is ready."""
+        self._daemons(
+            "start", "--wait", data=(self.folder / "run" / f"{service}.json").read_bytes()
+        )
+
+    def _daemons(self, *words: str, data: bytes | None = None) -> None:
+        program = [str(self.folder / "bin" / "daemons.py"), str(self.folder / "run")]
+        subprocess.run([*program, *words], input=data, check=True, capture_output=True)
 
     def log(self, service: str) -> str:
         """All that a service has logged so far."""

@@ -14,6 +14,10 @@ sys.path.insert(0, str(CHECKOUT / "build_scripts"))
 
 from cloud import Cloud  # noqa: E402
 
+from tests.e2e.hosts import ComputeHost, known  # noqa: E402
+from tests.e2e.stage import Stage  # noqa: E402
+from tests.support import bitstreams  # noqa: E402
+
 
 @pytest.fixture(scope="session")
 def cloud() -> Cloud:
@@ -97,3 +101,63 @@ def failing_boot(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
             assert cloud.allocations_of(server) == {}
     finally:
         cloud.delete(*made)
+
+
+@pytest.fixture(scope="session")
+def flavors(cloud: Cloud) -> typing.Iterator[dict[str, str]]:
+    """Ids of the flavors, of their bitstream image and of an image whose server cannot be made."""
+    package = bitstreams.package(
+        target={"board": "fake", "part": "fake"}, exposes=[{"kind": "char", "name": "/dev/fpga0"}]
+    )
+    images = cloud.api.image
+    bitstream = images.create_image(
+        "harm-bitstream",
+        data=package,
+        container_format="fpga",
+        disk_format="raw",
+        visibility="public",
+    )
+    source = images.find_image("ubuntu_lzo", ignore_missing=False)
+    spoilt = images.create_image(
+        "harm-spoilt",
+        data=images.download_image(source),
+        container_format="docker",
+        disk_format="raw",
+        docker_devices="/dev/another",
+    )
+    made = {"bitstream": str(bitstream.id), "spoilt image": str(spoilt.id)}
+    for name, specs in {"plain": {}, "fpga": {"hw:fpga_ip_id": bitstream.id}}.items():
+        flavor = cloud.api.compute.create_flavor(name=f"harm-{name}", ram=64, vcpus=1, disk=1)
+        cloud.api.compute.create_flavor_extra_specs(flavor, specs)
+        made[name] = str(flavor.id)
+    yield made
+    for name in ("plain", "fpga"):
+        cloud.api.compute.delete_flavor(made[name])
+    for name in ("bitstream", "spoilt image"):
+        images.delete_image(made[name])
+
+
+@pytest.fixture(scope="session")
+def stages(
+    cloud: Cloud, flavors: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> typing.Iterator[typing.Callable[[str], Stage]]:
+    """The stage of a virt driver; its hosts are started for the first path that needs them."""
+    made: dict[str, Stage] = {}
+
+    def stage(driver: str) -> Stage:
+        if driver not in made:
+            folder: Path = tmp_path_factory.mktemp("hosts")
+            kind = driver.rpartition(":")[2][:4].lower()
+            names = [f"{kind}{number}-{uuid.uuid4().hex[:4]}" for number in (1, 2)]
+            hosts = [ComputeHost(cloud, folder / name, name, driver) for name in names]
+            for host in hosts:
+                host.start()
+            known(cloud, names)
+            made[driver] = Stage(cloud, hosts, flavors)
+        return made[driver]
+
+    yield stage
+    for one in made.values():
+        cloud.delete(*one.servers)
+        for host in one.hosts:
+            host.close()

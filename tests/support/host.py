@@ -28,6 +28,8 @@ class Host:
         self.state, self.runtime = folder / "state", folder / "run"
         self.config = folder / "fpga-cli.conf"
         self._glance = glance
+        #: What runs fpga-cli.
+        self.python = sys.executable
         self.configure(**options)
 
     def configure(self, **options: typing.Any) -> None:
@@ -47,7 +49,7 @@ class Host:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of a call."""
-        return [sys.executable, str(PROGRAM), "--config-file", str(self.config), *arguments]
+        return [self.python, str(PROGRAM), "--config-file", str(self.config), *arguments]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Call fpga-cli and wait for it."""

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many more servers than regions at once: four hosts, three schedulers, real Placement.
+
+``make e2e`` boots a few, ``make faults`` 200.
+"""
+
+import collections
+import concurrent.futures
+import os
+import pathlib
+import re
+import threading
+import time
+import typing
+import uuid
+
+import pytest
+from cloud import Cloud
+
+from tests.e2e.hosts import KEEPING, ComputeHost, Schedulers, known
+from tests.support import bitstreams
+from tests.support.host import wait_until
+
+BOOTS = 200 if os.environ.get("FPGA_NOVA_ALL_POINTS") else 24
+HOSTS, REGIONS, SCHEDULERS = 4, 2, 3
+
+#: What a user is told who gets no region.
+REFUSED = re.compile("No valid host|FPGA region wanted|no free FPGA region|Exceeded maximum number")
+
+
+@pytest.fixture(params=[False, True], ids=["FpgaFilter", "Placement"])
+def hosts(
+    cloud: Cloud, request: pytest.FixtureRequest, tmp_path: pathlib.Path
+) -> typing.Iterator[list[ComputeHost]]:
+    """Four hosts, the only ones that are enabled, and three schedulers of their own."""
+    compute = cloud.api.compute
+    others = list(compute.services(binary="nova-compute"))
+    names = [f"many{number}-{uuid.uuid4().hex[:4]}" for number in range(HOSTS)]
+    made = [ComputeHost(cloud, tmp_path / name, name, KEEPING) for name in names]
+    for host in made:
+        host.cli.configure(drivers="fake", fake__regions=REGIONS, fake__program_delay=0.2)
+    schedulers = Schedulers(cloud, tmp_path, SCHEDULERS, request_placement=request.param)
+    try:
+        for host in made:
+            host.start()
+        known(cloud, names)
+        for service in others:
+            compute.disable_service(service)
+        schedulers.start()
+        yield made
+    finally:
+        schedulers.stop()
+        for service in others:
+            compute.enable_service(service)
+        for host in made:
+            host.close()
+
+
+@pytest.fixture
+def flavor(cloud: Cloud) -> typing.Iterator[str]:
+    """A flavor with a bitstream for these hosts, in a project that may have many servers."""
+    package = bitstreams.package(target={"board": "fake", "part": "fake"})
+    image = cloud.api.image.create_image(
+        "many", data=package, container_format="fpga", disk_format="raw", visibility="public"
+    )
+    made = cloud.api.compute.create_flavor(name="many", ram=64, vcpus=1, disk=0)
+    cloud.api.compute.create_flavor_extra_specs(made, {"hw:fpga_ip_id": image.id})
+    project = cloud.api.current_project_id
+    cloud.api.set_compute_quotas(project, instances=-1, cores=-1, ram=-1)
+    yield str(made.id)
+    cloud.api.delete_compute_quotas(project)
+    cloud.api.compute.delete_flavor(made)
+    cloud.api.image.delete_image(image)
+
+
+class Watch:
+    """Looks at all ledgers again and again while servers come and go."""
+
+    def __init__(self, hosts: list[ComputeHost]) -> None:
+        self._hosts = hosts
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.most = 0
+        self.looks = 0
+        self.twice: set[str] = set()
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.is_set():
+            owners = [
+                region["owner"]
+                for host in self._hosts
+                for region in host.cli.status()["regions"]
+                if region["owner"]
+            ]
+            self.looks += 1
+            self.most = max(self.most, len(owners))
+            self.twice |= {one for one, count in collections.Counter(owners).items() if count > 1}
+            self._over.wait(0.5)
+
+
+def test_no_region_is_given_twice_and_all_come_back(
+    cloud: Cloud, hosts: list[ComputeHost], flavor: str
+) -> None:
+    compute = cloud.api.compute
+    image = cloud.api.image.find_image("ubuntu_lzo", ignore_missing=False)
+
+    def live(number: int) -> tuple[str, str, str]:
+        """Boot a server and delete it again; its id, its state in between, and its fault."""
+        server = compute.create_server(
+            name=f"many-{number}", image_id=image.id, flavor_id=flavor, networks="none"
+        )
+        found = cloud.wait(server.id, {"ACTIVE", "ERROR"}, timeout=600)
+        fault = cloud.fault(server.id) if found.status == "ERROR" else ""
+        cloud.delete(server.id, timeout=600)
+        return server.id, found.status, fault
+
+    began = time.monotonic()
+    with Watch(hosts) as watch, concurrent.futures.ThreadPoolExecutor(BOOTS) as pool:
+        lives = list(pool.map(live, range(BOOTS)))
+    states = collections.Counter(state for _server, state, _fault in lives)
+    print(
+        f"{BOOTS} servers, {time.monotonic() - began:.0f} s: {dict(states)}, {watch.looks} looks,"
+    )
+    print(f"most regions owned at once: {watch.most}")
+    assert watch.twice == set()
+    assert 0 < watch.most <= HOSTS * REGIONS
+    assert states["ACTIVE"] >= HOSTS * REGIONS
+    unclear = {
+        fault for _server, state, fault in lives if state == "ERROR" and not REFUSED.search(fault)
+    }
+    assert unclear == set()
+    wait_until(lambda: all(host.cli.status()["used"] == 0 for host in hosts), 60)
+    for host in hosts:
+        host.audited()
+        assert host.cli.status()["quarantined"] == 0
+        assert cloud.node_of(host.name)["fpga_regions_used"] == 0
+    for server, _state, _fault in lives:
+        assert cloud.allocations_of(server) == {}
