@@ -115,14 +115,18 @@ def status() -> Status:
     """
     answer = _run("status", "--format", "json", quick=True)
     try:
-        return _read_status(json.loads(answer))
+        return read_status(json.loads(answer))
     except (ValueError, KeyError, TypeError) as e:
         raise errors.CliError(
             None, f"{CONF.fpga.exec} status printed something else than its JSON: {e!r}"
         ) from e
 
 
-def _read_status(told: dict[str, typing.Any]) -> Status:
+def read_status(told: dict[str, typing.Any]) -> Status:
+    """The status in what a program told as JSON.
+
+    :raises ValueError, KeyError, TypeError: it is something else
+    """
     regions = tuple(_read_region(region) for region in told["regions"])
     return Status(int(told["total"]), int(told["used"]), int(told["quarantined"]), regions)
 

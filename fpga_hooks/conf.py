@@ -35,6 +35,17 @@ folder must be among rootwrap's ``exec_dirs``. Any program with the interface of
 will do.
 """,
     ),
+    cfg.StrOpt(
+        "status_file",
+        default="/run/fpga-nova/status.json",
+        help="""
+File in which fpga-cli publishes the status, ``status_file`` of fpga-cli.conf.
+
+Read, instead of a call of the program, where the hardware need not be looked at again: for the
+devices of a region that was burnt right before. It needs ``status_group`` of fpga-cli.conf to be a
+group of nova-compute's user; where it cannot be read, the program is called. Empty for never.
+""",
+    ),
     cfg.BoolOpt(
         "simulation_mode",
         default=False,

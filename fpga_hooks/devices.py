@@ -10,7 +10,7 @@ import typing
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, build, cli, errors
+from fpga_hooks import accounting, build, cli, errors, published
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -50,7 +50,7 @@ def for_instance(instance: "objects.Instance") -> list[Device]:
         return []
     build.finish(instance)
     try:
-        held = cli.status().owned_by(instance.uuid)
+        held = published.owned_by(instance.uuid, wanted) or cli.status().owned_by(instance.uuid)
         regions = [_usable(number, held.get(number)) for number in wanted]
         return narrow(
             apart([_nodes(region) for region in regions]), instance.system_metadata.get(_PROPERTY)

@@ -85,6 +85,9 @@ def _prepare(debug: bool) -> None:
         logging.basicConfig(level=logging.INFO)
     else:
         logging.getLogger().addHandler(logging.NullHandler())
+        teller = logging.StreamHandler()
+        teller.setFormatter(logging.Formatter("Warning: %(message)s"))
+        logging.getLogger("fpga_regions.publishing").addHandler(teller)
         sys.excepthook = _tell_in_one_line
     os.umask(0o022)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

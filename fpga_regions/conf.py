@@ -37,6 +37,20 @@ root and nobody else can look inside.
         default="/run/fpga-nova",
         help="Folder of sockets and other things that a restart of the host may remove.",
     ),
+    cfg.StrOpt(
+        "status_file",
+        default="$runtime_dir/status.json",
+        help="""
+File in which the status is published for programs that may not run fpga-cli, after each change and
+each look at the hardware; its folder is made if need be and must be root's. Empty for none.
+""",
+    ),
+    cfg.StrOpt(
+        "status_group",
+        help="""
+Group that may read status_file: the one of nova-compute. Only root may without it.
+""",
+    ),
     cfg.IntOpt(
         "lock_timeout",
         default=60,

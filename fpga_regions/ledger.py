@@ -61,10 +61,18 @@ class Ledger:
     :param folder: the state folder; made if need be, refused if others than root could change it
     :param timeout: seconds to wait for other processes' transactions
     :param events_kept: how many events of each region stay on record, at least 1
+    :param changed: called after each change, which is on disk then
     """
 
-    def __init__(self, folder: Path, timeout: float, events_kept: int = 1000) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        timeout: float,
+        events_kept: int = 1000,
+        changed: typing.Callable[["Ledger"], None] | None = None,
+    ) -> None:
         self.folder = folder
+        self._changed = changed
         self.path = folder / FILE
         self._timeout = timeout
         self._events_kept = events_kept
@@ -318,6 +326,8 @@ class Ledger:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+        if self._changed is not None:
+            self._changed(self)
 
     def _see_that_it_is_whole(self) -> None:
         """Refuse to write a file that is damaged somewhere: it would only get worse."""

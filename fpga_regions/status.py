@@ -17,13 +17,17 @@ def text(regions: Told) -> str:
 
 def as_json(regions: Told) -> str:
     """Everything known, for programs."""
-    told = {
+    return json.dumps(document(regions), indent=2)
+
+
+def document(regions: Told) -> dict[str, typing.Any]:
+    """The same before it is written; the names stay."""
+    return {
         "total": len(regions),
         "used": sum(region.used for region, _ in regions),
         "quarantined": sum(region.state == State.QUARANTINED for region, _ in regions),
         "regions": [region(one, healthy) for one, healthy in regions],
     }
-    return json.dumps(told, indent=2)
 
 
 def region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:

@@ -58,10 +58,13 @@ def erase(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
 
 def status(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
     """Print how many regions are in use, or all that is known."""
+    from fpga_regions import publishing
     from fpga_regions import status as told
 
-    with _opened(conf) as (manager, _ledger):
+    began = publishing.uptime()
+    with _opened(conf) as (manager, ledger):
         regions = manager.regions()
+        publishing.Publisher(conf).looked(ledger, regions, began)
     print(told.as_json(regions) if options.format == "json" else told.text(regions))
     return 0
 
@@ -124,7 +127,7 @@ def release(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _opened(conf: "cfg.ConfigOpts") -> "typing.Iterator[tuple[Manager, Ledger]]":
-    from fpga_regions import ledger, manager
+    from fpga_regions import ledger, manager, publishing
     from fpga_regions.drivers import base
 
     def fetch(image_id: str) -> "Package":
@@ -133,6 +136,8 @@ def _opened(conf: "cfg.ConfigOpts") -> "typing.Iterator[tuple[Manager, Ledger]]"
         return sources.from_glance(conf, image_id)
 
     drivers = base.load(conf)
-    folder = pathlib.Path(conf.state_dir)
-    with contextlib.closing(ledger.Ledger(folder, conf.ledger_timeout, conf.events_kept)) as db:
+    folder, publisher = pathlib.Path(conf.state_dir), publishing.Publisher(conf)
+    options = (conf.ledger_timeout, conf.events_kept, publisher.changed)
+    with contextlib.closing(ledger.Ledger(folder, *options)) as db:
         yield manager.Manager(conf, db, drivers, fetch), db
+        publisher.ended(db)

@@ -156,5 +156,5 @@ def config() -> typing.Iterator[typing.Callable[..., None]]:
 def program(tmp_path: Path, config: typing.Callable[..., None]) -> Program:
     """The program, with [fpga] pointing at it."""
     program = Program(tmp_path)
-    config(access=True, exec=str(program.path))
+    config(access=True, exec=str(program.path), status_file="")
     return program
