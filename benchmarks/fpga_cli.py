@@ -1,34 +1,43 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How long fpga-cli takes: status, burn and erase, as processes of their own and through rootwrap.
+"""How long fpga-cli takes: the status on each way to it, burn and erase with each driver.
 
-Every time is that of a whole call, from its start to its end, the start of the interpreter
-included. The ledger is on a real disk, so that its syncs count. The time of the processor, for the
-call and what it waits for, is told too: it depends less on what else the machine does.
+    python benchmarks/fpga_cli.py [-n 15] [--json]
+
+Milliseconds. Every time is that of a whole call, from its start to its end, the start of the
+interpreter included; the read of the published status is in a process that runs already, as
+nova-compute does it. The ledger is on a real disk, so that its syncs count. The time of the
+processor, for the call and what it waits for, is told too: it depends less on what else the machine
+does. Ways take turns.
+
+The drivers are those that need no hardware: `emulator` with a function in software, and with a
+bitstream whose model is made already, erased and kept warm (more in benchmarks/emulator.py), `fake` without a delay, and `command` with a shell script that copies
+a file: what they cost is what fpga-cli itself does, and hardware's time comes on top.
 
 To be run by the interpreter of an environment as an operator has it: with compiled bytecode, and
-not below /tmp, where stevedore does not cache.
+not below /tmp, where stevedore does not cache. Without Nova in it, the read is left out.
 """
 
 import argparse
-import contextlib
-import json
-import resource
-import statistics
+import functools
+import importlib.util
 import subprocess
 import sys
 import tempfile
-import time
 import typing
 import uuid
 from pathlib import Path
+
+import figures
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.support import bitstreams  # noqa: E402
 from tests.support.host import Host  # noqa: E402
+from tests.support.wrapped import PROGRAM  # noqa: E402
 
+STATUS = ("status", "--format", "json")
 _FILTERS = """[Filters]
 status: RegExpFilter, fpga-cli.py, root, fpga-cli.py, status, --format, json
 """
@@ -38,116 +47,116 @@ exec_dirs = {folder}
 use_syslog = False
 daemon_timeout = 600
 """
+READ = "status read where it is published"
 
 
-class Times:
-    """Seconds that something took, many times."""
+def status(host: Host, count: int) -> dict[str, typing.Any]:
+    """The status on each way."""
+    running, start = _rootwrap(host)
+    call = ["fpga-cli.py", *STATUS]
 
-    def __init__(self) -> None:
-        self._seconds: list[float] = []
-        self._processor: list[float] = []
+    def ask_daemon() -> None:
+        code, _out, err = running.execute(call)
+        if code != 0:
+            raise SystemExit(f"Error: status failed through rootwrap - {err}")
 
-    @contextlib.contextmanager
-    def one(self) -> typing.Iterator[None]:
-        """Take the time of a block."""
-        start, used = time.perf_counter(), _used()
-        yield
-        self._seconds.append(time.perf_counter() - start)
-        self._processor.append(_used() - used)
-
-    def told(self) -> dict[str, float]:
-        """Milliseconds: the least, the median, the 95th percentile; the processor's median."""
-        found = sorted(self._seconds)
-        numbers = {
-            "min": found[0],
-            "p50": statistics.median(found),
-            "p95": found[int(0.95 * (len(found) - 1))],
-            "processor p50": statistics.median(self._processor),
-        }
-        return {name: round(1000 * value, 1) for name, value in numbers.items()}
-
-
-def _used() -> float:
-    """Seconds of the processor that children of this process took, user and system."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    run = functools.partial(subprocess.run, check=True, capture_output=True)
+    ways: dict[str, typing.Callable[[], object]] = {
+        "python -c pass": lambda: run([sys.executable, "-c", "pass"]),
+        "status": lambda: _call(host, *STATUS),
+        "status by rootwrap": lambda: run([*start, *call]),
+        "status by the rootwrap daemon": ask_daemon,
+    }
+    if importlib.util.find_spec("nova"):
+        ways[READ] = _reader(host)
+    try:
+        times = figures.in_turns(ways, count)
+    finally:
+        running._proxy.shutdown()
+    told: dict[str, typing.Any] = {name: one.told() for name, one in times.items()}
+    if READ in times:
+        told[f"ratio: status / {READ}"] = figures.ratio(times["status"].median, times[READ].median)
+    for name in ("status by rootwrap", "status by the rootwrap daemon"):
+        told[f"ratio: {name} / status"] = figures.ratio(times[name].median, times["status"].median)
+    return told
 
 
-def status(host: Host, count: int) -> Times:
-    """`status`, each in a process of its own."""
-    times = Times()
-    for _ in range(count):
-        with times.one():
-            _call(host, "status", "--format", "json")
-    return times
-
-
-def burn_and_erase(host: Host, count: int) -> dict[str, Times]:
-    """`burn` from a file, `burn` of the same again, and `erase`."""
-    package = host.folder / "package.zip"
-    package.write_bytes(bitstreams.package("crc32"))
-    times = {"burn": Times(), "burn again": Times(), "erase": Times()}
-    for _ in range(count):
-        owner = str(uuid.uuid4())
-        for name in ("burn", "burn again"):
-            with times[name].one():
-                _call(host, "burn", "--file", str(package), "--owner", owner)
-        with times["erase"].one():
-            _call(host, "erase", "--owner", owner)
-    return times
-
-
-def kept_warm(folder: Path, count: int) -> dict[str, Times]:
-    """`burn` and `erase` of a simulated bitstream whose model is there, without and with `warm`."""
-    found = {}
-    for warm in (False, True):
-        kind = "warm" if warm else "cold"
-        (folder / kind).mkdir()
-        host = Host(folder / kind, emulator__engine="icarus", warm=warm)
-        package = host.folder / "package.zip"
-        package.write_bytes(bitstreams.real_package("crc32", "hx8k"))
-        burn, erase = Times(), Times()
-        try:
-            # The first one makes the model.
-            for times in (None, *[burn] * count):
-                owner = str(uuid.uuid4())
-                with times.one() if times else contextlib.nullcontext():
-                    _call(host, "burn", "--file", str(package), "--owner", owner)
-                with erase.one() if times else contextlib.nullcontext():
-                    _call(host, "erase", "--owner", owner)
-        finally:
-            host.close()
-        found |= {f"burn bitstream, {kind}": burn, f"erase bitstream, {kind}": erase}
-    return found
-
-
-def rootwrap(host: Host, count: int, daemon: bool) -> Times:
-    """`status` as nova-compute asks for it, without sudo."""
+def _rootwrap(host: Host) -> tuple[typing.Any, list[str]]:
+    """A client of a daemon that runs, and the command without one; both as root, without sudo."""
     from oslo_rootwrap import client
 
     host.wrapper()
-    (host.folder / "filters").mkdir(exist_ok=True)
+    (host.folder / "filters").mkdir()
     (host.folder / "filters" / "fpga.filters").write_text(_FILTERS)
     config = host.folder / "rootwrap.conf"
     config.write_text(_ROOTWRAP.format(folder=host.folder))
-    main = "daemon" if daemon else "main"
-    start = [sys.executable, "-c", f"from oslo_rootwrap.cmd import {main}; {main}()", str(config)]
-    call = ["fpga-cli.py", "status", "--format", "json"]
-    times = Times()
-    if not daemon:
-        for _ in range(count):
-            with times.one():
-                subprocess.run([*start, *call], check=True, capture_output=True)  # noqa: S603
-        return times
-    running = client.Client(start)
-    running.execute(call)  # starts it
-    for _ in range(count):
-        with times.one():
-            code, _out, err = running.execute(call)
-        if code != 0:
-            raise SystemExit(f"Error: status failed through rootwrap - {err}")
-    running._proxy.shutdown()
-    return times
+    code = "from oslo_rootwrap.cmd import {0}; {0}()"
+    commands = [
+        [sys.executable, "-c", code.format(main), str(config)] for main in ("main", "daemon")
+    ]
+    return client.Client(commands[1]), commands[0]
+
+
+def _reader(host: Host) -> typing.Callable[[], object]:
+    """What nova-compute does; the status before it in each turn has published anew."""
+    from fpga_hooks import calls, published  # noqa: F401 - calls registers the options
+
+    published.CONF([], project="nova", default_config_files=[])
+    published.CONF.set_override("status_file", str(host.runtime / "status.json"), "fpga")
+
+    def read() -> None:
+        if published.status() is None:
+            raise SystemExit("Error: the published status cannot be read; run this as root")
+
+    return read
+
+
+def drivers(folder: Path, regions: int) -> dict[str, tuple[Host, bytes]]:
+    """For each driver a host, and a package that fits it."""
+    (folder / "program").mkdir()
+    script = folder / "program" / "run"
+    script.write_text(PROGRAM)
+    script.chmod(0o755)
+    command = {"exec": script, "board": "b", "part": "p", "nodes": "char:/dev/null"}
+    options: dict[str, dict[str, typing.Any]] = {
+        "emulator": {"emulator__regions": regions},
+        "bitstream": {"emulator__engine": "icarus"},
+        "bitstream, kept warm": {"emulator__engine": "icarus", "warm": True},
+        "fake": {"drivers": "fake"},
+        "command": {"drivers": "command", "command__cards": "a"}
+        | {f"command:a__{name}": value for name, value in command.items()},
+    }
+    node = {"exposes": [{"kind": "char", "name": "/dev/fpga0"}]}
+    simulated = bitstreams.real_package("crc32", "hx8k")
+    packages = {
+        "emulator": bitstreams.package("crc32"),
+        "bitstream": simulated,
+        "bitstream, kept warm": simulated,
+        "fake": bitstreams.package("crc32", target={"board": "fake", "part": "fake"}),
+        "command": bitstreams.package("crc32", target={"board": "b", "part": "p"}, **node),
+    }
+    made = {}
+    for name, given in options.items():
+        (folder / name).mkdir()
+        made[name] = Host(folder / name, **given), packages[name]
+    return made
+
+
+def burn_and_erase(name: str, host: Host, package: bytes, count: int) -> dict[str, typing.Any]:
+    """`burn` from a file, `burn` of the same again, and `erase`."""
+    file = host.folder / "package.zip"
+    file.write_bytes(package)
+    owner = str(uuid.uuid4())
+    burn = functools.partial(_call, host, "burn", "--file", str(file), "--owner", owner)
+    ways = {"burn": burn, "burn again": burn}
+    times = figures.in_turns(
+        ways | {"erase": functools.partial(_call, host, "erase", "--owner", owner)}, count
+    )
+    told: dict[str, typing.Any] = {f"{name}: {what}": one.told() for what, one in times.items()}
+    told[f"ratio: {name}: burn / burn again"] = figures.ratio(
+        times["burn"].median, times["burn again"].median
+    )
+    return told
 
 
 def _call(host: Host, *arguments: str) -> None:
@@ -158,29 +167,24 @@ def _call(host: Host, *arguments: str) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=40, help="calls of each kind (default: 40)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-n", type=int, default=15, help="calls of each kind (default: 15)")
     parser.add_argument("--regions", type=int, default=8, help="emulated regions (default: 8)")
-    count = parser.parse_args().n
-    told: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        host = Host(Path(folder), emulator__regions=parser.parse_args().regions)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    told: dict[str, typing.Any] = {}
+    with tempfile.TemporaryDirectory(prefix="fpga-bench-") as folder:
+        hosts = drivers(Path(folder), options.regions)
         try:
-            _call(host, "status")
-            bare = Times()
-            for _ in range(count):
-                with bare.one():
-                    subprocess.run([sys.executable, "-c", "pass"], check=True)
-            told["python -c pass"] = bare.told()
-            told["status"] = status(host, count).told()
-            told |= {name: one.told() for name, one in burn_and_erase(host, count).items()}
-            warm = kept_warm(Path(folder), count)
-            told |= {name: one.told() for name, one in warm.items()}
-            told["status by rootwrap"] = rootwrap(host, count, daemon=False).told()
-            told["status by rootwrap daemon"] = rootwrap(host, count, daemon=True).told()
+            told |= status(hosts["emulator"][0], options.n)
+            for name, (host, package) in hosts.items():
+                told |= burn_and_erase(name, host, package, options.n)
         finally:
-            host.close()
-    print(json.dumps({"milliseconds": told}, indent=2))
+            for host, _ in hosts.values():
+                host.close()
+    figures.tell(told, options.json, n=options.n, unit="ms")
 
 
 if __name__ == "__main__":

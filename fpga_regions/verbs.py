@@ -15,6 +15,7 @@ if typing.TYPE_CHECKING:
     from fpga_regions.ledger import Ledger
     from fpga_regions.manager import Manager
     from fpga_regions.packages import Package
+    from fpga_regions.publishing import Publisher
 
 
 def burn(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
@@ -61,10 +62,10 @@ def status(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
     from fpga_regions import publishing
     from fpga_regions import status as told
 
-    began = publishing.uptime()
-    with _opened(conf) as (manager, ledger):
+    publisher, began = publishing.Publisher(conf), publishing.uptime()
+    with _opened(conf, publisher) as (manager, ledger):
         regions = manager.regions()
-        publishing.Publisher(conf).looked(ledger, regions, began)
+        publisher.looked(ledger, regions, began)
     print(told.as_json(regions) if options.format == "json" else told.text(regions))
     return 0
 
@@ -126,7 +127,9 @@ def release(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _opened(conf: "cfg.ConfigOpts") -> "typing.Iterator[tuple[Manager, Ledger]]":
+def _opened(
+    conf: "cfg.ConfigOpts", publisher: "Publisher | None" = None
+) -> "typing.Iterator[tuple[Manager, Ledger]]":
     from fpga_regions import ledger, manager, publishing
     from fpga_regions.drivers import base
 
@@ -136,7 +139,7 @@ def _opened(conf: "cfg.ConfigOpts") -> "typing.Iterator[tuple[Manager, Ledger]]"
         return sources.from_glance(conf, image_id)
 
     drivers = base.load(conf)
-    folder, publisher = pathlib.Path(conf.state_dir), publishing.Publisher(conf)
+    folder, publisher = pathlib.Path(conf.state_dir), publisher or publishing.Publisher(conf)
     options = (conf.ledger_timeout, conf.events_kept, publisher.changed)
     with contextlib.closing(ledger.Ledger(folder, *options)) as db:
         yield manager.Manager(conf, db, drivers, fetch), db

@@ -7,7 +7,7 @@ import fixtures
 import pytest
 from nova import exception
 
-from fpga_hooks import calls
+from fpga_hooks import calls, devices
 from tests.functional import base, recorder
 from tests.support import bitstreams
 from tests.support.host import Host
@@ -31,7 +31,11 @@ class HooksTestCase(base.FunctionalTestCase):
         self.addCleanup(self.host.close)
         self.flags(compute_driver="tests.functional.recorder.RecordingDriver")
         self.flags(
-            access=self.ACCESS, simulation_mode=True, exec=str(self.host.wrapper()), group="fpga"
+            access=self.ACCESS,
+            simulation_mode=True,
+            exec=str(self.host.wrapper()),
+            status_file=str(self.host.runtime / "status.json"),
+            group="fpga",
         )
         # What rootwrap would be is not what is tested here; for root Nova uses none anyway.
         self.useFixture(fixtures.MonkeyPatch("nova.utils.get_root_helper", lambda: "env"))
@@ -73,6 +77,22 @@ class TwoRegions(HooksTestCase):
         self.assertEqual([server["id"]], list(self.regions()))
         self.delete(server)
         self.assertEqual(([1], [1], 0), (spawned, destroyed, self.host.status()["used"]))
+
+    def test_devices_of_a_region_just_burnt_are_read_and_not_asked_for(self):
+        found = []
+        real = recorder.RecordingDriver.spawn
+
+        def spawn(driver, context, instance, *arguments, **more):
+            with fixtures.MonkeyPatch("fpga_hooks.cli.status", None):
+                found.extend(devices.for_instance(instance))
+            return real(driver, context, instance, *arguments, **more)
+
+        self.useFixture(
+            fixtures.MonkeyPatch("tests.functional.recorder.RecordingDriver.spawn", spawn)
+        )
+        server = self.boot(self.fpga_flavor(self.image))
+        (node,) = self.regions()[server["id"]]["nodes"]
+        self.assertEqual([devices.Device(node["kind"], node["path"], node["name"])], found)
 
     def test_ledger_and_database_agree(self):
         server = self.boot(self.fpga_flavor(self.image))

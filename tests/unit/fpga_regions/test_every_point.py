@@ -21,6 +21,7 @@ from fpga_regions.ledger import Ledger
 from fpga_regions.manager import Manager
 from fpga_regions.model import Region, State
 from tests.support import bitstreams, points
+from tests.support.wrapped import PROGRAM
 
 from .conftest import owner, unpack
 
@@ -48,16 +49,6 @@ DRIVERS = {
         ],
     ),
 }
-#: The three verbs for two regions whose state is a file each.
-PROGRAM = """#!/bin/sh
-cd "$(dirname "$0")"
-case $1 in
-burn) id=$(cat /proc/sys/kernel/random/uuid); cp "$2" burnt.$id && echo $id ;;
-erase) test -e burnt.$2 || exit 33; rm -f burnt.$2 ;;
-reset) test -e burnt.$2 || exit 33 ;;
-status) set -- burnt.*; test -e "$1" || shift; echo "Used regions: $#/2" ;;
-esac
-"""
 
 
 class Tried:
