@@ -11,8 +11,9 @@ processor, for the call and what it waits for, is told too: it depends less on w
 does. Ways take turns.
 
 The drivers are those that need no hardware: `emulator` with a function in software, and with a
-bitstream whose model is made already, erased and kept warm (more in benchmarks/emulator.py), `fake` without a delay, and `command` with a shell script that copies
-a file: what they cost is what fpga-cli itself does, and hardware's time comes on top.
+bitstream whose model is made already, erased or kept warm (more in benchmarks/emulator.py), `fake`
+without a delay, and `command` with a shell script that copies a file: what they cost is what
+fpga-cli itself does, and hardware's time comes on top.
 
 To be run by the interpreter of an environment as an operator has it: with compiled bytecode, and
 not below /tmp, where stevedore does not cache. Without Nova in it, the read is left out.
