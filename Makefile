@@ -10,6 +10,10 @@ DB ?= mariadb
 PORT_BASE ?= 24770
 export DEMO_DIR DB PORT_BASE
 
+# Where the tests in a Debian of their own work, and which Debian that is.
+DISTRO_DIR ?= /var/lib/fpga-nova/distro
+SUITE ?= bookworm
+
 play = cd build_scripts && ANSIBLE_HOME=$(CURDIR)/.tools/ansible ../.tools/bin/ansible-playbook
 cloud_python = $(DEMO_DIR)/venv/cloud/bin/python
 e2e = PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml \
@@ -82,6 +86,22 @@ e2e: demo-up ## end-to-end tests on the demo cloud
 .PHONY: faults
 faults: demo-up ## nova-compute killed at every point of every path, 200 servers at once (an hour)
 	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py
+
+.PHONY: e2e-distro
+e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back
+	@PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro cloud $(DISTRO_DIR) $(SUITE)
+
+.PHONY: e2e-package
+e2e-package: deb distro-needs ## the Debian package installed, Nova upgraded around it, the package removed
+	@PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro package $(DISTRO_DIR) $(SUITE)
+
+.PHONY: distro-needs
+distro-needs: tools
+	@$(play) distro_needs.yml
+
+.PHONY: distro-clean
+distro-clean: ## remove what these two keep for the next run
+	rm -rf --one-file-system $(DISTRO_DIR)
 
 .PHONY: bench
 bench: demo-up ## boots with and without an FPGA region, and the cloud's memory
