@@ -3,9 +3,9 @@
 # Makes a cloud of Debian's packages on the host `controller`, as its operator would: databases, broker,
 # Keystone, Glance, Placement, Neutron's server, Nova's controller. nova-compute is not started.
 #
-#   cloud.sh      CATALOGUE, for catalogue.py beside it, in the environment
+#   cloud.sh      with CATALOGUE, for catalogue.py, in the environment
 #
-# Passwords are SECRET, as in docs/install.md. What is appended to a file wins over what Debian put there.
+# Passwords are SECRET, as in docs/install.md. It uses ini.py and catalogue.py beside it.
 set -euo pipefail
 
 here=$(dirname "$0")
@@ -15,6 +15,8 @@ url() { echo "mysql+pymysql://nova:SECRET@controller/$1"; }
 as() { su -s /bin/sh "$1" -c "$2"; }
 answers() { curl -s -o /dev/null --retry 120 --retry-delay 1 --retry-all-errors "$1"; }
 
+put() { python3 "$here/ini.py" "$1"; } # FILE
+
 credentials() { # SECTION USER
     printf '\n[%s]\nauth_type = password\nauth_url = %s\nusername = %s\npassword = SECRET\n' "$1" $keystone "$2"
     printf 'project_name = service\nuser_domain_name = Default\nproject_domain_name = Default\n'
@@ -22,7 +24,7 @@ credentials() { # SECTION USER
 }
 
 configure_keystone() {
-    printf '\n[database]\nconnection = %s\n' "$(url keystone)" >> /etc/keystone/keystone.conf
+    printf '\n[database]\nconnection = %s\n' "$(url keystone)" | put /etc/keystone/keystone.conf
 }
 
 configure_glance() {
@@ -30,14 +32,14 @@ configure_glance() {
         printf '\n[database]\nconnection = %s\n' "$(url glance)"
         printf '\n[paste_deploy]\nflavor = keystone\n'
         credentials keystone_authtoken glance
-    } >> /etc/glance/glance-api.conf
+    } | put /etc/glance/glance-api.conf
 }
 
 configure_placement() {
     {
         printf '\n[placement_database]\nconnection = %s\n' "$(url placement)"
         credentials keystone_authtoken placement
-    } >> /etc/placement/placement.conf
+    } | put /etc/placement/placement.conf
 }
 
 configure_neutron() {
@@ -47,9 +49,8 @@ configure_neutron() {
         printf 'notify_nova_on_port_status_changes = false\nnotify_nova_on_port_data_changes = false\n'
         printf '\n[database]\nconnection = %s\n' "$(url neutron)"
         credentials keystone_authtoken neutron
-    } >> /etc/neutron/neutron.conf
-    printf '\n[ml2]\ntype_drivers = vxlan\ntenant_network_types = vxlan\nmechanism_drivers =\n' \
-        >> /etc/neutron/plugins/ml2/ml2_conf.ini
+    } | put /etc/neutron/neutron.conf
+    printf '\n[ml2]\ntype_drivers = vxlan\ntenant_network_types = vxlan\nmechanism_drivers =\n' | put /etc/neutron/plugins/ml2/ml2_conf.ini
 }
 
 configure_nova() {
@@ -64,7 +65,7 @@ configure_nova() {
         for section in keystone_authtoken placement neutron glance cinder; do
             credentials $section nova
         done
-    } >> /etc/nova/nova.conf
+    } | put /etc/nova/nova.conf
 }
 
 # Servers for one user, not for a crowd.

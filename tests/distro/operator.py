@@ -9,7 +9,7 @@ import subprocess
 import time
 import typing
 
-from tests.distro import page, root
+from tests.distro import ini, page, root
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 INSTALL = CHECKOUT / "docs/install.md"
@@ -54,11 +54,13 @@ class Operator:
                 if block.file is None:
                     self.run(block.text)
                 else:
-                    self.append(block.file, block.text)
+                    self.configure(block.file, block.text)
 
-    def append(self, file: str, text: str) -> None:
-        """Put lines at the end of a file of configuration, where they win over what is before."""
-        self.run(f"cat >> {file} <<'END'\n\n{text}END\n")
+    def configure(self, file: str, lines: str) -> None:
+        """Set options in a file of configuration, which is made if it is not there."""
+        self.log.write(f"{file}:\n{lines}")
+        path = self.debian.folder / file.lstrip("/")
+        path.write_text(ini.put(path.read_text() if path.exists() else "", lines))
 
     def fetch_build(self) -> None:
         """Have what `make deb` left copied to the host."""

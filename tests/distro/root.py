@@ -20,6 +20,7 @@ mount --rbind /dev dev
 mount --rbind /sys sys
 mount -t proc proc proc
 mount -t tmpfs -o mode=755 run run
+mkdir -m 1777 run/lock
 mount -t tmpfs -o mode=1777 tmp tmp
 while [ $# -gt 1 ]; do
     mkdir -p ".$3"

@@ -94,6 +94,7 @@ def _settle(made: pathlib.Path, sources: str) -> None:
     dumped = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True)
     lines = [line for line in dumped.stdout.splitlines() if line.startswith("Acquire::")]
     lines += ['APT::Get::Assume-Yes "true";', 'APT::Install-Recommends "false";']
+    lines += ['DPkg::Options { "--force-confold"; };']
     debian.write("/etc/apt/apt.conf.d/90host", "\n".join(lines) + "\n")
     for path in map(pathlib.Path, ("/usr/local/share/ca-certificates", "/etc/pip.conf")):
         if path.is_dir():
@@ -108,11 +109,16 @@ def _settle(made: pathlib.Path, sources: str) -> None:
 
 def _install(debian: root.Root) -> None:
     """Install the packages, Nova's in the oldest version: there may be one to upgrade to."""
-    debian.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", mode=0o755)
+    _let_start(debian, "exit 101")
     debian.run("apt-get update")
     versions = debian.run("apt-cache madison python3-nova | cut -d '|' -f 2").split()
     if len(set(versions)) > 1:
         pin = f"Package: src:nova\nPin: version {versions[-1]}\nPin-Priority: 1001\n"
         debian.write(PIN, pin)
     debian.run(f"apt-get install {' '.join(PACKAGES)}")
-    debian.run("rm /usr/sbin/policy-rc.d")
+    # Without an init system, packages start their services only where they are told that they may.
+    _let_start(debian, "exit 0")
+
+
+def _let_start(debian: root.Root, answer: str) -> None:
+    debian.write("/usr/sbin/policy-rc.d", f"#!/bin/sh\n{answer}\n", mode=0o755)

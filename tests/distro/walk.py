@@ -12,6 +12,16 @@ from tests.distro.operator import CHECKOUT, Operator, expect, wait
 
 _BUILD = CHECKOUT / "build_scripts"
 
+#: What is followed of docs/install.md: installation, an upgrade, the way back.
+SECTIONS = (
+    "1. Every host",
+    "2. Columns, once, on a controller",
+    "3. Controllers",
+    "4. Compute hosts with FPGA",
+    "When Nova is upgraded",
+    "Back to a stock Nova",
+)
+
 #: Users of the services, and where these are; for catalogue.py.
 _CATALOGUE = {
     "users": {name: ["admin", "service"] for name in ("nova", "glance", "placement", "neutron")},
@@ -28,6 +38,9 @@ _CATALOGUE = {
 
 #: An engine that needs no bridge; its control groups have a name that is ours.
 _ENGINE = {"bridge": "none", "iptables": False, "ip-masq": False, "cgroup-parent": stock.CGROUP}
+
+#: The script that starts the engine ends where root may not raise its own limits.
+_LIMITS = 'ulimit() { command ulimit "$@" || true; }\n'
 
 _CONTENT = """
 openstack image create --container-format docker --disk-format raw --file ubuntu_lzo.tar ubuntu_lzo
@@ -60,11 +73,13 @@ _COUNTED = (
 def _make_cloud(operator: Operator) -> None:
     for path in (
         CHECKOUT / "tests/distro/cloud.sh",
+        CHECKOUT / "tests/distro/ini.py",
         _BUILD / "roles/keystone/files/catalogue.py",
         _BUILD / "images/build_package.py",
     ):
         shutil.copy(path, operator.debian.folder / "root")
     operator.debian.write("/etc/docker/daemon.json", json.dumps(_ENGINE))
+    operator.debian.write("/etc/default/docker", _LIMITS)
     operator.run(f"CATALOGUE='{json.dumps(_CATALOGUE)}' bash cloud.sh")
     operator.run(f"{_SCHEMA} > stock.sql")
 
@@ -78,12 +93,7 @@ _SCHEMA = (
 
 def _install(operator: Operator) -> None:
     operator.fetch_build()
-    operator.follow(
-        "1. Every host",
-        "2. Columns, once, on a controller",
-        "3. Controllers",
-        "4. Compute hosts with FPGA",
-    )
+    operator.follow(*SECTIONS[:4])
 
 
 def _make_content(operator: Operator) -> None:
@@ -131,7 +141,7 @@ def _upgrade(operator: Operator) -> None:
     pin.unlink(missing_ok=True)
     asked = "dpkg-query -W -f '${Version}' python3-nova"
     before = operator.run(asked)
-    operator.follow("When Nova is upgraded")
+    operator.follow(SECTIONS[4])
     operator.run("fpga-patch verify; fpga-patch doctor")
     print(f"          {before} -> {operator.run(asked)}", flush=True)
 
@@ -139,7 +149,7 @@ def _upgrade(operator: Operator) -> None:
 def _revert(operator: Operator) -> None:
     # What the page says in words: take out what you added by hand.
     operator.run("sed -i '/novadocker/d; /simulation_mode/d' /etc/nova/nova-compute.conf")
-    operator.follow("Back to a stock Nova")
+    operator.follow(SECTIONS[5])
     expect("changed files of python3-nova", operator.run("dpkg --verify python3-nova"), "")
     operator.run("debsums --changed python3-nova")
     expect("the schema's changes", operator.run(f"{_SCHEMA} | diff stock.sql - || true"), "")
@@ -147,7 +157,9 @@ def _revert(operator: Operator) -> None:
 
 def _boot_ordinary(operator: Operator) -> None:
     """On the driver that every Nova has: there is none for containers any more."""
-    operator.append("/etc/nova/nova-compute.conf", "[DEFAULT]\ncompute_driver = fake.FakeDriver\n")
+    operator.configure(
+        "/etc/nova/nova-compute.conf", "[DEFAULT]\ncompute_driver = fake.FakeDriver\n"
+    )
     operator.run("service nova-compute restart")
     operator.run("nova boot --flavor small --image ubuntu_lzo --nic none --poll plain")
     server = operator.ask("openstack server show plain -f json")
