@@ -149,6 +149,7 @@ def _upgrade(operator: Operator) -> None:
 def _revert(operator: Operator) -> None:
     # What the page says in words: take out what you added by hand.
     operator.run("sed -i '/novadocker/d; /simulation_mode/d' /etc/nova/nova-compute.conf")
+    operator.run("rm /etc/sudoers.d/fpga-nova")
     operator.follow(SECTIONS[5])
     expect("changed files of python3-nova", operator.run("dpkg --verify python3-nova"), "")
     operator.run("debsums --changed python3-nova")
