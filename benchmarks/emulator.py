@@ -2,23 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a burn of a real bitstream takes, and how fast it runs then, for each engine and core.
 
-    python benchmarks/emulator.py [--core NAME] [--part hx8k] [--json]
+    python benchmarks/emulator.py [-n 3] [--core NAME] [--part hx8k] [--json]
 
 Burns are whole processes of fpga-cli with a package in a file: `cold` with nothing in the cache of
 models, `cached` with the model there. Throughput is that of one client's input, random bytes and
-runs in equal parts, in jobs that grow until one takes two seconds; the answer is checked. Times
-of the processor are of all that was run for it, and tell more than the clock on a machine that does
+runs in equal parts, in jobs that grow until one takes a second, which is then repeated; the answers
+are checked. A cold burn is made once, because the compiler takes most of it; the others are medians
+of n. Times of the processor are of all that was run for it, and tell more than the clock on a machine that does
 other things, too.
 """
 
 import argparse
 import hashlib
-import json
 import os
 import pathlib
 import random
 import resource
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ import time
 import typing
 import zlib
 
+import figures
+
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from tests.support import bitstreams
@@ -34,7 +37,7 @@ from tests.support.host import Host
 
 CORES = ("crc32", "packbits", "sha256")
 ENGINES = ("icarus", "verilator")
-LONG_ENOUGH = 2.0  # seconds
+LONG_ENOUGH = 1.0  # seconds
 FIRST_SIZE = 1024
 
 
@@ -106,23 +109,35 @@ def burn(host: Host, package: pathlib.Path) -> tuple[dict[str, typing.Any], floa
     return told, took, used
 
 
-def throughput(host: Host, core: str, path: str) -> tuple[float, float]:
-    """Bytes in a second, and in a second of a processor."""
+def job(host: Host, core: str, path: str, size: int) -> tuple[float, float]:
+    """Seconds that so many bytes take, and seconds of a processor."""
     (server,) = host.servers()
+    data = sample(size)
+    before, start = busy(server.pid), time.monotonic()
+    answer = talk(path, data)
+    took, used = time.monotonic() - start, busy(server.pid) - before
+    if not right(core, data, answer):
+        raise SystemExit(f"Error: {core} gave a wrong answer to {size} bytes")
+    return took, max(used, 0.01)
+
+
+def throughput(host: Host, core: str, path: str, count: int) -> dict[str, float]:
+    """Thousands of bytes in a second, and in a second of a processor: medians."""
     size = FIRST_SIZE
-    while True:
-        data = sample(size)
-        before, start = busy(server.pid), time.monotonic()
-        answer = talk(path, data)
-        took, used = time.monotonic() - start, busy(server.pid) - before
-        if not right(core, data, answer):
-            raise SystemExit(f"Error: {core} gave a wrong answer to {size} bytes")
-        if took > LONG_ENOUGH:
-            return size / took, size / max(used, 0.01)
+    jobs = [job(host, core, path, size)]
+    while jobs[0][0] < LONG_ENOUGH:
         size *= 2
+        jobs = [job(host, core, path, size)]
+    jobs += [job(host, core, path, size) for _ in range(count - 1)]
+    clock, processor = (
+        statistics.median(size / one / 1000 for one in all_) for all_ in zip(*jobs, strict=True)
+    )
+    return {"kB/s": round(clock, 2), "kB per processor s": round(processor, 2)}
 
 
-def measure(folder: pathlib.Path, core: str, part: str, engine: str) -> dict[str, float]:
+def measure(
+    folder: pathlib.Path, core: str, part: str, engine: str, count: int
+) -> dict[str, float]:
     """All figures of a core with an engine."""
     options = {
         "emulator__regions": 1,
@@ -135,15 +150,17 @@ def measure(folder: pathlib.Path, core: str, part: str, engine: str) -> dict[str
     package.write_bytes(bitstreams.real_package(core, part))
     told: dict[str, float] = {}
     try:
-        for what in ("cold", "cached"):
-            region, took, used = burn(host, package)
-            told[f"burn {what} s"] = round(took, 2)
-            told[f"burn {what} processor s"] = round(used, 2)
-            if what == "cached":
-                clock, processor = throughput(host, core, region["nodes"][0]["path"])
-                told["kB/s"] = round(clock / 1000, 2)
-                told["kB per processor s"] = round(processor / 1000, 2)
-            host.run("erase", region["id"])
+        for what, times in (("cold", 1), ("cached", count)):
+            burns = []
+            for turn in range(times):
+                region, took, used = burn(host, package)
+                burns.append((took, used))
+                if what == "cached" and turn == 0:
+                    told |= throughput(host, core, region["nodes"][0]["path"], count)
+                host.run("erase", region["id"])
+            clock, processor = (statistics.median(all_) for all_ in zip(*burns, strict=True))
+            told[f"burn {what} s"] = round(clock, 2)
+            told[f"burn {what} processor s"] = round(processor, 2)
     finally:
         host.close()
     return told
@@ -154,18 +171,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--core", choices=CORES, action="append")
     parser.add_argument("--part", default="hx8k")
+    parser.add_argument("-n", type=int, default=3, help="repetitions (default: 3)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    figures = {}
+    told: dict[str, typing.Any] = {}
     for core in arguments.core or CORES:
+        found = {}
         for engine in ENGINES:
             with tempfile.TemporaryDirectory(prefix="fpga-bench-") as name:
-                told = measure(pathlib.Path(name), core, arguments.part, engine)
-            figures[f"{core} {engine}"] = told
-            if not arguments.json:
-                print(f"{core:<10} {engine:<10} {told}", flush=True)
-    if arguments.json:
-        print(json.dumps(figures, indent=1))
+                found[engine] = measure(
+                    pathlib.Path(name), core, arguments.part, engine, arguments.n
+                )
+            told[f"{core} {engine}"] = found[engine]
+            print(f"{core} {engine} is done", file=sys.stderr, flush=True)
+        slow, fast = (found[engine] for engine in ENGINES)
+        told[f"ratio: {core}: verilator / icarus"] = {
+            name: figures.ratio(fast[name], slow[name]) for name in slow
+        }
+    figures.tell(told, arguments.json, n=arguments.n, part=arguments.part)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the cache of packages saves a burn, and how burns at the same time compare to one by one.
 
-    python benchmarks/packages.py [-n 10] [--size MIB] [--json]
+    python benchmarks/packages.py [-n 6] [--size MIB] [--json]
 
 Whole processes of fpga-cli with the emulator's part `software`, against a server on loopback that
 stands for Keystone and Glance: what a network adds comes on top of a miss. Hits and misses take
@@ -12,18 +12,16 @@ file besides its bitfile that gives it its size.
 """
 
 import argparse
-import json
 import os
-import resource
 import shutil
-import statistics
 import sys
 import tempfile
-import time
 import typing
 import uuid
 import zipfile
 from pathlib import Path
+
+import figures
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -58,75 +56,53 @@ class Bench:
         """Empty the cache."""
         shutil.rmtree(self.host.state / "cache", ignore_errors=True)
 
-    def burn(self) -> tuple[float, float]:
-        """Seconds of one burn, and of processor time; the region is erased afterwards."""
-        start, used = time.monotonic(), processor()
-        region = self.host.burn(self.image)
-        took = time.monotonic() - start, processor() - used
+    def burn(self, times: figures.Times | None = None) -> None:
+        """One burn; the region is erased afterwards."""
+        with (times or figures.Times()).one():
+            region = self.host.burn(self.image)
         self.host.run("erase", region)
-        return took
 
-    def burn_all(self, at_once: bool) -> float:
-        """Seconds until every region is burnt; they are erased afterwards."""
+    def burn_all(self, at_once: bool, times: figures.Times) -> None:
+        """Burn every region; they are erased afterwards."""
         owners = [str(uuid.uuid4()) for _ in range(REGIONS)]
-        start = time.monotonic()
-        if at_once:
-            running = [self.host.start("burn", self.image, "--owner", one) for one in owners]
-            if any(process.wait() for process in running):
-                raise SystemExit(f"Error: a burn failed - {running[0].communicate()[1]}")
-        else:
-            for one in owners:
-                self.host.burn(self.image, "--owner", one)
-        took = time.monotonic() - start
+        with times.one():
+            if at_once:
+                running = [self.host.start("burn", self.image, "--owner", one) for one in owners]
+                if any(process.wait() for process in running):
+                    raise SystemExit(f"Error: a burn failed - {running[0].communicate()[1]}")
+            else:
+                for one in owners:
+                    self.host.burn(self.image, "--owner", one)
         for one in owners:
             self.host.run("erase", "--owner", one)
-        return took
 
 
-def processor() -> float:
-    """Seconds of processor time that ended child processes have used."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def summary(values: typing.Sequence[float]) -> dict[str, float]:
-    """Minimum, median, maximum in seconds."""
-    return {
-        "min": round(min(values), 3),
-        "median": round(statistics.median(values), 3),
-        "max": round(max(values), 3),
-    }
-
-
-def hits_and_misses(bench: Bench, turns: int) -> dict[str, dict[str, float]]:
+def hits_and_misses(bench: Bench, turns: int) -> dict[str, typing.Any]:
     """A burn whose package is in the cache, and one whose is not."""
     bench.burn()
-    hits, misses = [], []
+    hit, miss = figures.Times(), figures.Times()
     for _ in range(turns):
         bench.forget()
-        misses.append(bench.burn())
-        hits.append(bench.burn())
-    figures = {}
-    for what, values in (("miss", misses), ("hit", hits)):
-        waited, used = zip(*values, strict=True)
-        figures[what] = summary(waited)
-        figures[f"{what}, processor"] = summary(used)
-    return figures
+        bench.burn(miss)
+        bench.burn(hit)
+    ratio = figures.ratio(miss.median, hit.median)
+    return {"miss": miss.told(), "hit": hit.told(), "ratio: miss / hit": ratio}
 
 
 def together(bench: Bench, turns: int) -> dict[str, typing.Any]:
     """As many burns as there are regions, one by one and at once, with an empty cache."""
-    times: dict[bool, list[float]] = {False: [], True: []}
+    serial, parallel = figures.Times(), figures.Times()
     downloads = 0
     for _ in range(turns):
-        for at_once, values in times.items():
+        for at_once, times in ((False, serial), (True, parallel)):
             bench.forget()
             before = bench.cloud.downloads
-            values.append(bench.burn_all(at_once))
+            bench.burn_all(at_once, times)
             downloads = max(downloads, bench.cloud.downloads - before)
     return {
-        f"{REGIONS} one by one": summary(times[False]),
-        f"{REGIONS} at once": summary(times[True]),
+        f"{REGIONS} one by one": serial.told(),
+        f"{REGIONS} at once": parallel.told(),
+        "ratio: one by one / at once": figures.ratio(serial.median, parallel.median),
         "downloads of each": downloads,
     }
 
@@ -134,26 +110,21 @@ def together(bench: Bench, turns: int) -> dict[str, typing.Any]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("-n", type=int, default=10, help="turns (default: 10)")
+    parser.add_argument("-n", type=int, default=6, help="turns (default: 6)")
     parser.add_argument("--size", type=int, default=64, help="MiB of the large package")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    figures: dict[str, typing.Any] = {"n": options.n, "load": os.getloadavg()[0]}
+    told: dict[str, typing.Any] = {}
     for name, size in (("1 KiB", 0), (f"{options.size} MiB", options.size * _MIB)):
-        with tempfile.TemporaryDirectory() as folder, OpenStack() as cloud:
+        with tempfile.TemporaryDirectory(prefix="fpga-bench-") as folder, OpenStack() as cloud:
             bench = Bench(Path(folder), cloud, size)
             try:
-                for what, value in hits_and_misses(bench, options.n).items():
-                    figures[f"{name} {what}"] = value
-                for what, value in together(bench, max(1, options.n // 3)).items():
-                    figures[f"{name} {what}"] = value
+                found = hits_and_misses(bench, options.n)
+                found |= together(bench, max(1, options.n // 3))
             finally:
                 bench.host.close()
-    if options.json:
-        print(json.dumps(figures, indent=1))
-        return
-    for what, value in figures.items():
-        print(f"{what:<24} {value}")
+        told |= {f"{name}: {what}": value for what, value in found.items()}
+    figures.tell(told, options.json, n=options.n, unit="ms")
 
 
 if __name__ == "__main__":
