@@ -8,8 +8,8 @@ Burns are whole processes of fpga-cli with a package in a file: `cold` with noth
 models, `cached` with the model there. Throughput is that of one client's input, random bytes and
 runs in equal parts, in jobs that grow until one takes a second, which is then repeated; the answers
 are checked. A cold burn is made once, because the compiler takes most of it; the others are medians
-of n. Times of the processor are of all that was run for it, and tell more than the clock on a machine that does
-other things, too.
+of n. Times of the processor are of all that was run for it, and tell more than the clock on a
+machine that does other things, too.
 """
 
 import argparse
