@@ -62,8 +62,27 @@ class Finished:
         return f"{self.name} {ended}" + (f": {said[-200:]}" if said else "")
 
 
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a program runs, and how long it has to tidy up.
+
+    :param folder: its working directory
+    :param environment: all that it sees of one
+    :param output: takes both its outputs, which are not kept then; None to keep them
+    :param grace: seconds between SIGTERM and SIGKILL, where it must be ended
+    """
+
+    folder: str | os.PathLike[str] = "/"
+    environment: typing.Mapping[str, str] = dataclasses.field(default_factory=_ENVIRONMENT.copy)
+    output: typing.BinaryIO | None = None
+    grace: float = _GRACE
+
+
 def run(
-    argv: typing.Sequence[str], deadline: Deadline, keep: typing.Sequence[int] = ()
+    argv: typing.Sequence[str],
+    deadline: Deadline,
+    keep: typing.Sequence[int] = (),
+    place: Place | None = None,
 ) -> Finished:
     """Run a program to its end.
 
@@ -73,14 +92,15 @@ def run(
     :raises Failed: it is not there, or cannot be started
     """
     name = os.path.basename(argv[0])  # noqa: PTH119 - a name, not a path to look at
+    place = place or Place()
     try:
         child = subprocess.Popen(  # noqa: S603 - the operator's program, arguments made by us
             [find(argv[0]), *argv[1:]],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_ENVIRONMENT,
-            cwd="/",
+            stdout=place.output or subprocess.PIPE,
+            stderr=subprocess.STDOUT if place.output else subprocess.PIPE,
+            env=dict(place.environment),
+            cwd=place.folder,
             pass_fds=keep,
             start_new_session=True,
             preexec_fn=functools.partial(_die_with, os.getpid()),
@@ -89,9 +109,9 @@ def run(
         raise Failed(f"{argv[0]} cannot be run: {e.strerror}") from e
     with child:
         try:
-            outputs = _collect(child, deadline)
+            outputs = _collect(child, deadline, place.grace)
         except BaseException:
-            _kill(child)
+            _kill(child, place.grace)
             raise
     if outputs is None:
         raise TooLong(f"{name} did not end within {deadline.seconds:g} seconds")
@@ -111,9 +131,11 @@ def find(program: str) -> str:
     return found
 
 
-def _collect(child: "subprocess.Popen[bytes]", deadline: Deadline) -> tuple[str, str] | None:
+def _collect(
+    child: "subprocess.Popen[bytes]", deadline: Deadline, grace: float
+) -> tuple[str, str] | None:
     """Both outputs, once the program has ended; None if it had to be killed."""
-    pipes = [typing.cast(typing.IO[bytes], pipe) for pipe in (child.stdout, child.stderr)]
+    pipes = [pipe for pipe in (child.stdout, child.stderr) if pipe]
     kept = {pipe: bytearray() for pipe in pipes}
     with selectors.DefaultSelector() as selector, _process(child.pid) as process:
         selector.register(process, selectors.EVENT_READ)
@@ -125,14 +147,17 @@ def _collect(child: "subprocess.Popen[bytes]", deadline: Deadline) -> tuple[str,
         while not ended:
             ready = [key.fileobj for key, _ in selector.select(deadline.left)]
             if not ready and deadline.passed:
-                _kill(child)
+                _kill(child, grace)
                 return None
             ended = process in ready
             for pipe in pipes:
                 if (ended or pipe in ready) and not _take(pipe, kept[pipe], ended):
                     selector.unregister(pipe)
         child.wait()
-    out, err = (bytes(kept[pipe]).decode("utf-8", "replace") for pipe in pipes)
+    out, err = (
+        bytes(kept[pipe] if pipe else b"").decode("utf-8", "replace")
+        for pipe in (child.stdout, child.stderr)
+    )
     return out, err
 
 
@@ -150,12 +175,12 @@ def _take(pipe: typing.IO[bytes], kept: bytearray, all_of_it: bool) -> bool:
             return True
 
 
-def _kill(child: "subprocess.Popen[bytes]") -> None:
+def _kill(child: "subprocess.Popen[bytes]", grace: float) -> None:
     """End a program and all that it started and did not send away."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(_GRACE)
+        child.wait(grace)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()

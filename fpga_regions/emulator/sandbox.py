@@ -11,15 +11,15 @@ import fcntl
 import os
 import shutil
 import stat
-import subprocess
 import typing
 import uuid
 from pathlib import Path
 
-from fpga_regions import errors, folders
+from fpga_regions import errors, folders, programs
 from fpga_regions.locks import Deadline
 
 _OUTPUT = "output"  # what the tools print
+_ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."}
 _WORDS = 300  # characters of it that an error repeats
 _MAX_PROCESSES = 512  # of its user, who may work for several at once
 
@@ -78,26 +78,17 @@ class Sandbox:
         if shutil.which(command[0], path=os.defpath) is None:
             raise errors.ProgrammingFailed(f"{command[0]} is not installed: see docs/emulator.md")
         (folder / _OUTPUT).unlink(missing_ok=True)
-        with (folder / _OUTPUT).open("xb") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own words, and found where it should be
-                [*self._prefix(deadline), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                env={"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."},
-            )
         try:
-            status = process.wait(deadline.left)
-        except subprocess.TimeoutExpired:
+            with (folder / _OUTPUT).open("xb") as output:
+                place = programs.Place(folder, _ENVIRONMENT, output, grace=0)
+                ran = programs.run([*self._prefix(deadline), *command], deadline, place=place)
+        except programs.TooLong:
             raise errors.TimedOut(f"{command[0]} took longer than {deadline.seconds} s") from None
-        finally:
-            # What it started itself ends with it.
-            process.kill()
-            process.wait()
-        if status != 0:
+        except programs.Failed as e:
+            raise errors.ProgrammingFailed(f"{command[0]} cannot be confined: {e}") from e
+        if ran.status != 0:
             said = _take(folder / _OUTPUT, command[0], self.max_file).decode("utf-8", "replace")
-            words = " ".join(said.split())[-_WORDS:] or f"exit status {status}"
+            words = " ".join(said.split())[-_WORDS:] or f"exit status {ran.status}"
             raise ToolFailed(command[0], words)
 
     def _prefix(self, deadline: Deadline) -> list[str]:

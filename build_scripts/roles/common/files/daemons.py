@@ -63,6 +63,7 @@ class Process:
     start: int
     environment: dict[str, str]
     command: str
+    folder: str
 
 
 def processes() -> dict[int, Process]:
@@ -73,6 +74,7 @@ def processes() -> dict[int, Process]:
             stat = (folder / "stat").read_text().rpartition(")")[2].split()
             environ = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
             command = (folder / "cmdline").read_bytes().decode(errors="replace")
+            works_in = str((folder / "cwd").readlink())
         except OSError:
             continue  # it has ended meanwhile
         if stat[0] != "Z":
@@ -80,7 +82,7 @@ def processes() -> dict[int, Process]:
             pid = int(folder.name)
             parent, session, start = int(stat[1]), int(stat[3]), int(stat[19])
             text = command.replace("\0", " ").strip()
-            found[pid] = Process(pid, parent, session, start, pairs, text)
+            found[pid] = Process(pid, parent, session, start, pairs, text, works_in)
     return found
 
 
@@ -323,14 +325,28 @@ def _answers(url: str) -> bool:
     return True
 
 
+def _left(run: Run, below: str) -> set[int]:
+    """What the daemons have left running: their processes, programs of the cloud's own folder, and
+    tools that these run in there, such as those of the emulator's compiler.
+    """
+    work = f"{run.folder}/fpga/work/"
+    mine = run.ours().keys() | {
+        pid
+        for pid, process in processes().items()
+        if process.command.startswith(below) or process.folder.startswith(work)
+    }
+    return mine - {os.getpid()}
+
+
 def stop_all(run: Run) -> None:
     """Stop every daemon, then what they left: processes, such as emulated regions, and mounts."""
     below = f"{run.folder.parent}/"
     for name in reversed(run.names()):
         print(f"stopping {name}", flush=True)
         run.load(name).stop()
-    strays = {pid for pid, process in processes().items() if process.command.startswith(below)}
-    _end((run.ours().keys() | strays) - {os.getpid()}, 5)
+    # Again, because a burn that was going on may have started the emulator or its compiler since.
+    while left := _left(run, below):
+        _end(left, 5)
     for pid_file in run.folder.glob("*.pid"):
         pid_file.unlink()
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]

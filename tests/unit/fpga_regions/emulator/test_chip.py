@@ -252,6 +252,20 @@ def test_compiler_that_is_told_to_end_leaves_nothing(tmp_path: pathlib.Path) -> 
         board.close()
 
 
+def test_compiler_that_is_killed_takes_its_tools_with_it(tmp_path: pathlib.Path) -> None:
+    board = Board(tmp_path / "auto", engine="auto")
+    try:
+        board.program("packbits")
+        uid = board.conf.emulator.first_uid
+        wait_until(lambda: bool(board.host.compilers()) and bool(_processes_of(uid)), 60)
+        (compiler,) = board.host.compilers()
+        os.kill(compiler.pid, signal.SIGKILL)
+        os.waitpid(compiler.pid, 0)
+        wait_until(lambda: not _processes_of(uid))
+    finally:
+        board.close()
+
+
 def _engine(board: Board) -> str:
     with connected(str(board.host.runtime / "regions" / board.region.id / "control")) as control:
         return str(json.loads(receive(control, 4096))["engine"])
