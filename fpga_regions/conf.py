@@ -180,8 +180,9 @@ one.
         help="""
 PEM files of the X.509 certificates whose keys may sign images in Glance (properties img_signature,
 img_signature_hash_method, img_signature_key_type; RSA-PSS and elliptic curves). Each is trusted
-itself while it is valid, no chain is followed; img_signature_certificate_uuid is not looked at, and
-no key manager is asked.
+itself while it is valid, no chain is followed; img_signature_certificate_uuid is not looked at.
+`castellan:ID` names one in a key manager, which is asked at each burn that programs something: with
+fpga-nova[castellan], and castellan's groups (`key_manager`, `barbican`, `vault`) in this file.
 """,
     ),
     cfg.ListOpt(

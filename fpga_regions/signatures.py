@@ -7,8 +7,11 @@ bitfile's digest, and so the bitfile is signed with it.
 
 An image's is what Nova and Glance check (properties `img_signature*`). They fetch the certificate
 from a key manager by the uuid in the properties; here it is one of those that the operator named,
-and the uuid is not looked at: asking a key manager takes 30 packages more, and a service more that
-every burn would need.
+in files or in a key manager (key_manager.py), and the uuid is not looked at: who uploads an image
+could name a certificate of their own. Asking a key manager takes 30 packages more, and a service
+more that every burn needs, so it is an extra. cursive is not used: it reads the key manager's
+options from the process-wide configuration only, and tells no missing certificate from a key
+manager that is out of reach.
 """
 
 import base64

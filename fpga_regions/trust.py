@@ -11,7 +11,11 @@ from fpga_regions.packages import Package
 
 NONE, PACKAGE, GLANCE, ANY = "none", "package", "glance", "any"
 
+_STORED = "castellan:"
+
 if typing.TYPE_CHECKING:
+    from cryptography import x509
+
     from fpga_regions.glance import Fetched
 
 
@@ -61,12 +65,31 @@ def _image_fault(conf: cfg.ConfigOpts, image: "Fetched | None") -> str | None:
     if image is None:
         return "a file has no signature of Glance"
     with _usable("image_certificates"):
-        certificates = signatures.certificates(conf.packages.image_certificates)
+        certificates = _certificates(conf)
     try:
         signatures.check_image(image.file, image.told, certificates)
     except errors.BadPackage as e:
         return e.why
     return None
+
+
+def _certificates(conf: cfg.ConfigOpts) -> "list[x509.Certificate]":
+    """What image_certificates names, in files and in a key manager.
+
+    :raises signatures.Unusable: one of them cannot be had
+    """
+    from fpga_regions import signatures
+
+    named = conf.packages.image_certificates
+    found = signatures.certificates(one for one in named if not one.startswith(_STORED))
+    stored = [one.removeprefix(_STORED) for one in named if one.startswith(_STORED)]
+    if not stored:
+        return found
+    try:
+        from fpga_regions import key_manager
+    except ImportError as e:
+        raise signatures.Unusable(f"{e}: install fpga-nova[castellan]") from e
+    return found + key_manager.certificates(conf, stored)
 
 
 @contextlib.contextmanager
