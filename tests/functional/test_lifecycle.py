@@ -2,9 +2,11 @@
 """The paths of docs/lifecycle.md: what the user sees and what becomes of the region, with ledgers.
 
 Each host has a ledger of its own. All compute services run in one process, so which host is at work
-is told by the compute manager or resource tracker that is on the stack.
+is told by the compute manager or resource tracker that is on the stack; a burn has a thread of its
+own, which is told by whom it was started.
 """
 
+import functools
 import shlex
 import sys
 import threading
@@ -13,14 +15,18 @@ import time
 import fixtures
 from nova.compute import manager, resource_tracker
 
-from fpga_hooks import root
+from fpga_hooks import burns, root
 from tests.functional import recorder
 from tests.functional.test_hooks import HooksTestCase
 from tests.support.host import Host, wait_until
 
+_burning = threading.local()
+
 
 def host_at_work():
     """The compute host on whose behalf this thread runs."""
+    if hasattr(_burning, "host"):
+        return _burning.host
     frame = sys._getframe()
     while frame is not None:
         found = frame.f_locals.get("self")
@@ -28,6 +34,17 @@ def host_at_work():
             return found.host
         frame = frame.f_back
     raise AssertionError("no compute host is at work here")
+
+
+def burn_there(start, owner, burn):
+    """Start a burn whose thread knows the host."""
+    host = host_at_work()
+
+    def burn_for_host():
+        _burning.host = host
+        return burn()
+
+    start(owner, burn_for_host)
 
 
 class LifecycleTestCase(HooksTestCase):
@@ -47,6 +64,8 @@ class LifecycleTestCase(HooksTestCase):
                 "fpga_hooks.root._environment", lambda: real() | {"FPGA_HOST": host_at_work()}
             )
         )
+        start = functools.partial(burn_there, burns.start)
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.burns.start", start))
         self.useFixture(fixtures.MonkeyPatch("fpga_hooks.host.name", host_at_work))
         self.useFixture(fixtures.MonkeyPatch("fpga_hooks.guests._probes", []))
 
