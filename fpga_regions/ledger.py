@@ -9,7 +9,6 @@ of power right after a commit: the folder is synced, too, once the journal is re
 """
 
 import contextlib
-import datetime
 import os
 import sqlite3
 import typing
@@ -17,6 +16,7 @@ import uuid
 from pathlib import Path
 
 from fpga_regions import errors, folders, rows, schema
+from fpga_regions.history import History, now
 from fpga_regions.model import Cause, Event, Region, Slot, State, Warm
 
 FILE = "ledger.sqlite3"
@@ -75,7 +75,6 @@ class Ledger:
         self._changed = changed
         self.path = folder / FILE
         self._timeout = timeout
-        self._events_kept = events_kept
         self._whole = False
         with self._explained():
             folders.make_private(folder)
@@ -86,6 +85,7 @@ class Ledger:
             os.fchmod(descriptor, 0o600)
             os.close(descriptor)
             self._db = self._connect()
+        self._history = History(self._db, events_kept)
 
     def close(self) -> None:
         """Close the file."""
@@ -114,8 +114,7 @@ class Ledger:
     def had(self, owner: str, region_id: str) -> bool:
         """Whether an owner held a region, as far as its events are on record."""
         with self._explained():
-            query = "SELECT 1 FROM events WHERE owner = ? AND region_id = ? LIMIT 1"
-            return self._db.execute(query, (owner, region_id)).fetchone() is not None
+            return self._history.had(owner, region_id)
 
     def events(self, region_id: str | None = None, last: int | None = None) -> list[Event]:
         """What happened, oldest first.
@@ -123,13 +122,8 @@ class Ledger:
         :param region_id: to this region; None for all
         :param last: no more than so many, the latest; None for all
         """
-        query = (
-            "SELECT sequence, at, region_id, before, state, owner, image_id, digest, note"
-            " FROM events WHERE ?1 IS NULL OR region_id = ?1 ORDER BY sequence DESC LIMIT ?2"
-        )
         with self._explained():
-            found = self._db.execute(query, (region_id, -1 if last is None else last)).fetchall()
-        return [Event(*row) for row in reversed(found)]
+            return self._history.events(region_id, last)
 
     def on_record(self) -> list[Region]:
         """All regions that this host ever had, in the order in which they are given out."""
@@ -233,7 +227,7 @@ class Ledger:
             f"UPDATE regions SET state = ?, since = ?{sets} WHERE id = ?",  # noqa: S608
             (after, since, *fields.values(), region.id),
         )
-        self._note(region.id, region.state, after, note, **told)
+        self._history.note(region.id, region.state, after, note, **told)
         return self._select("WHERE id = ?", region.id)[0]
 
     def _register(self, slot: Slot) -> None:
@@ -263,34 +257,7 @@ class Ledger:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, '[]', 1)",
             (region_id, slot.driver, slot.device, slot.index, *values.values(), now()),
         )
-        self._note(region_id, None, State.FREE, "found")
-
-    def _note(
-        self,
-        region_id: str,
-        before: State | None,
-        after: State,
-        note: str,
-        owner: str | None = None,
-        image_id: str | None = None,
-        digest: str | None = None,
-    ) -> None:
-        self._db.execute(
-            "INSERT INTO events (at, region_id, before, state, owner, image_id, digest, note)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (now(), region_id, before, after, owner, image_id, digest, note),
-        )
-        self._forget_oldest(region_id)
-
-    def _forget_oldest(self, region_id: str) -> None:
-        # One by one: the database refuses another order.
-        kept = "SELECT 1 FROM events WHERE region_id = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?"
-        while self._db.execute(kept, (region_id, self._events_kept)).fetchone() is not None:
-            self._db.execute(
-                "DELETE FROM events WHERE sequence ="
-                " (SELECT min(sequence) FROM events WHERE region_id = ?)",
-                (region_id,),
-            )
+        self._history.note(region_id, None, State.FREE, "found")
 
     def _select(self, condition: str, *values: str) -> list[Region]:
         query = f"SELECT {_COLUMNS}, {_REASON} FROM regions {condition}"  # noqa: S608
@@ -351,8 +318,3 @@ class Ledger:
             raise errors.LedgerUnusable(
                 f"the ledger {self.path} cannot be opened: {e.strerror}"
             ) from e
-
-
-def now() -> str:
-    """The present moment as the ledger writes it: ISO 8601 in UTC, to the millisecond."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

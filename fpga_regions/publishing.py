@@ -23,7 +23,7 @@ from pathlib import Path
 
 from oslo_config import cfg
 
-from fpga_regions import errors, folders, ledger, locks, status
+from fpga_regions import errors, folders, history, ledger, locks, status
 from fpga_regions.model import Region, State
 
 #: Changes when what a reader relies on gets another meaning; new names do not change it.
@@ -122,7 +122,7 @@ def _document(
     seen = dict(regions) if latest else {}
     head = {
         "format": FORMAT,
-        "at": ledger.now(),
+        "at": history.now(),
         "boot": boot,
         "uptime": now,
         "looked": began if latest else last.looked,

@@ -7,7 +7,8 @@ import enum
 import typing
 
 from fpga_regions import errors, locks
-from fpga_regions.ledger import Ledger, now
+from fpga_regions.history import now
+from fpga_regions.ledger import Ledger
 from fpga_regions.manager import Manager
 from fpga_regions.model import TRANSIENT, Region, Slot, State
 

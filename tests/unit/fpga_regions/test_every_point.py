@@ -31,7 +31,7 @@ LEDGER = [
     "fpga_regions.ledger:Ledger.register",
     "fpga_regions.ledger:Ledger.claim",
     "fpga_regions.ledger:Ledger.move",
-    "fpga_regions.ledger:Ledger._note",
+    "fpga_regions.history:History.note",
 ]
 STEPS = ["program", "read_back", "clear", "nodes", "reset"]
 DRIVERS = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fpga_regions import conf as configuration
-from fpga_regions import folders, ledger, locks, publishing
+from fpga_regions import folders, history, locks, publishing
 from fpga_regions.ledger import Ledger
 from fpga_regions.manager import Manager
 from fpga_regions.model import Region, State
@@ -160,7 +160,7 @@ def test_a_region_that_is_marked_as_lost_is_not_published_as_healthy(host: Publi
     region_id = host.burn()
     with host.command() as (manager, opened):
         region = manager.known(region_id)
-        opened.move(region, State.PROGRAMMED, "lost", lost=ledger.now())
+        opened.move(region, State.PROGRAMMED, "lost", lost=history.now())
     assert host.of() == host.of() | {"healthy": False}
 
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import threading
-import time
 import typing
 import zlib
 
@@ -311,18 +310,22 @@ def test_chip_whose_model_is_not_in_the_cache_any_more_is_not_reset(board: Board
     assert board.read_back() is None
 
 
+class Over(Deadline):
+    """A deadline that is over while the compiler is still at work."""
+
+    left = property(lambda _self: 0.0)  # type: ignore[assignment]
+
+
 def test_compiling_in_a_burn_does_not_count_towards_its_time(tmp_path: pathlib.Path) -> None:
     board = Board(tmp_path / "patient", "verilator")
     package = unpack(bitstreams.real_package("crc32", "hx1k"), board.conf)
-    begun = time.monotonic()
-    board.driver.program(board.region, package, Deadline(4))
-    assert time.monotonic() - begun > 4
+    board.driver.program(board.region, package, Over(60))
     assert _engine(board) == "verilator"
     board.close()
 
 
 def test_compiling_in_a_burn_has_a_time_of_its_own(tmp_path: pathlib.Path) -> None:
     board = Board(tmp_path / "impatient", "verilator", compile_timeout=1)
-    with pytest.raises(errors.TimedOut, match="took longer than 1 s"):
+    with pytest.raises(errors.TimedOut, match=r"took longer than 1 s|in time"):
         board.program("crc32")
     board.close()
