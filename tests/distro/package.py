@@ -8,7 +8,7 @@ def _walk(operator: Operator) -> None:
     operator.fetch_build()
     script = (CHECKOUT / "tests/distro/package_walk.sh").read_text()
     operator.debian.write("/root/package_walk.sh", script)
-    operator.run("sh package_walk.sh fpga-nova_*.deb")
+    operator.run("sh package_walk.sh ./fpga-nova_*.deb")
 
 
 STEPS = {"the package installed, Nova upgraded around it, the package removed": _walk}
