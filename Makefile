@@ -107,6 +107,10 @@ distro-clean: ## remove what these two keep for the next run
 bench: demo-up ## boots with and without an FPGA region, and the cloud's memory
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/boot.py $(DEMO_DIR)
 
+.PHONY: bench-cyborg
+bench-cyborg: demo-up ## boots with an FPGA region, with a device of Cyborg's, and with neither
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/cyborg.py $(DEMO_DIR)
+
 .PHONY: deb
 deb: tools ## the Debian package, in dist/
 	@build_scripts/build_deb.sh dist
