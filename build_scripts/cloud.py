@@ -115,19 +115,32 @@ class Cloud:
             host,
         )
 
+    def mapped(self) -> set[str]:
+        """The compute hosts that the cloud has discovered, and may be given servers."""
+        url = self._nova_conf.get("api_database", "connection")
+        found = self._query(sqlalchemy.make_url(url), "select host from host_mappings")
+        return {row["host"] for row in found}
+
     def _row(self, query: str, name: str) -> dict[str, typing.Any]:
-        nova_conf = configparser.RawConfigParser(strict=False)
-        nova_conf.read(self.folder / "etc" / "nova" / "nova.conf")
-        cell = sqlalchemy.make_url(nova_conf.get("database", "connection"))
+        cell = sqlalchemy.make_url(self._nova_conf.get("database", "connection"))
         for url in (cell, cell.set(database=f"{cell.database}_cell0")):
-            engine = sqlalchemy.create_engine(url)
-            with engine.connect() as connection:
-                row = connection.execute(sqlalchemy.text(query), {"name": name}).mappings()
-                found = row.one_or_none()
-            engine.dispose()
-            if found is not None:
-                return dict(found)
+            for row in self._query(url, query, name=name):
+                return row
         raise CloudError(f"no row of {name} in the database")
+
+    @functools.cached_property
+    def _nova_conf(self) -> configparser.RawConfigParser:
+        told = configparser.RawConfigParser(strict=False)
+        told.read(self.folder / "etc" / "nova" / "nova.conf")
+        return told
+
+    @staticmethod
+    def _query(url: sqlalchemy.URL, query: str, **given: str) -> list[dict[str, typing.Any]]:
+        engine = sqlalchemy.create_engine(url)
+        with engine.connect() as connection:
+            rows = connection.execute(sqlalchemy.text(query), given).mappings().all()
+        engine.dispose()
+        return [dict(row) for row in rows]
 
     def allocations_of(self, server: str) -> dict[str, typing.Any]:
         """What Placement has allocated to a server."""

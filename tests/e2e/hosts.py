@@ -207,7 +207,7 @@ def known(cloud: Cloud, names: list[str]) -> None:
     :raises CloudError: it does not
     """
     end = time.monotonic() + _PATIENCE
-    while not {host.name for host in cloud.api.compute.hypervisors()} >= set(names):
+    while not cloud.mapped() >= set(names):
         if time.monotonic() > end:
             raise CloudError(f"the hosts {names} are not discovered")
         time.sleep(0.5)
