@@ -17,8 +17,8 @@ NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in rang
 #: Placement's class of which one unit is one region.
 RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
 
-#: Where a host's stats tell the images that its regions are programmed with.
-STAT = "fpga_images"
+#: Where a host's stats tell the images that its regions hold: in use, and free but kept warm.
+STATS = {"programmed": "fpga_images", "free": "fpga_warm"}
 
 #: What an extra spec's value has to be; rootwrap's fpga.filters let nothing else through.
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -98,10 +98,10 @@ def names_resource(extra_specs: typing.Mapping[str, str]) -> bool:
     return any(group.startswith("resources") and name == RESOURCE_CLASS for group, _, name in keys)
 
 
-def loaded(host_state: typing.Any) -> set[str]:
-    """The images that a host's regions are programmed with, as of its last audit."""
+def images(host_state: typing.Any, state: str) -> set[str]:
+    """The images of a host's regions in a state, one of STATS, as of its last audit."""
     stats = getattr(host_state, "stats", None) or {}
-    return set(str(stats.get(STAT) or "").split())
+    return set(str(stats.get(STATS[state]) or "").split())
 
 
 def joined(region_ids: typing.Mapping[int, str]) -> str | None:

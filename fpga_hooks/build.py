@@ -7,7 +7,7 @@ import typing
 from nova import exception
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, base, burns, cli, column, errors, owners
+from fpga_hooks import accounting, base, burns, cards, column, errors, layout, owners
 from fpga_hooks import host as host_regions
 
 if typing.TYPE_CHECKING:
@@ -25,6 +25,7 @@ class FpgaBuildInstanceHook(base.Hook):
 
         :raises nova.exception.InvalidConfiguration: see fpga_hooks.host.start
         """
+        layout.decide_anew()
         host_regions.start(host)
 
     def build_instance(
@@ -44,17 +45,20 @@ class FpgaBuildInstanceHook(base.Hook):
         wanted = accounting.bitstreams_of(instance.flavor)
         if not wanted:
             return
-        burns.start(instance.uuid, functools.partial(_burn, wanted, instance.uuid))
+        chosen = cards.chosen(context, instance.uuid)
+        burns.start(instance.uuid, functools.partial(_burn, wanted, instance.uuid, chosen))
         if not burns.awaited_by_driver():
             finish(instance)
 
     def update_resources(self, resources: dict[str, typing.Any]) -> None:
         """Set how many regions instances of this host have or may get; 0 where it is not known.
 
-        What they are programmed with is told among the host's stats, for FpgaWeigher.
+        What they hold, and what free ones are kept warm with, is among the host's stats, for
+        FpgaWeigher.
         """
         resources["fpga_regions"] = host_regions.audit()
-        resources["stats"] = {**resources.get("stats", {}), accounting.STAT: host_regions.images()}
+        ours = {stat: host_regions.images(state) for state, stat in accounting.STATS.items()}
+        resources["stats"] = {**resources.get("stats", {}), **ours}
 
 
 def finish(instance: "objects.Instance") -> None:
@@ -73,7 +77,7 @@ def finish(instance: "objects.Instance") -> None:
         column.write(instance, value)
 
 
-def _burn(wanted: dict[int, str], owner: str) -> dict[int, str]:
-    """One after the other; where one fails, Nova's clean-up has all of the owner erased."""
+def _burn(wanted: dict[int, str], owner: str, chosen: list[str]) -> dict[int, str]:
+    """Where one fails, Nova's clean-up has all of the owner erased."""
     with owners.held(owner):
-        return {number: cli.burn(image, owner, number) for number, image in wanted.items()}
+        return cards.burn(wanted, owner, chosen)

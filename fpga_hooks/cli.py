@@ -34,11 +34,21 @@ class Region:
     function: str | None = None
     quarantine: str | None = None
     number: int | None = None
+    device: str | None = None
 
     @property
     def programmed(self) -> bool:
         """Whether a function is in it; also where it has lost its configuration since."""
         return self.state == "programmed"
+
+    @property
+    def withheld(self) -> bool:
+        """Whether no instance may have it.
+
+        A quarantined region is nobody's to have; one that was burnt by hand, without an owner, is
+        in use by somebody that Nova does not know.
+        """
+        return self.state == "quarantined" or (self.programmed and self.owner is None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,31 +70,24 @@ class Status:
         return dict(sorted(held.items()))
 
     @property
-    def unowned(self) -> int:
-        """Regions that were burnt by hand, without an owner."""
-        return sum(region.programmed and region.owner is None for region in self.regions)
-
-    @property
     def for_instances(self) -> int:
-        """Regions that instances of this host have or may get.
-
-        A quarantined region is nobody's to have; one that was burnt by hand, without an owner, is
-        in use by somebody that Nova does not know.
-        """
-        return max(self.total - self.quarantined - self.unowned, 0)
+        """Regions that instances of this host have or may get."""
+        return max(self.total - sum(region.withheld for region in self.regions), 0)
 
 
-def burn(image_id: str, owner: str, number: int = 1) -> str:
+def burn(image_id: str, owner: str, number: int = 1, device: str | None = None) -> str:
     """Burn a bitstream image into a region for an owner; at once if the owner has it already.
 
     :param image_id: Glance id of the bitstream image
     :param owner: uuid of the instance
     :param number: which of the instance's regions it is; told only where it is not the first
+    :param device: the card; None for any
     :returns: the region's id, at most 255 printable characters
     :raises errors.CliError: it did not succeed
     """
     which = [] if number == 1 else ["--number", str(number)]
-    region_id = _run("burn", image_id, "--owner", owner, *which).strip()
+    where = [] if device is None else ["--device", device]
+    region_id = _run("burn", image_id, "--owner", owner, *which, *where).strip()
     if not _REGION_ID.fullmatch(region_id):
         raise errors.CliError(None, f"{CONF.fpga.exec} burn printed no region id")
     return region_id
@@ -133,7 +136,7 @@ def read_status(told: dict[str, typing.Any]) -> Status:
 
 def _read_region(told: dict[str, typing.Any]) -> Region:
     """A region; what another program than ours may leave out is None then."""
-    more = ("image_id", "healthy", "vendor", "board", "function", "quarantine", "number")
+    more = ("image_id", "healthy", "vendor", "board", "function", "quarantine", "number", "device")
     return Region(
         told["id"],
         told["state"],

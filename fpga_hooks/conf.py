@@ -58,6 +58,20 @@ A host whose program reports a simulated region (the emulator) refuses to start 
 this is on, so that no instance gets a simulated accelerator by accident.
 """,
     ),
+    cfg.StrOpt(
+        "providers",
+        default="host",
+        choices=[
+            ("host", "the regions of all cards are an inventory of the host's own provider"),
+            ("card", "each card is a child provider NODE_fpga_CARD with its regions and traits"),
+        ],
+        help="""
+Which resource providers of Placement have the regions of this host.
+
+With ``card`` Placement chooses the card that is burnt. A change takes effect when nova-compute is
+started, and moves what is allocated to servers.
+""",
+    ),
     cfg.IntOpt(
         "timeout",
         default=600,

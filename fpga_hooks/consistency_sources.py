@@ -4,6 +4,7 @@
 Plain SQL: the check must also work where Nova itself does not start.
 """
 
+import collections
 import json
 import typing
 
@@ -26,6 +27,9 @@ _MIGRATIONS = sa.text(
     "SELECT uuid, source_compute, dest_compute FROM migrations "
     "WHERE deleted = 0 AND status NOT IN :over"
 ).bindparams(sa.bindparam("over", _OVER, expanding=True))
+
+#: The microversion of Placement that is asked: the first with trees of providers.
+MICROVERSION = "1.14"
 
 #: GET of a path of Placement: the body, or None where it is not found.
 Get = typing.Callable[[str], dict[str, typing.Any] | None]
@@ -84,6 +88,23 @@ def findings(
 
 
 def _provider(get: Get, uuid: str) -> consistency.Provider | None:
+    """The regions of a compute node, be they its own provider's or those of its cards'."""
+    tree = get(f"/resource_providers?in_tree={uuid}") or {"resource_providers": []}
+    found = [_of_one(get, provider["uuid"]) for provider in tree["resource_providers"]]
+    providers = [provider for provider in found if provider is not None]
+    if not providers:
+        return None
+    allocated: collections.Counter[str] = collections.Counter()
+    for provider in providers:
+        allocated.update(provider.allocations)
+    return consistency.Provider(
+        sum(provider.total for provider in providers),
+        sum(provider.reserved for provider in providers),
+        allocated,
+    )
+
+
+def _of_one(get: Get, uuid: str) -> consistency.Provider | None:
     inventories = get(f"/resource_providers/{uuid}/inventories") or {"inventories": {}}
     inventory = inventories["inventories"].get(RESOURCE_CLASS)
     if inventory is None:

@@ -37,6 +37,9 @@ MISCONFIGURED = frozenset(
     }
 )
 
+#: Another card of the same host may cure these.
+OF_CARD = frozenset({Code.NO_MATCHING_HARDWARE, Code.NO_FREE_REGION})
+
 _ADVICE = {
     Code.ROOTWRAP_NO_COMMAND: "install it in a folder named in exec_dirs of rootwrap.conf",
     Code.ROOTWRAP_BAD_CONFIG: "check rootwrap.conf and that sudo permits nova-rootwrap",
@@ -88,6 +91,6 @@ def to_nova(error: CliError, instance_uuid: str) -> exception.NovaException:
     """
     if error.code in (Code.BAD_PACKAGE, Code.NO_IMAGE):
         return exception.BuildAbortException(instance_uuid=instance_uuid, reason=error.reason)
-    if error.code in (Code.NO_MATCHING_HARDWARE, Code.NO_FREE_REGION):
+    if error.code in OF_CARD:
         return exception.ComputeResourcesUnavailable(reason=error.reason)
     return exception.InstanceDeployFailure(reason=error.reason)

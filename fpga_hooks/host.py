@@ -71,11 +71,8 @@ def last() -> cli.Status | None:
     return _last.get(name())
 
 
-def images() -> str:
-    """The images that regions of this host hold, as the last audit saw it.
-
-    Those of instances, and free ones that are kept warm.
-    """
+def images(state: str) -> str:
+    """The images of the regions in a state, as the last audit saw it; a free one may be warm."""
     status = last()
-    regions = [r for r in status.regions if r.programmed or r.state == "free"] if status else []
-    return " ".join(sorted({r.image_id for r in regions if r.image_id}))
+    regions = status.regions if status else ()
+    return " ".join(sorted({r.image_id for r in regions if r.image_id and r.state == state}))

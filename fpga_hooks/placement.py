@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells Placement of the regions of this host: an inventory and traits on the host's own provider.
+"""Tells Placement of the regions of this host: inventories and traits, of the host or by card.
 
 A virt driver calls this from its update_provider_tree. Nova calls that within claims, too, so what
 the last audit saw is told and nothing is asked here.
@@ -7,10 +7,12 @@ the last audit saw is told and nothing is asked here.
 
 import typing
 
+import os_traits
+from nova import exception
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import cli, host, traits
+from fpga_hooks import cli, host, layout, reshape, traits
 from fpga_hooks.accounting import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
@@ -19,58 +21,128 @@ if typing.TYPE_CHECKING:
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
+#: The trait that Nova 34 gives to all providers of its own.
+_OWNER = getattr(os_traits, "OWNER_NOVA", None)
 
-def update_provider_tree(tree: "provider_tree.ProviderTree", nodename: str) -> None:
-    """Set our inventory and our traits on the provider of a node; leave all others alone.
+
+def update_provider_tree(
+    tree: "provider_tree.ProviderTree",
+    nodename: str,
+    allocations: reshape.Allocations | None = None,
+) -> None:
+    """Set our inventories and our traits on the providers of a node; leave all others alone.
 
     An inventory that is there is never taken away, because instances may have allocations of it,
     and Nova does not start with one that cannot be removed. What the host cannot give any more is
-    reserved instead.
+    reserved instead. It is moved, with its allocations, when the service starts with another
+    ``[fpga] providers`` than before.
+
+    :param allocations: of all providers of the node; Nova gives them where this raised
+    :raises nova.exception.ReshapeNeeded: inventories are to be moved, when the service starts
     """
     status = host.last() if CONF.fpga.access else None
-    known = tree.data(nodename).inventory
-    ours = _inventory(status, known.get(RESOURCE_CLASS))
-    if ours is not None:
-        tree.update_inventory(nodename, {**known, RESOURCE_CLASS: ours})
+    places = layout.places(tree, nodename, status)
+    left = [
+        name
+        for name in layout.known(tree, nodename)
+        if name not in places and RESOURCE_CLASS in tree.data(name).inventory
+    ]
+    if left and status is not None and allocations is None:
+        raise exception.ReshapeNeeded
+    for name, regions in places.items():
+        known = tree.data(name).inventory
+        _tell(tree, name, _inventory(regions, known.get(RESOURCE_CLASS)))
+    if left and status is not None and allocations is not None:
+        _move(tree, left, places, reshape.Mover(status, allocations))
     if status is not None or not CONF.fpga.access:
-        known_traits = set(tree.data(nodename).traits)
-        tree.update_traits(nodename, _others(known_traits, status) | _traits(status))
+        for name in {nodename: (), **places}:
+            _tell_traits(tree, nodename, name, places)
+
+
+def _tell(
+    tree: "provider_tree.ProviderTree", name: str, ours: dict[str, typing.Any] | None
+) -> None:
+    if ours is not None:
+        tree.update_inventory(name, {**tree.data(name).inventory, RESOURCE_CLASS: ours})
 
 
 def _inventory(
-    status: cli.Status | None, known: dict[str, typing.Any] | None
+    regions: layout.Regions, known: dict[str, typing.Any] | None
 ) -> dict[str, typing.Any] | None:
-    if status is None or not status.total:
+    if not regions:
         return {**known, "reserved": known["total"]} if known else None
     return {
-        "total": status.total,
-        "reserved": min(status.quarantined + status.unowned, status.total),
+        "total": len(regions),
+        "reserved": sum(region.withheld for region in regions),
         "min_unit": 1,
-        "max_unit": status.total,
+        "max_unit": len(regions),
         "step_size": 1,
         "allocation_ratio": 1.0,
     }
 
 
-def _traits(status: cli.Status | None) -> set[str]:
+def _move(
+    tree: "provider_tree.ProviderTree",
+    left: list[str],
+    places: typing.Mapping[str, layout.Regions],
+    mover: reshape.Mover,
+) -> None:
+    """Bring inventories with their allocations from the providers that had them to those of now."""
+    here = {tree.data(name).uuid: name for name, regions in places.items() if regions}
+    rooms = {
+        uuid: reshape.Room(layout.card_in(name), len(places[name] or ()))
+        for uuid, name in here.items()
+    }
+    mover.move({tree.data(name).uuid for name in left}, rooms)
+    for uuid, name in here.items():
+        # What is allocated fits, whatever happened to its region; the next audit reserves it.
+        ours = tree.data(name).inventory[RESOURCE_CLASS]
+        _tell(tree, name, {**ours, "reserved": min(ours["reserved"], rooms[uuid].free)})
+    for name in left:
+        if layout.card_in(name):
+            tree.remove(name)
+            continue
+        rest = dict(tree.data(name).inventory)
+        del rest[RESOURCE_CLASS]
+        tree.update_inventory(name, rest)
+    LOG.info("Placement is told of the FPGA regions by %s now", CONF.fpga.providers)
+
+
+def _tell_traits(
+    tree: "provider_tree.ProviderTree",
+    nodename: str,
+    name: str,
+    places: typing.Mapping[str, layout.Regions],
+) -> None:
+    """A host whose cards have providers of their own has none but that it has regions."""
+    regions = places.get(name)
+    known = set(tree.data(name).traits)
+    told = _traits(regions or ())
+    if name not in places:
+        told = {traits.FPGA} if any(places.values()) else set()
+    elif name != nodename and regions is None:
+        return
+    elif name != nodename and _OWNER:
+        told.add(_OWNER)
+    tree.update_traits(name, _others(known, regions or ()) | told)
+
+
+def _traits(regions: tuple[cli.Region, ...]) -> set[str]:
     """What the regions are, and what is loaded into them."""
-    if status is None or not status.regions:
-        return set()
     told = {
         traits.name(kind, value)
-        for region in status.regions
+        for region in regions
         for kind in traits.KINDS
         if (value := getattr(region, kind))
     }
-    return {traits.FPGA} | told
+    return told | {traits.FPGA} if regions else set()
 
 
-def _others(known: set[str], status: cli.Status | None) -> set[str]:
+def _others(known: set[str], regions: tuple[cli.Region, ...]) -> set[str]:
     """The traits that somebody else set.
 
     Those of vendors are ours only where the program tells vendors.
     """
-    regions = status.regions if status else ()
     kinds = [kind for kind in traits.KINDS if kind != "vendor" or any(r.vendor for r in regions)]
     ours = tuple(traits.name(kind, "") for kind in kinds)
     return {trait for trait in known if trait != traits.FPGA and not trait.startswith(ours)}

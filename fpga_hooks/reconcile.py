@@ -8,9 +8,10 @@ is decided again under the owner's lock, right before anything is done.
 
 import typing
 
+from nova import context as nova_context
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, cli, column, errors, guests, mending, owners, retries
+from fpga_hooks import accounting, cards, cli, column, errors, guests, mending, owners, retries
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -75,8 +76,10 @@ class Reconciler:
             if region in need.surplus and not starting and self._give_back(instance, region):
                 del ids[number]
                 changed = True
+        chosen = _chosen(instance, held) if need.lost else []
         for number, image_id in need.lost.items():
-            region_id = self._burn_again(instance, number, image_id, starting)
+            free = [] if number in held else chosen
+            region_id = self._burn_again(instance, number, image_id, free, starting)
             if region_id is not None:
                 ids[number] = region_id
                 changed = True
@@ -85,14 +88,19 @@ class Reconciler:
         return changed
 
     def _burn_again(
-        self, instance: "objects.Instance", number: int, image_id: str, starting: bool
+        self,
+        instance: "objects.Instance",
+        number: int,
+        image_id: str,
+        chosen: list[str],
+        starting: bool,
     ) -> str | None:
         """The region's id; None where it is not burnt."""
         name = f"{instance.uuid} {number}"
         if not starting and not self._retries.due(name):
             return None
         try:
-            region_id = cli.burn(image_id, instance.uuid, number)
+            region_id = cards.burn_one(image_id, instance.uuid, number, chosen)
         except errors.CliError as e:
             words = f"its FPGA region has lost its configuration and cannot be burnt again: {e}"
             self._retries.failed(name, words, instance_uuid=instance.uuid)
@@ -167,6 +175,12 @@ def owned_by_nobody_here(
         if region.programmed and region.owner and region.owner not in instances:
             orphans.setdefault(region.owner, []).append(region)
     return orphans
+
+
+def _chosen(instance: "objects.Instance", held: dict[int, cli.Region]) -> list[str]:
+    """The cards that Placement chose for what the instance does not hold."""
+    context = nova_context.get_admin_context()
+    return cards.free_of(cards.chosen(context, instance.uuid), held)
 
 
 def _named(regions: list[cli.Region]) -> str:

@@ -91,7 +91,7 @@ def _placement(files: list[str] | None) -> consistency_sources.Get:
         raise SourceError(f"[placement] of Nova's configuration cannot be used: {e}") from e
 
     def get(path: str) -> dict[str, typing.Any] | None:
-        answer = adapter.get(path, raise_exc=False)
+        answer = adapter.get(path, microversion=consistency_sources.MICROVERSION, raise_exc=False)
         if answer.status_code == 404:
             return None
         if answer.status_code != 200:

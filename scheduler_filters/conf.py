@@ -50,10 +50,11 @@ The metadata fpga_weight_multiplier of a host aggregate goes before this.
         default=2.0,
         min=0,
         help="""
-How much FpgaWeigher prefers a host that has the flavor's bitstream programmed for another server.
+How much FpgaWeigher prefers a host with a free region that is warm with the flavor's bitstream.
 
 Added to the host's share of used (pack) or free (spread) regions, which is from 0 to 1; so with
-more than 1 a warm host goes before any other. What is programmed is as of the last audit.
+more than 1 a warm host goes before any other. Half of it is added for a host that has the
+bitstream programmed for another server. What regions hold is as of the last audit.
 """,
     ),
     cfg.BoolOpt(

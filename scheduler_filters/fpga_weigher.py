@@ -16,11 +16,15 @@ CONF = cfg.CONF
 
 conf.register_opts(CONF)
 
+#: What a bitstream in use by another server counts, where a free region that holds it counts 1.
+_FETCHED = 0.5
+
 
 class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
     """Packs or spreads what wants a region, and keeps what wants none off hosts with free ones.
 
-    A host that has the bitstream programmed for another server has fetched and checked it already.
+    Hosts with a free region that holds the bitstream warm go first. One that has it programmed for
+    another server has fetched and checked it already.
     """
 
     def weight_multiplier(self, host_state: typing.Any) -> float:
@@ -37,6 +41,7 @@ class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
         if not wanted:
             return -free if CONF.fpga.keep_free else 0.0
         share = free if CONF.fpga.strategy == "spread" else 1.0 - free
-        loaded = accounting.loaded(host_state)
-        warm = sum(image_id in loaded for image_id in wanted) / len(wanted)
-        return float(share + CONF.fpga.warm_weight * warm)
+        warm = accounting.images(host_state, "free")
+        in_use = accounting.images(host_state, "programmed")
+        parts = sum(1.0 if i in warm else _FETCHED * (i in in_use) for i in wanted)
+        return float(share + CONF.fpga.warm_weight * parts / len(wanted))

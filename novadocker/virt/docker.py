@@ -264,14 +264,15 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         nodename: str,
         allocations: _Any = None,
     ) -> None:
-        """Set the inventory of the host's own provider, that of its FPGA regions included.
+        """Set the inventory of the host's own provider, and what is told of its FPGA regions.
 
-        Children, and traits that are not of regions, are left alone.
+        Other children, and traits that are not of regions, are left alone.
 
         Nova calls this within a claim, too, and an exception would leave what was claimed counted
         until the next audit; so what the last audit found is told again.
 
         :raises errors.EngineUnavailable: the engine does not answer and never did
+        :raises nova.exception.ReshapeNeeded: see fpga_hooks.placement.update_provider_tree
         """
         known = provider_tree.data(nodename).inventory
         ours = host.inventory(
@@ -280,7 +281,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
             self._get_reserved_host_disk_gb_from_config(),
         )
         provider_tree.update_inventory(nodename, {**known, **ours})
-        placement.update_provider_tree(provider_tree, nodename)
+        placement.update_provider_tree(provider_tree, nodename, allocations)
 
     def get_host_ip_addr(self) -> str:
         """The address that Nova is told to use."""

@@ -37,7 +37,7 @@ class RecordingDriver(fake.FakeDriver):
         super().update_provider_tree(provider_tree, nodename, allocations)
         merged = {**known, **provider_tree.data(nodename).inventory}
         provider_tree.update_inventory(nodename, merged)
-        placement.update_provider_tree(provider_tree, nodename)
+        placement.update_provider_tree(provider_tree, nodename, allocations)
 
     # Refused as it is for real containers.
     check_can_live_migrate_destination = docker.DockerDriver.check_can_live_migrate_destination

@@ -18,7 +18,7 @@ class Check(PlacementTestCase):
     """A host with two regions."""
 
     def get(self, path):
-        answer = self.placement.get(path)
+        answer = self.placement.get(path, version=consistency_sources.MICROVERSION)
         return answer.body if answer.status == 200 else None
 
     def codes(self):

@@ -139,10 +139,15 @@ def test_the_report_is_what_instances_may_have(program) -> None:
 
 def test_what_is_programmed_is_told_among_what_else_the_driver_tells(program) -> None:
     other = region(image_id=REGION)
-    program.answers(out=status(region(image_id=IMAGE), region(image_id=IMAGE), other))
+    warm = region(image_id=OWNER, state="free", owner=None)
+    program.answers(out=status(region(image_id=IMAGE), region(image_id=IMAGE), other, warm))
     resources = {"stats": {"uptime": "1 day"}}
     build.FpgaBuildInstanceHook().update_resources(resources)
-    assert resources["stats"] == {"uptime": "1 day", "fpga_images": f"{REGION} {IMAGE}"}
+    assert resources["stats"] == {
+        "uptime": "1 day",
+        "fpga_images": f"{REGION} {IMAGE}",
+        "fpga_warm": OWNER,
+    }
 
 
 def test_what_is_kept_warm_is_told_and_what_is_in_quarantine_is_not(program) -> None:
@@ -151,7 +156,7 @@ def test_what_is_kept_warm_is_told_and_what_is_in_quarantine_is_not(program) -> 
     program.answers(out=status(warm, region(state="free", owner=None), out))
     resources: dict[str, typing.Any] = {}
     build.FpgaBuildInstanceHook().update_resources(resources)
-    assert resources["stats"] == {"fpga_images": IMAGE}
+    assert resources["stats"] == {"fpga_images": "", "fpga_warm": IMAGE}
 
 
 def test_a_status_that_fails_reports_no_regions_and_says_why(program, caplog) -> None:

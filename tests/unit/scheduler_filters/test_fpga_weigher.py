@@ -23,8 +23,8 @@ def config():
     fixture.cleanUp()
 
 
-def _host(total: int, used: int, images: str = "", **more) -> SimpleNamespace:
-    told = {"stats": {"fpga_images": images}, "aggregates": []} | more
+def _host(total: int, used: int, images: str = "", warm: str = "", **more) -> SimpleNamespace:
+    told = {"stats": {"fpga_images": images, "fpga_warm": warm}, "aggregates": []} | more
     return SimpleNamespace(
         host=f"{used}/{total}", fpga_regions=total, fpga_regions_used=used, **told
     )
@@ -58,6 +58,22 @@ def test_a_host_that_has_the_bitstream_goes_before_all_others(config, strategy) 
     config(strategy=strategy)
     warm = _host(4, 2, images=f"{OTHER} {IMAGE}")
     assert _first(_host(4, 0), _host(4, 3), warm) == "2/4"
+
+
+@pytest.mark.parametrize("strategy", ["pack", "spread"])
+def test_a_host_with_a_free_region_that_is_warm_goes_before_one_that_has_it_in_use(
+    config, strategy
+) -> None:
+    config(strategy=strategy)
+    warm = _host(4, 2, warm=f"{OTHER} {IMAGE}")
+    assert _first(_host(4, 1, images=IMAGE), _host(4, 3, images=IMAGE), warm, _host(4, 0)) == "2/4"
+
+
+def test_of_two_warm_hosts_the_fuller_or_the_emptier_goes_first(config) -> None:
+    hosts = [_host(4, used, warm=IMAGE) for used in (1, 2, 3)]
+    assert _first(*hosts) == "3/4"
+    config(strategy="spread")
+    assert _first(*hosts) == "1/4"
 
 
 def test_host_that_has_more_of_the_bitstreams_goes_first() -> None:

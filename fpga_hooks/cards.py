@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Burns on the cards that Placement chose, where each card has a provider of its own."""
+
+import typing
+
+from nova.scheduler.client import report
+
+from fpga_hooks import cli, errors, layout
+from fpga_hooks.accounting import RESOURCE_CLASS
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+
+
+def chosen(context: "nova_context.RequestContext", consumer: str) -> list[str]:
+    """The cards of this host that an instance has allocated, one for each region.
+
+    None where the cards have no providers, or the flavor did not ask Placement for regions.
+
+    :raises nova.exception.ConsumerAllocationRetrievalFailed: Placement does not tell
+    """
+    if not layout.by_card():
+        return []
+    told = report.report_client_singleton().get_allocs_for_consumer(context, consumer)
+    cards: list[str] = []
+    for provider, allocation in told["allocations"].items():
+        card = layout.card_of(provider)
+        if card is not None:
+            cards += [card] * allocation["resources"].get(RESOURCE_CLASS, 0)
+    return cards
+
+
+def burn(wanted: typing.Mapping[int, str], owner: str, cards: list[str]) -> dict[int, str]:
+    """Burn images, one after the other, on these cards.
+
+    What the owner holds already stays on its card. Which number is for which card Placement does
+    not tell: one that does not take an image is left for the next.
+
+    :param wanted: images by number
+    :param cards: as `chosen` told; with none, any card will do
+    :returns: the regions' ids by number
+    :raises errors.CliError: one could not be burnt
+    """
+    held = cli.status().owned_by(owner) if cards else {}
+    left = free_of(cards, held)
+    return {
+        number: cli.burn(image_id, owner, number)
+        if number in held
+        else burn_one(image_id, owner, number, left)
+        for number, image_id in wanted.items()
+    }
+
+
+def free_of(cards: list[str], held: typing.Mapping[int, cli.Region]) -> list[str]:
+    """The cards without those that the owner's regions are on already."""
+    left = list(cards)
+    for region in held.values():
+        if region.device in left:
+            left.remove(region.device)
+    return left
+
+
+def burn_one(image_id: str, owner: str, number: int, left: list[str]) -> str:
+    """Burn an image on the first of these cards that takes it, and take the card from them.
+
+    :raises errors.CliError: none took it
+    """
+    different = list(dict.fromkeys(left))
+    for card in different:
+        try:
+            region_id = cli.burn(image_id, owner, number, card)
+        except errors.CliError as e:
+            if e.code not in errors.OF_CARD or card == different[-1]:
+                raise
+        else:
+            left.remove(card)
+            return region_id
+    return cli.burn(image_id, owner, number)
