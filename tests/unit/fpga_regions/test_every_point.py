@@ -171,6 +171,7 @@ def warm(request: pytest.FixtureRequest, tmp_path: Path) -> typing.Iterator[Trie
     host = Tried(tmp_path, request.param, warm=True)
     host.regions()
     yield host
+    host.conf.set_override("warm", False)
     for region_id in host.regions():
         host.do(lambda manager, one=region_id: manager.erase(one))
 
