@@ -77,7 +77,7 @@ def expect(what: str, found: object, wanted: object) -> None:
         raise AssertionError(f"{what}: expected {wanted!r}, found {found!r}")
 
 
-def wait(what: str, holds: collections.abc.Callable[[], bool], seconds: float = 120) -> None:
+def wait(what: str, holds: collections.abc.Callable[[], bool], seconds: float = 300) -> None:
     """Wait until something holds that services do in their own time.
 
     :raises AssertionError: it does not within so many seconds

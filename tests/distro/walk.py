@@ -69,6 +69,12 @@ _COUNTED = (
     "SELECT SUM(fpga_regions), SUM(fpga_regions_used) FROM nova.compute_nodes WHERE deleted = 0"
 )
 
+#: How many compute hosts the scheduler takes for alive.
+_ALIVE = (
+    "SELECT COUNT(*) FROM nova.services WHERE topic = 'compute' "
+    "AND last_seen_up > UTC_TIMESTAMP() - INTERVAL 30 SECOND"
+)
+
 
 def _make_cloud(operator: Operator) -> None:
     for path in (
@@ -124,7 +130,12 @@ def _boot(operator: Operator) -> None:
     operator.run(_AGREE)
 
 
+def _wait_for_host(operator: Operator) -> None:
+    wait("nova-compute is up", lambda: operator.query(_ALIVE) == ["1"])
+
+
 def _wait_for_free(operator: Operator) -> None:
+    _wait_for_host(operator)
     wait("the database counts two free regions", lambda: operator.query(_COUNTED) == ["2", "0"])
 
 
@@ -162,6 +173,7 @@ def _boot_ordinary(operator: Operator) -> None:
         "/etc/nova/nova-compute.conf", "[DEFAULT]\ncompute_driver = fake.FakeDriver\n"
     )
     operator.run("service nova-compute restart")
+    _wait_for_host(operator)
     operator.run("nova boot --flavor small --image ubuntu_lzo --nic none --poll plain")
     server = operator.ask("openstack server show plain -f json")
     expect("its state", server["status"], "ACTIVE")
