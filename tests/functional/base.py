@@ -95,6 +95,21 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
             server, expected_params, max_retries=2 * _PATIENCE, api=api
         )
 
+    def _wait_for_migration_status(
+        self, server: typing.Mapping[str, typing.Any], expected_statuses: typing.Iterable[str]
+    ) -> dict[str, typing.Any]:
+        """Nova's own gives up after five seconds here, too."""
+        for _attempt in range(10 * _PATIENCE):
+            told: list[dict[str, typing.Any]]
+            told = self.api.api_get("/os-migrations").body["migrations"]
+            for migration in told:
+                of_server = migration["instance_uuid"] == server["id"]
+                if of_server and migration["status"].lower() in expected_statuses:
+                    return migration
+            time.sleep(0.1)
+        waited = f"waited {_PATIENCE} s for a migration of server {server['id']}"
+        raise self.failureException(waited)
+
     def _wait_until(
         self,
         server: typing.Mapping[str, typing.Any],
