@@ -27,25 +27,26 @@ class ComputeHost:
     """A compute host of the cloud, on this machine; its regions are fpga-cli's fake ones.
 
     :param driver: the virt driver, ``module:Class``
+    :param audit: seconds between two audits
     """
 
     def __init__(
-        self, cloud: Cloud, folder: pathlib.Path, name: str, driver: str, **regions: typing.Any
+        self, cloud: Cloud, folder: pathlib.Path, name: str, driver: str, audit: int = 1
     ) -> None:
         self.name = name
         self.driver = driver
         self._cloud = cloud
         self._folder = folder
         folder.mkdir(parents=True)
-        self.cli = Host(folder, _glance(cloud), drivers="fake", **regions)
+        self.cli = Host(folder, _glance(cloud), drivers="fake")
         self.cli.python = str(cloud.folder / "venv" / "regions" / "bin" / "python")
         self._point = folder / "point"
         self._config = folder / "nova-compute.conf"
-        self._config.write_text(self._configuration())
+        self._config.write_text(self._configuration(audit))
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
 
-    def _configuration(self) -> str:
+    def _configuration(self, audit: int) -> str:
         state = self._folder / "nova"
         (state / "instances").mkdir(parents=True)
         return "\n".join(
@@ -55,7 +56,7 @@ class ComputeHost:
                 f"compute_driver = {self.driver.replace(':', '.')}",
                 f"state_path = {state}",
                 f"instances_path = {state}/instances",
-                "update_resources_interval = 1",
+                f"update_resources_interval = {audit}",
                 "reclaim_instance_interval = 3",
                 "shelved_offload_time = 0",
                 "default_log_levels = nova.service=DEBUG,nova.compute.resource_tracker=DEBUG",
