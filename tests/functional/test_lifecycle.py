@@ -154,10 +154,12 @@ class OneHost(LifecycleTestCase):
 
     def test_rescued_server_keeps_its_region(self):
         server = self.fpga_server()
-        self._rescue_server(server)
+        self.api.post_server_action(server["id"], {"rescue": {}})
+        self._wait_for_state_change(server, "RESCUE")
         self.audit()
         self.assert_owners([server])
-        self._unrescue_server(server)
+        self.api.post_server_action(server["id"], {"unrescue": None})
+        self._wait_for_state_change(server, "ACTIVE")
         self.assert_owners([server])
 
     def test_server_deleted_while_it_is_built_leaves_no_region(self):
@@ -315,7 +317,10 @@ class TwoHosts(LifecycleTestCase):
     def test_live_migration_is_refused_and_changes_nothing(self):
         server = self.fpga_server(host="host1")
         before = self.ledgers["host1"].status()
-        self._live_migrate(server, migration_expected_state="error", wait_for_fault_key=False)
+        anywhere = {"host": None, "block_migration": "auto"}
+        self.api.post_server_action(server["id"], {"os-migrateLive": anywhere})
+        self._wait_for_migration_status(server, ["error"])
+        self._wait_until(server, lambda told: told["status"] == "ACTIVE")
         self.assertEqual(before, self.ledgers["host1"].status())
         self.assert_owners([server], [])
         shown = self.api.get_server(server["id"])
