@@ -64,11 +64,15 @@ class ComputeHost:
                 # This nova-compute is root itself.
                 "disable_rootwrap = True",
                 "[fpga]",
-                f"exec = {self.cli.wrapper()}",
+                f"exec = {self.program()}",
                 "[oslo_concurrency]",
                 f"lock_path = {state}/lock",
             ]
         )
+
+    def program(self) -> pathlib.Path:
+        """What nova-compute runs as fpga-cli; made if it is not there."""
+        return self.cli.wrapper()
 
     def start(self, wait: bool = True) -> None:
         """Start nova-compute and, if so wished, wait until it has joined the cloud.
