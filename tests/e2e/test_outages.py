@@ -37,10 +37,10 @@ def _gone_for_a_while(cloud: Cloud, service: str) -> None:
 def test_region_of_a_server_that_is_built_meanwhile_is_its_own_or_free(
     cloud: Cloud, stage: Stage, service: str
 ) -> None:
-    server = stage.create()
+    stage.create()
     wait_until(lambda: stage.regions() != [], 60)
     _gone_for_a_while(cloud, service)
-    stage.state(server, "ACTIVE", "ERROR")
+    # Nova may leave the server in BUILD, with or without a region, until its host starts again.
     stage.here.audited()
     stage.check()
     stage.clean()
