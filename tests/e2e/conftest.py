@@ -103,7 +103,7 @@ def failing_boot(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
         cloud.delete(*made)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def flavors(cloud: Cloud) -> typing.Iterator[dict[str, str]]:
     """Ids of the flavors, of their bitstream image and of an image whose server cannot be made."""
     package = bitstreams.package(
@@ -137,11 +137,14 @@ def flavors(cloud: Cloud) -> typing.Iterator[dict[str, str]]:
         images.delete_image(made[name])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stages(
     cloud: Cloud, flavors: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> typing.Iterator[typing.Callable[[str], Stage]]:
-    """The stage of a virt driver; its hosts are started for the first path that needs them."""
+    """The stage of a virt driver; its hosts are started for the first path that needs them.
+
+    They are gone before other tests run, whose servers they would get.
+    """
     made: dict[str, Stage] = {}
 
     def stage(driver: str) -> Stage:
