@@ -59,6 +59,8 @@ class ComputeHost:
                 f"update_resources_interval = {audit}",
                 "reclaim_instance_interval = 3",
                 "shelved_offload_time = 0",
+                # A guest that a deleted server has left keeps its region until Nova removes it.
+                "running_deleted_instance_poll_interval = 3",
                 "default_log_levels = nova.service=DEBUG,nova.compute.resource_tracker=DEBUG",
                 "[workarounds]",
                 # This nova-compute is root itself.
