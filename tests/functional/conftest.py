@@ -44,3 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("databases"))
         if "novadocker" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("engine"))
+
+
+@pytest.fixture(autouse=True)
+def _virt_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the driver of one test said of itself does not hold for that of the next."""
+    from fpga_hooks import burns
+
+    monkeypatch.setattr(burns, "_driver_waits", False)
