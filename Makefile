@@ -81,11 +81,12 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@$(e2e) tests/e2e
+	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_errors.py
 
 .PHONY: faults
 faults: demo-up ## nova-compute killed at every point of every path, 200 servers at once (an hour)
-	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py
+	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py \
+		tests/e2e/test_outages.py
 
 .PHONY: e2e-distro
 e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many more servers than regions at once: four hosts, three schedulers, real Placement.
 
-``make e2e`` boots a few, ``make faults`` 200.
+``make faults`` boots 200, pytest by itself a few.
 """
 
 import collections

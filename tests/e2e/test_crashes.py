@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """nova-compute is killed at each step of each path; its next start makes all regions true again.
 
-``make e2e`` tries a few points, ``make faults`` all of them.
+``make faults`` tries all points, pytest by itself a few.
 """
 
 import dataclasses
