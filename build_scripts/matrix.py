@@ -153,7 +153,9 @@ def full(series: int, functional: bool, unpatched: bool) -> Row:
         env.make()
         shipped = env.digests()
         env.patch("apply")
-        row.cells["unit"] = env.pytest("unit", [f"tests/unit/{name}" for name in UNIT])
+        row.cells["unit"] = env.pytest(
+            "unit", [f"tests/unit/{name}" for name in UNIT], native_threads=True
+        )
         if functional:
             row.cells["functional"] = _functional(env)
         outcome = env.nova_tests("patched")

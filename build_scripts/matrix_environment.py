@@ -22,6 +22,9 @@ _RESULT = re.compile(
 )
 _SUMMARY = re.compile(r"^(?:=+ )?(\d+ (?:passed|failed).*?) in [\d.]+s", re.MULTILINE)
 
+#: Seconds after which a run of tests is taken for hung; the longest take half of it.
+_TIMEOUT = 1800
+
 
 class StepError(Exception):
     """A step of the matrix did not go as it should."""
@@ -88,13 +91,17 @@ class Environment:
             raise StepError(f"{command} failed: {ran.stdout.strip()}")
         return ran
 
-    def pytest(self, name: str, what: typing.Sequence[str]) -> str:
+    def pytest(
+        self, name: str, what: typing.Sequence[str], native_threads: bool | None = None
+    ) -> str:
         """Run tests of our own; pytest's last line.
 
-        :raises StepError: not all pass
+        :param native_threads: run them without eventlet; what the series' own tests want if None
+        :raises StepError: not all pass, or they take too long
         """
         options = ["-q", "-p", "no:cacheprovider", "--timeout=300"]
-        ran = self._run(name, [str(self.python), "-m", "pytest", *options, *what])
+        command = [str(self.python), "-m", "pytest", *options, *what]
+        ran = self._run(name, command, native_threads)
         told = _SUMMARY.findall(ran.stdout)
         if ran.returncode or not told:
             raise StepError(
@@ -105,7 +112,7 @@ class Environment:
     def nova_tests(self, name: str, only: typing.Collection[str] = ()) -> Outcome:
         """Run Nova's own unit tests of the touched modules, or the named ones of these.
 
-        :raises StepError: none ran
+        :raises StepError: none ran, or they take too long
         """
         repository = self.folder / f"stestr-{name}"
         shutil.rmtree(repository, ignore_errors=True)
@@ -128,23 +135,31 @@ class Environment:
     def _log(self, name: str) -> pathlib.Path:
         return self.folder / f"{name}.log"
 
-    def _run(self, name: str, command: list[str]) -> "subprocess.CompletedProcess[str]":
+    def _run(
+        self, name: str, command: list[str], native_threads: bool | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        if native_threads is None:
+            native_threads = self.series > _LAST_WITH_EVENTLET
         environment = os.environ | {
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "LANG": "C.UTF-8",
-            "OS_NOVA_DISABLE_EVENTLET_PATCHING": str(self.series > _LAST_WITH_EVENTLET).lower(),
+            "OS_NOVA_DISABLE_EVENTLET_PATCHING": str(native_threads).lower(),
         }
         with self._log(name).open("w") as log:
-            ran = subprocess.run(
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
+            try:
+                ran = subprocess.run(
+                    command,
+                    cwd=ROOT,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    check=False,
+                    timeout=_TIMEOUT,
+                )
+            except subprocess.TimeoutExpired:
+                raise StepError(f"{name} hangs after {_TIMEOUT} s; see {self._log(name)}") from None
         ran.stdout = self._log(name).read_text(errors="replace")
         return ran
 
