@@ -11,6 +11,12 @@ import typing
 #: The flavor extra spec that names the bitstream image of an instance's first region.
 EXTRA_SPEC = "hw:fpga_ip_id"
 
+#: The property of a container image that names the bitstream image of its first region.
+IMAGE_PROPERTY = "hw_fpga_ip_id"
+
+#: Under this key an instance's system metadata has what that property was.
+IMAGE_METADATA = f"image_{IMAGE_PROPERTY}"
+
 #: The number of the region that each extra spec asks for; no other key asks for one.
 NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in range(2, 7)}
 
@@ -43,6 +49,16 @@ def bitstreams(extra_specs: typing.Mapping[str, str] | None) -> dict[int, str]:
 def bitstreams_of(flavor: typing.Any) -> dict[int, str]:
     """The Glance ids of the bitstream images that a flavor names, by number of the region."""
     return bitstreams(extra_specs_of(flavor))
+
+
+def with_image(extra_specs: dict[str, str], named: str | None) -> dict[str, str]:
+    """Extra specs of a flavor with the bitstream that an image names; a flavor that names any wins.
+
+    :returns: the very same extra specs where that changes nothing
+    """
+    if not named or bitstreams(extra_specs):
+        return extra_specs
+    return {**extra_specs, EXTRA_SPEC: named}
 
 
 def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:

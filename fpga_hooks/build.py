@@ -7,7 +7,17 @@ import typing
 from nova import exception
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, base, burns, cards, column, errors, layout, owners
+from fpga_hooks import (
+    accounting,
+    base,
+    burns,
+    cards,
+    column,
+    errors,
+    image_bitstreams,
+    layout,
+    owners,
+)
 from fpga_hooks import host as host_regions
 
 if typing.TYPE_CHECKING:
@@ -39,10 +49,13 @@ class FpgaBuildInstanceHook(base.Hook):
         :raises nova.exception.NovaException: a region could not be burnt; see errors.to_nova.
             Where the driver waits itself, it gets this
         """
-        flaw = accounting.flaw(accounting.extra_specs_of(instance.flavor))
+        own = accounting.extra_specs_of(instance.flavor)
+        flaw = accounting.flaw(own)
+        wanted = accounting.bitstreams(image_bitstreams.extra_specs(instance))
+        if wanted and flaw is None:
+            flaw = image_bitstreams.refusal(context, own, image_bitstreams.named_by(instance))
         if flaw is not None:
             raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=flaw)
-        wanted = accounting.bitstreams_of(instance.flavor)
         if not wanted:
             return
         chosen = cards.chosen(context, instance.uuid)

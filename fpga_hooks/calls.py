@@ -9,7 +9,7 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_hooks import accounting, conf
+from fpga_hooks import accounting, conf, image_bitstreams
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -55,6 +55,14 @@ def reset_usage(compute_node: "objects.ComputeNode") -> None:
     compute_node.fpga_regions_used = 0
 
 
+def extra_specs(of: typing.Any, instance: "objects.Instance") -> typing.Mapping[str, str]:
+    """What an instance asks for, for the resource tracker's account.
+
+    :param of: the instance itself, or another flavor of it, where it is resized
+    """
+    return image_bitstreams.extra_specs(instance, None if of is instance else of)
+
+
 def update_usage(
     compute_node: "objects.ComputeNode", usage: typing.Mapping[str, typing.Any], sign: int
 ) -> None:
@@ -70,7 +78,8 @@ def claim_failure(claim: typing.Any, compute_node: "objects.ComputeNode") -> str
     Called by the claim test, under the resource tracker's lock.
     """
     flavor = getattr(claim, "flavor", None) or claim.instance.flavor
-    wanted = accounting.regions_wanted(accounting.extra_specs_of(flavor))
+    asked = image_bitstreams.extra_specs(claim.instance, flavor)
+    wanted = accounting.regions_wanted(asked)
     free = accounting.regions_free(compute_node)
     if wanted <= free:
         return None

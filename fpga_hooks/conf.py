@@ -58,6 +58,28 @@ A host whose program reports a simulated region (the emulator) refuses to start 
 this is on, so that no instance gets a simulated accelerator by accident.
 """,
     ),
+    cfg.ListOpt(
+        "image_bitstreams",
+        default=[],
+        help="""
+Which bitstreams a container image may name by its property ``hw_fpga_ip_id``; with none, no image
+may, and the property is not looked at.
+
+``public``: bitstream images that are public; anything else is the id of a project whose bitstream
+images are accepted. To be set alike for nova-scheduler and every nova-compute. Anybody who may
+upload an image, and to whom such a bitstream is visible, gets a region by it without a flavor of
+yours; a bitstream may damage a card.
+""",
+    ),
+    cfg.BoolOpt(
+        "image_bitstreams_signed",
+        default=False,
+        help="""
+Of the bitstreams that container images name, accept only those with a signature in Glance.
+
+fpga-cli.py verifies it, if ``require_signature`` in its configuration says so.
+""",
+    ),
     cfg.StrOpt(
         "providers",
         default="host",

@@ -10,16 +10,18 @@ import typing
 
 import sqlalchemy as sa
 
-from fpga_hooks import consistency
+from fpga_hooks import accounting, consistency
 from fpga_hooks.accounting import RESOURCE_CLASS
 
 _OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done", "error")
 
 _INSTANCES = sa.text(
-    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor "
+    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, m.value "
     "FROM instances i LEFT JOIN instance_extra e ON e.instance_uuid = i.uuid AND e.deleted = 0 "
+    "LEFT JOIN instance_system_metadata m "
+    "ON m.instance_uuid = i.uuid AND m.deleted = 0 AND m.key = :of_image "
     "WHERE i.deleted = 0"
-)
+).bindparams(of_image=accounting.IMAGE_METADATA)
 _NODES = sa.text(
     "SELECT uuid, host, fpga_regions, fpga_regions_used FROM compute_nodes WHERE deleted = 0"
 )
@@ -48,8 +50,15 @@ class Database:
             migrations = connection.execute(_MIGRATIONS).all()
         moving = {host for migration in migrations for host in migration[1:]}
         self.instances = [
-            consistency.Instance(uuid, host, vm_state, task_state, device, _extra_specs(flavor))
-            for uuid, host, vm_state, task_state, device, flavor in instances
+            consistency.Instance(
+                row.uuid,
+                row.host,
+                row.vm_state,
+                row.task_state,
+                row.fpga_device,
+                _wanted(row.flavor, row.value if row.fpga_device else None),
+            )
+            for row in instances
         ]
         self.nodes = [
             consistency.Node(row[0], row[1], row[2] or 0, row[3] or 0, row[1] in moving)
@@ -118,8 +127,8 @@ def _of_one(get: Get, uuid: str) -> consistency.Provider | None:
     return consistency.Provider(inventory["total"], inventory["reserved"], allocated)
 
 
-def _extra_specs(flavor: str | None) -> dict[str, str]:
-    """The extra specs of the flavor that Nova keeps with an instance as JSON."""
+def _wanted(flavor: str | None, named: str | None) -> dict[str, str]:
+    """The extra specs of the flavor that Nova keeps as JSON, and what the image names."""
     told = json.loads(flavor)["cur"] if flavor else None
     found = told["nova_object.data"].get("extra_specs") if told else None
-    return dict(found or {})
+    return accounting.with_image(dict(found or {}), named)

@@ -5,7 +5,17 @@ import typing
 
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, base, burns, cli, column, errors, host, owners
+from fpga_hooks import (
+    accounting,
+    base,
+    burns,
+    cli,
+    column,
+    errors,
+    host,
+    image_bitstreams,
+    owners,
+)
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -50,7 +60,8 @@ def _may_hold_region(instance: "objects.Instance") -> bool:
     """Whether it has a region or, resized, had or will have one."""
     kinds = ("flavor", "old_flavor", "new_flavor")
     flavors = (getattr(instance, kind) for kind in kinds if kind in instance)
-    return bool(column.read(instance)) or any(accounting.bitstreams_of(f) for f in flavors)
+    named = column.read(instance) or image_bitstreams.named_by(instance)
+    return bool(named) or any(accounting.bitstreams_of(flavor) for flavor in flavors)
 
 
 def _clear_column(instance: "objects.Instance") -> None:

@@ -8,7 +8,7 @@ from nova import context as nova_context
 from nova import exception, objects
 from nova.compute import task_states, vm_states
 
-from fpga_hooks import accounting, cli
+from fpga_hooks import accounting, cli, image_bitstreams
 
 #: An instance in one of these has, or can get, a running guest on the host that it is on.
 _LIVING = frozenset(
@@ -51,9 +51,9 @@ class Need:
 
 
 def need(instance: "objects.Instance", held: typing.Mapping[int, cli.Region]) -> Need:
-    """Compare the flavor of an instance with the regions that it holds, number by number."""
+    """Compare what an instance asks for with the regions that it holds, number by number."""
     living = instance.vm_state in _LIVING
-    wanted = accounting.bitstreams_of(instance.flavor)
+    wanted = accounting.bitstreams(image_bitstreams.extra_specs(instance, None, bool(held)))
     surplus = tuple(
         region
         for number, region in held.items()
@@ -110,6 +110,6 @@ def why_orphan(owner: str, host: str) -> str | None:
 def instances_of(host: str) -> "dict[str, objects.Instance]":
     """The instances of this host, by uuid."""
     found = objects.InstanceList.get_by_host(
-        nova_context.get_admin_context(), host, expected_attrs=["flavor"]
+        nova_context.get_admin_context(), host, expected_attrs=["flavor", "system_metadata"]
     )
     return {instance.uuid: instance for instance in found}

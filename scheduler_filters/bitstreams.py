@@ -17,6 +17,8 @@ from nova.image import glance
 from oslo_cache import core as oslo_cache
 from oslo_log import log as logging
 
+from fpga_hooks import accounting
+
 LOG = logging.getLogger(__name__)
 
 #: Seconds for which an answer is used again.
@@ -45,10 +47,18 @@ class Bitstream:
     :ivar vendor: its property ``vendor``; None where it has none
     :ivar board: its property ``board`` or else the one that its property ``manifest`` names; None
         where there is neither
+    :ivar owner: the id of its project
+    :ivar signed: whether it has a signature of Glance's; not whether that is good
+    :ivar names: the bitstream that it names by its property ``hw_fpga_ip_id``, being no bitstream
+        but a container image
     """
 
     vendor: str | None = None
     board: str | None = None
+    owner: str | None = None
+    public: bool = False
+    signed: bool = False
+    names: str | None = None
 
 
 def describe(context: typing.Any, image_id: str) -> Bitstream | None:
@@ -78,14 +88,21 @@ def _ask(context: typing.Any, image_id: str) -> Bitstream | None:
         image = glance.API().get(context, image_id)
     except _FAILURES as e:
         LOG.warning(
-            "Which card bitstream image %s is for is not known, so any will be asked: %s",
+            "What image %s is for is not known, so hosts with any card will be asked: %s",
             image_id,
             e,
         )
         return None
     properties = image["properties"]
     board = properties.get("board") or _board_of_manifest(image_id, properties)
-    return Bitstream(properties.get("vendor") or None, board)
+    return Bitstream(
+        vendor=properties.get("vendor") or None,
+        board=board,
+        owner=image.get("owner"),
+        public=bool(image.get("is_public")),
+        signed=bool(properties.get("img_signature")),
+        names=properties.get(accounting.IMAGE_PROPERTY) or None,
+    )
 
 
 def _board_of_manifest(image_id: str, properties: typing.Mapping[str, typing.Any]) -> str | None:

@@ -11,7 +11,7 @@ from nova import exception, objects
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, traits
+from fpga_hooks import accounting, image_bitstreams, traits
 from scheduler_filters import bitstreams, conf
 
 CONF = cfg.CONF
@@ -31,13 +31,21 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     provider, too. It requires the traits of the card that the bitstream image is for, so that a
     host with other cards is never asked.
 
+    What a container image names is written into the request's copy of the flavor, where the
+    operator accepts it, so that FpgaFilter counts it.
+
     :returns: whether any was added
-    :raises nova.exception.RequestFilterFailed: the flavor asks for what can be had nowhere
+    :raises nova.exception.RequestFilterFailed: the flavor asks for what can be had nowhere, or the
+        image for what the operator does not accept
     """
     extra_specs = accounting.extra_specs_of(request_spec.flavor)
-    flaw = accounting.flaw(extra_specs)
+    named = _named_by_image(context, request_spec)
+    flaw = accounting.flaw(extra_specs) or image_bitstreams.refusal(context, extra_specs, named)
     if flaw is not None:
         raise exception.RequestFilterFailed(reason=flaw)
+    if named is not None:
+        extra_specs = accounting.with_image(extra_specs, named)
+        request_spec.flavor.extra_specs = extra_specs
     if not CONF.fpga.request_placement or accounting.names_resource(extra_specs):
         return False
     asked = request_spec.requested_resources if "requested_resources" in request_spec else None
@@ -50,6 +58,18 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     ]
     request_spec.requested_resources = [*groups, *added]
     return bool(added)
+
+
+def _named_by_image(context: typing.Any, request_spec: "objects.RequestSpec") -> str | None:
+    """The bitstream that the container image names; what Glance does not tell the claim counts.
+
+    Nova leaves properties that it does not know out of the request.
+    """
+    image = request_spec.image if "image" in request_spec else None
+    if not CONF.fpga.image_bitstreams or image is None or "id" not in image or not image.id:
+        return None
+    told = bitstreams.describe(context, image.id)
+    return told.names if told else None
 
 
 def _group(context: typing.Any, number: int, image_id: str) -> "objects.RequestGroup":

@@ -10,6 +10,8 @@ from nova import objects
 
 from fpga_hooks import accounting, calls
 
+from .conftest import an_instance
+
 objects.register_all()
 
 REGION = "a0399bc1-cb67-4548-b0b8-aa95a91402d3"
@@ -93,7 +95,9 @@ def test_counts_that_are_none_read_as_zero(total: int | None, used: int | None, 
 
 
 def _claim(extra_specs: dict[str, str]) -> SimpleNamespace:
-    return SimpleNamespace(flavor=objects.Flavor(extra_specs=extra_specs))
+    """A resize: what counts is the flavor that the instance gets, not that which it has."""
+    flavor = objects.Flavor(extra_specs=extra_specs)
+    return SimpleNamespace(flavor=flavor, instance=an_instance({}))
 
 
 def test_an_ordinary_instance_is_never_refused_for_its_host_having_used_regions() -> None:
@@ -127,7 +131,7 @@ def test_instance_of_two_regions_is_counted_as_two() -> None:
 
 
 def test_a_claim_without_a_flavor_of_its_own_is_for_the_flavor_of_its_instance() -> None:
-    claim = SimpleNamespace(instance=_claim(FPGA))
+    claim = SimpleNamespace(instance=an_instance(FPGA))
     node = SimpleNamespace(fpga_regions=0, fpga_regions_used=0)
     assert calls.claim_failure(claim, node) is not None
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which devices a container gets."""
 
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +8,7 @@ from nova import exception, objects
 
 from fpga_hooks import devices, errors
 
-from .conftest import IMAGE, OWNER, Program, region, status
+from .conftest import IMAGE, Instance, Program, an_instance, region, status
 
 objects.register_all()
 
@@ -20,13 +18,11 @@ HAVE = [
 ]
 
 
-def _instance(extra_specs: dict[str, str] | None = None, wish: str | None = None):
-    if extra_specs is None:
-        extra_specs = {"hw:fpga_ip_id": IMAGE}
-    metadata = {} if wish is None else {"image_docker_devices": wish}
-    return SimpleNamespace(
-        uuid=OWNER, flavor=objects.Flavor(extra_specs=extra_specs), system_metadata=metadata
-    )
+def _instance(extra_specs: dict[str, str] | None = None, wish: str | None = None) -> Instance:
+    instance = an_instance({"hw:fpga_ip_id": IMAGE} if extra_specs is None else extra_specs)
+    if wish is not None:
+        instance.system_metadata["image_docker_devices"] = wish
+    return instance
 
 
 @pytest.mark.parametrize("wish", [None, "", "  "])

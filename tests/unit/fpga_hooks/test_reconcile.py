@@ -27,6 +27,7 @@ class Instance:
         self.uuid, self.host, self.deleted = OWNER, HOST, False
         self.flavor = objects.Flavor(extra_specs=extra_specs)
         self.vm_state, self.task_state, self.fpga_device = "active", None, REGION
+        self.system_metadata: dict[str, str] = {}
         self.fields, self.saved = {"fpga_device"}, 0
         self.gone = False
         vars(self).update(changes)

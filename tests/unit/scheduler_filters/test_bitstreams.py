@@ -48,13 +48,13 @@ def test_unknown_image_is_logged_and_not_described(cloud, context, caplog) -> No
 def test_refusal_of_glance_is_logged_and_raises_nothing(cloud, context, caplog, status) -> None:
     cloud.answers["/v2/images"] = status
     assert bitstreams.describe(context, cloud.add(b"")) is None
-    assert "is not known, so any will be asked" in caplog.text
+    assert "is not known, so hosts with any card will be asked" in caplog.text
 
 
 def test_glance_that_is_down_is_logged_and_raises_nothing(cloud, context, caplog) -> None:
     cloud.stop()
     assert bitstreams.describe(context, UNKNOWN) is None
-    assert "is not known, so any will be asked" in caplog.text
+    assert "is not known, so hosts with any card will be asked" in caplog.text
 
 
 def test_second_question_is_answered_without_glance(cloud, context) -> None:

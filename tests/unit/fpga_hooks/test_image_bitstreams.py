@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a server gets, has and keeps a region for the bitstream that its image names."""
+
+import typing
+from types import SimpleNamespace
+
+import pytest
+from nova import context as nova_context
+from nova import exception, objects
+
+from fpga_hooks import accounting, build, calls, cli, delete, image_bitstreams, mending
+
+from .conftest import IMAGE, OWNER, REGION, Instance, an_instance
+
+OTHER = "aaaaaaaa-0000-4000-8000-000000000001"
+CONTEXT = nova_context.RequestContext("user", "project", is_admin=True)
+
+
+@pytest.fixture(autouse=True)
+def policy(config: typing.Callable[..., None]) -> typing.Callable[..., None]:
+    """Images may name bitstreams, unless a test says otherwise."""
+
+    def policy(*accepted: str) -> None:
+        config(access=True, image_bitstreams=list(accepted))
+
+    policy("public")
+    return policy
+
+
+def _instance(
+    vm_state: str, task_state: str | None = None, device: str | None = None, **extra_specs: str
+) -> Instance:
+    instance = an_instance(extra_specs, device)
+    instance.vm_state, instance.task_state = vm_state, task_state
+    instance.system_metadata = {"image_hw_fpga_ip_id": IMAGE}
+    return instance
+
+
+def _asked(*told: typing.Any, **more: typing.Any) -> dict[int, str]:
+    return accounting.bitstreams(image_bitstreams.extra_specs(*told, **more))
+
+
+MAKINGS = [
+    ("building", "spawning"),
+    ("active", "rebuilding"),
+    ("error", "rebuild_spawning"),
+    ("stopped", "resize_prep"),
+    ("resized", "resize_reverting"),
+    ("shelved_offloaded", "spawning"),
+    ("shelved_offloaded", None),
+]
+
+
+@pytest.mark.parametrize(("vm_state", "task_state"), MAKINGS)
+def test_guest_that_is_made_gets_what_the_image_names(vm_state, task_state) -> None:
+    assert _asked(_instance(vm_state, task_state)) == {1: IMAGE}
+
+
+@pytest.mark.parametrize(("vm_state", "task_state"), MAKINGS)
+def test_guest_that_is_made_gets_nothing_where_images_may_not_name_any(
+    policy, vm_state, task_state
+) -> None:
+    policy()
+    assert _asked(_instance(vm_state, task_state)) == {}
+
+
+@pytest.mark.parametrize("vm_state", ["active", "stopped", "paused", "rescued", "error"])
+@pytest.mark.parametrize("task_state", [None, "powering-off", "rebooting"])
+def test_guest_that_was_made_without_stays_without(vm_state, task_state) -> None:
+    assert _asked(_instance(vm_state, task_state)) == {}
+
+
+def test_guest_that_has_its_region_keeps_it_where_the_policy_changes(policy) -> None:
+    policy()
+    assert _asked(_instance("active", None, REGION)) == {1: IMAGE}
+
+
+def test_bitstreams_of_the_flavor_go_before_that_of_the_image() -> None:
+    asked = _asked(_instance("building", "spawning", None, **{"hw:fpga_ip_id_2": OTHER}))
+    assert asked == {2: OTHER}
+
+
+def test_resize_is_counted_by_the_new_flavor() -> None:
+    instance = _instance("active", "resize_prep", REGION)
+    flavor = objects.Flavor(extra_specs={"hw:fpga_ip_id": OTHER})
+    assert accounting.bitstreams(calls.extra_specs(flavor, instance)) == {1: OTHER}
+    plain = objects.Flavor(extra_specs={})
+    assert accounting.bitstreams(calls.extra_specs(plain, instance)) == {1: IMAGE}
+    assert accounting.bitstreams(calls.extra_specs(instance, instance)) == {1: IMAGE}
+
+
+def test_claim_counts_what_the_image_names() -> None:
+    claim = SimpleNamespace(instance=_instance("building", "scheduling"))
+    none = SimpleNamespace(fpga_regions=0, fpga_regions_used=0)
+    assert calls.claim_failure(claim, none) == "1 FPGA region wanted, 0 free"
+
+
+def test_what_an_image_names_is_not_burnt_before_the_policy_was_asked(monkeypatch) -> None:
+    monkeypatch.setattr(image_bitstreams, "refusal", lambda *_told: "not accepted")
+    monkeypatch.setattr(cli, "burn", lambda *_told: pytest.fail("burnt"))
+    with pytest.raises(exception.BuildAbortException, match="not accepted"):
+        build.FpgaBuildInstanceHook().build_instance(
+            CONTEXT, _instance("building", "spawning"), objects.ImageMeta()
+        )
+
+
+def test_delete_of_a_failed_build_erases_though_the_column_is_empty(policy, monkeypatch) -> None:
+    policy()
+    erased: list[str] = []
+    monkeypatch.setattr(cli, "erase", erased.append)
+    instance = _instance("error", "deleting")
+    delete.FpgaDeleteInstanceHook().delete_instance(CONTEXT, instance)
+    assert erased == [OWNER]
+
+
+def test_region_that_the_image_asked_for_is_no_surplus_where_the_column_was_lost(policy) -> None:
+    policy()
+    held = cli.Region(REGION, "programmed", OWNER, simulated=False, nodes=(), image_id=IMAGE)
+    need = mending.need(_instance("active"), {1: held})
+    assert need == mending.Need(surplus=(), lost={})
+
+
+def test_guest_without_region_gets_none_by_mending() -> None:
+    assert mending.need(_instance("active"), {}).lost == {}
+
+
+def test_lost_region_is_mended_with_what_the_image_names(policy) -> None:
+    policy()
+    assert mending.need(_instance("active", None, REGION), {}).lost == {1: IMAGE}

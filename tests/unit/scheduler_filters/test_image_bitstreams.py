@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which bitstreams a container image may name."""
+
+import pytest
+from nova import exception, objects
+
+from fpga_hooks import accounting, image_bitstreams
+from scheduler_filters import request_filter
+
+BITSTREAM = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
+
+
+@pytest.fixture
+def allow(config):
+    """Have images name these bitstreams."""
+
+    def allow(*accepted: str, signed: bool = False) -> None:
+        config(image_bitstreams=list(accepted), image_bitstreams_signed=signed)
+
+    return allow
+
+
+def _bitstream(cloud, owner="ops", visibility="private", **properties: str) -> str:
+    return cloud.add(b"", properties={"owner": owner, "visibility": visibility, **properties})
+
+
+def _asked(context, cloud, names: str | None, **extra_specs: str) -> dict[str, str]:
+    """The extra specs of a request, after the scheduler's look at an image that names this."""
+    own = {"hw_fpga_ip_id": names} if names else {}
+    image = objects.ImageMeta(id=cloud.add(b"", container_format="docker", properties=own))
+    specs = {key.replace("__", ":"): value for key, value in extra_specs.items()}
+    spec = objects.RequestSpec(flavor=objects.Flavor(extra_specs=specs), image=image)
+    request_filter.request_regions(context, spec)
+    return accounting.bitstreams_of(spec.flavor)
+
+
+def test_nothing_that_an_image_names_counts_by_default(context, cloud) -> None:
+    assert _asked(context, cloud, _bitstream(cloud, visibility="public")) == {}
+    assert cloud.asked == []
+
+
+def test_public_bitstream_is_accepted_where_the_operator_accepts_public_ones(
+    context, cloud, allow
+) -> None:
+    allow("public")
+    named = _bitstream(cloud, visibility="public")
+    assert _asked(context, cloud, named) == {1: named}
+
+
+def test_bitstream_of_a_project_is_accepted_where_the_operator_names_the_project(
+    context, cloud, allow
+) -> None:
+    allow("a", "ops")
+    named = _bitstream(cloud, owner="ops")
+    assert _asked(context, cloud, named) == {1: named}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "visibility"), [("public", "private"), ("other", "private"), ("other", "public")]
+)
+def test_any_other_bitstream_is_refused_before_any_host(
+    context, cloud, allow, accepted, visibility
+) -> None:
+    allow(accepted)
+    with pytest.raises(exception.RequestFilterFailed, match="not one that the operator accepts"):
+        _asked(context, cloud, _bitstream(cloud, visibility=visibility))
+
+
+def test_bitstream_without_a_signature_is_refused_where_one_is_required(
+    context, cloud, allow
+) -> None:
+    allow("ops", signed=True)
+    signed = _bitstream(cloud, img_signature="x")
+    assert _asked(context, cloud, signed) == {1: signed}
+    with pytest.raises(exception.RequestFilterFailed, match="has no signature"):
+        _asked(context, cloud, _bitstream(cloud))
+
+
+@pytest.mark.parametrize(
+    ("named", "words"), [(BITSTREAM, "which Glance does not tell"), ("../x", "not the uuid")]
+)
+def test_what_is_no_bitstream_is_refused(context, cloud, allow, named, words) -> None:
+    allow("public", "ops")
+    with pytest.raises(exception.RequestFilterFailed, match=words):
+        _asked(context, cloud, named)
+
+
+def test_flavor_of_the_operator_goes_before_the_image(context, cloud, allow) -> None:
+    allow("public")
+    assert _asked(context, cloud, _bitstream(cloud), hw__fpga_ip_id_2=BITSTREAM) == {2: BITSTREAM}
+
+
+def test_image_that_names_none_asks_for_none(context, cloud, allow) -> None:
+    allow("public")
+    assert _asked(context, cloud, None) == {}
+
+
+def test_request_without_an_image_asks_for_none(context, cloud, allow) -> None:
+    allow("public")
+    spec = objects.RequestSpec(flavor=objects.Flavor(extra_specs={}), image=None)
+    assert not request_filter.request_regions(context, spec)
+
+
+def test_build_refuses_what_the_scheduler_would_have_refused(context, cloud, allow) -> None:
+    allow("ops")
+    words = image_bitstreams.refusal(context, {"a": "b"}, _bitstream(cloud, owner="somebody"))
+    assert words is not None
+    assert "not one that the operator accepts" in words
+
+
+def test_glance_is_not_asked_where_the_flavor_of_the_operator_goes_before(
+    context, cloud, allow
+) -> None:
+    allow("ops")
+    assert image_bitstreams.refusal(context, {"hw:fpga_ip_id": BITSTREAM}, BITSTREAM) is None
+    assert cloud.asked == []
