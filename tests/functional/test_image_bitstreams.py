@@ -2,6 +2,7 @@
 """Servers whose image, not whose flavor, names the bitstream."""
 
 import fixtures
+from nova.tests.fixtures import glance
 
 from fpga_hooks import image_bitstreams
 from scheduler_filters import bitstreams
@@ -88,6 +89,31 @@ class ImageBitstreams(HooksTestCase):
         self.boot(flavor)
         self.assertIn("No valid host", self.fault(self.start("ERROR")))
         self.assertIn("Filter FpgaFilter returned 0 hosts", self.log())
+
+    def test_rebuild_with_an_image_that_names_none_gives_the_region_back(self):
+        self.tell()
+        server = self.start()
+        self._rebuild_server(server, glance.GlanceFixture.image2["id"])
+        self.audit()
+        self.assertEqual((0, 0), self.counts())
+
+    def test_rebuild_with_an_image_that_names_one_gives_a_region(self):
+        self.tell()
+        server = self.boot(self.plain_flavor())
+        self.assertEqual((0, 0), self.counts())
+        self._rebuild_server(server, CONTAINER)
+        self.audit()
+        self.assertEqual((1, 1), self.counts())
+
+    def test_server_keeps_its_region_where_the_operator_changes_his_mind(self):
+        self.tell()
+        server = self.start()
+        self.flags(image_bitstreams=[], group="fpga")
+        self.audit()
+        self.assertEqual((1, 1), self.counts())
+        self.delete(server)
+        self.audit()
+        self.assertEqual((0, 0), self.counts())
 
     def test_image_names_nothing_where_the_operator_does_not_say_so(self):
         self.flags(image_bitstreams=[], group="fpga")
