@@ -6,7 +6,6 @@
 
 import dataclasses
 import os
-import time
 import typing
 import uuid
 
@@ -14,6 +13,7 @@ import pytest
 
 from tests.e2e.hosts import DOCKER, KEEPING
 from tests.e2e.stage import Stage
+from tests.support.host import wait_until
 
 ALL = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
 
@@ -50,11 +50,11 @@ def _spoilt(stage: Stage, _nothing: None) -> None:
 
 
 def _delete_while_building(stage: Stage, _nothing: None) -> None:
-    stage.here.cli.configure(drivers="fake", fake__program_delay=1)
+    stage.here.cli.configure(drivers="fake", fake__program_delay=2)
     server = stage.create()
-    time.sleep(0.5)
+    # From its claim on the compute host is asked to delete it; the burn is next.
+    wait_until(lambda: stage.compute.get_server(server).compute_host, 60)
     stage.compute.delete_server(server)
-    stage.servers.remove(server)
 
 
 def _deleted(stage: Stage, server: str) -> None:
