@@ -70,6 +70,8 @@ configure_nova() {
 
 # Servers for one user, not for a crowd.
 sed -i 's/^processes = .*/processes = 2/' /etc/*/*-uwsgi.ini
+# A client that goes on with a connection that uwsgi is just closing gets an error.
+sed -i '/^\[uwsgi\]/a add-header = Connection: close' /etc/*/*-uwsgi.ini
 # Neutron is of greenlets, which wait for each other for ever across threads.
 sed -i 's/^threads = .*/threads = 1/' /etc/neutron/neutron-api-uwsgi.ini
 

@@ -97,9 +97,14 @@ class ComputeHost:
         if wait:
             self._wait(lambda: _READY in self.log(), "joined")
 
+    @property
+    def dead(self) -> bool:
+        """Whether nova-compute does not run."""
+        return self._process is None or self._process.poll() is not None
+
     def ensure(self) -> None:
         """Start nova-compute unless it runs."""
-        if self._process is None or self._process.poll() is not None:
+        if self.dead:
             self.start()
 
     def lose_configurations(self) -> None:
@@ -137,7 +142,7 @@ class ComputeHost:
     def _wait(self, condition: typing.Callable[[], bool], what: str) -> None:
         end = time.monotonic() + _PATIENCE
         while not condition():
-            if self._process is None or self._process.poll() is not None:
+            if self.dead:
                 last = self.log().splitlines()[-5:]
                 raise CloudError(f"nova-compute of {self.name} is dead: {last}")
             if time.monotonic() > end:

@@ -15,6 +15,9 @@ from tests.e2e.hosts import DOCKER, KEEPING
 from tests.e2e.stage import Stage
 from tests.support.host import wait_until
 
+#: The task of a server whose burn has begun and which the virt driver makes meanwhile.
+_BURNING = "spawning"
+
 ALL = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
 
 
@@ -52,8 +55,9 @@ def _spoilt(stage: Stage, _nothing: None) -> None:
 def _delete_while_building(stage: Stage, _nothing: None) -> None:
     stage.here.cli.configure(drivers="fake", fake__program_delay=2)
     server = stage.create()
-    # From its claim on the compute host is asked to delete it; the burn is next.
-    wait_until(lambda: stage.compute.get_server(server).compute_host, 60)
+    wait_until(
+        lambda: stage.here.dead or stage.compute.get_server(server).task_state == _BURNING, 60
+    )
     stage.compute.delete_server(server)
 
 
