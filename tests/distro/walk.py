@@ -42,6 +42,9 @@ _ENGINE = {"bridge": "none", "iptables": False, "ip-masq": False, "cgroup-parent
 #: The script that starts the engine ends where root may not raise its own limits.
 _LIMITS = 'ulimit() { command ulimit "$@" || true; }\n'
 
+#: The engine's client: where it is a package of its own, docker.io only recommends it.
+_CLIENT = "! apt-cache show docker-cli > /dev/null 2>&1 || apt-get install docker-cli"
+
 _CONTENT = """
 openstack image create --container-format docker --disk-format raw --file ubuntu_lzo.tar ubuntu_lzo
 /opt/fpga-nova/bin/python build_package.py --output lzo_compression.zip
@@ -103,6 +106,7 @@ def _install(operator: Operator) -> None:
 
 
 def _make_content(operator: Operator) -> None:
+    operator.run(_CLIENT)
     image = operator.debian.folder / "root/ubuntu_lzo.tar"
     build = [sys.executable, str(_BUILD / "images/build_docker_image.py"), "--output", str(image)]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
