@@ -161,6 +161,7 @@ def stages(
 
     yield stage
     for one in made.values():
+        one.let_choose()
         cloud.delete(*one.servers)
         for host in one.hosts:
             host.close()

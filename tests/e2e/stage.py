@@ -25,6 +25,7 @@ class Stage:
         self.compute = cloud.api.compute
         self.image = cloud.api.image.find_image("ubuntu_lzo", ignore_missing=False)
         self.servers: list[str] = []
+        self._disabled: list[str] = []
 
     def create(
         self, flavor: str = "fpga", host: ComputeHost | None = None, **more: typing.Any
@@ -66,6 +67,7 @@ class Stage:
     def move(self, server: str, flavor: str | None = None) -> None:
         """Migrate or resize a server to the second host."""
         if flavor:
+            self._leave_out_all_but(self.there)  # a resize names no host
             body = {"flavorRef": self.flavors[flavor]}
             self._act(server, {"resize": body})
         else:
@@ -89,6 +91,21 @@ class Stage:
         self.compute.put(
             f"/os-services/{service.id}", json={"forced_down": down}, microversion="2.53"
         )
+
+    def _leave_out_all_but(self, host: ComputeHost) -> None:
+        """Have the scheduler choose one host, until all is cleaned."""
+        for service in self.compute.services(binary="nova-compute"):
+            if service.host != host.name and service.status == "enabled":
+                self._disabled.append(service.id)
+                self._set_status(service.id, "disabled")
+
+    def let_choose(self) -> None:
+        """Have the scheduler choose among all hosts again."""
+        while self._disabled:
+            self._set_status(self._disabled.pop(), "enabled")
+
+    def _set_status(self, service: str, status: str) -> None:
+        self.compute.put(f"/os-services/{service}", json={"status": status}, microversion="2.53")
 
     def regions(self) -> list[tuple[str, dict[str, typing.Any]]]:
         """All regions that are not free, each with the name of its host."""
@@ -133,10 +150,11 @@ class Stage:
         )
 
     def clean(self) -> None:
-        """Delete all servers; nothing may be left of them."""
+        """Delete all servers, of which nothing may be left; all hosts may be chosen again."""
         self.cloud.delete(*self.servers)
         # What a server that was on its way left on another host is found by an audit there.
         wait_until(lambda: self.regions() == [], 60)
         for server in self.servers:
             assert self.cloud.allocations_of(server) == {}
         self.servers.clear()
+        self.let_choose()
