@@ -26,8 +26,9 @@ _NODES = sa.text(
     "SELECT uuid, host, fpga_regions, fpga_regions_used FROM compute_nodes WHERE deleted = 0"
 )
 _MIGRATIONS = sa.text(
-    "SELECT uuid, source_compute, dest_compute FROM migrations "
-    "WHERE deleted = 0 AND status NOT IN :over"
+    "SELECT m.uuid, m.source_compute, m.dest_compute FROM migrations m "
+    "JOIN instances i ON i.uuid = m.instance_uuid AND i.deleted = 0 "
+    "WHERE m.deleted = 0 AND m.status NOT IN :over"
 ).bindparams(sa.bindparam("over", _OVER, expanding=True))
 
 #: The microversion of Placement that is asked: the first with trees of providers.

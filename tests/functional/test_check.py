@@ -13,6 +13,8 @@ from fpga_hooks import consistency_sources
 from migrations import command
 from tests.functional.test_placement import PlacementTestCase
 
+NOBODY = "99999999-9999-4999-8999-999999999999"
+
 
 class Check(PlacementTestCase):
     """A host with two regions."""
@@ -62,7 +64,7 @@ class Check(PlacementTestCase):
         self.assertEqual([], self.codes())
 
     def test_orphan_is_found_until_the_audit_erases_it(self):
-        self.host.burn(self.image, "--owner", "99999999-9999-4999-8999-999999999999")
+        self.host.burn(self.image, "--owner", NOBODY)
         self.assertEqual(["region-without-instance"], self.codes())
         self.audit()
         self.assertEqual([], self.codes())
@@ -74,8 +76,9 @@ class Check(PlacementTestCase):
         self.audit()
         self.assertEqual([], self.codes())
 
-    def test_allocation_of_nobody_is_found(self):
-        url = "/allocations/99999999-9999-4999-8999-999999999999"
+    def allocate(self, consumer):
+        """Give a region in Placement to a consumer."""
+        url = f"/allocations/{consumer}"
         body = {
             "allocations": {self.provider(): {"resources": {"CUSTOM_FPGA_REGION": 1}}},
             "project_id": "p",
@@ -83,10 +86,22 @@ class Check(PlacementTestCase):
             "consumer_generation": None,
         }
         self.assertEqual(204, self.placement.put(url, body, version="1.28").status)
+
+    def test_allocation_of_nobody_is_found(self):
+        self.allocate(NOBODY)
+        self.assertEqual(["allocation-orphan"], self.codes())
+
+    def test_allocation_of_a_migration_whose_instance_was_deleted_is_found(self):
+        self.execute(
+            "INSERT INTO migrations (uuid, instance_uuid, source_compute, dest_compute, status, "
+            "deleted) VALUES (:u, :u, 'host1', 'host2', 'finished', 0)",
+            u=NOBODY,
+        )
+        self.allocate(NOBODY)
         self.assertEqual(["allocation-orphan"], self.codes())
 
     def test_command_tells_it_in_json_and_by_its_exit_status(self):
-        self.host.burn(self.image, "--owner", "99999999-9999-4999-8999-999999999999")
+        self.host.burn(self.image, "--owner", NOBODY)
         file = self.host.folder / "status.json"
         file.write_text(json.dumps(self.host.status()))
         code, out = self.command("--status", f"host1={file}", "--no-placement", "--format", "json")
