@@ -54,6 +54,13 @@ nova flavor-key fpga-lzo set hw:fpga_ip_id=$id resources:CUSTOM_FPGA_REGION=1
 nova flavor-create small 7 256 1 1
 """
 
+_FORGET = """
+service nova-compute stop || true
+openstack compute service list --service nova-compute -f value -c ID |
+    xargs openstack compute service delete
+rm -f /var/lib/nova/compute_id
+"""
+
 #: What the region compresses, another program must expand to what it was.
 _USE = """
 seq 3000 | head -c 16000 > input || true
@@ -172,12 +179,17 @@ def _revert(operator: Operator) -> None:
 
 
 def _boot_ordinary(operator: Operator) -> None:
-    """On the driver that every Nova has: there is none for containers any more."""
+    """On the driver that every Nova has: there is none for containers any more.
+
+    The host is a new one for Nova then, because that driver has a node identity of its own.
+    """
+    operator.run(_FORGET)
     operator.configure(
         "/etc/nova/nova-compute.conf", "[DEFAULT]\ncompute_driver = fake.FakeDriver\n"
     )
     operator.run("service nova-compute restart")
     _wait_for_host(operator)
+    operator.run("nova-manage cell_v2 discover_hosts")
     operator.run("nova boot --flavor small --image ubuntu_lzo --nic none --poll plain")
     server = operator.ask("openstack server show plain -f json")
     expect("its state", server["status"], "ACTIVE")
