@@ -35,6 +35,9 @@ echo ready
 read -r || true
 """
 
+#: Seconds after which a command is taken for hung; the longest installs a whole cloud.
+_LONGEST = "3600"
+
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -113,7 +116,7 @@ class Root:
         # Into a file: daemons that it starts may keep their standard output open.
         with tempfile.TemporaryFile() as output:
             code = subprocess.run(
-                [*enter, "bash", "-euo", "pipefail", "-c", script],
+                [*enter, "timeout", _LONGEST, "bash", "-euo", "pipefail", "-c", script],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
