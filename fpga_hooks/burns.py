@@ -14,6 +14,7 @@ _Regions = dict[int, str]
 
 _lock = threading.Lock()
 _going_on: dict[str, concurrent.futures.Future[_Regions]] = {}
+_begun: set[str] = set()
 _driver_waits = False
 
 
@@ -37,6 +38,7 @@ def start(owner: str, burn: typing.Callable[[], _Regions]) -> None:
     settle(owner)
     with _lock:
         _going_on[owner] = future
+        _begun.add(owner)
     threading.Thread(target=_run, args=(future, burn), name=f"burn for {owner}").start()
 
 
@@ -50,9 +52,15 @@ def result(owner: str) -> _Regions | None:
     return future.result() if future else None
 
 
+def begun(owner: str) -> bool:
+    """Whether this process has begun a burn for an owner that was not settled since."""
+    return owner in _begun
+
+
 def settle(owner: str) -> None:
     """Wait until no burn goes on for an owner, whatever comes of it."""
     with _lock:
+        _begun.discard(owner)
         future = _going_on.pop(owner, None)
     if future:
         concurrent.futures.wait([future])

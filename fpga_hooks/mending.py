@@ -90,8 +90,12 @@ def still_here(instance: "objects.Instance", host: str) -> bool:
     return here
 
 
-def why_orphan(owner: str, host: str) -> str | None:
-    """Why an owner has no more use for regions on this host; None if it has."""
+def why_orphan(owner: str, host: str, left: bool) -> str | None:
+    """Why an owner has no more use for regions on this host; None if it has.
+
+    :param left: they were burnt before this process started; a task that the instance has is not
+        at work on them, unless it is of this host
+    """
     context = nova_context.get_admin_context(read_deleted="yes")
     try:
         instance = objects.Instance.get_by_uuid(context, owner, expected_attrs=[])
@@ -99,7 +103,7 @@ def why_orphan(owner: str, host: str) -> str | None:
         return "Nova knows no instance of its owner's id"
     if instance.deleted:
         return "its instance is deleted"
-    if instance.host == host or instance.task_state is not None:
+    if instance.host == host or not (left or instance.task_state is None):
         return None
     moves = objects.MigrationList.get_by_filters(context, {"instance_uuid": owner})
     if any(m.status not in _OVER and host in (m.source_compute, m.dest_compute) for m in moves):

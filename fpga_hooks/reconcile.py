@@ -11,7 +11,18 @@ import typing
 from nova import context as nova_context
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, cards, cli, column, errors, guests, mending, owners, retries
+from fpga_hooks import (
+    accounting,
+    burns,
+    cards,
+    cli,
+    column,
+    errors,
+    guests,
+    mending,
+    owners,
+    retries,
+)
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -24,6 +35,7 @@ class Reconciler:
 
     def __init__(self) -> None:
         self._retries = retries.Retries()
+        self._found: frozenset[str] = frozenset()
 
     def start(self, host: str, status: cli.Status) -> bool:
         """Burn lost configurations again, before any guest is resumed.
@@ -33,6 +45,7 @@ class Reconciler:
 
         :returns: whether a region was changed
         """
+        self._found = frozenset(region.owner for region in status.regions if region.owner)
         instances = mending.instances_of(host)
         return self._mend_all(host, status, instances, starting=True)
 
@@ -121,7 +134,9 @@ class Reconciler:
 
     def _erase(self, host: str, owner: str, regions: list[cli.Region]) -> bool:
         with owners.held_at_once(owner) as held:
-            why = mending.why_orphan(owner, host) if held else None
+            # What an earlier process began for an owner, nobody goes on with.
+            left = owner in self._found and not burns.begun(owner)
+            why = mending.why_orphan(owner, host, left) if held else None
             if why is None:
                 return False
             if owner in guests.uuids():

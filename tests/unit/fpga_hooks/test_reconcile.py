@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from nova import exception, objects
 
-from fpga_hooks import cli, guests, owners, reconcile, retries
+from fpga_hooks import burns, cli, guests, owners, reconcile, retries
 
 from .conftest import IMAGE, OWNER, REGION, Program, region, status
 
@@ -123,6 +123,32 @@ def test_a_region_is_kept_while_its_owner_may_use_it(
     nova.migrations = [SimpleNamespace(**sides | migration)] if migration else []
     assert not reconciler.audit(HOST, told(_held()))
     assert program.calls == []
+
+
+def _on_its_way(nova) -> None:
+    there = {"deleted": False, "host": "other", "task_state": "rebuild_spawning"}
+    nova.elsewhere[OWNER] = SimpleNamespace(**there)
+
+
+def test_what_an_evacuation_that_was_killed_has_left_is_erased(
+    reconciler, program, told, nova
+) -> None:
+    _on_its_way(nova)
+    reconciler.start(HOST, told(_held()))
+    assert reconciler.audit(HOST, told(_held()))
+    assert program.calls == [f"erase --owner {OWNER}"]
+
+
+def test_what_was_left_is_kept_where_its_owner_comes_back(
+    reconciler, program, told, nova, monkeypatch
+) -> None:
+    _on_its_way(nova)
+    reconciler.start(HOST, told(_held()))
+    burns.start(OWNER, dict)
+    try:
+        assert not reconciler.audit(HOST, told(_held()))
+    finally:
+        burns.settle(OWNER)
 
 
 @pytest.mark.parametrize("state", ["firmware request", "write", "reset", "quarantined"])
