@@ -2,6 +2,7 @@
 """More compute hosts for a demo cloud: nova-computes with regions, which can be killed."""
 
 import configparser
+import json
 import os
 import pathlib
 import shutil
@@ -96,6 +97,11 @@ class ComputeHost:
             )
         if wait:
             self._wait(lambda: _READY in self.log(), "joined")
+
+    def keeps_guest(self, server: str) -> bool:
+        """Whether Nova's fake driver has a guest on record here; see tests/support/virt.py."""
+        record = self._folder / "nova" / "guests"
+        return record.exists() and server in json.loads(record.read_text())
 
     @property
     def dead(self) -> bool:
