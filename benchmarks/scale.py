@@ -62,11 +62,11 @@ class Hosts:
     def grow(self, count: int) -> None:
         """Add hosts until there are so many."""
         names = [f"{PREFIX}{number:04}" for number in range(self.count, count)]
-        with nova_context.target_cell(self._context, self._cell) as context:
-            made = [(name, self._record(context, name)) for name in names]
-        for name in names:
+        for name in names:  # before the scheduler finds hosts without one
             mapping = objects.HostMapping(self._context, host=name, cell_mapping=self._cell)
             mapping.create()
+        with nova_context.target_cell(self._context, self._cell) as context:
+            made = [(name, self._record(context, name)) for name in names]
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(self._provide, made))
         self._made += made
