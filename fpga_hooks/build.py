@@ -51,7 +51,7 @@ class FpgaBuildInstanceHook(base.Hook):
         """
         own = accounting.extra_specs_of(instance.flavor)
         flaw = accounting.flaw(own)
-        wanted = accounting.bitstreams(image_bitstreams.extra_specs(instance))
+        wanted = image_bitstreams.wanted(instance)
         if wanted and flaw is None:
             flaw = image_bitstreams.refusal(context, own, image_bitstreams.named_by(instance))
         if flaw is not None:

@@ -77,8 +77,7 @@ def claim_failure(claim: typing.Any, compute_node: "objects.ComputeNode") -> str
 
     Called by the claim test, under the resource tracker's lock.
     """
-    flavor = getattr(claim, "flavor", None) or claim.instance.flavor
-    asked = image_bitstreams.extra_specs(claim.instance, flavor)
+    asked = image_bitstreams.extra_specs(claim.instance, getattr(claim, "flavor", None))
     wanted = accounting.regions_wanted(asked)
     free = accounting.regions_free(compute_node)
     if wanted <= free:

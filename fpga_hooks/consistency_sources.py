@@ -11,7 +11,6 @@ import typing
 import sqlalchemy as sa
 
 from fpga_hooks import accounting, consistency
-from fpga_hooks.accounting import RESOURCE_CLASS
 
 _OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done", "error")
 
@@ -116,14 +115,14 @@ def _provider(get: Get, uuid: str) -> consistency.Provider | None:
 
 def _of_one(get: Get, uuid: str) -> consistency.Provider | None:
     inventories = get(f"/resource_providers/{uuid}/inventories") or {"inventories": {}}
-    inventory = inventories["inventories"].get(RESOURCE_CLASS)
+    inventory = inventories["inventories"].get(accounting.RESOURCE_CLASS)
     if inventory is None:
         return None
     told = get(f"/resource_providers/{uuid}/allocations") or {"allocations": {}}
     allocated = {
-        consumer: allocation["resources"][RESOURCE_CLASS]
+        consumer: allocation["resources"][accounting.RESOURCE_CLASS]
         for consumer, allocation in told["allocations"].items()
-        if RESOURCE_CLASS in allocation["resources"]
+        if accounting.RESOURCE_CLASS in allocation["resources"]
     }
     return consistency.Provider(inventory["total"], inventory["reserved"], allocated)
 

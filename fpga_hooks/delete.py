@@ -60,8 +60,11 @@ def _may_hold_region(instance: "objects.Instance") -> bool:
     """Whether it has a region or, resized, had or will have one."""
     kinds = ("flavor", "old_flavor", "new_flavor")
     flavors = (getattr(instance, kind) for kind in kinds if kind in instance)
-    named = column.read(instance) or image_bitstreams.named_by(instance)
-    return bool(named) or any(accounting.bitstreams_of(flavor) for flavor in flavors)
+    return (
+        bool(column.read(instance))
+        or any(accounting.bitstreams_of(flavor) for flavor in flavors)
+        or bool(image_bitstreams.named_by(instance))
+    )
 
 
 def _clear_column(instance: "objects.Instance") -> None:

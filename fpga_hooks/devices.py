@@ -10,7 +10,7 @@ import typing
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, build, cli, errors, image_bitstreams, published
+from fpga_hooks import build, cli, errors, image_bitstreams, published
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -45,7 +45,7 @@ def for_instance(instance: "objects.Instance") -> list[Device]:
     :raises nova.exception.NovaException: the burn failed, the region is gone, or the property
         leaves nothing or cannot be read
     """
-    wanted = accounting.bitstreams(image_bitstreams.extra_specs(instance))
+    wanted = image_bitstreams.wanted(instance)
     if not CONF.fpga.access or not wanted:
         return []
     build.finish(instance)

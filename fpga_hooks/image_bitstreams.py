@@ -61,6 +61,11 @@ def extra_specs(
     return own
 
 
+def wanted(instance: "objects.Instance", has_region: bool = False) -> dict[int, str]:
+    """The bitstream images that a server asks for, by number of the region; see extra_specs."""
+    return accounting.bitstreams(extra_specs(instance, has_region=has_region))
+
+
 def named_by(instance: "objects.Instance") -> str | None:
     """What the image of an instance names, whether or not that counts."""
     named: str | None = instance.system_metadata.get(accounting.IMAGE_METADATA)

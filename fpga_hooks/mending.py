@@ -53,7 +53,7 @@ class Need:
 def need(instance: "objects.Instance", held: typing.Mapping[int, cli.Region]) -> Need:
     """Compare what an instance asks for with the regions that it holds, number by number."""
     living = instance.vm_state in _LIVING
-    wanted = accounting.bitstreams(image_bitstreams.extra_specs(instance, None, bool(held)))
+    wanted = image_bitstreams.wanted(instance, has_region=bool(held))
     surplus = tuple(
         region
         for number, region in held.items()

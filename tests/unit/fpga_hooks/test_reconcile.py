@@ -126,8 +126,9 @@ def test_a_region_is_kept_while_its_owner_may_use_it(
 
 
 def _on_its_way(nova) -> None:
-    there = {"deleted": False, "host": "other", "task_state": "rebuild_spawning"}
-    nova.elsewhere[OWNER] = SimpleNamespace(**there)
+    nova.elsewhere[OWNER] = SimpleNamespace(
+        deleted=False, host="other", task_state="rebuild_spawning"
+    )
 
 
 def test_what_an_evacuation_that_was_killed_has_left_is_erased(
@@ -139,9 +140,7 @@ def test_what_an_evacuation_that_was_killed_has_left_is_erased(
     assert program.calls == [f"erase --owner {OWNER}"]
 
 
-def test_what_was_left_is_kept_where_its_owner_comes_back(
-    reconciler, program, told, nova, monkeypatch
-) -> None:
+def test_what_was_left_is_kept_where_its_owner_comes_back(reconciler, program, told, nova) -> None:
     _on_its_way(nova)
     reconciler.start(HOST, told(_held()))
     burns.start(OWNER, dict)

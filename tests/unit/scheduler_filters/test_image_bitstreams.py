@@ -24,8 +24,8 @@ def _bitstream(cloud, owner="ops", visibility="private", **properties: str) -> s
     return cloud.add(b"", properties={"owner": owner, "visibility": visibility, **properties})
 
 
-def _asked(context, cloud, names: str | None, **extra_specs: str) -> dict[str, str]:
-    """The extra specs of a request, after the scheduler's look at an image that names this."""
+def _asked(context, cloud, names: str | None, **extra_specs: str) -> dict[int, str]:
+    """What a request asks for, after the scheduler's look at an image that names this."""
     own = {"hw_fpga_ip_id": names} if names else {}
     image = objects.ImageMeta(id=cloud.add(b"", container_format="docker", properties=own))
     specs = {key.replace("__", ":"): value for key, value in extra_specs.items()}
