@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -153,12 +153,7 @@ class WarmRegions(Regions):
     warm = True
 
 
-_SETTINGS = settings(
-    max_examples=40,
-    stateful_step_count=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+_SETTINGS = settings(max_examples=40, stateful_step_count=15)
 TestRegions = Regions.TestCase
 TestRegions.settings = _SETTINGS
 TestWarmRegions = WarmRegions.TestCase

@@ -47,14 +47,14 @@ def test_schema_in_the_documentation_is_the_one_that_is_checked_with() -> None:
     assert json.loads(published.read_text()) == manifest.schema()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(text: bytes) -> None:
     with contextlib.suppress(errors.BadPackage):
         manifest.read(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(GOOD)) | st.text(), JSON)
 def test_any_member_of_any_value_is_read_or_refused(name: str, value: typing.Any) -> None:
     with contextlib.suppress(errors.BadPackage):

@@ -110,14 +110,14 @@ def test_zip_of_another_number_of_files_than_it_says_is_refused(count: int) -> N
     assert refusal(bytes(data)) == f"it has 2 files and says that it has {count}"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(errors.BadPackage):
         read(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
 def test_package_with_one_wrong_byte_is_the_same_or_refused(where: int, change: int) -> None:
     data = bytearray(GOOD)

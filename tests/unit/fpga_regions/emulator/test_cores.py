@@ -60,7 +60,6 @@ def check(path: str, right: typing.Callable[[bytes, bytes], bool], examples: int
 
     @settings(
         max_examples=examples,
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
