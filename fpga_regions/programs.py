@@ -28,6 +28,7 @@ _ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
 _CHUNK = 65536
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None, use_errno=True)  # here, as little as can be is done between fork and exec
 
 
 class Failed(Exception):
@@ -188,14 +189,9 @@ def _kill(child: "subprocess.Popen[bytes]", grace: float) -> None:
 
 def _die_with(parent: int) -> None:
     """In the child: be killed when the parent dies, even if it is dead already."""
-    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
 
 
 @contextlib.contextmanager
