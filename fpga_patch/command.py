@@ -22,6 +22,7 @@ from oslo_config import cfg
 
 from fpga_patch import configure, doctor, errors, foreign, releases, verify, work
 from fpga_patch.doctor import finding
+from fpga_regions.version import ShowVersion
 
 
 class Run:
@@ -251,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fpga-patch", description="Patch an installed Nova, or take the patch back."
     )
+    parser.add_argument("--version", action=ShowVersion)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (run, what) in _COMMANDS.items():
         verb = verbs.add_parser(name, parents=[common], help=what)

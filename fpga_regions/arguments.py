@@ -8,6 +8,7 @@ import uuid
 
 from fpga_regions import image_cli, verbs
 from fpga_regions.model import NUMBERS
+from fpga_regions.version import ShowVersion
 
 PROGRAM = "fpga-cli.py"
 
@@ -139,6 +140,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    made.add_argument("--version", action=ShowVersion)
     made.add_argument(
         "--config-file", metavar="FILE", help="instead of /etc/fpga-nova/fpga-cli.conf"
     )

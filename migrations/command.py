@@ -16,6 +16,7 @@ from oslo_db import exception, options
 from oslo_db.sqlalchemy import engines
 from sqlalchemy import exc
 
+from fpga_regions.version import ShowVersion
 from migrations import check, runner, schema
 
 
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fpga-manage", description="Manage what fpga-nova adds to a Nova cell database."
     )
+    parser.add_argument("--version", action=ShowVersion)
     groups = parser.add_subparsers(required=True, metavar="GROUP")
     database = groups.add_parser("db", help="the columns in the cell's database")
     common = argparse.ArgumentParser(add_help=False)

@@ -54,7 +54,7 @@ _fpga_cli()
     esac
 
     case "$verb" in
-        "") COMPREPLY=($(compgen -W "-h --help --config-file --debug burn erase status describe events reconcile quarantine release image" -- "$word")) ;;
+        "") COMPREPLY=($(compgen -W "-h --help --version --config-file --debug burn erase status describe events reconcile quarantine release image" -- "$word")) ;;
         "burn") COMPREPLY=($(compgen -W "-h --help --file --owner --number --device --dry-run" -- "$word")) ;;
         "erase") COMPREPLY=($(compgen -W "-h --help --owner" -- "$word")) ;;
         "status") COMPREPLY=($(compgen -W "-h --help --format" -- "$word")) ;;
