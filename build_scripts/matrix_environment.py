@@ -99,7 +99,8 @@ class Environment:
         :param native_threads: run them without eventlet; what the series' own tests want if None
         :raises StepError: not all pass, or they take too long
         """
-        options = ["-q", "-p", "no:cacheprovider", "--timeout=300"]
+        # nova.cmd first, as in each service: it decides for threads or eventlet before others do.
+        options = ["-q", "-p", "no:cacheprovider", "-p", "nova.cmd", "--timeout=300"]
         command = [str(self.python), "-m", "pytest", *options, *what]
         ran = self._run(name, command, native_threads)
         told = _SUMMARY.findall(ran.stdout)
