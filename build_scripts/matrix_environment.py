@@ -92,17 +92,22 @@ class Environment:
         return ran
 
     def pytest(
-        self, name: str, what: typing.Sequence[str], native_threads: bool | None = None
+        self,
+        name: str,
+        what: typing.Sequence[str],
+        native_threads: bool | None = None,
+        longest: tuple[int, int] = (300, _TIMEOUT),
     ) -> str:
         """Run tests of our own; pytest's last line.
 
         :param native_threads: run them without eventlet; what the series' own tests want if None
+        :param longest: seconds after which a test, and all of them, are taken for hung
         :raises StepError: not all pass, or they take too long
         """
         # nova.cmd first, as in each service: it decides for threads or eventlet before others do.
-        options = ["-q", "-p", "no:cacheprovider", "-p", "nova.cmd", "--timeout=300"]
+        options = ["-q", "-p", "no:cacheprovider", "-p", "nova.cmd", f"--timeout={longest[0]}"]
         command = [str(self.python), "-m", "pytest", *options, *what]
-        ran = self._run(name, command, native_threads)
+        ran = self._run(name, command, native_threads, longest[1])
         told = _SUMMARY.findall(ran.stdout)
         if ran.returncode or not told:
             raise StepError(
@@ -137,7 +142,11 @@ class Environment:
         return self.folder / f"{name}.log"
 
     def _run(
-        self, name: str, command: list[str], native_threads: bool | None = None
+        self,
+        name: str,
+        command: list[str],
+        native_threads: bool | None = None,
+        longest: int = _TIMEOUT,
     ) -> "subprocess.CompletedProcess[str]":
         if native_threads is None:
             native_threads = self.series > _LAST_WITH_EVENTLET
@@ -157,10 +166,10 @@ class Environment:
                     stderr=subprocess.STDOUT,
                     text=True,
                     check=False,
-                    timeout=_TIMEOUT,
+                    timeout=longest,
                 )
             except subprocess.TimeoutExpired:
-                raise StepError(f"{name} hangs after {_TIMEOUT} s; see {self._log(name)}") from None
+                raise StepError(f"{name} hangs after {longest} s; see {self._log(name)}") from None
         ran.stdout = self._log(name).read_text(errors="replace")
         return ran
 
