@@ -89,11 +89,17 @@ class Cloud:
             return [tuple(row) for row in result] if result.returns_rows else []
 
 
+def environment(**more: str) -> dict[str, str]:
+    """That of a service of Nova; whether it runs on eventlet is its release's own affair."""
+    own = os.environ | more
+    own.pop("OS_NOVA_DISABLE_EVENTLET_PATCHING", None)
+    return own
+
+
 def _run(*command: str, done: tuple[int, ...] = (0,), **more: str) -> str:
-    environment = os.environ | more
     ran = subprocess.run(
         command,
-        env=environment,
+        env=environment(**more),
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,6 @@ What nova-compute does with its objects goes through the nova-conductor of the o
 """
 
 import contextlib
-import os
 import shutil
 import subprocess
 import typing
@@ -16,7 +15,7 @@ from matrix_environment import Environment
 from tests.functional import servers
 from tests.upgrade import broker
 from tests.upgrade.at_work import NODE, SERVER
-from tests.upgrade.cloud import Cloud
+from tests.upgrade.cloud import Cloud, environment
 
 NOTHING: dict[str, typing.Any] = {}
 SET = (tuple(NODE.values()), tuple(SERVER.values()))
@@ -63,7 +62,7 @@ class Mixed:
         log = self.cloud.folder / f"conductor-{patched}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, env=os.environ | self._path(patched), stdout=output, stderr=output
+                command, env=environment(**self._path(patched)), stdout=output, stderr=output
             )
         try:
             yield
