@@ -92,14 +92,14 @@ def test_a_program_that_hangs_in_the_daemon_is_given_up_and_the_next_call_works(
     program: Program, daemon, config
 ) -> None:
     config(timeout=2)
-    program.answers(out=status(), first="sleep 20")
+    program.answers(out=status(), first="sleep 120")
     started = time.monotonic()
     with pytest.raises(errors.CliError, match="did not end within 2 s"):
         cli.status()
     program.answers(out=status())
     config(timeout=60)
     assert cli.status().total == 0
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
 
 
 def test_without_a_daemon_that_starts_a_process_is_asked(

@@ -89,9 +89,9 @@ def test_program_that_takes_too_long_is_ended_with_all_that_it_started(
 ) -> None:
     script = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
     begun = time.monotonic()
-    with pytest.raises(programs.TooLong, match=r"sh did not end within 0\.3 seconds"):
-        shell(script, 0.3)
-    assert time.monotonic() - begun < 5
+    with pytest.raises(programs.TooLong, match=r"sh did not end within 2 seconds"):
+        shell(script, 2)
+    assert time.monotonic() - begun < 30
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
@@ -99,8 +99,8 @@ def test_program_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(programs, "_GRACE", 0.1)
     begun = time.monotonic()
     with pytest.raises(programs.TooLong):
-        shell("trap '' TERM; while :; do sleep 0.05; done", 0.2)
-    assert time.monotonic() - begun < 5
+        shell("trap '' TERM; while :; do sleep 0.05; done", 2)
+    assert time.monotonic() - begun < 30
 
 
 def test_output_is_kept_up_to_the_limit_and_the_program_goes_on(
@@ -113,9 +113,9 @@ def test_output_is_kept_up_to_the_limit_and_the_program_goes_on(
 
 def test_child_that_stays_behind_with_the_output_open_is_not_waited_for() -> None:
     begun = time.monotonic()
-    finished = shell("echo early; sleep 3 & exit 0")
+    finished = shell("echo early; sleep 30 & exit 0")
     assert (finished.output, finished.status) == ("early\n", 0)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 25
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:

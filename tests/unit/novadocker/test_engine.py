@@ -31,7 +31,7 @@ def test_waiting_ends(config, tmp_path):
     start = time.monotonic()
     with pytest.raises(errors.EngineUnavailable):
         Engine().wait(1)
-    assert 1 <= time.monotonic() - start < 5
+    assert 1 <= time.monotonic() - start < 30
 
 
 def test_a_socket_that_may_not_be_opened_needs_another_advice():
