@@ -35,7 +35,7 @@ def crc(data: bytes) -> bytes:
 def connected(path: str) -> typing.Iterator[socket.socket]:
     """A connection to a region."""
     with socket.socket(socket.AF_UNIX) as connection, contextlib.ExitStack() as files:
-        connection.settimeout(20)
+        connection.settimeout(200)
         folder = os.open(pathlib.Path(path).parent, os.O_PATH)
         files.callback(os.close, folder)
         connection.connect(f"/proc/self/fd/{folder}/{pathlib.Path(path).name}")
