@@ -25,7 +25,7 @@ class Stage:
         self.compute = cloud.api.compute
         self.image = cloud.api.image.find_image("ubuntu_lzo", ignore_missing=False)
         self.servers: list[str] = []
-        self._disabled: list[str] = []
+        self._disabled: list[typing.Any] = []
 
     def create(
         self, flavor: str = "fpga", host: ComputeHost | None = None, **more: typing.Any
@@ -96,16 +96,13 @@ class Stage:
         """Have the scheduler choose one host, until all is cleaned."""
         for service in self.compute.services(binary="nova-compute"):
             if service.host != host.name and service.status == "enabled":
-                self._disabled.append(service.id)
-                self._set_status(service.id, "disabled")
+                self._disabled.append(service)
+                self.compute.disable_service(service)
 
     def let_choose(self) -> None:
         """Have the scheduler choose among all hosts again."""
         while self._disabled:
-            self._set_status(self._disabled.pop(), "enabled")
-
-    def _set_status(self, service: str, status: str) -> None:
-        self.compute.put(f"/os-services/{service}", json={"status": status}, microversion="2.53")
+            self.compute.enable_service(self._disabled.pop())
 
     def regions(self) -> list[tuple[str, dict[str, typing.Any]]]:
         """All regions that are not free, each with the name of its host."""

@@ -75,56 +75,60 @@ def flavor(cloud: Cloud) -> typing.Iterator[str]:
     cloud.api.image.delete_image(image)
 
 
-class Watch:
-    """Looks at all ledgers again and again while servers come and go."""
+class Looks:
+    """Looks again and again, in a thread of its own, while it is entered."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> typing.Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self._look()
+            self._over.wait(0.5)
+
+    def _look(self) -> None:
+        raise NotImplementedError
+
+
+class Watch(Looks):
+    """Looks at all ledgers while servers come and go."""
 
     def __init__(self, hosts: list[ComputeHost]) -> None:
+        super().__init__()
         self._hosts = hosts
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
         self.most = 0
         self.looks = 0
         self.twice: set[str] = set()
 
-    def __enter__(self) -> "Watch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        self._thread.join()
-
     def _look(self) -> None:
-        while not self._over.is_set():
-            owners = [
-                region["owner"]
-                for host in self._hosts
-                for region in host.cli.status()["regions"]
-                if region["owner"]
-            ]
-            self.looks += 1
-            self.most = max(self.most, len(owners))
-            self.twice |= {one for one, count in collections.Counter(owners).items() if count > 1}
-            self._over.wait(0.5)
+        owners = [
+            region["owner"]
+            for host in self._hosts
+            for region in host.cli.status()["regions"]
+            if region["owner"]
+        ]
+        self.looks += 1
+        self.most = max(self.most, len(owners))
+        self.twice |= {one for one, count in collections.Counter(owners).items() if count > 1}
 
 
-class Listing:
+class Listing(Looks):
     """All servers, asked for by one thread for all who wait, so that asking is a small load."""
 
     def __init__(self, cloud: Cloud) -> None:
+        super().__init__()
         self._compute = cloud.api.compute
         self._seen: dict[str, typing.Any] = {}
         self._news = threading.Condition()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-
-    def __enter__(self) -> "Listing":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def built(self, server: str) -> typing.Any:
         """Wait until a server is ACTIVE or ERROR; what is known of it."""
@@ -140,11 +144,10 @@ class Listing:
             assert self._news.wait_for(condition, _PATIENCE), "it did not come about in time"
 
     def _look(self) -> None:
-        while not self._over.wait(0.5):
-            seen = {server.id: server for server in self._compute.servers(details=True)}
-            with self._news:
-                self._seen = seen
-                self._news.notify_all()
+        seen = {server.id: server for server in self._compute.servers(details=True)}
+        with self._news:
+            self._seen = seen
+            self._news.notify_all()
 
 
 def test_no_region_is_given_twice_and_all_come_back(
