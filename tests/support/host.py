@@ -115,16 +115,22 @@ def wait_until(condition: typing.Callable[[], bool], seconds: float = 10) -> Non
         time.sleep(0.01)
 
 
-def talk(path: str, data: bytes) -> bytes:
-    """What a client of a region's socket gets for its bytes."""
+@contextlib.contextmanager
+def connected(path: str) -> typing.Iterator[socket.socket]:
+    """A connection to a region's socket."""
     with socket.socket(socket.AF_UNIX) as connection, contextlib.ExitStack() as cleanup:
-        connection.settimeout(
-            200
-        )  # a simulated core has its own pace, and stands back behind others
+        # A simulated core has its own pace, and stands back behind all else that runs.
+        connection.settimeout(200)
         # An address has room for 107 bytes only.
         folder = os.open(pathlib.Path(path).parent, os.O_PATH)
         cleanup.callback(os.close, folder)
         connection.connect(f"/proc/self/fd/{folder}/{pathlib.Path(path).name}")
+        yield connection
+
+
+def talk(path: str, data: bytes) -> bytes:
+    """What a client of a region's socket gets for its bytes."""
+    with connected(path) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))

@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import threading
-import typing
 import zlib
 
 import pytest
@@ -18,7 +17,7 @@ from fpga_regions import errors
 from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded
 from tests.support import bitstreams
-from tests.support.host import talk, wait_until
+from tests.support.host import connected, talk, wait_until
 
 from ..conftest import unpack
 from .conftest import Board
@@ -29,17 +28,6 @@ DATA = b"the quick brown fox " * 50
 def crc(data: bytes) -> bytes:
     """What the CRC core must answer."""
     return zlib.crc32(data).to_bytes(4, "big")
-
-
-@contextlib.contextmanager
-def connected(path: str) -> typing.Iterator[socket.socket]:
-    """A connection to a region."""
-    with socket.socket(socket.AF_UNIX) as connection, contextlib.ExitStack() as files:
-        connection.settimeout(200)
-        folder = os.open(pathlib.Path(path).parent, os.O_PATH)
-        files.callback(os.close, folder)
-        connection.connect(f"/proc/self/fd/{folder}/{pathlib.Path(path).name}")
-        yield connection
 
 
 def receive(connection: socket.socket, size: int) -> bytes:
