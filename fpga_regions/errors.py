@@ -108,6 +108,16 @@ class LedgerUnusable(RegionError):
     code = 71
 
 
+class NoAnswer(RegionError):
+    """The hardware, or the way to it, does not say what a region holds.
+
+    It is neither evidence that the region is empty nor that it lost what it held.
+    """
+
+    code = 127
+    what = "the region does not answer"
+
+
 class NotAccessible(RegionError):
     """No FPGA can be reached at all."""
 

@@ -53,13 +53,19 @@ class Driver(abc.ABC):
 
     @abc.abstractmethod
     def read_back(self, region: Region) -> Loaded | None:
-        """What the region itself says it holds; None for nothing, or no answer."""
+        """What the region itself says it holds; None if it shows that it is empty.
+
+        :raises errors.NoAnswer: that cannot be known now: no answer, a tool that fails, a card or
+            a field that is missing from a report
+        """
 
     @abc.abstractmethod
     def clear(self, region: Region, deadline: Deadline) -> None:
         """Erase a region, whatever it holds, so that nothing of its last owner is left.
 
-        :raises errors.NotErased: it is not erased, or that cannot be told
+        An error message, or a card or field that is missing from a report, is no evidence.
+
+        :raises errors.NotErased: it is not erased, or that cannot be known
         """
 
     @abc.abstractmethod
