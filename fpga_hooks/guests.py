@@ -1,28 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks the virt driver whether an instance still has a guest on this host.
+"""Asks the virt driver which guests have which nodes of this host, whoever made the guests.
 
 A region must not be erased, and given to another, while a guest may still have its devices. Only
-the virt driver knows; one that passes regions to its guests names itself here.
+the virt driver knows; one that passes regions to its guests registers a probe here. A guest is
+found by the devices that it has, not by the name of its host or of its instance: both change, and
+another nova-compute may use the same engine.
 """
 
+import dataclasses
 import typing
 
-_Probe = typing.Callable[[], typing.Collection[str]]
 
-_probes: list[_Probe] = []
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    """A guest on this machine, running or not.
 
-
-def known_by(probe: _Probe) -> None:
-    """Have this function asked from now on, and no other.
-
-    :param probe: gives the uuids of all instances that have a guest, running or not
+    :ivar name: the name that its engine has for it
+    :ivar instance: uuid of its instance; None where it belongs to none that the driver knows
+    :ivar running: whether its processes may run now
+    :ivar nodes: paths on the host of the nodes that it was made with
+    :ivar numbers: device numbers, as (path on the host, "major:minor"), that it got for them when
+        it was started last; a node without a number (a socket) is left out
     """
+
+    name: str
+    instance: str | None
+    running: bool
+    nodes: frozenset[str]
+    numbers: frozenset[tuple[str, str]] = frozenset()
+
+
+class Probe(typing.Protocol):
+    """What a virt driver that passes regions on to guests offers."""
+
+    def guests(self) -> typing.Collection[Guest]:
+        """Every guest of the engine, with the label of this host or without.
+
+        :raises Exception: the engine cannot be asked, or does not answer for one of them
+        """
+
+    def stop(self, instance: str) -> None:
+        """End the processes of an instance's guest at once; done, too, if none runs.
+
+        :raises Exception: they may still run
+        """
+
+
+class UnknownError(Exception):
+    """It is not known which guests there are: the virt driver cannot be asked now."""
+
+
+_probes: list[Probe] = []
+
+
+def register(probe: Probe) -> None:
+    """Have this probe asked from now on, and no other."""
     _probes[:] = [probe]
 
 
-def uuids() -> frozenset[str]:
-    """The instances with a guest; none where no virt driver passes regions on.
+def all_of_them() -> list[Guest]:
+    """Every guest of this machine; none where no virt driver passes regions on.
 
-    :raises nova.exception.NovaException: the virt driver cannot tell
+    :raises UnknownError: the virt driver cannot tell
     """
-    return frozenset(uuid for probe in _probes for uuid in probe())
+    try:
+        return [guest for probe in _probes for guest in probe.guests()]
+    except Exception as e:  # whatever it is, it is no answer
+        raise UnknownError(f"the virt driver cannot tell which guests there are: {e}") from e
+
+
+def with_nodes(nodes: typing.Collection[str], owner: str | None = None) -> list[Guest]:
+    """The guests that have one of these nodes, or are of this instance.
+
+    :param nodes: paths on the host
+    :param owner: uuid of an instance
+    :raises UnknownError: the virt driver cannot tell
+    """
+    return [
+        guest
+        for guest in all_of_them()
+        if not guest.nodes.isdisjoint(nodes) or (owner is not None and guest.instance == owner)
+    ]
+
+
+def stop(instance: str) -> None:
+    """End the processes of an instance's guest at once.
+
+    :raises UnknownError: they may still run
+    """
+    try:
+        for probe in _probes:
+            probe.stop(instance)
+    except Exception as e:  # as above
+        raise UnknownError(f"the guest of {instance} cannot be stopped: {e}") from e

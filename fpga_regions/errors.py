@@ -108,6 +108,12 @@ class LedgerUnusable(RegionError):
     code = 71
 
 
+class HandedOut(RegionError):
+    """A guest may have the region's nodes, and nobody who knows has reported otherwise."""
+
+    code = 74
+
+
 class NoAnswer(RegionError):
     """The hardware, or the way to it, does not say what a region holds.
 

@@ -28,7 +28,8 @@ _NEXT = {
     # Programming is tried again; a programmed region is marked as lost.
     State.PROGRAMMING: {State.PROGRAMMING, State.PROGRAMMED, State.ERASING},
     State.PROGRAMMED: {State.PROGRAMMED, State.PROGRAMMING, State.ERASING},
-    State.ERASING: {State.FREE, State.QUARANTINED},
+    # A region that was handed out is erased and stays its owner's, marked as lost.
+    State.ERASING: {State.ERASING, State.FREE, State.PROGRAMMED, State.QUARANTINED},
     State.QUARANTINED: {State.ERASING, State.QUARANTINED},
 }
 
@@ -37,7 +38,7 @@ _ON_RECORD = ("owner", "image_id", "digest")
 
 _COLUMNS = (
     "id, driver, device, slot, vendor, board, part, interface, kinds, simulated, state, since,"
-    " owner, number, image_id, function, digest, nodes, lost, quarantine, warm"
+    " owner, number, handed_out, image_id, function, digest, nodes, lost, quarantine, warm"
 )
 _REASON = (
     "(SELECT note FROM events WHERE region_id = regions.id ORDER BY sequence DESC LIMIT 1)"
@@ -182,6 +183,7 @@ class Ledger:
         note: str,
         cause: Cause | None = None,
         warm: Warm | None = None,
+        returned: bool = False,
         **fields: str | None,
     ) -> Region:
         """Bring a region into another state and write down that it was done.
@@ -190,13 +192,19 @@ class Ledger:
         :param note: what happened, for people
         :param cause: of quarantine, where it goes there
         :param warm: what it still holds, where it is freed by a reset
-        :param fields: function, digest, nodes, lost where they change
-        :raises ValueError: there is no such transition, or the cause is missing
+        :param returned: somebody who knows reports that no guest has its nodes any more
+        :param fields: image_id, function, digest, nodes, lost where they change
+        :raises ValueError: there is no such transition, the cause is missing, or the region would
+            be freed while a guest may have its nodes
         """
         if after not in _NEXT[region.state]:
             raise ValueError(f"no region goes from {region.state} to {after}")
         if (after == State.QUARANTINED) != (cause is not None):
             raise ValueError("a region has a cause if it goes into quarantine, and only then")
+        if after == State.FREE and region.handed_out and not returned:
+            raise ValueError("a region that a guest may have is not freed")
+        if returned:
+            fields["handed_out"] = None
         with self._transaction():
             self._see_that_it_is(region)
             if warm is not None:
@@ -213,8 +221,11 @@ class Ledger:
         told: dict[str, typing.Any] = {
             name: fields.get(name, getattr(region, name)) for name in _ON_RECORD
         }
-        if after in (State.FREE, State.QUARANTINED):
-            fields |= {"owner": None, "number": None, "nodes": "[]"}
+        handed_out = fields.get("handed_out", region.handed_out)
+        if after == State.PROGRAMMED and region.owner is not None:
+            fields["handed_out"] = handed_out or now()
+        if after == State.FREE or (after == State.QUARANTINED and handed_out is None):
+            fields |= {"owner": None, "number": None, "nodes": "[]", "handed_out": None}
         if after == State.FREE:
             fields |= dict.fromkeys(("image_id", "function", "digest"))
         fields.setdefault("lost", None)
@@ -310,6 +321,9 @@ class Ledger:
             yield
         except sqlite3.Error as e:
             raise errors.LedgerUnusable(f"the ledger {self.path} {rows.reason(e)}") from e
+        except UnicodeDecodeError as e:
+            # In a damaged schema, whose text SQLite's own complaint quotes.
+            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
         except PermissionError as e:
             raise errors.LedgerUnusable(
                 f"the ledger {self.path} cannot be opened: {e.strerror}; run fpga-cli as root"

@@ -90,13 +90,13 @@ class Manager:
     ) -> str:
         """Program a region for an owner; at once, and without programming, if it is so already.
 
-        What the owner holds otherwise by this number is erased first, once the new package is at
-        hand.
+        The region that the owner holds by this number is programmed anew, whatever it holds, once
+        the package is at hand: a guest of the owner may have its nodes, so nobody else gets it.
 
         :param number: which of the owner's regions it is to be, one of model.NUMBERS
         :returns: the region's id
-        :raises errors.RegionError: any of them but UnknownRegion; no region is left claimed, but
-            one that could not be cleared is in quarantine
+        :raises errors.RegionError: any of them but UnknownRegion; no region is left claimed. One
+            that could not be cleared is in quarantine, and one that the owner had stays the owner's
         """
         return self._burn(Wish(owner, device, number, image_id=image_id))
 
@@ -146,7 +146,11 @@ class Manager:
         What the owner does not hold any more is done already. One that fails does not keep the
         others of the owner from being erased; the first failure is raised after that.
 
+        Whoever names the owner reports with it that no guest has the nodes any more. What an
+        operator put into quarantine stays there, without an owner.
+
         :raises errors.UnknownRegion: there is none of this id, or the owner never had it
+        :raises errors.HandedOut: a guest may have it, and its owner is not named
         :raises errors.NotErased: it is in quarantine now
         :raises errors.TimedOut: another process is at work on it and does not end
         """
@@ -158,6 +162,8 @@ class Manager:
 
     def quarantine(self, region_id: str, reason: str) -> None:
         """Take a region out of use until it is released; what it holds is erased, whosever it is.
+
+        It stays its owner's where a guest may have its nodes.
 
         :param reason: for the ledger
         :raises errors.UnknownRegion: there is none of this id
@@ -172,7 +178,10 @@ class Manager:
                 self.worker.clear(now, reason, State.QUARANTINED)
 
     def release(self, region_id: str) -> None:
-        """Free a region that is in quarantine, once it is erased; one that is free is so already.
+        """Erase a region that is in quarantine, and free it; one that is free is so already.
+
+        A region that a guest may have goes back to its owner, marked as lost: it is free only once
+        that owner's regions are erased.
 
         :raises errors.UnknownRegion: there is none of this id, or it is not in quarantine
         :raises errors.NotErased: it stays in quarantine
@@ -191,10 +200,18 @@ class Manager:
                 if self._ledger.had(owner, now.id):
                     return
                 raise errors.UnknownRegion(f"owner {owner} has no such region")
-            if now.state == State.PROGRAMMED:
+            if owner is None and now.handed_out:
+                raise errors.HandedOut(
+                    f"a guest of {now.owner} may have it; once none has, name the owner: "
+                    f"erase {now.id} --owner {now.owner}"
+                )
+            if owner is not None and now.quarantine == Cause.OPERATOR:
+                note = "its owner has no use for it any more"
+                self._ledger.move(now, State.QUARANTINED, note, Cause.OPERATOR, returned=True)
+            elif now.state == State.PROGRAMMED:
                 self.worker.put_away(now, "erased")
             elif now.state != State.FREE or now.warm is not None:
-                self.worker.clear(now, "erased")
+                self.worker.clear(now, "erased", returned=True)
 
     def _erase_all(self, owner: str) -> None:
         failed: dict[str, errors.RegionError] = {}
@@ -221,11 +238,11 @@ class Manager:
             package = self._package(wish)
             if matching.fits(region.slot, package):
                 with self._taker.warmest(wish, region, package) as chosen:
-                    return self.worker.program(chosen, package)
+                    return self.worker.program(chosen, package, wish.image_id)
             fitting = self._fitting(wish, package)
             self._ledger.move(region, State.FREE, "given back: the package is for another")
         with self._taker.taken(wish, fitting, patient=True, package=package) as region:
-            return self.worker.program(region, package)
+            return self.worker.program(region, package, wish.image_id)
 
     def _burn_held(self, wish: Wish, held: Region) -> str | None:
         with self._taker.locked(held) as now:
@@ -234,17 +251,45 @@ class Manager:
             if now.state in TRANSIENT:
                 self.worker.clear(now, f"in state '{now.state}' of a process that died")
                 return None
-            same = wish.made(now) and wish.permits(now)
-            if same and self.worker.healthy(now):
+            if now.quarantine == Cause.OPERATOR:
+                raise errors.NoFreeRegion(
+                    f"region {now.id} of {now.holder} is in quarantine ({now.reason}); release it"
+                )
+            if wish.made(now) and wish.permits(now) and self._answers(now):
                 return now.id
             package = self._package(wish)
-            fitting = self._fitting(wish, package)
-            if same and fitting(now):
-                with self.worker.undone(now):
-                    return self.worker.program(now, package)
-            self.worker.clear(now, "erased: its owner burns another image")
-        with self._taker.taken(wish, fitting, package=package) as region:
-            return self.worker.program(region, package)
+            self._fitting(wish, package)
+            self._see_that_it_takes(now, wish, package)
+            if now.state == State.QUARANTINED:
+                self.worker.clear(now, "erased: its owner burns it again")
+                return None
+            with self.worker.undone(now):
+                return self.worker.program(now, package, wish.image_id)
+
+    def _answers(self, region: Region) -> bool:
+        """Whether a region holds what it was programmed with.
+
+        :raises errors.NoAnswer: it does not say; nothing may be done to it then
+        """
+        healthy = self.worker.healthy(region)
+        if healthy is None and region.state == State.PROGRAMMED:
+            raise errors.NoAnswer(
+                f"region {region.id} of {region.holder} does not say what it holds; "
+                "nothing was changed: see what its card's tool reports"
+            )
+        return bool(healthy)
+
+    def _see_that_it_takes(self, region: Region, wish: Wish, package: Package) -> None:
+        """See that a region that a guest may have is one that the burn is for.
+
+        :raises errors.HandedOut: it is not, and must be erased first
+        """
+        if not (wish.permits(region) and matching.fits(region.slot, package)):
+            raise errors.HandedOut(
+                f"a guest of {region.holder} may have region {region.id}, and that is not one for "
+                f"this burn; once none has, erase it first: erase {region.id} --owner "
+                f"{region.owner}"
+            )
 
     def _package(self, wish: Wish) -> Package:
         return wish.package or self._fetch(wish.image_id or "")

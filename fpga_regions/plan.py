@@ -4,7 +4,7 @@
 import dataclasses
 
 from fpga_regions import errors, matching
-from fpga_regions.model import Region, State
+from fpga_regions.model import Cause, Region, State
 from fpga_regions.packages import Package
 from fpga_regions.taking import Wish
 
@@ -29,12 +29,12 @@ def choose(
 
     :param kept: what the owner holds and was burnt with the very same
     """
-    against = {region.id: _against(region, package, wish) for region in regions}
+    held = next((region for region in regions if wish.holds(region)), None)
+    against = {region.id: _against(region, package, wish, held) for region in regions}
     fitting = [region for region in regions if against[region.id] is None]
     if not fitting:
-        return [_refused(region, against[region.id]) for region in regions], _failure(
-            regions, package, wish
-        )
+        failure = _failure(regions, package, wish) if held is None else _failure_of(held, against)
+        return [_refused(region, against[region.id]) for region in regions], failure
     taken = min(fitting, key=lambda one: matching.order(one, None, package))
     if kept is not None and kept in fitting:
         taken = kept
@@ -51,14 +51,16 @@ def _refused(region: Region, why: str | None) -> Choice:
     return Choice(region, False, why or "would do as well")
 
 
-def _against(region: Region, package: Package, wish: Wish) -> str | None:
+def _against(region: Region, package: Package, wish: Wish, held: Region | None) -> str | None:
     if not wish.permits(region):
         return f"is not on {wish.device}"
     if not matching.fits(region.slot, package):
         return f"is {matching.hardware(region.slot)}"
-    if region.state == State.QUARANTINED:
+    if held is not None and region != held:
+        return f"is not the owner's: that is {held.id}"
+    if region.state == State.QUARANTINED and (held is None or held.quarantine == Cause.OPERATOR):
         return "is in quarantine"
-    if region.state != State.FREE and not wish.holds(region):
+    if region.state != State.FREE and held is None:
         return f"is in state '{region.state}' for {region.holder or 'nobody'} since {region.since}"
     return None
 
@@ -66,7 +68,14 @@ def _against(region: Region, package: Package, wish: Wish) -> str | None:
 def _how(region: Region, kept: bool) -> str:
     if region.state == State.FREE:
         return "is free"
-    return "is its owner's already" if kept else "would be erased first: it is the owner's"
+    return "is its owner's already" if kept else "would be programmed anew: it is the owner's"
+
+
+def _failure_of(held: Region, against: dict[str, str | None]) -> errors.RegionError:
+    why = f"region {held.id}, which {held.holder} has, {against[held.id]}"
+    if held.quarantine == Cause.OPERATOR:
+        return errors.NoFreeRegion(why)
+    return errors.HandedOut(f"{why}; once no guest has it, erase it first")
 
 
 def _failure(regions: list[Region], package: Package, wish: Wish) -> errors.RegionError:

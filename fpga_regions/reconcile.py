@@ -18,8 +18,10 @@ class Kind(enum.StrEnum):
 
     #: A driver found a region that the ledger does not know.
     NEW = "new"
-    #: The ledger has a region in use that no driver finds.
+    #: The ledger has a region in use that no driver finds; whether it lost anything is not known.
     GONE = "gone"
+    #: The region does not say what it holds.
+    SILENT = "silent"
     #: A process died while it worked on the region.
     INTERRUPTED = "interrupted"
     #: The region is free and holds something that it was not kept warm with.
@@ -42,6 +44,7 @@ class Difference:
     :param ledger: what the ledger says, in words
     :param hardware: what the hardware says, in words
     :param done: what was done about it; None for nothing
+    :param quarantined: whether the region came into quarantine by that
     """
 
     kind: Kind
@@ -51,6 +54,7 @@ class Difference:
     ledger: str
     hardware: str
     done: str | None = None
+    quarantined: bool = False
 
 
 class Reconciler:
@@ -105,32 +109,33 @@ class Reconciler:
         if not present:
             return self._gone(region)
         if region.state in TRANSIENT:
-            return self._settled(
+            return self._cleared(
                 _difference(Kind.INTERRUPTED, region, "nobody is at work on it"),
-                lambda: self._clear(region, "finished what a process that died had begun"),
+                region,
+                "finished what a process that died had begun",
             )
-        if region.state == State.FREE:
-            return self._stray(region)
-        if region.state == State.PROGRAMMED:
-            return self._programmed(region)
+        try:
+            if region.state == State.FREE:
+                return self._stray(region)
+            if region.state == State.PROGRAMMED:
+                return self._programmed(region)
+        except errors.NoAnswer as e:
+            return _difference(Kind.SILENT, region, f"does not say what it holds: {e.why}")
         return None
 
     def _gone(self, region: Region) -> Difference | None:
         if region.state in (State.FREE, State.QUARANTINED) or region.lost is not None:
             return None
-        difference = _difference(Kind.GONE, region, "not there")
-        # One that was being worked on waits for its hardware: only that can tell what it holds.
-        if region.state != State.PROGRAMMED:
-            return difference
-        return self._settled(difference, lambda: self._mark(region, "the region is gone"))
+        return _difference(Kind.GONE, region, "not there")
 
     def _stray(self, region: Region) -> Difference | None:
         held = self._manager.worker.read_back(region)
         if held is None or (region.warm is not None and held == region.warm.loaded):
             return None
-        return self._settled(
+        return self._cleared(
             _difference(Kind.STRAY, region, f"holds {held.function}, {held.digest}"),
-            lambda: self._clear(region, f"erased: it held {held.function} for nobody"),
+            region,
+            f"erased: it held {held.function} for nobody",
         )
 
     def _programmed(self, region: Region) -> Difference | None:
@@ -138,15 +143,16 @@ class Reconciler:
         if held == region.loaded:
             return self._found_again(region) if region.lost else None
         if held is not None:
-            return self._settled(
+            return self._cleared(
                 _difference(Kind.FOREIGN, region, f"holds {held.function}, {held.digest}"),
-                lambda: self._clear(region, f"erased: it held {held.function}, which nobody burnt"),
+                region,
+                f"erased: it held {held.function}, which nobody burnt",
             )
         if region.lost is not None:
             return None
         return self._settled(
-            _difference(Kind.LOST, region, "holds nothing, or does not answer"),
-            lambda: self._mark(region, "it holds nothing, or does not answer"),
+            _difference(Kind.LOST, region, "holds nothing"),
+            lambda: self._mark(region, "it holds nothing"),
         )
 
     def _found_again(self, region: Region) -> Difference:
@@ -161,12 +167,18 @@ class Reconciler:
             difference.done = settle()
         return difference
 
-    def _clear(self, region: Region, note: str) -> str:
+    def _cleared(self, difference: Difference, region: Region, note: str) -> Difference:
+        if not self._fix:
+            return difference
         try:
             self._manager.worker.clear(region, note)
         except errors.NotErased as e:
-            return f"put into quarantine: {e.why}"
-        return "erased and freed"
+            difference.done, difference.quarantined = f"put into quarantine: {e.why}", True
+        else:
+            difference.done = (
+                "erased; its owner has it" if region.handed_out else "erased and freed"
+            )
+        return difference
 
     def _mark(self, region: Region, why: str) -> str:
         self._ledger.move(region, State.PROGRAMMED, f"configuration lost: {why}", lost=now())
@@ -175,9 +187,9 @@ class Reconciler:
 
 def failure(found: list[Difference]) -> errors.RegionError | None:
     """What the command fails with; None if there is nothing left that differs."""
-    locked_away = [one for one in found if one.done and one.done.startswith("put into")]
-    if locked_away:
-        return errors.NotErased(f"{len(locked_away)} of the regions are in quarantine now")
+    quarantined = sum(one.quarantined for one in found)
+    if quarantined:
+        return errors.NotErased(f"{quarantined} of the regions are in quarantine now")
     open_ones = sum(one.done is None for one in found)
     if not open_ones:
         return None

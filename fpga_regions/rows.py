@@ -59,6 +59,7 @@ def to_region(row: sqlite3.Row) -> Region:
         quarantine=Cause(row["quarantine"]) if row["quarantine"] else None,
         reason=row["reason"],
         warm=_to_warm(row["warm"]) if row["warm"] else None,
+        handed_out=row["handed_out"],
     )
 
 

@@ -166,9 +166,87 @@ ALTER TABLE regions_made_anew RENAME TO regions;
 CREATE UNIQUE INDEX one_region_per_number ON regions (owner, number) WHERE owner IS NOT NULL;
 """
 
+# A region that was handed out stays its owner's, in quarantine too, until somebody who knows reports
+# that no guest has its nodes. What a previous release programmed for an owner was handed out; what
+# it was at work on may have been. In quarantine it forgot the owner, whom the events name still.
+_FOURTH = """
+CREATE TABLE regions_made_anew (
+    id TEXT PRIMARY KEY,
+    driver TEXT NOT NULL,
+    device TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    vendor TEXT,
+    board TEXT NOT NULL,
+    part TEXT NOT NULL,
+    interface TEXT,
+    kinds TEXT NOT NULL,
+    simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+    present INTEGER NOT NULL CHECK (present IN (0, 1)),
+    state TEXT NOT NULL CHECK (state IN (
+        'free', 'firmware request', 'write', 'programmed', 'reset', 'quarantined')),
+    since TEXT NOT NULL,
+    owner TEXT,
+    number INTEGER CHECK (number BETWEEN 1 AND 6),
+    handed_out TEXT,
+    image_id TEXT,
+    function TEXT,
+    digest TEXT,
+    nodes TEXT NOT NULL,
+    lost TEXT,
+    quarantine TEXT CHECK (quarantine IN ('operator', 'erase')),
+    warm TEXT,
+    UNIQUE (driver, device, slot),
+    CHECK ((owner IS NULL) = (number IS NULL)),
+    CHECK (handed_out IS NULL OR owner IS NOT NULL),
+    CHECK (state != 'free' OR handed_out IS NULL),
+    CHECK (state != 'free' OR owner IS NULL),
+    CHECK (state != 'quarantined' OR (owner IS NULL) = (handed_out IS NULL)),
+    CHECK (state != 'programmed' OR owner IS NULL OR handed_out IS NOT NULL),
+    CHECK (state != 'free' OR (image_id IS NULL AND function IS NULL AND digest IS NULL)),
+    CHECK (state != 'programmed' OR (function IS NOT NULL AND digest IS NOT NULL)),
+    CHECK (handed_out IS NULL OR (function IS NOT NULL AND digest IS NOT NULL)),
+    CHECK (state = 'programmed' OR lost IS NULL),
+    CHECK ((state = 'quarantined') = (quarantine IS NOT NULL)),
+    CHECK (state IN ('free', 'firmware request') OR warm IS NULL)
+) STRICT;
+
+INSERT INTO regions_made_anew (rowid, id, driver, device, slot, vendor, board, part, interface,
+    kinds, simulated, present, state, since, owner, number, handed_out, image_id, function, digest,
+    nodes, lost, quarantine, warm)
+SELECT rowid, id, driver, device, slot, vendor, board, part, interface, kinds, simulated, present,
+    state, since, owner, number,
+    CASE WHEN state IN ('programmed', 'write', 'reset') AND owner IS NOT NULL
+        AND function IS NOT NULL AND digest IS NOT NULL THEN since END,
+    image_id, function, digest, nodes, lost, quarantine, warm FROM regions;
+
+CREATE TEMPORARY TABLE previous_owners AS
+SELECT region_id, owner, MIN(region_id) OVER (PARTITION BY owner) AS first FROM (
+    SELECT r.id AS region_id, (
+        SELECT e.owner FROM events e WHERE e.region_id = r.id AND e.sequence = (
+            SELECT MAX(sequence) FROM events
+            WHERE region_id = r.id AND state = 'quarantined' AND before IS NOT 'quarantined')
+    ) AS owner
+    FROM regions_made_anew r
+    WHERE r.state = 'quarantined' AND r.function IS NOT NULL AND r.digest IS NOT NULL
+) WHERE owner IS NOT NULL AND owner NOT IN (
+    SELECT owner FROM regions_made_anew WHERE owner IS NOT NULL);
+
+UPDATE regions_made_anew SET handed_out = since, number = 1,
+    owner = (SELECT owner FROM previous_owners WHERE region_id = regions_made_anew.id)
+WHERE id IN (SELECT region_id FROM previous_owners WHERE region_id = first);
+
+DROP TABLE previous_owners;
+
+DROP TABLE regions;
+
+ALTER TABLE regions_made_anew RENAME TO regions;
+
+CREATE UNIQUE INDEX one_region_per_number ON regions (owner, number) WHERE owner IS NOT NULL;
+"""
+
 # Each brings a ledger from the version of its place in this list to the next. What was released is
 # never changed: a later change is a step of its own.
-_STEPS = (_FIRST, _SECOND, _THIRD)
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 
 #: Kept in SQLite's `user_version`. A ledger of a higher one was written by a newer release.
 VERSION = len(_STEPS)

@@ -46,6 +46,7 @@ def region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
         "quarantine": region.quarantine,
         "owner": region.owner,
         "number": region.number,
+        "handed_out": region.handed_out,
         "image_id": warm.image_id if warm else region.image_id,
         "function": warm.loaded.function if warm else region.function,
         "digest": warm.loaded.digest if warm else region.digest,

@@ -13,6 +13,7 @@ from oslo_config import cfg
 
 from fpga_regions import errors, matching, sockets
 from fpga_regions.drivers.base import Driver
+from fpga_regions.history import now
 from fpga_regions.ledger import Ledger
 from fpga_regions.locks import Deadline
 from fpga_regions.model import Cause, Loaded, Region, State, Warm
@@ -30,23 +31,38 @@ class Worker:
         self._drivers = drivers
 
     def healthy(self, region: Region) -> bool | None:
-        """Whether a region answers as the ledger says; None if it is not programmed."""
+        """Whether a region answers as the ledger says.
+
+        :returns: None if it is not programmed, or does not say what it holds
+        """
         if region.state != State.PROGRAMMED:
             return None
-        return region.lost is None and self.read_back(region) == region.loaded
+        if region.lost is not None:
+            return False
+        try:
+            return self.read_back(region) == region.loaded
+        except errors.NoAnswer as e:
+            _LOG.warning("region %s: %s", region.id, e.why)
+            return None
 
     def read_back(self, region: Region) -> Loaded | None:
-        """What a region itself says it holds; None for nothing, no answer, or no driver."""
-        driver = self._drivers.get(region.slot.driver)
-        return driver.read_back(region) if driver is not None else None
+        """What a region itself says it holds; None if it shows that it is empty.
 
-    def program(self, region: Region, package: Package) -> str:
+        :raises errors.NoAnswer: that cannot be known now
+        """
+        try:
+            return self._driver(region).read_back(region)
+        except errors.NotAccessible as e:
+            raise errors.NoAnswer(e.why) from e
+
+    def program(self, region: Region, package: Package, image_id: str | None) -> str:
         """Program a region that is claimed or, for the same owner, programmed.
 
         A failure that may have been spurious is followed by another try, as often as
         program_retries says. One that was kept warm with the very same is not programmed, if it
         still holds that.
 
+        :param image_id: the image that the package is from; None for one from a file
         :returns: the region's id
         :raises errors.ProgrammingFailed, errors.TimedOut: it did not take the bitfile
         :raises errors.WrongFunction: it holds something else now
@@ -57,6 +73,7 @@ class Worker:
             region,
             State.PROGRAMMING,
             "handing out what it holds" if kept else "programming",
+            image_id=image_id,
             function=package.manifest.function,
             digest=package.digest,
         )
@@ -78,16 +95,16 @@ class Worker:
         )
 
     def put_away(self, region: Region, note: str) -> None:
-        """Erase a region and free it; where that is wished and can be, by a reset that keeps it.
+        """Erase a region that no guest has, and free it; by a reset that keeps it warm if it can be.
 
         :param note: why, for the ledger
         :raises errors.NotErased: it is in quarantine
         """
         driver = self._driver(region)
         if not (self._conf.warm and driver.can_reset(region) and self.healthy(region)):
-            self.clear(region, note)
+            self.clear(region, note, returned=True)
             return
-        region = self._ledger.move(region, State.ERASING, note)
+        region = self._ledger.move(region, State.ERASING, note, returned=True)
         if not self._is_warm(driver, region, reset=True):
             self.clear(region, note)
             return
@@ -98,9 +115,16 @@ class Worker:
 
     def as_it_is(self, region: Region) -> Region:
         """A region without what it was kept warm with, if it does not hold that any more."""
-        if region.warm is None or self.read_back(region) == region.warm.loaded:
+        if region.warm is None or self._holds(region, region.warm.loaded):
             return region
         return dataclasses.replace(region, warm=None)
+
+    def _holds(self, region: Region, loaded: Loaded | None) -> bool:
+        """Whether a region says that it holds this."""
+        try:
+            return self.read_back(region) == loaded
+        except errors.NoAnswer:
+            return False
 
     def _is_warm(self, driver: Driver, region: Region, reset: bool) -> bool:
         """Whether a region holds what the ledger says, once it is reset if it is to be."""
@@ -110,7 +134,7 @@ class Worker:
         except (errors.NotErased, errors.TimedOut) as e:
             _LOG.warning("region %s is not reset, and so not kept warm: %s", region.id, e.why)
             return False
-        return driver.read_back(region) == region.loaded
+        return self._holds(region, region.loaded)
 
     def _program(self, driver: Driver, region: Region, package: Package) -> Region:
         left = self._conf.program_retries
@@ -123,16 +147,22 @@ class Worker:
             time.sleep(self._conf.program_retry_pause)
         return region
 
-    def clear(self, region: Region, note: str, after: State = State.FREE) -> None:
+    def clear(
+        self, region: Region, note: str, after: State = State.FREE, returned: bool = False
+    ) -> None:
         """Erase a region, and free it or put it into quarantine.
+
+        One that was handed out, and may be in a guest still, is not freed: it stays its owner's,
+        marked as lost, and can be programmed for that owner again.
 
         :param note: why, for the ledger
         :param after: what it is when it is erased: free, or quarantined by an operator
+        :param returned: somebody who knows reports that no guest has its nodes any more
         :raises errors.NotErased: it is in quarantine
         """
         driver = self._driver(region)
-        if region.state != State.ERASING:
-            region = self._ledger.move(region, State.ERASING, note)
+        if region.state != State.ERASING or returned:
+            region = self._ledger.move(region, State.ERASING, note, returned=returned)
         wanted = Cause.OPERATOR if after == State.QUARANTINED else None
         try:
             driver.clear(region, Deadline(self._conf.clear_timeout))
@@ -142,7 +172,11 @@ class Worker:
                 region, State.QUARANTINED, f"not erased: {e.why}", wanted or Cause.ERASE
             )
             raise errors.NotErased(f"{e.why}; the region is in quarantine") from e
-        self._ledger.move(region, after, note, wanted)
+        if after == State.FREE and region.handed_out:
+            note = f"{note}; {region.holder} has it still"
+            self._ledger.move(region, State.PROGRAMMED, note, lost=now())
+        else:
+            self._ledger.move(region, after, note, wanted)
 
     def _try_to_program(
         self, driver: Driver, region: Region, package: Package
@@ -152,7 +186,10 @@ class Worker:
             driver.program(region, package, Deadline(self._conf.program_timeout))
         except errors.ProgrammingFailed as e:
             return e
-        loaded = driver.read_back(region)
+        try:
+            loaded = driver.read_back(region)
+        except errors.NoAnswer as e:
+            return errors.WrongFunction(f"after programming, the region does not answer: {e.why}")
         if loaded == region.loaded:
             return None
         wrong = errors.WrongFunction(
@@ -167,9 +204,13 @@ class Worker:
     def _check_silence(self, driver: Driver, region: Region) -> None:
         """See that an erased region gives no answer to anyone, on whatever way it had.
 
-        :raises errors.NotErased: it does
+        :raises errors.NotErased: it does, or that cannot be known
         """
-        if driver.read_back(region) is not None:
+        try:
+            loaded = driver.read_back(region)
+        except errors.NoAnswer as e:
+            raise errors.NotErased(f"it does not show that it is empty: {e.why}") from e
+        if loaded is not None:
             raise errors.NotErased("it still answers after it was erased")
         for node in region.nodes:
             if node.kind == "socket" and sockets.served(pathlib.Path(node.path)):
@@ -177,7 +218,7 @@ class Worker:
 
     @contextlib.contextmanager
     def undone(self, region: Region) -> typing.Iterator[None]:
-        """Bring a region back to free if the block ends with an exception."""
+        """Erase a region, and free it unless a guest may have it, if the block ends with an exception."""
         try:
             yield
         except BaseException as e:

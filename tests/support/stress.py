@@ -242,8 +242,11 @@ def _one(host: _Host, verb: str, owner: str, chance: random.Random) -> int:
         if not isinstance(e, (errors.LedgerUnusable, errors.NotAccessible)):
             return e.code
         raise
-    if verb in ("erase", "quarantine"):
-        assert not host.ledger.held_by(owner), f"{owner} holds a region after {verb}"
+    if verb == "erase":
+        assert not host.ledger.held_by(owner), f"{owner} holds a region after it is erased"
+    if verb == "quarantine":
+        for held in host.ledger.held_by(owner):
+            assert held.state == State.QUARANTINED, f"{held} after it is put into quarantine"
     return 0
 
 

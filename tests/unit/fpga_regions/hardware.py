@@ -30,7 +30,7 @@ class Hardware(base.Driver):
     """Regions that take what they are given, unless they are told to fail.
 
     :ivar failing: steps that fail from now on: program, clear, time out, clear times out, refuse,
-        lie, mute, silent, reset
+        lie, mute (what is loaded cannot be read), silent, reset
     :ivar resets: whether it can reset; it leaves traces of whoever had a region if it does not
     :ivar traces: the regions that were used since they were programmed, reset or cleared
     :ivar failing_times: how many times programming fails from now on, before it works again
@@ -70,7 +70,7 @@ class Hardware(base.Driver):
     def read_back(self, region: Region) -> Loaded | None:
         """What was loaded."""
         if "mute" in self.failing:
-            return None
+            raise errors.NoAnswer("the board said nothing")
         return self.loaded.get(region.id)
 
     def clear(self, region: Region, deadline: Deadline) -> None:

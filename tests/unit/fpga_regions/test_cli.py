@@ -36,7 +36,7 @@ def test_region_is_burnt_used_and_erased(host: Host, cloud: OpenStack) -> None:
     (region,) = [r for r in host.status()["regions"] if r["owner"]]
     answer = talk(region["nodes"][0]["path"], b"abc" * 1000)
     assert lzallright.LZOCompressor.decompress(answer, 3000) == b"abc" * 1000
-    erased = host.run("erase", ran.stdout.strip())
+    erased = host.run("erase", ran.stdout.strip(), "--owner", owner())
     assert (erased.returncode, erased.stdout, erased.stderr) == (0, "", "")
     assert host.run("status").stdout == "Used regions: 0/2\n"
 
@@ -118,6 +118,15 @@ def test_region_that_does_not_erase_is_told(host: Host, cloud: OpenStack) -> Non
     record.write_text(text)
     assert host.run("erase", region_id).returncode == 0
     assert host.states() == ["free", "free"]
+
+
+def test_region_that_a_guest_may_have_is_not_erased_by_its_id_alone(
+    host: Host, cloud: OpenStack
+) -> None:
+    region_id = host.burn(cloud.add(bitstreams.package()), "--owner", owner())
+    told = refusal(host.run("erase", region_id), 74)
+    assert told.endswith(f"name the owner: erase {region_id} --owner {owner()}")
+    assert host.run("status").stdout == "Used regions: 1/2\n"
 
 
 def test_erasing_for_an_owner_of_nothing_is_done(host: Host) -> None:

@@ -109,7 +109,7 @@ def test_region_of_a_killed_erase_is_erased_by_the_next_look(
     scripted: Scripted, point: str
 ) -> None:
     region_id = scripted.host.burn(*scripted.burn[1:])
-    crash(scripted.host, ERASE[point], "erase", region_id)
+    crash(scripted.host, ERASE[point], "erase", region_id, "--owner", owner())
     assert scripted.host.states() == ["free"]
     assert list(scripted.burnt.iterdir()) == []
 

@@ -116,6 +116,13 @@ class Tried:
         """Erase what an owner holds."""
         self.do(lambda manager: manager.erase(None, owner(number)))
 
+    def erase_all(self) -> None:
+        """Erase every region, in the name of its owner where it has one."""
+        for region in self.regions().values():
+            self.do(lambda manager, one=region: manager.erase(one.id, one.owner))
+            if region.quarantine:
+                self.do(lambda manager, one=region: manager.erase(one.id))
+
     def regions(self) -> dict[str, Region]:
         """What the next command tells."""
         return {region.id: region for region, _ in self.do(lambda manager: manager.regions())}
@@ -172,8 +179,7 @@ def warm(request: pytest.FixtureRequest, tmp_path: Path) -> typing.Iterator[Trie
     host.regions()
     yield host
     host.conf.set_override("warm", False)
-    for region_id in host.regions():
-        host.do(lambda manager, one=region_id: manager.erase(one))
+    host.erase_all()
 
 
 def every_point(
@@ -252,17 +258,17 @@ def test_erase_can_be_killed_anywhere(host: Tried) -> None:
 
 def test_quarantine_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
-        for region_id in host.regions():
-            host.do(lambda manager, one=region_id: manager.erase(one))
+        host.erase_all()
         host.burn(0, 1)
         taken = host.burn(0)
         return lambda manager: manager.quarantine(taken, "at random")
 
     host.settled |= {"quarantined"}
     for _ in every_point(host, prepare, 8):
-        taken = host.burn(0)
+        (taken,) = [one.id for one in host.regions().values() if one.owner == owner()]
         host.do(lambda manager, one=taken: manager.quarantine(one, "at random"))
-        assert host.regions()[taken].state == State.QUARANTINED
+        region = host.regions()[taken]
+        assert (region.state, region.owner) == (State.QUARANTINED, owner())
 
 
 def test_release_can_be_killed_anywhere(host: Tried) -> None:
@@ -319,8 +325,7 @@ def test_burn_in_place_of_what_is_warm_can_be_killed_anywhere(warm: Tried) -> No
 @pytest.mark.parametrize("host", ["fake"], indirect=True)
 def test_reconcile_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
-        for region_id in host.regions():
-            host.do(lambda manager, one=region_id: manager.erase(one))
+        host.erase_all()
         held = host.burn(0)
         (free,) = set(host.regions()) - {held}
         state = host.state / "drivers" / "fake"

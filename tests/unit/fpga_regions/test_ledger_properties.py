@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from fpga_regions import errors, status
-from fpga_regions.model import Cause, State
+from fpga_regions.model import Cause, Region, State
 from fpga_regions.reconcile import Reconciler
 
 from .conftest import CRC, LZO, Rig, owner
@@ -38,6 +38,7 @@ class Regions(RuleBasedStateMachine):
         self.rig.manager.refresh()
         self.ids = {region.id for region in self.rig.ledger.regions()}
         self.held: dict[tuple[str | None, int | None], str] = {}
+        self.guests: dict[str, str] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "rig"):
@@ -54,36 +55,53 @@ class Regions(RuleBasedStateMachine):
 
     @rule(who=OWNERS, image=IMAGES, number=st.integers(1, 3))
     def burn(self, who: str, image: str, number: int) -> None:
+        before = self.rig.ledger.held_as(who, number)
         try:
             region_id = self.rig.manager.burn(image, who, number=number)
         except errors.RegionError:
             now = self.rig.ledger.held_as(who, number)
-            assert now is None or now.state == State.PROGRAMMED
-            self.held.pop((who, number), None)
+            assert (now and now.id) == (before and before.id)
             if now is not None:
                 self.held[who, number] = now.image_id or ""
             return
         self.held[who, number] = image
+        self.guests[region_id] = who
         now = self.rig.region(region_id)
         assert (now.owner, now.image_id, now.state) == (who, image, State.PROGRAMMED)
         assert now.number == number
         self.rig.hardware.use(region_id)
         assert self.rig.hardware.read_back(now) == now.loaded
 
+    def given_back(self, *regions: Region) -> None:
+        """Their owners' guests are gone."""
+        for region in regions:
+            self.held.pop((region.owner, region.number), None)
+            self.guests.pop(region.id, None)
+
     @rule(who=OWNERS)
     def erase(self, who: str) -> None:
+        self.given_back(*self.rig.ledger.held_by(who))
         with contextlib.suppress(errors.NotErased):
             self.rig.manager.erase(None, who)
-        self.held = {whose: image for whose, image in self.held.items() if whose[0] != who}
         assert self.rig.ledger.held_by(who) == []
 
-    @rule(which=st.integers(0, 2), who=st.none() | OWNERS)
-    def erase_region(self, which: int, who: str | None) -> None:
+    @rule(which=st.integers(0, 2), who=OWNERS)
+    def erase_region(self, which: int, who: str) -> None:
         region = self.rig.ledger.regions()[which]
         with contextlib.suppress(errors.NotErased, errors.UnknownRegion):
             self.rig.manager.erase(region.id, who)
-        if region.owner is not None and who in (None, region.owner):
-            self.held.pop((region.owner, region.number), None)
+        if who == region.owner:
+            self.given_back(region)
+
+    @rule(which=st.integers(0, 2))
+    def erase_region_of_whoever_has_it(self, which: int) -> None:
+        region = self.rig.ledger.regions()[which]
+        try:
+            self.rig.manager.erase(region.id)
+        except errors.HandedOut:
+            assert self.rig.region(region.id) == region
+        except errors.NotErased:
+            assert region.handed_out is None
 
     @rule(which=st.integers(0, 2))
     def quarantine(self, which: int) -> None:
@@ -92,7 +110,6 @@ class Regions(RuleBasedStateMachine):
             self.rig.manager.quarantine(region.id, "at random")
         now = self.rig.region(region.id)
         assert (now.state, now.quarantine) == (State.QUARANTINED, Cause.OPERATOR)
-        self.held.pop((region.owner, region.number), None)
 
     @rule(which=st.integers(0, 2))
     def release(self, which: int) -> None:
@@ -131,10 +148,19 @@ class Regions(RuleBasedStateMachine):
                 assert (region.quarantine is not None) == out
 
     @invariant()
-    def used_is_the_number_of_owners(self) -> None:
+    def used_is_the_number_of_those_that_owners_hold_outside_quarantine(self) -> None:
         if hasattr(self, "rig"):
-            told = status.text([(region, None) for region in self.rig.ledger.regions()])
-            assert told == f"Used regions: {len(self.held)}/3"
+            regions = self.rig.ledger.regions()
+            used = [one for one in regions if one.owner and one.state != State.QUARANTINED]
+            told = status.text([(region, None) for region in regions])
+            assert told == f"Used regions: {len(used)}/3"
+
+    @invariant()
+    def what_a_guest_may_have_is_its_owners(self) -> None:
+        if hasattr(self, "rig"):
+            for region in self.rig.ledger.regions():
+                assert bool(region.handed_out) == (region.id in self.guests)
+                assert region.id not in self.guests or region.owner == self.guests[region.id]
 
     @invariant()
     def what_is_free_holds_nothing_of_an_owner_and_is_known(self) -> None:

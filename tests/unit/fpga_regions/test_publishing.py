@@ -188,7 +188,7 @@ def test_a_look_at_a_region_that_has_changed_since_is_not_published(host: Publis
     region_id = host.burn()
     with host.command() as (manager, opened):
         looked = [(region, False) for region, _ in manager.regions()]
-        manager.erase(region_id)
+        manager.erase(region_id, owner())
         publishing.Publisher(host.conf).looked(opened, looked, FAR)
     assert [one["healthy"] for one in host.told()["regions"]] == [None, None]
 

@@ -15,7 +15,7 @@ def quarantined(rig: Rig, failing: str = "clear") -> str:
     region_id = rig.manager.burn(LZO, owner())
     rig.hardware.failing = {failing}
     with pytest.raises(errors.NotErased):
-        rig.manager.erase(region_id)
+        rig.manager.erase(region_id, owner())
     return region_id
 
 

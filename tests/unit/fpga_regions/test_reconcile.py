@@ -120,12 +120,32 @@ def test_configuration_marked_as_lost_is_not_healthy_until_it_is_found_again(rig
     assert rig.manager.worker.healthy(rig.region(region_id)) is True
 
 
-def test_foreign_function_in_an_owners_region_is_erased_by_fix(rig: Rig) -> None:
+def test_foreign_function_in_an_owners_region_is_erased_by_fix_and_the_owner_keeps_it(
+    rig: Rig,
+) -> None:
     region_id = rig.manager.burn(LZO, owner())
     rig.hardware.loaded[region_id] = OTHER
     assert kinds(reconcile(rig)) == ["foreign"]
     assert exit_status(reconcile(rig, fix=True)) == 0
-    assert (rig.states(), rig.hardware.loaded) == (["free", "free"], {})
+    assert (rig.states(), rig.hardware.loaded) == (["programmed", "free"], {})
+    region = rig.region(region_id)
+    assert (region.owner, region.lost is None) == (owner(), False)
+
+
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("fix", [True, False])
+def test_region_that_does_not_answer_is_reported_and_nothing_is_done(
+    rig: Rig, held: bool, fix: bool
+) -> None:
+    if held:
+        rig.manager.burn(LZO, owner())
+    else:
+        rig.manager.refresh()
+    before = rig.ledger.regions()
+    rig.hardware.failing = {"mute"}
+    found = reconcile(rig, fix)
+    assert (set(kinds(found)), exit_status(found)) == ({"silent"}, 32)
+    assert rig.ledger.regions() == before
 
 
 def test_interrupted_transition_is_told_and_left(rig: Rig) -> None:
@@ -150,13 +170,12 @@ def test_region_at_work_is_no_difference(rig: Rig) -> None:
     assert rig.region(region.id) == region
 
 
-def test_region_in_use_whose_hardware_is_gone_is_marked_as_lost_by_fix(rig: Rig) -> None:
-    region_id = rig.manager.burn(LZO, owner())
+def test_region_in_use_whose_hardware_is_gone_is_reported_and_left(rig: Rig) -> None:
+    before = rig.region(rig.manager.burn(LZO, owner()))
     rig.hardware.slots = [slot(1)]
-    assert kinds(reconcile(rig)) == ["gone"]
-    assert exit_status(reconcile(rig, fix=True)) == 0
-    assert rig.region(region_id).lost is not None
-    assert reconcile(rig) == []
+    found = reconcile(rig, fix=True)
+    assert (kinds(found), exit_status(found)) == (["gone"], 32)
+    assert rig.region(before.id) == before
 
 
 def test_free_region_whose_hardware_is_gone_is_no_difference(rig: Rig) -> None:

@@ -23,6 +23,7 @@ HELD = Region(
     (Node("socket", "/run/r1/fpga0", "/dev/fpga0"),),
     number=2,
     reason="programmed",
+    handed_out=SINCE,
 )
 OUT = Region(
     "r2", slot(2), State.QUARANTINED, SINCE, quarantine=Cause.ERASE, reason="not erased: why"
@@ -58,6 +59,7 @@ def test_json_tells_everything_of_a_held_region() -> None:
         "quarantine": None,
         "owner": owner(),
         "number": 2,
+        "handed_out": SINCE,
         "image_id": LZO,
         "function": "lzo1x_compress",
         "digest": "sha256:00",
@@ -70,6 +72,7 @@ def test_json_tells_everything_of_a_held_region() -> None:
 def test_json_of_a_free_region_has_nulls() -> None:
     (told,) = json.loads(status.as_json([(FREE, None)]))["regions"]
     empty = {"owner", "number", "image_id", "function", "digest", "nodes", "healthy", "quarantine"}
+    empty |= {"handed_out"}
     assert {told[name] for name in empty} == {None}
 
 

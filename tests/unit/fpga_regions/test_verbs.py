@@ -20,7 +20,7 @@ from .test_cli import UNKNOWN, UUID, refusal
 
 STATUS = {"id", "device", "driver", "board", "part", "simulated", "state", "healthy", "owner"}
 STATUS |= {"image_id", "function", "digest", "nodes", "since", "number", "quarantine", "reason"}
-STATUS |= {"vendor"}
+STATUS |= {"vendor", "handed_out"}
 EVENT = {
     "type": "object",
     "properties": {
@@ -134,7 +134,7 @@ def test_region_is_described_for_programs_and_for_people(alone: Host, package: s
 
 def test_events_tell_what_happened_oldest_first(alone: Host, package: str) -> None:
     region_id = alone.burn("--file", package, "--owner", owner())
-    alone.run("erase", region_id)
+    alone.run("erase", region_id, "--owner", owner())
     told = json.loads(answer(alone.run("events", region_id, "--format", "json")))["events"]
     for event in told:
         jsonschema.validate(event, EVENT)
@@ -171,7 +171,7 @@ def test_reconcile_lists_a_lost_configuration_and_marks_it(alone: Host, package:
 
 
 def test_region_is_put_into_quarantine_and_released(alone: Host, package: str) -> None:
-    region_id = alone.burn("--file", package, "--owner", owner())
+    region_id = alone.burn("--file", package)
     assert answer(alone.run("quarantine", region_id, "--reason", "fan is broken")) == ""
     assert sorted(alone.states()) == ["free", "quarantined"]
     assert alone.run("describe", region_id).stdout.endswith("fan is broken\n")

@@ -249,7 +249,7 @@ def test_plan_names_the_region_that_the_burn_takes(warm: Rig, image_id: str) -> 
 def test_region_that_is_claimed_meanwhile_does_not_cost_the_one_at_hand(
     warm: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cold = warm.manager.burn(CRC, owner(1))
+    cold = warm.manager.burn(CRC)
     kept = used_and_erased(warm)
     warm.manager.quarantine(cold, "to make it cold")
     warm.manager.release(cold)
