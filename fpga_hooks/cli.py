@@ -20,7 +20,10 @@ NOT_ERASED = "erase"
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """One region as ``status --format json`` tells it."""
+    """One region as ``status --format json`` tells it.
+
+    :ivar stray: its owner is no instance of this host, and a guest may have it
+    """
 
     id: str
     state: str
@@ -35,6 +38,18 @@ class Region:
     quarantine: str | None = None
     number: int | None = None
     device: str | None = None
+    handed_out: str | None = None
+    stray: bool = False
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Where its nodes are on this host."""
+        return frozenset(node["path"] for node in self.nodes)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether it has nodes that a guest gets by their device numbers."""
+        return any(node["kind"] in ("char", "block") for node in self.nodes)
 
     @property
     def programmed(self) -> bool:
@@ -42,13 +57,30 @@ class Region:
         return self.state == "programmed"
 
     @property
-    def withheld(self) -> bool:
-        """Whether no instance may have it.
+    def settled(self) -> bool:
+        """Whether no fpga-cli is at work on it, and it is not free."""
+        return self.state in ("programmed", "quarantined")
 
-        A quarantined region is nobody's to have; one that was burnt by hand, without an owner, is
-        in use by somebody that Nova does not know.
+    @property
+    def burnable(self) -> bool:
+        """Whether its owner's image is to be burnt into it again.
+
+        It has lost its configuration for certain, or is in quarantine because it did not erase.
         """
-        return self.state == "quarantined" or (self.programmed and self.owner is None)
+        if self.state == "quarantined":
+            return self.owner is not None and self.quarantine == NOT_ERASED
+        return self.programmed and self.healthy is False
+
+    @property
+    def withheld(self) -> bool:
+        """Whether no instance has it or may get it.
+
+        One in quarantine is counted by its owner where a guest may have it. One that was burnt by
+        hand, without an owner, is in use by somebody that Nova does not know, and so is a stray.
+        """
+        if self.stray:
+            return True
+        return self.owner is None and self.state in ("quarantined", "programmed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +93,8 @@ class Status:
     regions: tuple[Region, ...]
 
     def owned_by(self, owner: str) -> dict[int, Region]:
-        """The regions of an owner by number; one in quarantine is nobody's."""
-        held = {
-            region.number or 1: region
-            for region in self.regions
-            if region.owner == owner and region.state != "quarantined"
-        }
+        """The regions of an owner by number, those in quarantine among them."""
+        held = {region.number or 1: region for region in self.regions if region.owner == owner}
         return dict(sorted(held.items()))
 
     @property
@@ -136,14 +164,18 @@ def read_status(told: dict[str, typing.Any]) -> Status:
 
 def _read_region(told: dict[str, typing.Any]) -> Region:
     """A region; what another program than ours may leave out is None then."""
-    more = ("image_id", "healthy", "vendor", "board", "function", "quarantine", "number", "device")
+    more = (
+        *("image_id", "healthy", "vendor", "board", "function"),
+        *("quarantine", "number", "device", "handed_out"),
+    )
+    optional: dict[str, typing.Any] = {name: told.get(name) for name in more}
     return Region(
         told["id"],
         told["state"],
         told["owner"],
         bool(told["simulated"]),
         tuple(told["nodes"] or ()),
-        **{name: told.get(name) for name in more},
+        **optional,
     )
 
 

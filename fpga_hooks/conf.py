@@ -95,6 +95,18 @@ started, and moves what is allocated to servers.
 """,
     ),
     cfg.IntOpt(
+        "start_timeout",
+        default=120,
+        min=1,
+        help="""
+Seconds after which a starting nova-compute, or an audit, begins no further burn.
+
+Regions that lost their configuration are burnt again before guests are resumed. What is not burnt
+by then is left for the next audit, so that the service is up soon after a power cut. A burn
+that has begun is waited for.
+""",
+    ),
+    cfg.IntOpt(
         "timeout",
         default=600,
         min=1,

@@ -40,6 +40,9 @@ MISCONFIGURED = frozenset(
 #: Another card of the same host may cure these.
 OF_CARD = frozenset({Code.NO_MATCHING_HARDWARE, Code.NO_FREE_REGION})
 
+#: Nothing can be burnt on this host while one of these lasts, whatever the image and the region.
+OF_HOST = frozenset({73, 71, None, *MISCONFIGURED})
+
 _ADVICE = {
     Code.ROOTWRAP_NO_COMMAND: "install it in a folder named in exec_dirs of rootwrap.conf",
     Code.ROOTWRAP_BAD_CONFIG: "check rootwrap.conf and that sudo permits nova-rootwrap",

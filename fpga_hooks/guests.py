@@ -8,6 +8,9 @@ another nova-compute may use the same engine.
 """
 
 import dataclasses
+import os
+import pathlib
+import stat
 import typing
 
 
@@ -29,6 +32,28 @@ class Guest:
     nodes: frozenset[str]
     numbers: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def misplaced(self) -> bool:
+        """Whether it runs with a device number that its node has not any more.
+
+        The number may be that of another region's node by now. A node that is not there at the
+        moment proves nothing.
+        """
+        return self.running and any(
+            number_of(path) not in (None, number) for path, number in self.numbers
+        )
+
+
+def number_of(path: str) -> str | None:
+    """The device number of a node of this host, "major:minor"; None for none, or no such node."""
+    try:
+        found = pathlib.Path(path).stat()
+    except OSError:
+        return None
+    if not (stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode)):
+        return None
+    return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
+
 
 class Probe(typing.Protocol):
     """What a virt driver that passes regions on to guests offers."""
@@ -39,8 +64,8 @@ class Probe(typing.Protocol):
         :raises Exception: the engine cannot be asked, or does not answer for one of them
         """
 
-    def stop(self, instance: str) -> None:
-        """End the processes of an instance's guest at once; done, too, if none runs.
+    def stop(self, guest: Guest) -> None:
+        """End the processes of a guest at once; done, too, if none runs.
 
         :raises Exception: they may still run
         """
@@ -76,20 +101,29 @@ def with_nodes(nodes: typing.Collection[str], owner: str | None = None) -> list[
     :param owner: uuid of an instance
     :raises UnknownError: the virt driver cannot tell
     """
+    asked = _identities(nodes)
     return [
         guest
         for guest in all_of_them()
-        if not guest.nodes.isdisjoint(nodes) or (owner is not None and guest.instance == owner)
+        if (owner is not None and guest.instance == owner)
+        or not asked.isdisjoint(_identities(guest.nodes) | {n for _, n in guest.numbers})
     ]
 
 
-def stop(instance: str) -> None:
-    """End the processes of an instance's guest at once.
+def _identities(paths: typing.Iterable[str]) -> set[str]:
+    """All by which a node may be known: its paths, with links followed too, and its number."""
+    found = set(paths)
+    found |= {os.path.realpath(path) for path in found}
+    return found | {number for path in found if (number := number_of(path)) is not None}
+
+
+def stop(guest: Guest) -> None:
+    """End the processes of a guest at once.
 
     :raises UnknownError: they may still run
     """
     try:
         for probe in _probes:
-            probe.stop(instance)
+            probe.stop(guest)
     except Exception as e:  # as above
-        raise UnknownError(f"the guest of {instance} cannot be stopped: {e}") from e
+        raise UnknownError(f"it cannot be stopped: {e}") from e

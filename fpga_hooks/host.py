@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the regions of this host at start and with each audit, and has them reconciled."""
 
+import dataclasses
+
 from nova import exception
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -62,6 +64,9 @@ def audit() -> int:
     except errors.CliError as e:
         LOG.error("This host offers no FPGA regions: %s", e.reason)
         return 0
+    stray = _reconciler.stray
+    regions = (dataclasses.replace(r, stray=r.id in stray) for r in status.regions)
+    status = dataclasses.replace(status, regions=tuple(regions))
     _last[name()] = status
     return status.for_instances
 

@@ -5,10 +5,10 @@ import dataclasses
 import typing
 
 from nova import context as nova_context
-from nova import exception, objects
+from nova import exception, objects, servicegroup
 from nova.compute import task_states, vm_states
 
-from fpga_hooks import accounting, cli, image_bitstreams
+from fpga_hooks import accounting, cli, column, image_bitstreams
 
 #: An instance in one of these has, or can get, a running guest on the host that it is on.
 _LIVING = frozenset(
@@ -50,6 +50,18 @@ class Need:
     lost: dict[int, str]
 
 
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What Nova's database reports of the owner of a region; with neither, the owner may use it.
+
+    :ivar orphan: why the owner has no use for it any more
+    :ivar doubt: why that cannot be known, though the owner is on another host
+    """
+
+    orphan: str | None = None
+    doubt: str | None = None
+
+
 def need(instance: "objects.Instance", held: typing.Mapping[int, cli.Region]) -> Need:
     """Compare what an instance asks for with the regions that it holds, number by number."""
     living = instance.vm_state in _LIVING
@@ -65,8 +77,7 @@ def need(instance: "objects.Instance", held: typing.Mapping[int, cli.Region]) ->
         if living and number not in held and accounting.UUID.fullmatch(image_id)
     }
     for number, region in held.items():
-        sick = region.programmed and region.healthy is False and region not in surplus
-        if sick and region.image_id:
+        if region.burnable and region not in surplus and region.image_id:
             lost[number] = region.image_id
     return Need(surplus, dict(sorted(lost.items())))
 
@@ -90,25 +101,50 @@ def still_here(instance: "objects.Instance", host: str) -> bool:
     return here
 
 
-def why_orphan(owner: str, host: str, left: bool) -> str | None:
-    """Why an owner has no more use for regions on this host; None if it has.
+def of_owner(owner: str, host: str, left: bool, ids: typing.Collection[str]) -> Verdict:
+    """Whether an owner, who is no instance of this host, has a use for regions on it.
 
     :param left: they were burnt before this process started; a task that the instance has is not
-        at work on them, unless it is of this host
+        at work on them, unless it is of this host or of one that is up
+    :param ids: the regions' ids
     """
     context = nova_context.get_admin_context(read_deleted="yes")
     try:
         instance = objects.Instance.get_by_uuid(context, owner, expected_attrs=[])
     except exception.InstanceNotFound:
-        return "Nova knows no instance of its owner's id"
+        return Verdict(orphan="Nova knows no instance of its owner's id")
     if instance.deleted:
-        return "its instance is deleted"
-    if instance.host == host or not (left or instance.task_state is None):
-        return None
+        return Verdict(orphan="its instance is deleted")
+    if instance.host == host or not _nobody_at_work(instance, left):
+        return Verdict()
+    if not set((column.read(instance) or "").split(",")).isdisjoint(ids):
+        return Verdict(
+            doubt=f"its instance is on host {instance.host}, has this very region, and this host "
+            f"is {host}; if it was renamed, give it its former name"
+        )
     moves = objects.MigrationList.get_by_filters(context, {"instance_uuid": owner})
     if any(m.status not in _OVER and host in (m.source_compute, m.dest_compute) for m in moves):
-        return None
-    return f"its instance is on host {instance.host}" if instance.host else "its instance left"
+        return Verdict()
+    return Verdict(
+        orphan=f"its instance is on host {instance.host}" if instance.host else "its instance left"
+    )
+
+
+def _nobody_at_work(instance: "objects.Instance", left: bool) -> bool:
+    """Whether no nova-compute burns for the instance now."""
+    if instance.task_state is None:
+        return True
+    return left and not (instance.host and _is_up(instance.host))
+
+
+def _is_up(host: str) -> bool:
+    """Whether a host's nova-compute runs; also where that cannot be known."""
+    context = nova_context.get_admin_context()
+    try:
+        service = objects.Service.get_by_compute_host(context, host)
+    except exception.ComputeHostNotFound:
+        return False
+    return bool(servicegroup.API().service_is_up(service)) and not service.forced_down
 
 
 def instances_of(host: str) -> "dict[str, objects.Instance]":

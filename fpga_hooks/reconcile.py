@@ -4,11 +4,17 @@
 The regions are read first and the instances second: a claim names its host in the database before
 anything is burnt, so a region that is being burnt is never taken for an orphan. What is decided
 is decided again under the owner's lock, right before anything is done.
+
+No region is erased before the virt driver has said that no guest has its nodes, whoever made the
+guest; while that is not known, nothing is erased.
 """
 
+import itertools
+import time
 import typing
 
 from nova import context as nova_context
+from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks import (
@@ -27,27 +33,36 @@ from fpga_hooks import (
 if typing.TYPE_CHECKING:
     from nova import objects
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
+class _UnreachableError(Exception):
+    """What this whole host needs to burn anything is out of reach now."""
+
+
 class Reconciler:
-    """Remembers what it said and what failed, so that neither is repeated with every audit."""
+    """Remembers what it said and what failed, so that neither is repeated with every audit.
+
+    :ivar stray: ids of the regions whose owner is no instance of this host, as of the last audit,
+        and that were not erased because a guest has them, or may have
+    """
 
     def __init__(self) -> None:
         self._retries = retries.Retries()
         self._found: frozenset[str] = frozenset()
+        self.stray: set[str] = set()
 
     def start(self, host: str, status: cli.Status) -> bool:
         """Burn lost configurations again, before any guest is resumed.
 
-        Nothing is erased yet: whether this host still has the name that its instances know is
-        checked by Nova later.
+        No longer than ``[fpga] start_timeout``: the audit goes on. Nothing is erased yet: whether
+        this host still has the name that its instances know is checked by Nova later.
 
         :returns: whether a region was changed
         """
         self._found = frozenset(region.owner for region in status.regions if region.owner)
-        instances = mending.instances_of(host)
-        return self._mend_all(host, status, instances, starting=True)
+        return self._mend_all(host, status, mending.instances_of(host), starting=True)
 
     def audit(self, host: str, status: cli.Status) -> bool:
         """Erase orphans and what did not erase, burn lost configurations again, repair the column.
@@ -58,9 +73,13 @@ class Reconciler:
         owned = {region.owner for region in status.regions if region.owner}
         self._retries.keep({*instances, *owned, *(region.id for region in status.regions)})
         orphans = owned_by_nobody_here(status, instances)
+        self.stray.clear()
         changed = [self._erase(host, owner, regions) for owner, regions in orphans.items()]
-        changed += [self._release(r) for r in status.regions if r.quarantine == cli.NOT_ERASED]
-        return self._mend_all(host, status, instances, starting=False) or any(changed)
+        changed += [self._release(r) for r in status.regions if _may_be_released(r)]
+        if any(region.numbered for region in status.regions):
+            self._stop_where_numbers_changed()
+        changed.append(self._mend_all(host, status, instances, starting=False))
+        return any(changed)
 
     def _mend_all(
         self,
@@ -70,18 +89,46 @@ class Reconciler:
         starting: bool,
     ) -> bool:
         changed = False
+        end = time.monotonic() + CONF.fpga.start_timeout
         for instance in instances.values():
             if not _needs_mending(instance, status.owned_by(instance.uuid), starting):
                 continue
+            if time.monotonic() >= end:
+                LOG.warning("FPGA regions are left for the next audit: [fpga] start_timeout is up")
+                break
             with owners.held_at_once(instance.uuid) as held:
-                if held and mending.still_here(instance, host):
+                if not held or not mending.still_here(instance, host):
+                    continue
+                try:
                     changed |= self._mend(instance, starting)
+                except _UnreachableError as e:
+                    LOG.error("Other FPGA regions are left for the next audit: %s", e)
+                    break
         return changed
+
+    def _stop_where_numbers_changed(self) -> None:
+        """End guests whose device numbers are of other nodes now, perhaps of others' regions."""
+        try:
+            found = [guest for guest in guests.all_of_them() if guest.misplaced]
+        except guests.UnknownError as e:
+            self._retries.say("numbers", f"Device numbers of guests are not compared: {e}")
+            return
+        for guest in found:
+            words = (
+                f"Guest {guest.name} has device numbers that its nodes do not have any more; it is "
+                "stopped, and gets those of its own region when it is started"
+            )
+            try:
+                guests.stop(guest)
+            except guests.UnknownError as e:
+                words = f"{words}; {e}"
+            self._retries.say(guest.instance or guest.name, words)
 
     def _mend(self, instance: "objects.Instance", starting: bool) -> bool:
         if not mending.settled(instance, starting):
             return False
         held = cli.status().owned_by(instance.uuid)
+        numbered = any(region.numbered for region in held.values())
         need = mending.need(instance, held)
         ids = {number: region.id for number, region in held.items()}
         changed = False
@@ -96,7 +143,9 @@ class Reconciler:
             if region_id is not None:
                 ids[number] = region_id
                 changed = True
-        if all(region.programmed for region in held.values()):
+        if changed and numbered:
+            self._stop_where_numbers_changed()
+        if all(region.settled for region in held.values()):
             _repair(instance, ids, told=not changed)
         return changed
 
@@ -117,6 +166,8 @@ class Reconciler:
         except errors.CliError as e:
             words = f"its FPGA region has lost its configuration and cannot be burnt again: {e}"
             self._retries.failed(name, words, instance_uuid=instance.uuid)
+            if e.code in errors.OF_HOST:
+                raise _UnreachableError(str(e)) from e
             return None
         self._retries.done(name)
         LOG.warning(
@@ -130,20 +181,44 @@ class Reconciler:
     def _give_back(self, instance: "objects.Instance", region: cli.Region) -> bool:
         why = "its instance's flavor does not ask for it"
         name = f"{instance.uuid} {region.number}"
+        if not self._is_without_guest(name, [region], why, None):
+            return False
         return self._erase_now(name, instance.uuid, [region], why, region.id)
 
     def _erase(self, host: str, owner: str, regions: list[cli.Region]) -> bool:
         with owners.held_at_once(owner) as held:
+            if not held:
+                return False
             # What an earlier process began for an owner, nobody goes on with.
             left = owner in self._found and not burns.begun(owner)
-            why = mending.why_orphan(owner, host, left) if held else None
-            if why is None:
+            verdict = mending.of_owner(owner, host, left, [region.id for region in regions])
+            if verdict.doubt is not None:
+                self._keep(owner, regions, verdict.doubt)
+            if verdict.orphan is None:
                 return False
-            if owner in guests.uuids():
-                words = f"{_named(regions)} is kept: {why}, but a guest has it"
-                self._retries.say(owner, words, instance_uuid=owner)
+            if not self._is_without_guest(owner, regions, verdict.orphan, owner):
                 return False
-            return self._erase_now(owner, owner, regions, why)
+            return self._erase_now(owner, owner, regions, verdict.orphan)
+
+    def _is_without_guest(
+        self, name: str, regions: list[cli.Region], why: str, owner: str | None
+    ) -> bool:
+        """Whether the virt driver says that no guest has the regions' nodes, or is the owner's."""
+        nodes = frozenset(itertools.chain(*(region.paths for region in regions)))
+        try:
+            found = guests.with_nodes(nodes, owner)
+        except guests.UnknownError as e:
+            doubt = str(e)
+        else:
+            if not found:
+                return True
+            doubt = f"guest {', '.join(sorted(guest.name for guest in found))} has it"
+        self._keep(name, regions, f"{why}, but {doubt}")
+        return False
+
+    def _keep(self, name: str, regions: list[cli.Region], why: str) -> None:
+        self.stray.update(region.id for region in regions)
+        self._retries.say(name, f"{_named(regions)} is kept: {why}")
 
     def _erase_now(
         self,
@@ -168,7 +243,7 @@ class Reconciler:
 
     def _release(self, region: cli.Region) -> bool:
         """Try once more to erase a region that is in quarantine because it did not erase."""
-        if not self._retries.due(region.id) or region.owner in guests.uuids():
+        if not self._retries.due(region.id):
             return False
         try:
             cli.release(region.id)
@@ -184,12 +259,17 @@ class Reconciler:
 def owned_by_nobody_here(
     status: cli.Status, instances: typing.Container[str]
 ) -> dict[str, list[cli.Region]]:
-    """The programmed regions, by owner, whose owner is no instance of this host."""
+    """The regions, by owner, whose owner is no instance of this host; none that is worked on."""
     orphans: dict[str, list[cli.Region]] = {}
     for region in status.regions:
-        if region.programmed and region.owner and region.owner not in instances:
+        if region.settled and region.owner and region.owner not in instances:
             orphans.setdefault(region.owner, []).append(region)
     return orphans
+
+
+def _may_be_released(region: cli.Region) -> bool:
+    """Whether it is in quarantine only because it did not erase, and no guest may have it."""
+    return region.quarantine == cli.NOT_ERASED and region.handed_out is None
 
 
 def _chosen(instance: "objects.Instance", held: dict[int, cli.Region]) -> list[str]:

@@ -119,8 +119,8 @@ class Region:
     :param number: which of its owner's regions it is, one of NUMBERS; None without an owner
     :param quarantine: why it is in quarantine; None if it is not
     :param reason: what happened to it last, for people
-    :param handed_out: since when a guest of its owner may have its nodes, ISO 8601 in UTC; None once
-        somebody who knows has reported that none has, and before the first
+    :param handed_out: since when a guest of its owner may have its nodes, ISO 8601 in UTC; None
+        before that, and once somebody who knows has reported that none has
     :param warm: what it holds for whoever burns that next; None if it is in use, or holds nothing
     """
 

@@ -166,9 +166,9 @@ ALTER TABLE regions_made_anew RENAME TO regions;
 CREATE UNIQUE INDEX one_region_per_number ON regions (owner, number) WHERE owner IS NOT NULL;
 """
 
-# A region that was handed out stays its owner's, in quarantine too, until somebody who knows reports
-# that no guest has its nodes. What a previous release programmed for an owner was handed out; what
-# it was at work on may have been. In quarantine it forgot the owner, whom the events name still.
+# A region that was handed out stays its owner's, in quarantine too, until somebody who knows
+# reports that no guest has its nodes. What a previous release programmed for an owner was handed
+# out; what it was at work on may have been. Its quarantine forgot the owner; events name it still.
 _FOURTH = """
 CREATE TABLE regions_made_anew (
     id TEXT PRIMARY KEY,

@@ -95,7 +95,7 @@ class Worker:
         )
 
     def put_away(self, region: Region, note: str) -> None:
-        """Erase a region that no guest has, and free it; by a reset that keeps it warm if it can be.
+        """Erase a region that no guest has, or reset it and keep it warm, and free it.
 
         :param note: why, for the ledger
         :raises errors.NotErased: it is in quarantine
@@ -218,7 +218,7 @@ class Worker:
 
     @contextlib.contextmanager
     def undone(self, region: Region) -> typing.Iterator[None]:
-        """Erase a region, and free it unless a guest may have it, if the block ends with an exception."""
+        """Clear a region if the block ends with an exception; its owner keeps one that it had."""
         try:
             yield
         except BaseException as e:

@@ -9,7 +9,7 @@ from nova.compute import power_state
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from novadocker import errors, request, state
+from novadocker import errors, guests, request, state
 from novadocker.engine import Engine
 
 CONF = cfg.CONF
@@ -104,6 +104,7 @@ class Containers:
         if self.power_state(uuid) == power_state.PAUSED:
             self.unpause(uuid)
         else:
+            guests.note_numbers(self.engine, uuid, self.attributes(uuid))
             self._do(uuid, "start")
 
     def stop(self, uuid: str, seconds: int) -> None:

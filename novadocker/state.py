@@ -6,8 +6,10 @@ container there is none, and the instance's FPGA region can be erased; otherwise
 may still hold the region's devices, and the delete has to wait for the engine.
 """
 
+import json
 import os
 import pathlib
+import typing
 
 from oslo_config import cfg
 
@@ -23,6 +25,39 @@ def remember(uuid: str) -> None:
     marker.touch()
     for folder in (marker.parent, marker.parent.parent):
         _sync(folder)
+
+
+def remember_numbers(uuid: str, numbers: typing.Mapping[str, str]) -> None:
+    """Note the device numbers that the container gets when it is started next.
+
+    :param numbers: "major:minor" by path on the host
+    """
+    remember(uuid)
+    path = _path(uuid)
+    new = path.with_suffix(".new")
+    with new.open("w") as file:
+        json.dump({"numbers": dict(numbers)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    _sync(path.parent)
+
+
+def numbers(uuid: str) -> dict[str, str]:
+    """The device numbers that the container got when it was started last, by path on the host.
+
+    Empty where none is on record, as of a container that an earlier release started.
+    """
+    try:
+        content = json.loads(_path(uuid).read_text())
+        return {str(path): str(number) for path, number in content["numbers"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def remembered() -> list[str]:
+    """The instances of which a container may exist."""
+    return [path.parent.name for path in pathlib.Path(CONF.instances_path).glob(f"*/{_MARKER}")]
 
 
 def forget(uuid: str) -> None:

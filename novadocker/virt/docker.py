@@ -10,9 +10,10 @@ from nova.virt import driver, hardware
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import burns, devices, guests, placement
+from fpga_hooks import burns, devices, placement
 from fpga_hooks import conf as fpga_conf
-from novadocker import conf, containers, errors, host, images, request, state
+from fpga_hooks import guests as fpga_guests
+from novadocker import conf, containers, errors, guests, host, images, request, state
 from novadocker.engine import Engine
 
 if typing.TYPE_CHECKING:
@@ -45,7 +46,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         super().__init__(virtapi)
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
-        guests.known_by(self.containers.uuids)
+        fpga_guests.register(guests.Probe(self.engine))
         burns.driver_waits()
         self._resources: dict[str, _Any] = {}
 

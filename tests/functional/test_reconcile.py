@@ -5,10 +5,27 @@ import fixtures
 from nova import objects
 
 from fpga_hooks import guests
+from fpga_hooks.guests import Guest
 from tests.functional.test_hooks import HooksTestCase
 from tests.support.host import wait_until
 
 OWNER = "99999999-9999-4999-8999-999999999999"
+
+
+class Containers:
+    """The guests of a host, each of an instance.
+
+    :ivar instances: their uuids
+    """
+
+    def __init__(self, instances: list[str]) -> None:
+        self.instances = instances
+
+    def guests(self) -> list[Guest]:
+        return [Guest(uuid, uuid, True, frozenset()) for uuid in self.instances]
+
+    def stop(self, guest: Guest) -> None:
+        self.instances.remove(guest.name)
 
 
 class OneHost(HooksTestCase):
@@ -41,7 +58,7 @@ class OneHost(HooksTestCase):
         self.assertEqual({}, self.regions())
 
     def test_orphan_with_a_guest_is_kept(self):
-        guests.known_by(lambda: [OWNER])
+        guests.register(Containers([OWNER]))
         self.host.burn(self.image, "--owner", OWNER)
         self.audit()
         self.assertEqual([OWNER], list(self.regions()))

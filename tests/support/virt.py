@@ -10,6 +10,7 @@ from nova.virt import fake
 from oslo_config import cfg
 
 from fpga_hooks import guests, placement
+from fpga_hooks.guests import Guest
 
 
 class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
@@ -21,7 +22,18 @@ class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         if self._record.exists():
             for uuid, name in json.loads(self._record.read_text()).items():
                 self.instances[uuid] = fake.FakeInstance(name, power_state.RUNNING, uuid)
-        guests.known_by(self.list_instance_uuids)
+        guests.register(self)
+
+    def guests(self) -> list[Guest]:
+        """Its guests; they get no nodes."""
+        return [
+            Guest(guest.name, uuid, guest.state == power_state.RUNNING, frozenset())
+            for uuid, guest in self.instances.items()
+        ]
+
+    def stop(self, guest: Guest) -> None:
+        """End a guest's processes."""
+        self.instances[guest.instance].state = power_state.SHUTDOWN
 
     def spawn(self, *arguments: typing.Any, **more: typing.Any) -> None:
         """Make a guest."""

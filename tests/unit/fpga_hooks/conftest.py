@@ -8,12 +8,14 @@ import typing
 from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema
 import pytest
 from nova import exception, objects
 from nova.objects import base as nova_base
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 
+import fpga_nova
 from fpga_hooks import (
     calls,  # noqa: F401  (registers the [fpga] options)
     mending,
@@ -22,6 +24,9 @@ from fpga_hooks import (
 OWNER = "11111111-2222-3333-4444-555555555555"
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 REGION = "a0399bc1-cb67-4548-b0b8-aa95a91402d3"
+
+SINCE = "2026-01-01T00:00:00.000+00:00"
+SCHEMA = json.loads((Path(fpga_nova.__file__).parent / "status.schema.json").read_text())
 
 objects.register_all()
 
@@ -59,16 +64,28 @@ def region(**changes: typing.Any) -> dict[str, typing.Any]:
         "owner": OWNER,
         "simulated": False,
         "nodes": [node],
+        "quarantine": None,
+        "handed_out": SINCE,
     }
-    return told | changes
+    told |= changes
+    if told["state"] == "free":
+        told["nodes"] = None
+    if told["owner"] is None or told["state"] in ("free", "firmware request"):
+        told["handed_out"] = None
+    return told
 
 
 def status(*regions: dict[str, typing.Any], quarantined: int = 0) -> str:
-    """What ``status --format json`` prints for these regions."""
+    """What ``status --format json`` prints for these regions, if it ever prints the like."""
     used = sum(r["state"] not in ("free", "quarantined") for r in regions)
-    return json.dumps(
-        {"total": len(regions), "used": used, "quarantined": quarantined, "regions": regions}
-    )
+    told = {
+        "total": len(regions),
+        "used": used,
+        "quarantined": quarantined,
+        "regions": list(regions),
+    }
+    jsonschema.validate(told, SCHEMA)
+    return json.dumps(told)
 
 
 class Program:
@@ -111,12 +128,14 @@ class Nova:
     :ivar here: the instances of this host, by uuid
     :ivar elsewhere: any others; one that is in neither is being built
     :ivar migrations: those of every instance
+    :ivar up: the hosts whose nova-compute runs
     """
 
     def __init__(self) -> None:
         self.here: dict[str, typing.Any] = {}
         self.elsewhere: dict[str, typing.Any] = {}
         self.migrations: list[typing.Any] = []
+        self.up: set[str] = set()
 
     def instance(self, _context: typing.Any, uuid: str, **_options: typing.Any) -> typing.Any:
         """One instance, a deleted one too."""
@@ -124,7 +143,15 @@ class Nova:
         found = (self.here | self.elsewhere).get(uuid, building)
         if found is None:
             raise exception.InstanceNotFound(instance_id=uuid)
+        if not hasattr(found, "fields"):
+            found.fields = ()
         return found
+
+    def service(self, _context: typing.Any, host: str) -> typing.Any:
+        """The record of a host's nova-compute."""
+        if host not in self.up:
+            raise exception.ComputeHostNotFound(host=host)
+        return SimpleNamespace(forced_down=False, host=host)
 
 
 @pytest.fixture(autouse=True)
@@ -138,8 +165,11 @@ def nova(monkeypatch: pytest.MonkeyPatch) -> Nova:
             InstanceList=SimpleNamespace(get_by_host=lambda *a, **o: list(told.here.values())),
             Instance=SimpleNamespace(get_by_uuid=told.instance),
             MigrationList=SimpleNamespace(get_by_filters=lambda *a: told.migrations),
+            Service=SimpleNamespace(get_by_compute_host=told.service),
         ),
     )
+    up = SimpleNamespace(API=lambda: SimpleNamespace(service_is_up=lambda service: True))
+    monkeypatch.setattr(mending, "servicegroup", up)
     return told
 
 

@@ -9,6 +9,7 @@ import pytest
 from nova import exception, objects
 
 from fpga_hooks import burns, cli, guests, owners, reconcile, retries
+from fpga_hooks.guests import Guest
 
 from .conftest import IMAGE, OWNER, REGION, Program, region, status
 
@@ -47,6 +48,37 @@ class Instance:
 def reconciler(program: Program, monkeypatch) -> reconcile.Reconciler:
     monkeypatch.setattr(guests, "_probes", [])
     return reconcile.Reconciler()
+
+
+class Engine:
+    """The guests of this machine, as a virt driver reports them.
+
+    :ivar found: the guests; an exception for a driver that cannot report them
+    :ivar stopped: names of those that were stopped
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Guest] | Exception = []
+        self.stopped: list[str] = []
+
+    def guests(self) -> "list[Guest]":
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+    def stop(self, guest: Guest) -> None:
+        self.stopped.append(guest.name)
+
+
+@pytest.fixture
+def engine(reconciler) -> Engine:
+    engine = Engine()
+    guests.register(engine)
+    return engine
+
+
+def a_guest(instance: str | None = OWNER, *nodes: str, numbers=(), running: bool = True):
+    return Guest("guest", instance, running, frozenset(nodes), frozenset(numbers))
 
 
 @pytest.fixture
@@ -150,10 +182,8 @@ def test_what_was_left_is_kept_where_its_owner_comes_back(reconciler, program, t
         burns.settle(OWNER)
 
 
-@pytest.mark.parametrize("state", ["firmware request", "write", "reset", "quarantined"])
-def test_a_region_that_is_worked_on_or_in_quarantine_is_left_alone(
-    reconciler, program, told, nova, state
-) -> None:
+@pytest.mark.parametrize("state", ["firmware request", "write", "reset"])
+def test_a_region_that_is_worked_on_is_left_alone(reconciler, program, told, nova, state) -> None:
     nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
     assert not reconciler.audit(HOST, told(region(state=state)))
     assert program.calls == []
@@ -164,16 +194,86 @@ def test_a_region_burnt_by_hand_without_an_owner_is_left_alone(reconciler, progr
     assert program.calls == []
 
 
-def test_a_region_whose_owner_still_has_a_guest_is_kept_and_told_once(
-    reconciler, program, told, nova, caplog
+NODE = "/run/r0/fpga0"
+
+
+@pytest.mark.parametrize(
+    "guest",
+    [
+        a_guest(OWNER),
+        a_guest(None, NODE),
+        a_guest(SECOND, "/dev/other", NODE),
+        a_guest(None, NODE, running=False),
+    ],
+)
+@pytest.mark.parametrize("state", ["programmed", "quarantined"])
+def test_a_region_that_any_guest_has_is_kept_and_told_once(
+    reconciler, program, told, nova, engine, caplog, guest, state
 ) -> None:
     nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
-    guests.known_by(lambda: [OWNER])
+    engine.found = [guest]
+    seen = told(region(image_id=IMAGE, state=state))
+    assert not reconciler.audit(HOST, seen)
+    assert not reconciler.audit(HOST, seen)
+    assert (program.calls, reconciler.stray) == ([], {REGION})
+    assert caplog.text.count("is kept: its instance is deleted, but guest guest has it") == 1
+
+
+def test_a_region_is_kept_where_the_virt_driver_cannot_tell_who_has_it(
+    reconciler, program, told, nova, engine, caplog
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    engine.found = exception.HypervisorUnavailable(host=HOST)
+    assert not reconciler.audit(HOST, told(_held()))
+    assert (program.calls, reconciler.stray) == ([], {REGION})
+    assert "but the virt driver cannot tell which guests there are" in caplog.text
+
+
+def test_a_region_in_quarantine_of_an_owner_that_is_gone_is_erased_in_its_name(
+    reconciler, program, told, nova, engine
+) -> None:
+    nova.elsewhere[OWNER] = None
+    engine.found = [a_guest(SECOND, "/dev/other")]
+    assert reconciler.audit(HOST, told(region(state="quarantined", quarantine="erase")))
+    assert (program.calls, reconciler.stray) == ([f"erase --owner {OWNER}"], set())
+
+
+@pytest.mark.parametrize("device", [REGION, f"{SECOND},{REGION}"])
+def test_a_region_that_its_instance_has_on_a_host_of_another_name_is_kept(
+    reconciler, program, told, nova, caplog, device
+) -> None:
+    there = {"deleted": False, "host": "former", "task_state": None, "fields": {"fpga_device"}}
+    nova.elsewhere[OWNER] = Instance(**there, fpga_device=device)
     seen = told(_held())
     assert not reconciler.audit(HOST, seen)
     assert not reconciler.audit(HOST, seen)
+    assert (program.calls, reconciler.stray) == ([], {REGION})
+    assert caplog.text.count("its instance is on host former, has this very region") == 1
+
+
+def test_a_region_whose_instance_another_host_works_on_is_kept_though_it_was_there_at_start(
+    reconciler, program, told, nova
+) -> None:
+    _on_its_way(nova)
+    nova.up = {"other"}
+    reconciler.start(HOST, told(_held()))
+    assert not reconciler.audit(HOST, told(_held()))
     assert program.calls == []
-    assert caplog.text.count("is kept: its instance is deleted, but a guest has it") == 1
+
+
+def test_a_guest_whose_device_number_is_of_another_node_now_is_stopped(
+    reconciler, program, told, nova, engine, caplog
+) -> None:
+    nova.here[OWNER] = Instance()
+    engine.found = [
+        a_guest(OWNER, "/dev/null", numbers=[("/dev/null", "1:5")]),
+        a_guest(OWNER, "/dev/zero", numbers=[("/dev/zero", "1:5"), ("/dev/is-not-there", "9:9")]),
+        a_guest(OWNER, "/dev/full", numbers=[("/dev/full", "1:5")], running=False),
+    ]
+    node = {"kind": "char", "path": "/dev/null", "name": "/dev/fpga0"}
+    reconciler.audit(HOST, told(_held(nodes=[node])))
+    assert engine.stopped == ["guest"]
+    assert "has device numbers that its nodes do not have any more" in caplog.text
 
 
 def test_a_region_whose_owner_is_being_worked_on_is_left_for_later(
@@ -290,6 +390,15 @@ def test_a_column_that_no_service_knows_is_not_written(reconciler, program, told
     assert instance.saved == 0
 
 
+def test_a_region_that_a_guest_has_is_not_given_back_though_no_flavor_asks_for_it(
+    reconciler, program, told, nova, engine
+) -> None:
+    nova.here[OWNER] = Instance(fpga=False)
+    engine.found = [a_guest(OWNER, NODE)]
+    assert not reconciler.audit(HOST, told(_held()))
+    assert program.calls == []
+
+
 def test_a_region_of_an_instance_whose_flavor_asks_for_none_is_given_back(
     reconciler, program, told, nova
 ) -> None:
@@ -373,7 +482,7 @@ def test_region_that_does_not_erase_is_tried_again_after_growing_pauses_and_told
     assert caplog.text.count("stays in quarantine, because it does not erase") == 1
 
 
-@pytest.mark.parametrize("cause", ["operator", None, "something new"])
+@pytest.mark.parametrize("cause", ["operator", None])
 def test_region_that_is_in_quarantine_for_another_reason_is_left_there(
     reconciler, program, told, cause
 ) -> None:
@@ -381,12 +490,66 @@ def test_region_that_is_in_quarantine_for_another_reason_is_left_there(
     assert program.calls == []
 
 
-def test_region_that_did_not_erase_is_left_in_quarantine_while_a_guest_has_it(
-    reconciler, program, told
+def test_region_in_quarantine_of_a_living_server_is_burnt_for_it_again_and_never_released(
+    reconciler, program, told, nova, engine
 ) -> None:
-    guests.known_by(lambda: [OWNER])
-    assert not reconciler.audit(HOST, told(_stuck() | {"owner": OWNER}))
+    nova.here[OWNER] = Instance()
+    engine.found = [a_guest(OWNER, NODE)]
+    seen = told(region(state="quarantined", quarantine="erase", image_id=IMAGE))
+    assert reconciler.audit(HOST, seen)
+    assert program.calls == [f"burn {IMAGE} --owner {OWNER}"]
+
+
+def test_region_that_an_operator_withdrew_from_a_living_server_is_left_to_the_operator(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = Instance()
+    seen = told(region(state="quarantined", quarantine="operator", image_id=IMAGE))
+    assert not reconciler.audit(HOST, seen)
     assert program.calls == []
+
+
+def test_region_that_does_not_say_what_it_holds_is_left_alone(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = Instance()
+    assert not reconciler.audit(HOST, told(region(image_id=IMAGE, healthy=None)))
+    assert program.calls == []
+
+
+def _many(nova, count: int) -> list[dict]:
+    """Servers of this host whose regions have lost their configuration."""
+    regions = []
+    for number in range(count):
+        uuid = f"11111111-2222-3333-4444-{number:012}"
+        nova.here[uuid] = Instance(uuid=uuid, fpga_device=f"r{number}")
+        regions.append(region(id=f"r{number}", owner=uuid, image_id=IMAGE, healthy=False))
+    return regions
+
+
+def test_start_burns_no_further_region_once_its_time_is_up(
+    reconciler, program, told, nova, config, monkeypatch
+) -> None:
+    seen, now = told(*_many(nova, 60)), [1000.0]
+    config(start_timeout=100)
+    monkeypatch.setattr(reconcile.time, "monotonic", lambda: now[0])
+    real = cli.burn
+    monkeypatch.setattr(cli, "burn", lambda *a: now.append(now.pop() + 60) or real(*a))
+    reconciler.start(HOST, seen)
+    assert len(program.calls) == 2
+    reconciler.audit(HOST, seen)
+    assert len(program.calls) == 4
+
+
+@pytest.mark.parametrize("starting", [True, False])
+def test_first_burn_that_cannot_reach_the_image_service_is_the_last(
+    reconciler, program, told, nova, starting, caplog
+) -> None:
+    seen = told(*_many(nova, 60))
+    program.answers(err="Error: cannot burn - Keystone does not answer", code=73)
+    (reconciler.start if starting else reconciler.audit)(HOST, seen)
+    assert len(program.calls) == 1
+    assert "Other FPGA regions are left for the next audit" in caplog.text
 
 
 @pytest.mark.parametrize("changes", [{"vm_state": "resized"}, {"task_state": "resize_finish"}])

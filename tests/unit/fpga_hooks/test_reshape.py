@@ -91,7 +91,7 @@ def test_more_than_there_is_room_for_is_refused(unknown) -> None:
         _moved({_owner(1): _allocated(ROOT, 3)}, {ROOT}, _rooms(1, 1), _status())
 
 
-@given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from("ab")), max_size=8))
+@given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from("ab")), max_size=6))
 def test_all_that_was_allocated_comes_to_the_cards_and_back(held: list[tuple[int, str]]) -> None:
     told = _status(*held)
     owners = {_owner(owner) for owner, _ in held}

@@ -143,7 +143,10 @@ class Tried:
         for region, healthy in told:
             assert region.state in self.settled, region
             used = region.state == State.PROGRAMMED
-            assert (region.owner is not None, healthy is True) == (used, used)
+            assert used == (healthy is not None), region
+            assert healthy is not False or region.lost, region
+            # What was handed out has an owner, be it used or in quarantine.
+            assert (region.owner is not None) == (region.handed_out is not None), region
         assert self.reconcile() == []
 
     def mend(self) -> None:

@@ -176,3 +176,79 @@ def test_last_events_are_told_oldest_first(tmp_path: Path) -> None:
     ledger.register([slot(0), slot(1)])
     ledger.claim(ledger.regions()[0].id, owner(), LZO)
     assert [event.sequence for event in ledger.events(last=2)] == [2, 3]
+
+
+@pytest.fixture
+def third(second: Path) -> Path:
+    """The same as the third release wrote it; the region held is in quarantine, as nobody's."""
+    db = sqlite3.connect(second / "ledger.sqlite3", isolation_level=None)
+    schema._run(db, schema._STEPS[2])
+    db.execute(
+        "UPDATE regions SET state = 'quarantined', quarantine = 'erase', owner = NULL,"
+        " number = NULL, nodes = '[]', lost = NULL WHERE id = ?",
+        (IDS[0],),
+    )
+    note = "INSERT INTO events (at, region_id, before, state, owner, note)"
+    db.execute(f"{note} VALUES ('now', ?, 'reset', 'quarantined', ?, 'why')", (IDS[0], owner()))
+    db.execute("PRAGMA user_version = 3")
+    db.close()
+    return second
+
+
+def test_held_region_of_an_older_ledger_counts_as_handed_out(old: Path) -> None:
+    held, free = Ledger(old, 1).regions()
+    assert (held.handed_out, free.handed_out) == ("then", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "handed_out"), [("firmware request", None), ("write", "then"), ("reset", "then")]
+)
+def test_region_that_an_older_release_worked_on_may_have_been_handed_out(
+    second: Path, state: str, handed_out: str | None
+) -> None:
+    with sqlite3.connect(second / "ledger.sqlite3") as db:
+        db.execute("UPDATE regions SET lost = NULL, state = ? WHERE id = ?", (state, IDS[0]))
+    region = Ledger(second, 1).region(IDS[0])
+    assert region is not None
+    assert (region.owner, region.handed_out) == (owner(), handed_out)
+
+
+def test_quarantine_of_an_older_ledger_gets_back_the_owner_that_its_events_name(
+    third: Path,
+) -> None:
+    region = Ledger(third, 1).region(IDS[0])
+    assert region is not None
+    assert (region.state, region.quarantine) == (State.QUARANTINED, Cause.ERASE)
+    assert (region.owner, region.number, region.handed_out) == (owner(), 1, "then")
+    other = Ledger(third, 1).region(IDS[1])
+    assert other is not None
+    assert (other.owner, other.handed_out) == (None, None)
+
+
+def test_quarantine_of_an_older_ledger_stays_nobodys_where_the_owner_has_another_region(
+    third: Path,
+) -> None:
+    with sqlite3.connect(third / "ledger.sqlite3") as db:
+        db.execute(
+            "UPDATE regions SET state = 'programmed', quarantine = NULL, owner = ?, number = 2,"
+            " function = 'f', digest = 'sha256:00' WHERE id = ?",
+            (owner(), IDS[1]),
+        )
+    region = Ledger(third, 1).region(IDS[0])
+    assert region is not None
+    assert (region.owner, region.handed_out) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'free', owner = NULL, number = NULL, image_id = NULL, function = NULL,"
+        " digest = NULL, lost = NULL",
+        "owner = NULL, number = NULL",
+        "handed_out = NULL",
+    ],
+)
+def test_database_refuses_to_forget_who_may_have_a_region(second: Path, change: str) -> None:
+    ledger = Ledger(second, 1)
+    with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        db.execute(f"UPDATE regions SET {change} WHERE id = ?", (IDS[0],))
