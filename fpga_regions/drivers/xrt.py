@@ -125,12 +125,16 @@ class XrtDriver(hardware.HardwareDriver):
         too.
         """
         card = region.slot.device
-        shown = self._loaded(card, Deadline(self._options.timeout))
-        if not shown or shown == [self._blank(card)]:
+        shown, blank = self._loaded(card, Deadline(self._options.timeout)), self._blank(card)
+        if not shown or shown == [blank]:
             return None
-        if record is not None and record.loaded is not None and shown == [record.sign]:
-            return record.loaded
-        return Loaded(f"xclbin {', '.join(shown)}", "unknown")
+        known = {blank}
+        if record is not None and record.loaded is not None:
+            if shown == [record.sign]:
+                return record.loaded
+            known.add(record.sign)
+        strange = [one for one in shown if one not in known]
+        return Loaded(f"xclbin {', '.join(strange or shown)}", "unknown")
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The render node, as the kernel names it."""
