@@ -18,7 +18,7 @@ from fpga_regions import errors, programs
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Region, Slot
+from fpga_regions.model import Loaded, Region, Slot
 from fpga_regions.packages import Package
 
 GROUP = "command"
@@ -119,16 +119,17 @@ class CommandDriver(hardware.HardwareDriver):
 
     def put(self, job: hardware.Job, bitfile: pathlib.Path, package: Package) -> str:
         """Have the program burn the bitfile; what it prints is the region's sign."""
-        if self._needs_id(job.region):
-            self._see_that_nothing_was_burnt(job.region)
-        self._attempt(job.region).touch(mode=0o600)
+        region = job.region
+        self._see_that_nothing_was_burnt(region)
+        attempt = self._attempt(region)
+        attempt.write_text(str(self._unknown(region)))
         finished = job.try_to_run(
             *self._argv(
-                job.region,
+                region,
                 "burn",
                 bitfile=str(bitfile),
-                index=str(job.region.slot.index),
-                image_id=job.region.image_id or "",
+                index=str(region.slot.index),
+                image_id=region.image_id or "",
                 digest=package.manifest.sha256,
             )
         )
@@ -138,25 +139,53 @@ class CommandDriver(hardware.HardwareDriver):
         identifier = finished.output.strip()
         if not _IDENTIFIER.fullmatch(identifier):
             raise programs.Failed(f"{finished.name} burn printed no identifier: {identifier!r:.80}")
+        if self._needs_id(region) and identifier in self._burnt_beside(region):
+            raise programs.Failed(
+                f"{finished.name} burn printed the identifier of another region: {identifier!r:.80}"
+            )
         return identifier
 
-    def wipe(self, job: hardware.Job, record: records.Record | None) -> None:
-        """Have the program erase what it burnt.
+    def wipe(self, job: hardware.Job, record: records.Record | None) -> str:
+        """Have the program erase what it burnt, and see that it counts one region less in use.
 
-        Without an identifier there is nothing to erase, unless a burn was begun and not ended: then
-        the program must not count more regions in use than those whose identifiers are known.
+        Without an identifier there is nothing to erase, unless a burn was begun and not ended.
         """
-        if record is None and self._needs_id(job.region):
-            self._see_that_nothing_was_burnt(job.region)
-            return
-        identifier = record.sign if record else ""
-        finished = job.try_to_run(
-            *self._argv(job.region, "erase", id=identifier, index=str(job.region.slot.index))
-        )
-        # What the program does not know, any more or ever, is not there to be erased.
-        if finished.status not in (0, _UNKNOWN):
-            raise programs.Failed(finished.complaint)
-        self._attempt(job.region).unlink(missing_ok=True)
+        region = job.region
+        if record is not None and record.loaded is not None:
+            self._erase(job, record.sign)
+        elif self._needs_id(region):
+            self._see_that_nothing_was_burnt(region)
+        else:
+            self._run_erase(job, "")
+            self._see_that_nothing_was_burnt(region, always=True)
+        self._attempt(region).unlink(missing_ok=True)
+        return str(max(0, self._unknown(region)))
+
+    def look(self, region: Region, record: records.Record | None) -> Loaded | None:
+        """What follows from how many regions the program counts in use, and from the records.
+
+        The program does not say which regions it means. With none in use, each one is empty. With
+        as many as were burnt, each holds what was burnt, unless the host was restarted since: that
+        counts as a loss. With fewer, nobody knows which are lost. An erased region is empty while
+        no more are in use than known when it was erased.
+        """
+        used, total = self._status(region.slot.device)
+        if used == 0:
+            return None
+        burnt = len(self._burnt_beside(region))
+        if record is not None and record.loaded is not None:
+            if used < burnt + 1:
+                raise programs.Failed(
+                    f"{burnt + 1} regions of the card were burnt, and {used} are in use"
+                )
+            return record.loaded if record.fresh else None
+        if self._attempt(region).exists():
+            raise programs.Failed("a burn was begun, and nobody knows how it ended")
+        if used - burnt <= _baseline(record.sign if record else ""):
+            return None
+        if used == total:
+            return Loaded("something that is not on record", "unknown")
+        raise programs.Failed(f"{used} regions of the card are in use, and {burnt} are on record")
 
     def can_reset(self, region: Region) -> bool:
         """Whether the card's program has the verb."""
@@ -167,20 +196,16 @@ class CommandDriver(hardware.HardwareDriver):
         """Have the program reset what it burnt, which it must know."""
         with self.erasing(region, deadline) as job:
             record = self._records.read(region)
-            if record is None or not record.fresh:
+            if record is None or record.loaded is None or not record.fresh:
                 raise programs.Failed("what was burnt is not on record since the host started")
             places = {"id": record.sign, "index": str(region.slot.index)}
             job.run(*self._argv(region, "reset", **places))
 
-    def shows(self, region: Region, record: records.Record) -> bool:
-        """Whether the program counts any used region at all."""
-        used, _ = self._status(region.slot.device)
-        return used > 0
-
     def host_nodes(self, region: Region) -> list[HostNode]:
         """As configured, with the identifier filled in."""
         record = self._records.read(region)
-        places = {"{id}": record.sign if record else "", "{index}": str(region.slot.index)}
+        identifier = record.sign if record is not None and record.loaded is not None else ""
+        places = {"{id}": identifier, "{index}": str(region.slot.index)}
         found = self._nodes.get(region.slot.device, [])
         return [HostNode(node.kind, settings.fill(node.path, places)) for node in found]
 
@@ -208,17 +233,62 @@ class CommandDriver(hardware.HardwareDriver):
     def _attempt(self, region: Region) -> pathlib.Path:
         return self._folder / f"{region.id}.attempt"
 
-    def _see_that_nothing_was_burnt(self, region: Region) -> None:
+    def _erase(self, job: hardware.Job, identifier: str) -> None:
+        """Erase what was burnt, and see that the program counts one region less in use, or none.
+
+        A program that does not know the identifier may have lost what it knew, so its exit status
+        is no evidence.
+        """
+        card = job.region.slot.device
+        before, _ = self._status(card)
+        finished = self._run_erase(job, identifier)
+        after, _ = self._status(card)
+        if after and after >= before:
+            raise programs.Failed(
+                f"{finished.complaint}, but {after} regions of the card are in use, as before"
+            )
+
+    def _run_erase(self, job: hardware.Job, identifier: str) -> programs.Finished:
+        region = job.region
+        finished = job.try_to_run(
+            *self._argv(region, "erase", id=identifier, index=str(region.slot.index))
+        )
+        if finished.status not in (0, _UNKNOWN):
+            raise programs.Failed(finished.complaint)
+        return finished
+
+    def _see_that_nothing_was_burnt(self, region: Region, always: bool = False) -> None:
+        """See that a burn that was begun and did not end put nothing into the card.
+
+        :param always: look also if none was begun
+        """
         attempt = self._attempt(region)
-        if not attempt.exists():
+        if not attempt.exists() and not always:
             return
-        card = region.slot.device
-        used, _ = self._status(card)
-        if used > len(self._records.of_card(card)):
+        known = _baseline(attempt.read_text()) if attempt.exists() else 0
+        used, _ = self._status(region.slot.device)
+        if used and used - len(self._burnt_beside(region)) > known:
             raise programs.Failed(
                 "a burn was begun and its identifier is not known; erase it with the program itself"
             )
-        attempt.unlink()
+        attempt.unlink(missing_ok=True)
+
+    def _unknown(self, region: Region) -> int:
+        """How many regions of the card, besides this one's, are in use and not on record.
+
+        Negative if some that are on record are not in use any more.
+        """
+        used, _ = self._status(region.slot.device)
+        return used - len(self._burnt_beside(region))
+
+    def _burnt_beside(self, region: Region) -> list[str]:
+        """The identifiers that are on record for the other regions of the card."""
+        return [one.sign for one in self._records.beside(region) if one.loaded is not None]
+
+
+def _baseline(text: str) -> int:
+    """A number as _unknown gave it; none is on record from releases before 0.3."""
+    return int(text) if text else 0
 
 
 def _check(group: str, options: typing.Any) -> None:

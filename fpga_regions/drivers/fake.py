@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Regions that hold nothing and fail on purpose: for tests, and for drills on a host without FPGA.
 
-What is "in" a region is a line in a file of the state folder; its nodes are there but nothing
-answers on them. How often a step fails is an option, and which of them fail is the same for the
+What is "in" a region is a file of the state folder, named by the region's id: removed, the region
+has lost its configuration; with another function in it, it holds what nobody burnt; damaged, it
+gives no answer. Its nodes are there but nothing answers on them. How often a step fails is an option, and which of them fail is the same for the
 same seed: the n-th step on a region always has the same fate.
 """
 
@@ -51,6 +52,7 @@ OPTIONS: list[cfg.Opt] = [
     _share("program_failures", "programmings that fail; the region holds rubbish then"),
     _share("clear_failures", "erasings that fail"),
     _share("wrong_read_backs", "programmings after which the region shows another function"),
+    _share("no_answers", "read backs that get no answer"),
     _share("silent_clears", "erasings that say they are done and leave the region as it was"),
     cfg.IntOpt("seed", default=0, help="Another seed makes other steps fail, just as many."),
 ]
@@ -104,11 +106,17 @@ class FakeDriver(base.Driver):
             raise errors.ProgrammingFailed(f"the fake card's state cannot be written: {e}") from e
 
     def read_back(self, region: Region) -> Loaded | None:
-        """What was written down."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads((self._state / region.id).read_text())
-            return Loaded(str(told["function"]), str(told["digest"]))
-        return None
+        """What was written down; nothing is what an erased region shows."""
+        share = self._options.no_answers
+        try:
+            if share and self._fate(region, "looks").random() < share:
+                raise errors.NoAnswer("the fake card gives no answer on purpose (no_answers)")
+            fields = json.loads((self._state / region.id).read_text())
+            return Loaded(str(fields["function"]), str(fields["digest"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise errors.NoAnswer(f"the fake card's state cannot be read: {e}") from e
 
     def clear(self, region: Region, deadline: Deadline) -> None:
         """Forget what was written down, or fail as the options say."""
@@ -178,14 +186,15 @@ class FakeDriver(base.Driver):
         folders.make_private(self._state.parent)
         folders.make_private(self._state)
 
-    def _fate(self, region: Region) -> random.Random:
-        """What decides a region's next step, which is counted over all processes."""
+    def _fate(self, region: Region, kind: str = "steps") -> random.Random:
+        """What decides a region's next step of a kind, which is counted over all processes."""
         place = f"{region.slot.device}.{region.slot.index}"
-        steps = self._state / f"{place}.steps"
+        steps = self._state / f"{place}.{kind}"
         self._make_folders()
         step = _number(steps) + 1
         steps.write_text(str(step))
-        return random.Random(f"{self._options.seed} {place} {step}")  # noqa: S311 - no secret
+        word = "" if kind == "steps" else f" {kind}"
+        return random.Random(f"{self._options.seed} {place} {step}{word}")  # noqa: S311 - no secret
 
 
 def _number(file: pathlib.Path) -> int:

@@ -69,7 +69,9 @@ class HardwareDriver(base.Driver):
     """A driver whose hardware keeps what is in it when fpga-cli ends.
 
     A driver of its own defines the methods that are abstract here. These may
-    raise programs.Failed, OSError and ValueError, which are told as what they mean for the verb.
+    raise programs.Failed, OSError and ValueError, which are reported as what they mean for the
+    verb: a failure, or no answer. Success is concluded from what the hardware or its tool shows,
+    never from the lack of an error.
     """
 
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
@@ -84,33 +86,34 @@ class HardwareDriver(base.Driver):
 
     @abc.abstractmethod
     def put(self, job: Job, bitfile: pathlib.Path, package: Package) -> str:
-        """Put a bitfile into a region.
+        """Put a bitfile into a region, and see that it is in.
 
         :param bitfile: the package's bitfile, in a file of a name that we made
         :returns: the sign that is kept on record
         """
 
     @abc.abstractmethod
-    def wipe(self, job: Job, record: records.Record | None) -> None:
-        """Erase a region.
+    def wipe(self, job: Job, record: records.Record | None) -> str:
+        """Erase a region, and see that nothing of its owner is left in it.
 
-        :param record: what was put into it; None if that is not known, and anything may be in it
+        :param record: the region's; None if there is none that can be understood, and anything may
+            be in the region
+        :returns: the sign that is kept on record
         """
 
     @abc.abstractmethod
-    def shows(self, region: Region, record: records.Record) -> bool:
-        """Whether the hardware itself still bears a record out."""
+    def look(self, region: Region, record: records.Record | None) -> Loaded | None:
+        """What the hardware shows of a region; None only if it shows that the region is empty.
+
+        It raises where the hardware does not say: a card or a field that a report lacks, a tool
+        that fails.
+
+        :param record: the region's; None if there is none
+        """
 
     @abc.abstractmethod
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The nodes that a programmed region has."""
-
-    def stranger(self, region: Region, record: records.Record | None) -> Loaded | None:
-        """What the hardware shows that is neither on record nor what erasing leaves.
-
-        None where the hardware cannot tell, as here.
-        """
-        return None
 
     def suffix(self, region: Region) -> str:
         """How the name of a bitfile's file must end for the tool."""
@@ -155,9 +158,10 @@ class HardwareDriver(base.Driver):
         """Put the package's bitfile into the region; see `put` of each driver."""
         try:
             with self._job(region, deadline) as job, self._bitfile(region, package) as path:
-                if record := self._records.read(region):
+                record = self._known(region)
+                if record is not None and record.loaded is not None:
                     self.wipe(job, record)
-                    self._records.remove(region)
+                self.forget(region)
                 sign = self.put(job, path, package)
                 loaded = Loaded(package.manifest.function, package.digest)
                 self._records.write(region, loaded, sign)
@@ -168,23 +172,20 @@ class HardwareDriver(base.Driver):
             raise errors.ProgrammingFailed(str(e)) from e
 
     def read_back(self, region: Region) -> Loaded | None:
-        """What is on record, if the hardware bears it out; or else what it shows instead.
-
-        See `shows` and `stranger` of each driver.
-        """
-        with contextlib.suppress(programs.Failed, OSError, ValueError):
-            record = self._records.read(region)
-            if record is not None and record.fresh and self.shows(region, record):
-                return record.loaded
-            return self.stranger(region, record)
-        return None
+        """What the hardware shows of the region; see `look` of each driver."""
+        try:
+            return self.look(region, self._records.read(region))
+        except locks.NotLocked as e:
+            raise errors.NoAnswer(f"region {region.id}: another process works on the card") from e
+        except (programs.Failed, OSError, ValueError) as e:
+            raise errors.NoAnswer(f"region {region.id}: {e}") from e
 
     def clear(self, region: Region, deadline: Deadline) -> None:
         """Erase the region; see `wipe` of each driver."""
         with self.erasing(region, deadline) as job:
             self._bitfile_path(region).unlink(missing_ok=True)
-            self.wipe(job, self._records.read(region))
-            self._records.remove(region)
+            sign = self.wipe(job, self._known(region))
+            self._records.write(region, None, sign)
 
     def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
         """The region's nodes in the order in which the package exposes them."""
@@ -203,6 +204,10 @@ class HardwareDriver(base.Driver):
             # A link of udev's: the container must get the device, not what it points to later.
             found.append(Node(node.kind, os.path.realpath(node.path), exposed.name))
         return tuple(found)
+
+    def forget(self, region: Region) -> None:
+        """Remove the record of a region whose content is about to change."""
+        self._records.remove(region)
 
     def card(self, name: str) -> typing.Any:
         """The options of a card.
@@ -239,6 +244,14 @@ class HardwareDriver(base.Driver):
             raise errors.NotErased(_busy(e, deadline)) from e
         except (programs.Failed, OSError, ValueError) as e:
             raise errors.NotErased(str(e)) from e
+
+    def _known(self, region: Region) -> records.Record | None:
+        """The record of a region that is about to be changed; None also for a damaged one."""
+        try:
+            return self._records.read(region)
+        except ValueError as e:
+            _LOG.warning("driver %s: %s", self.name, e)
+            return None
 
     @contextlib.contextmanager
     def _job(self, region: Region, deadline: Deadline) -> typing.Iterator[Job]:

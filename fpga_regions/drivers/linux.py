@@ -16,17 +16,19 @@ from oslo_config import cfg
 from fpga_regions import errors, programs
 from fpga_regions.drivers import hardware, overlays, records, settings
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.model import Region, Slot
+from fpga_regions.model import Loaded, Region, Slot
 from fpga_regions.packages import Package
 
 GROUP = "linux"
 _OPERATING = "operating"
+_WITHOUT_POWER = "power off"
 #: What states of the FPGA manager say of why it is not operating (Documentation/ABI/testing/
 #: sysfs-class-fpga-manager); any other is one that it only passes through.
 _STATES = {
     "unknown": "its state cannot be determined",
-    "power off": "the FPGA has no power",
+    _WITHOUT_POWER: "the FPGA has no power",
     "firmware request error": "the kernel did not find the bitfile in its firmware folder",
+    "parse header error": "the kernel did not understand the bitfile's header",
     "write init error": "the FPGA could not be made ready for programming",
     "write error": "the FPGA did not take the bitfile",
     "write complete error": "the FPGA did not start after programming",
@@ -111,16 +113,37 @@ class LinuxDriver(hardware.HardwareDriver):
         self._load(job.region, bitfile.read_bytes())
         return _name(job.region)
 
-    def wipe(self, job: hardware.Job, record: records.Record | None) -> None:
+    def wipe(self, job: hardware.Job, record: records.Record | None) -> str:
         """Load the blank bitfile by the same overlay, and remove that."""
         blank = self.card(job.region.slot.device).blanks[job.region.slot.index]
         self._load(job.region, pathlib.Path(blank).read_bytes())
         self._overlays.remove(_name(job.region))
+        return _name(job.region)
 
-    def shows(self, region: Region, record: records.Record) -> bool:
-        """Whether the overlay is applied and the FPGA manager operating."""
-        operating = self._state(region.slot.device) == _OPERATING
-        return operating and self._overlays.applied(_name(region))
+    def look(self, region: Region, record: records.Record | None) -> Loaded | None:
+        """What follows from the overlay, the FPGA manager's state and the record.
+
+        The kernel does not say which bitfile is in. Without its overlay, a function is not there
+        for anyone; the region is empty if it was erased, in whichever boot: a restart loads
+        nothing of a tenant's.
+        """
+        state, name = self._state(region.slot.device), _name(region)
+        applied = self._overlays.applied(name)
+        if state == _WITHOUT_POWER:
+            return None
+        if not applied:
+            if record is None:
+                raise programs.Failed("the kernel does not say what a region without overlay holds")
+            return None
+        if state != _OPERATING:
+            raise programs.Failed(_reason(state))
+        if record is None or record.loaded is None:
+            return Loaded(f"overlay {name}", "unknown")
+        if not record.fresh:
+            raise programs.Failed(
+                f"something else applied the overlay {name} since the host started"
+            )
+        return record.loaded
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """As configured."""
@@ -134,6 +157,7 @@ class LinuxDriver(hardware.HardwareDriver):
         blob = pathlib.Path(options.overlays[region.slot.index]).read_bytes()
         if f"{name}.bin\0".encode() not in blob:
             raise programs.Failed(f"the overlay of {name} does not have firmware-name {name}.bin")
+        self.forget(region)
         self._overlays.remove(name)
         if options.flags is not None:
             self._manager(card, "flags").write_text(str(options.flags))
@@ -169,10 +193,9 @@ class LinuxDriver(hardware.HardwareDriver):
         state = self._state(card)
         if state == _OPERATING:
             return None
-        why = _STATES.get(state, "it is not done")
         status = self._manager(card, "status")
         more = ", ".join(status.read_text().split("\n")).strip(", ") if status.exists() else ""
-        return f"the FPGA manager is in state '{state}': {why}" + (f" ({more})" if more else "")
+        return _reason(state) + (f" ({more})" if more else "")
 
     def _interface(self, options: typing.Any, region: str) -> str | None:
         """The configured uuid of the shell, or else the one that the region has."""
@@ -186,6 +209,10 @@ class LinuxDriver(hardware.HardwareDriver):
         except OSError:
             # The kernel says ENOENT, on reading, where a region has none.
             return None
+
+
+def _reason(state: str) -> str:
+    return f"the FPGA manager is in state '{state}': {_STATES.get(state, 'it is not done')}"
 
 
 def _name(region: Region) -> str:

@@ -1,29 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boards on JTAG or USB that openFPGALoader programs, into the memory that forgets without power.
 
-Written after the documentation and the help of openFPGALoader 0.10, which is Debian 12's.
+Written after the documentation and the sources of openFPGALoader 0.10 (Debian 12) to 1.1.
 """
 
+import contextlib
+import json
 import pathlib
-import re
 import typing
 
 from oslo_config import cfg
 
-from fpga_regions import errors, locks, programs
-from fpga_regions.drivers import hardware, records, settings
+from fpga_regions import errors, folders, locks, programs
+from fpga_regions.drivers import hardware, parts, records, settings, usb
 from fpga_regions.drivers.settings import HostNode
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Region, Slot
+from fpga_regions.model import Loaded, Region, Slot
 from fpga_regions.packages import Package
 
 GROUP = "openfpgaloader"
-_INDEX = re.compile(r"^index (\d+):\n((?:[ \t]+\S.*\n?)*)", re.MULTILINE)
-_IDCODE = re.compile(r"^\s*idcode\s+0x([0-9a-fA-F]+)", re.MULTILINE)
-#: The upper four bits are the revision of the part, which openFPGALoader may leave out.
-_REVISION = 0x0FFFFFFF
-#: What it prints where it fails and ends with 0 all the same.
-_FAILURE = re.compile(r"^.*(?:\bError\b|\bFail\b|\bFAIL\b|mismatch).*$", re.MULTILINE)
 
 OPTIONS: list[cfg.Opt] = [
     cfg.ListOpt(
@@ -71,15 +66,20 @@ CARD_OPTIONS: list[cfg.Opt] = [
         help="What a bitfile is. (An svf can do more than program a part, so it is none of them.)",
     ),
     cfg.StrOpt(
-        "clear",
-        default="blank",
-        choices=["blank", "reset"],
+        "blank",
+        required=True,
         help="""
-How a region is erased: `blank` loads the bitfile of `blank`; `reset` has the part load what its
-flash holds, which must be nothing of a tenant's, and only erases parts that do so.
+Path of a bitfile that holds no function, of the same file_type; erasing loads it.
 """,
     ),
-    cfg.StrOpt("blank", help="Path of a bitfile that holds no function, of the same file_type."),
+    cfg.StrOpt(
+        "check",
+        help="""
+Path of an SVF that can be played to its end only if the part is configured. It is needed for parts
+of which openFPGALoader does not print whether they start: Altera's, Anlogic's and Efinix's, and
+some of Xilinx's.
+""",
+    ),
     settings.nodes_option("{index} stands for the number of the region."),
 ]
 
@@ -92,15 +92,19 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         self._options = settings.register(conf, GROUP, OPTIONS)
         self.cards = settings.cards(conf, GROUP, self._options.cards, CARD_OPTIONS)
         self._nodes = {card: _check(card, told) for card, told in self.cards.items()}
+        self._runtime = pathlib.Path(conf.runtime_dir) / name
 
     def slots_of(self, card: str) -> list[Slot]:
-        """A region for each place in the chain, if the board is on USB.
+        """A region for each place in the chain, if the board is on USB and can be programmed.
 
-        The part itself is not asked: that takes a second, and every command discovers.
+        The parts are detected once in a boot for each time that the board is plugged in: that takes
+        a second, and every command discovers.
         """
         options = self.card(card)
         programs.find(self._options.exec)
-        self._see_that_it_is_plugged_in(options)
+        chain = self._chain(card)
+        for place in options.chain or [0]:
+            self._see_that_it_can_be_loaded(card, self._part(card, chain, place))
         kinds = frozenset(node.kind for node in self._nodes[card])
         count = len(options.chain) or 1
         return [self.slot(card, index, options, kinds=kinds) for index in range(count)]
@@ -110,32 +114,35 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         return f".{self.card(region.slot.device).file_type}"
 
     def put(self, job: hardware.Job, bitfile: pathlib.Path, package: Package) -> str:
-        """Load the bitfile into the part's memory, once the part is seen to be the right one."""
-        idcode = self._detect(job.region, job)
-        self._load(job, bitfile)
-        return idcode
+        """Load the bitfile into the part's memory, and see that the part starts."""
+        return self._load(job, bitfile)
 
-    def wipe(self, job: hardware.Job, record: records.Record | None) -> None:
-        """Load the blank bitfile, or have the part load its flash."""
-        options = self.card(job.region.slot.device)
-        self._detect(job.region, job)
-        if options.clear == "blank":
-            self._load(job, pathlib.Path(options.blank))
-        else:
-            _see_success(job.run(*self._argv(job.region), "--reset"))
+    def wipe(self, job: hardware.Job, record: records.Record | None) -> str:
+        """Load the blank bitfile, and see that the part starts."""
+        return self._load(job, pathlib.Path(self.card(job.region.slot.device).blank))
 
-    def shows(self, region: Region, record: records.Record) -> bool:
-        """Whether the same part is still there; while another process works on the card, taken so.
+    def look(self, region: Region, record: records.Record | None) -> Loaded | None:
+        """What is on record, if the same part is still there and, where it shows that, configured.
 
-        No part tells which bitfile it holds.
+        No part shows which bitfile it holds. One that is not configured holds none. Erased, it
+        stays so, in whichever boot: neither a restart nor its flash brings a tenant's bitfile back.
+        What was loaded before a restart of the host counts as lost.
         """
-        deadline = Deadline(self._options.timeout)
-        try:
-            with self.card_locked(region.slot.device, Deadline(0)) as lock:
-                job = hardware.Job(region, deadline, lock)
-                return self._detect(region, job) == record.sign
-        except locks.NotLocked:
-            return True
+        with self.card_locked(region.slot.device, Deadline(self._options.timeout)) as lock:
+            job = hardware.Job(region, Deadline(self._options.timeout), lock)
+            part = self._detect(job)
+            if part.shows_done and self._is_blank(job):
+                return None
+        if record is None:
+            raise programs.Failed("no part shows which bitfile it holds, and none is on record")
+        idcode, _, plugged = record.sign.partition(" ")
+        if part.idcode != idcode:
+            raise programs.Failed(f"the part has idcode 0x{part.idcode}, not 0x{idcode}")
+        if record.loaded is None or not record.fresh:
+            return None
+        if plugged and plugged != self._plugged(region.slot.device):
+            raise programs.Failed("the board was unplugged since")
+        return record.loaded
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """As configured."""
@@ -143,8 +150,8 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         found = self._nodes.get(region.slot.device, [])
         return [HostNode(node.kind, settings.fill(node.path, places)) for node in found]
 
-    def _argv(self, region: Region) -> list[str]:
-        options = self.card(region.slot.device)
+    def _argv(self, card: str, place: int) -> list[str]:
+        options = self.card(card)
         chosen = [
             ("--board", options.loader_board),
             ("--cable", options.cable),
@@ -152,65 +159,117 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
             ("--busdev-num", options.bus_device),
             ("--ftdi-channel", options.channel),
             ("--freq", options.frequency),
-            ("--index-chain", self._place(region) if options.chain else None),
+            ("--index-chain", place if options.chain else None),
         ]
         words = [word for name, value in chosen if value is not None for word in (name, str(value))]
         return [self._options.exec, *words]
+
+    def _words(self, job: hardware.Job) -> list[str]:
+        """The program, and how it finds a region's part."""
+        return self._argv(job.region.slot.device, self._place(job.region))
 
     def _place(self, region: Region) -> int:
         chain: list[int] = self.card(region.slot.device).chain
         return chain[region.slot.index] if chain else 0
 
-    def _load(self, job: hardware.Job, bitfile: pathlib.Path) -> None:
-        _see_success(job.run(*self._argv(job.region), "--write-sram", str(bitfile)))
+    def _load(self, job: hardware.Job, bitfile: pathlib.Path) -> str:
+        """Load a bitfile, once the part is seen to be the right one; gives the region's sign."""
+        card = job.region.slot.device
+        part = self._detect(job)
+        self._see_that_it_can_be_loaded(card, part)
+        self.forget(job.region)
+        finished = job.run(*self._words(job), "--write-sram", str(bitfile))
+        parts.see_sent(finished)
+        if not parts.started(part, finished):
+            self._see_start(job, part)
+        return f"{part.idcode} {self._plugged(card)}".strip()
 
-    def _detect(self, region: Region, job: hardware.Job) -> str:
-        """The JTAG id of the region's part, as openFPGALoader writes it.
+    def _see_start(self, job: hardware.Job, part: parts.Part) -> None:
+        """Ask a part whether it started, of which the load did not print it."""
+        path = self.card(job.region.slot.device).check
+        if not (part.shows_done or path):
+            raise programs.Failed("openFPGALoader does not print that the part started")
+        text = parts.DONE_IS_HIGH if part.shows_done else pathlib.Path(path).read_text()
+        check = self._play(job, text)
+        if not parts.played(check):
+            raise programs.Failed(f"the part did not start: {check.complaint}")
+
+    def _is_blank(self, job: hardware.Job) -> bool:
+        """Whether a part that can show it is not configured."""
+        check = self._play(job, parts.DONE_IS_HIGH)
+        if parts.done_is_low(check):
+            return True
+        if not parts.played(check):
+            raise programs.Failed(check.complaint)
+        return False
+
+    def _play(self, job: hardware.Job, text: str) -> programs.Finished:
+        """Play an SVF of ours or the operator's, never of a package's."""
+        path = self._folder / f"{job.region.id}.svf"
+        try:
+            path.write_text(text)
+            return job.try_to_run(*self._words(job), str(path))
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _detect(self, job: hardware.Job) -> parts.Part:
+        """A region's part.
 
         :raises programs.Failed: it is not there, or another part than configured
         """
-        finished = job.run(*self._argv(region), "--detect")
-        found = {}
-        for index in _INDEX.finditer(finished.output):
-            if idcode := _IDCODE.search(index[2]):
-                found[int(index[1])] = idcode[1].lower()
-        place = self._place(region)
-        if place not in found:
-            raise programs.Failed(f"{finished.name} detects no part at place {place} of the chain")
-        wanted = self.card(region.slot.device).idcode
-        if wanted and (int(wanted, 16) ^ int(found[place], 16)) & _REVISION:
+        chain = parts.detected(job.run(*self._words(job), "--detect").output)
+        return self._part(job.region.slot.device, chain, self._place(job.region))
+
+    def _part(self, card: str, chain: dict[int, parts.Part], place: int) -> parts.Part:
+        if place not in chain:
+            raise programs.Failed(f"openFPGALoader detects no part at place {place} of the chain")
+        part, wanted = chain[place], self.card(card).idcode
+        if wanted and not part.is_a(wanted):
             raise programs.Failed(
-                f"the part at place {place} of the chain has idcode 0x{found[place]}, not {wanted}"
+                f"the part at place {place} of the chain has idcode 0x{part.idcode}, not {wanted}"
             )
-        return found[place]
+        return part
 
-    def _see_that_it_is_plugged_in(self, options: typing.Any) -> None:
-        wanted = {"serial": options.serial}
-        if options.bus_device:
-            bus, device = options.bus_device.split(":")
-            wanted |= {"busnum": str(int(bus)), "devnum": str(int(device))}
-        wanted = {name: value for name, value in wanted.items() if value}
-        folder = pathlib.Path(self._options.usb)
-        if wanted and not any(_is(entry, wanted) for entry in folder.glob("*")):
-            told = ", ".join(f"{name} {value}" for name, value in wanted.items())
-            raise programs.Failed(f"there is no USB device with {told}")
+    def _see_that_it_can_be_loaded(self, card: str, part: parts.Part) -> None:
+        """See that a load goes into the part's memory, and can show its success."""
+        file_type = self.card(card).file_type
+        if not part.takes(file_type):
+            raise programs.Failed(
+                f"openFPGALoader does not load {file_type} files into the memory of the part with "
+                f"idcode 0x{part.idcode} ({part.maker or 'unknown maker'} {part.family})"
+            )
+        if not (part.prints_success or part.shows_done or self.card(card).check):
+            raise programs.Failed(
+                f"openFPGALoader does not print whether parts of {part.maker} start: set check"
+            )
 
+    def _chain(self, card: str) -> dict[int, parts.Part]:
+        """The parts of a board, as they were detected since it was plugged in."""
+        seen, plugged = self._runtime / card, self._plugged(card)
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            fields = json.loads(seen.read_text())
+            if fields["plugged"] == plugged:
+                return parts.detected(fields["output"])
+        deadline = Deadline(self._options.timeout)
+        try:
+            with self.card_locked(card, deadline) as lock:
+                argv = [*self._argv(card, 0), "--detect"]
+                finished = programs.run(argv, deadline, keep=[lock])
+        except locks.NotLocked as e:
+            raise programs.Failed("another process works on it") from e
+        if finished.status != 0:
+            raise programs.Failed(finished.complaint)
+        found = parts.detected(finished.output)
+        if found:
+            folders.make_private(self._runtime)
+            new = seen.with_name(f"{card}.new")
+            new.write_text(json.dumps({"plugged": plugged, "output": finished.output}))
+            new.replace(seen)
+        return found
 
-def _is(entry: pathlib.Path, wanted: dict[str, str]) -> bool:
-    try:
-        return all((entry / name).read_text().strip() == value for name, value in wanted.items())
-    except FileNotFoundError:
-        return False
-
-
-def _see_success(finished: programs.Finished) -> None:
-    """See that a program that ended with 0 did not tell of a failure.
-
-    :raises programs.Failed: it did
-    """
-    failure = _FAILURE.search(f"{finished.output}\n{finished.errors}")
-    if failure:
-        raise programs.Failed(f"{finished.name}: {failure[0].strip()[-200:]}")
+    def _plugged(self, card: str) -> str:
+        options = self.card(card)
+        return usb.place(pathlib.Path(self._options.usb), options.serial, options.bus_device)
 
 
 def _check(card: str, options: typing.Any) -> list[HostNode]:
@@ -221,8 +280,6 @@ def _check(card: str, options: typing.Any) -> list[HostNode]:
     group = f"{GROUP}:{card}"
     if not options.loader_board and not options.cable:
         raise errors.NotAccessible(f"[{group}] needs loader_board, cable, or both")
-    if options.clear == "blank" and not options.blank:
-        raise errors.NotAccessible(f"[{group}] blank is not set, and clear is not 'reset'")
-    if options.blank and not options.blank.endswith(f".{options.file_type}"):
+    if not options.blank.endswith(f".{options.file_type}"):
         raise errors.NotAccessible(f"[{group}] blank must end in .{options.file_type} (file_type)")
     return settings.nodes(group, options.nodes)

@@ -37,11 +37,13 @@ class Overlays:
             )
 
     def applied(self, name: str) -> bool:
-        """Whether an overlay is there and applied."""
-        try:
-            return (self._folder / name / "status").read_text().strip() == _APPLIED
-        except FileNotFoundError:
-            return False
+        """Whether an overlay is there and applied.
+
+        :raises programs.Failed: the kernel has no overlays
+        """
+        self.check()
+        folder = self._folder / name
+        return folder.exists() and (folder / "status").read_text().strip() == _APPLIED
 
     def apply(self, name: str, blob: bytes) -> None:
         """Apply an overlay; the kernel programs the region that it names while this runs.

@@ -16,17 +16,17 @@ _SUFFIX = ".record"
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What was put into a region.
+    """What was done to a region last, and to its end.
 
-    :param loaded: function and digest of the package
-    :param sign: by what the hardware shows that it still is there, as the driver means it (the
+    :param loaded: function and digest of the package that was put into it; None if it was erased
+    :param sign: by what the hardware shows that this is still so, as the driver means it (the
         uuid of an accelerator, an identifier that a program gave); may be empty
     :param card: the region's card
-    :param fresh: whether it was written since the host started: nobody knows what a part holds
-        after a restart, which may have cut its power
+    :param fresh: whether it was written since the host started: a restart may have cut the power
+        of a part
     """
 
-    loaded: Loaded
+    loaded: Loaded | None
     sign: str
     card: str
     fresh: bool
@@ -42,36 +42,40 @@ class Records:
         self._folder = folder
 
     def read(self, region: Region) -> Record | None:
-        """The record of a region; None if there is none that can be understood.
+        """The record of a region; None if there is none.
 
         :raises OSError: it cannot be read
+        :raises ValueError: it cannot be understood
         """
         return _read(self._path(region))
 
-    def of_card(self, card: str) -> list[Record]:
-        """The records of all regions of a card.
+    def beside(self, region: Region) -> list[Record]:
+        """The records of the other regions of a region's card.
 
-        :raises OSError: they cannot be read
+        :raises OSError: one cannot be read
+        :raises ValueError: one cannot be understood, of whichever card it is
         """
-        found = [_read(path) for path in sorted(self._folder.glob(f"*{_SUFFIX}"))]
+        paths = set(self._folder.glob(f"*{_SUFFIX}")) - {self._path(region)}
+        found = [_read(path) for path in sorted(paths)]
+        card = region.slot.device
         return [record for record in found if record is not None and record.card == card]
 
-    def write(self, region: Region, loaded: Loaded, sign: str) -> None:
+    def write(self, region: Region, loaded: Loaded | None, sign: str) -> None:
         """Keep a record, in place of the one that is there; on disk when this returns.
 
         :raises OSError: it cannot be written
         """
         folders.make_private(self._folder)
-        told = {
-            "function": loaded.function,
-            "digest": loaded.digest,
+        fields = {
+            "function": loaded and loaded.function,
+            "digest": loaded and loaded.digest,
             "sign": sign,
             "card": region.slot.device,
             "boot": _boot(),
         }
         new = self._path(region).with_suffix(".new")
         with new.open("w") as file:
-            json.dump(told, file)
+            json.dump(fields, file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path(region))
@@ -90,18 +94,17 @@ class Records:
 
 def _read(path: pathlib.Path) -> Record | None:
     try:
-        told: dict[str, typing.Any] = json.loads(path.read_text())
-        return Record(
-            Loaded(str(told["function"]), str(told["digest"])),
-            str(told["sign"]),
-            str(told["card"]),
-            told["boot"] == _boot(),
-        )
+        text = path.read_text()
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
-        # Damaged: then nobody knows what is in the region.
-        return None
+    try:
+        fields: dict[str, typing.Any] = json.loads(text)
+        function, digest = fields["function"], fields["digest"]
+        loaded = None if function is None else Loaded(str(function), str(digest))
+        sign, card, boot = str(fields["sign"]), str(fields["card"]), str(fields["boot"])
+    except (ValueError, KeyError, TypeError) as e:
+        raise ValueError(f"the record {path.name} is damaged") from e
+    return Record(loaded, sign, card, fresh=boot == _boot())
 
 
 def _sync(folder: pathlib.Path) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accelerator cards on PCIe that AMD's (Xilinx's) XRT programs with xclbin files.
 
-Written after the manual of xbutil in the XRT documentation, 2021.1 and later, and the definition of
-xclbin files.
+Written after the manual of xbutil in the XRT documentation, the sources of its reports in releases
+2021.1 to 2025.2, and the definition of xclbin files.
 """
 
 import contextlib
@@ -98,35 +98,43 @@ class XrtDriver(hardware.HardwareDriver):
             wanted = describe(package.bitfile)
         except ValueError as e:
             raise errors.BadPackage(f"the bitfile is no xclbin: {e}") from e
+        if wanted in (_NOTHING, self._blank(job.region.slot.device)):
+            # Loaded, it would look erased.
+            raise errors.BadPackage(f"the bitfile has the uuid of an erased region, {wanted}")
         self._load(job, bitfile, wanted)
         return wanted
 
-    def wipe(self, job: hardware.Job, record: records.Record | None) -> None:
+    def wipe(self, job: hardware.Job, record: records.Record | None) -> str:
         """Load the blank xclbin, or reset the card; see that the card shows that, or none."""
-        options = self.card(job.region.slot.device)
-        if options.clear == "blank":
-            blank = pathlib.Path(options.blank)
-            self._load(job, blank, describe(blank.read_bytes()))
-            return
-        job.run(self._options.xbutil, "--force", "reset", "--device", options.address)
-        left = self._loaded(job.region.slot.device, job.deadline)
-        if left:
-            raise programs.Failed(f"after the reset, the card still shows {', '.join(left)}")
-
-    def shows(self, region: Region, record: records.Record) -> bool:
-        """Whether the card shows the uuid of the xclbin, and no other."""
-        deadline = Deadline(self._options.timeout)
-        return self._loaded(region.slot.device, deadline) == [record.sign]
-
-    def stranger(self, region: Region, record: records.Record | None) -> Loaded | None:
-        """Xclbins that the card shows and that nobody put there, nor the blank one."""
-        card = region.slot.device
+        card = job.region.slot.device
         options = self.card(card)
-        known = {record.sign} if record else set()
-        if options.clear == "blank":
-            known.add(describe(pathlib.Path(options.blank).read_bytes()))
-        left = set(self._loaded(card, Deadline(self._options.timeout))) - known
-        return Loaded(f"xclbin {', '.join(sorted(left))}", "unknown") if left else None
+        if blank := self._blank(card):
+            self._load(job, pathlib.Path(options.blank), blank)
+            return blank
+        self.forget(job.region)
+        job.run(self._options.xbutil, "--force", "reset", "--device", options.address)
+        shown = self._loaded(card, job.deadline)
+        if shown:
+            raise programs.Failed(f"after the reset, the card still shows {', '.join(shown)}")
+        return _NOTHING
+
+    def look(self, region: Region, record: records.Record | None) -> Loaded | None:
+        """What the card shows: nothing, the blank xclbin, what is on record, or another one.
+
+        Each build of an xclbin has an uuid of its own, so it counts after a restart of the host,
+        too.
+        """
+        card = region.slot.device
+        shown, blank = self._loaded(card, Deadline(self._options.timeout)), self._blank(card)
+        if not shown or shown == [blank]:
+            return None
+        known = {blank}
+        if record is not None and record.loaded is not None:
+            if shown == [record.sign]:
+                return record.loaded
+            known.add(record.sign)
+        strange = [one for one in shown if one not in known]
+        return Loaded(f"xclbin {', '.join(strange or shown)}", "unknown")
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The render node, as the kernel names it."""
@@ -138,6 +146,7 @@ class XrtDriver(hardware.HardwareDriver):
     def _load(self, job: hardware.Job, bitfile: pathlib.Path, wanted: str) -> None:
         card = job.region.slot.device
         address = self.card(card).address
+        self.forget(job.region)
         job.run(self._options.xbutil, "program", "--device", address, "--user", str(bitfile))
         shown = self._loaded(card, job.deadline)
         if shown != [wanted]:
@@ -145,12 +154,44 @@ class XrtDriver(hardware.HardwareDriver):
                 f"after programming, the card shows {', '.join(shown) or 'no xclbin'}, not {wanted}"
             )
 
+    def _blank(self, card: str) -> str | None:
+        """The uuid of a card's blank xclbin; None for a card that is reset instead."""
+        options = self.card(card)
+        if options.clear != "blank":
+            return None
+        return describe(pathlib.Path(options.blank).read_bytes())
+
     def _loaded(self, card: str, deadline: Deadline) -> list[str]:
-        """The uuids of what is loaded; nothing is shown as zeros, or not at all."""
+        """The uuids of what is loaded; none if the card shows that nothing is.
+
+        :raises programs.Failed: it does not show what is loaded
+        """
         address = self.card(card).address
         report = self._report(deadline, "--device", address, "--report", "dynamic-regions")
-        found = [_uuid(one.get("xclbin_uuid")) for one in _walk(report)]
-        return sorted({one for one in found if one and one != _NOTHING})
+        objects = list(_walk(report))
+        texts = [str(one["xclbin_uuid"]) for one in objects if one.get("xclbin_uuid")]
+        if not texts:
+            self._see_that_nothing_is_loaded(address, objects)
+        found = {_uuid(text) or _unreadable(text) for text in texts}
+        return sorted(found - {_NOTHING})
+
+    def _see_that_nothing_is_loaded(
+        self, address: str, objects: list[dict[str, typing.Any]]
+    ) -> None:
+        """See in sysfs that a report without an uuid means that nothing is loaded.
+
+        Releases leave the uuid out, or empty, as well where they could not find it out.
+        """
+        for one in objects:
+            if one.get("error_msg"):
+                raise programs.Failed(f"xbutil reports: {one['error_msg']!s:.200}")
+        file = pathlib.Path(self._options.sysfs) / "bus/pci/devices" / address / "xclbinuuid"
+        words = file.read_text().split()
+        loaded = {found for word in words if (found := _uuid(word))} - {_NOTHING}
+        if loaded:
+            raise programs.Failed(
+                f"xbutil reports no xclbin, and the kernel has {', '.join(sorted(loaded))}"
+            )
 
     def _report(self, deadline: Deadline, *arguments: str) -> typing.Any:
         """A report of xbutil, which it writes to a file that must not be there yet."""
@@ -195,6 +236,10 @@ def _walk(report: typing.Any) -> typing.Iterator[dict[str, typing.Any]]:
             left += one.values()
         elif isinstance(one, list):
             left += one
+
+
+def _unreadable(text: str) -> typing.NoReturn:
+    raise programs.Failed(f"xbutil reports the uuid {text!r:.80}")
 
 
 def _uuid(text: typing.Any) -> str | None:

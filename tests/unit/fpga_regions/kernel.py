@@ -59,6 +59,11 @@ class Kernel:
         """A file of an FPGA manager."""
         return self.sysfs / "class" / "fpga_manager" / manager / name
 
+    def restart(self) -> None:
+        """Forget the overlays; what is in the FPGA may stay."""
+        for folder in list(self.overlays.iterdir()):
+            folder.rmdir()
+
     def _made(self, path: pathlib.Path, *arguments: typing.Any, **more: typing.Any) -> None:
         _mkdir(path, *arguments, **more)
         if path.parent == self.overlays:

@@ -72,14 +72,35 @@ def test_region_shows_what_was_burnt(wrapped: Wrapped) -> None:
     assert (loaded.function, loaded.digest) == (package.manifest.function, package.digest)
 
 
-@pytest.mark.parametrize("status", ["Used regions: 0/2", "no idea"])
-def test_region_shows_nothing_when_the_program_does_not_bear_it_out(
-    wrapped: Wrapped, status: str
+def test_program_that_counts_nothing_in_use_shows_that_the_region_is_empty(
+    wrapped: Wrapped,
 ) -> None:
     card = wrapped.card()
     card.program()
-    wrapped.tool.answer("status", status)
     assert card.read_back() is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"output": "no idea"},
+        {"output": "Used regions: 1/2\n", "status": 1},
+        {"output": "Used regions: 0/2\n", "errors": "Error: busy\n", "status": 1},
+        {"then": "sleep 30"},
+    ],
+)
+def test_program_that_answers_discovery_and_nothing_else_has_lost_nothing(
+    wrapped: Wrapped, answer: dict[str, typing.Any]
+) -> None:
+    card = wrapped.card(timeout="1")
+    card.program()
+    wrapped.tool.answer("status", **answer)
+    with pytest.raises(errors.NoAnswer):
+        card.read_back()
+    with pytest.raises(errors.NotErased):
+        card.clear()
+    wrapped.tool.answer("status", "Used regions: 1/2\n")
+    assert card.read_back() is not None
 
 
 def test_what_was_burnt_is_erased_by_its_identifier(wrapped: Wrapped) -> None:
@@ -158,20 +179,28 @@ def test_identifier_is_known_after_a_restart_of_the_host(wrapped: Wrapped) -> No
     card.restart_host()
     wrapped.tool.answer("status", "Used regions: 1/2\n")
     assert card.read_back() is None
+    gone = f"echo 'Used regions: 0/2' > {wrapped.folder}/left"
+    wrapped.tool.answer("status", then=f"cat {wrapped.folder}/left")
+    (wrapped.folder / "left").write_text("Used regions: 1/2\n")
+    wrapped.tool.answer(f"erase {ID}", then=gone)
     card.clear()
     assert wrapped.tool.calls("erase*") == [["erase", ID]]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"boot": 1}'])
-def test_damaged_record_is_no_record(wrapped: Wrapped, text: str) -> None:
+def test_damaged_record_says_nothing(wrapped: Wrapped, text: str) -> None:
     card = wrapped.card()
     card.program()
     (record,) = card.state_folder().glob("*.record")
     record.write_text(text)
     wrapped.tool.answer("status", "Used regions: 1/2\n")
-    assert card.read_back() is None
+    with pytest.raises(errors.NoAnswer, match="is damaged"):
+        card.read_back()
     with pytest.raises(errors.NotErased, match="identifier is not known"):
         card.clear()
+    wrapped.tool.answer("status", "Used regions: 0/2\n")
+    card.clear()
+    assert card.read_back() is None
 
 
 def test_region_with_a_burn_of_unknown_identifier_is_not_burnt_over(wrapped: Wrapped) -> None:
@@ -282,7 +311,7 @@ def test_known_regions_do_not_make_a_burn_of_unknown_outcome_look_done(wrapped: 
 
 
 def test_arguments_have_the_form_that_the_operator_gave(wrapped: Wrapped) -> None:
-    wrapped.tool.answer("tell how many", "Used regions: 1/2\n")
+    wrapped.tool.answer("tell how many", "Used regions: 0/2\n")
     card = wrapped.card(
         burn="--slot '{index}' load {image_id} {digest}",
         erase="wipe --slot {index}",
@@ -396,4 +425,5 @@ def test_card_that_is_not_configured_any_more_is_told(wrapped: Wrapped) -> None:
     card.driver = driver
     with pytest.raises(errors.NotErased, match=r"card a is not in \[command\] cards any more"):
         card.clear()
-    assert card.read_back() is None
+    with pytest.raises(errors.NoAnswer, match="card a is not in"):
+        card.read_back()

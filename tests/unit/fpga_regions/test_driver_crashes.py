@@ -32,7 +32,7 @@ ERASE = {
     "nothing done": ("before", 1, f"{HARDWARE}.clear"),
     "not wiped": ("before", 1, f"{COMMAND}.wipe"),
     "wiped": ("after", 1, f"{COMMAND}.wipe"),
-    "record removed": ("after", 1, f"{RECORDS}.remove"),
+    "record of the erasure written": ("after", 1, f"{RECORDS}.write"),
     "cleared": ("after", 1, f"{HARDWARE}.clear"),
 }
 FAKE_STEPS = {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fake driver: it fails as often as it is told to, and the same way each time."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -12,6 +13,7 @@ import pytest
 from fpga_regions import errors
 from fpga_regions.drivers.fake import FakeDriver
 from fpga_regions.locks import Deadline
+from fpga_regions.model import Loaded
 
 from .tools import Card, load_conf
 
@@ -84,6 +86,42 @@ def test_wrong_function_is_read_back_on_purpose(tmp_path: pathlib.Path) -> None:
     card.program()
     loaded = card.read_back()
     assert loaded is not None and loaded.function == "another"
+
+
+def test_region_gives_no_answer_on_purpose(tmp_path: pathlib.Path) -> None:
+    card = fake(tmp_path, "no_answers = 1")
+    card.program()
+    with pytest.raises(errors.NoAnswer, match="on purpose"):
+        card.read_back()
+    assert fake(tmp_path).read_back() is not None
+
+
+def test_look_at_a_region_changes_no_fate_of_a_step(tmp_path: pathlib.Path) -> None:
+    def run(name: str, *options: str) -> list[bool]:
+        card = fake(tmp_path / name, "program_failures = 0.5", *options)
+
+        def step() -> None:
+            with contextlib.suppress(errors.NoAnswer):
+                card.read_back()
+            card.program()
+
+        return fates(card, step, 30)
+
+    assert run("a") == run("b", "no_answers = 0.5")
+
+
+def test_file_of_a_region_is_what_it_holds(tmp_path: pathlib.Path) -> None:
+    card = fake(tmp_path)
+    card.program()
+    file = card.state_folder() / card.region.id
+    file.write_text('{"function": "theirs", "digest": "unknown"}')
+    assert card.read_back() == Loaded("theirs", "unknown")
+    for damaged in ("", "[]", "{}"):
+        file.write_text(damaged)
+        with pytest.raises(errors.NoAnswer, match="cannot be read"):
+            card.read_back()
+    file.unlink()
+    assert card.read_back() is None
 
 
 def test_clearing_fails_on_purpose(tmp_path: pathlib.Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from fpga_regions import errors
 from fpga_regions.drivers.linux import LinuxDriver
+from fpga_regions.model import Loaded
 
 from .kernel import Kernel
 from .tools import Card, load_conf
@@ -122,12 +123,69 @@ def test_overlay_that_somebody_removed_is_not_read_back(soc: Soc) -> None:
     assert card.read_back() is None
 
 
-@pytest.mark.parametrize("state", ["power off", "reset", "write error"])
-def test_fpga_that_is_not_operating_is_not_read_back(soc: Soc, state: str) -> None:
+@pytest.mark.parametrize(
+    "state", ["unknown", "reset", "write", "write error", "write complete error", "", "new word"]
+)
+def test_fpga_that_is_not_operating_says_nothing(soc: Soc, state: str) -> None:
     card = soc.card()
     card.program()
     soc.kernel.set_state("fpga0", state)
+    with pytest.raises(errors.NoAnswer, match=f"in state '{state}'"):
+        card.read_back()
+
+
+def test_fpga_without_power_holds_nothing(soc: Soc) -> None:
+    card = soc.card()
+    card.program()
+    soc.kernel.set_state("fpga0", "power off")
     assert card.read_back() is None
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "sys/class/fpga_manager/fpga0/state",
+        "config/device-tree",
+        "config/device-tree/overlays/fpga-nova-soc-0/status",
+    ],
+)
+def test_file_of_the_kernel_that_is_missing_says_nothing(soc: Soc, gone: str) -> None:
+    card = soc.card()
+    card.program()
+    path = soc.kernel.root / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(errors.NoAnswer):
+        card.read_back()
+
+
+def test_region_that_was_never_erased_says_nothing_without_its_overlay(soc: Soc) -> None:
+    with pytest.raises(errors.NoAnswer, match="what a region without overlay holds"):
+        soc.card().read_back()
+
+
+def test_overlay_that_nobody_put_there_is_shown(soc: Soc) -> None:
+    card = soc.card()
+    card.program()
+    (record,) = card.state_folder().glob("*.record")
+    record.unlink()
+    assert card.read_back() == Loaded("overlay fpga-nova-soc-0", "unknown")
+
+
+def test_restart_takes_the_overlay_away_and_leaves_erased_regions_so(soc: Soc) -> None:
+    used, erased = soc.card(0), soc.card(1)
+    used.program()
+    erased.clear()
+    soc.kernel.restart()
+    used.restart_host()
+    assert (used.read_back(), erased.read_back()) == (None, None)
+
+
+def test_overlay_that_something_else_applied_after_a_restart_says_nothing(soc: Soc) -> None:
+    card = soc.card()
+    card.program()
+    card.restart_host()
+    with pytest.raises(errors.NoAnswer, match="something else applied the overlay"):
+        card.read_back()
 
 
 @pytest.mark.parametrize(

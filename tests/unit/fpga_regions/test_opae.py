@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The opae driver with replayed output of fpgainfo; never run on a card.
 
-The output is written after the vendor's guides, not recorded from a card of ours.
+The output is written after the vendor's guides and the sources of fpgainfo, not recorded from a
+card of ours.
 """
 
 import json
@@ -25,6 +26,7 @@ INTERFACE = "a5d72a3c-c8b0-4939-912c-f715e5dc10ca"
 OTHER = "9926ab6d-6c92-5a68-aabc-a7d84c545738"
 FACTORY = "d8424dc4-a4a3-c413-f89e-433683f9040b"
 CRC = "c000c966-0d82-4272-9aef-fe5f84570612"
+UNREAD = "00000000-0000-0000-0000-000000000000"
 BLANK = "01234567-89ab-cdef-0123-456789abcdef"
 
 CONTROLLER = """Board Management Controller, MAX10 NIOS FW version D.2.0.19
@@ -131,6 +133,55 @@ def test_card_has_a_region_with_the_interface_that_fpgainfo_shows(pac: Pac) -> N
     assert (slot.interface, slot.kinds, slot.simulated) == (INTERFACE, {"char"}, False)
 
 
+""",
+    "1.1": """Board Management Controller, microcontroller FW version 26889
+Last Power Down Cause: POK_CORE
+//****** {what} ******//
+Object Id                     : 0xF100000
+PCIe s:b:d:f                  : 0000:B1:00:0
+Device Id                     : 0x09C4
+{field:29} : {value}
+""",
+    "1.3.6": """//****** {what} ******//
+Object Id                     : 0xF100000
+PCIe s:b:d.f                  : 0000:b1:00.0
+Device Id                     : 0x0b30
+Numa Node                     : 1
+Ports Num                     : 01
+{field:29} : {value}
+Boot Page                     : user
+""",
+    "2.0": """Board Management Controller, MAX10 NIOS FW version: D.2.1.24
+Board Management Controller, MAX10 Build version: D.2.0.7
+//****** {what} ******//
+Object Id                        : 0xEF00000
+PCIe s:b:d.f                     : 0000:B1:00.0
+Device Id                        : 0x0B30
+Socket Id                        : 0x00
+{field:32} : {value}
+//****** Intel C827 Retimer ******//
+Port0 25G                        : Up
+Retimer A Version                : 101c.1064
+""",
+    "2.14": """Intel Acceleration Development Platform N6001
+Board Management Controller NIOS FW version: 3.15.0
+//****** {what} ******//
+Interface                        : DFL
+Object Id                        : 0xEF00000
+PCIe s:b:d.f                     : 0000:B1:00.0
+Vendor Id                        : 0x8086
+Device Id                        : 0xBCCE
+SubVendor Id                     : 0x8086
+SubDevice Id                     : 0x1771
+Socket Id                        : 0x00
+{field:32} : {value}
+Boot Page                        : user1
+User1 Image Info                 : None
+""",
+}
+_ACCELERATOR_OF = {"1.0": "Afu Id", "1.1": "Accelerator Id", "1.3.6": "Accelerator Id"}
+
+
 def test_addresses_are_the_same_in_large_letters(pac: Pac) -> None:
     (slot,) = pac.driver(address=FIRST).discover()
     assert slot.interface == OTHER
@@ -155,20 +206,55 @@ def test_region_shows_what_was_loaded_while_the_port_shows_its_uuid(pac: Pac, wo
     assert card.read_back() == Loaded(f"accelerator {FACTORY}", "unknown")
 
 
-def test_port_that_does_not_answer_shows_nothing(pac: Pac) -> None:
-    card = pac.card()
-    card.program(content=gbs(CRC))
-    pac.info.answer("port", status=1)
-    assert card.read_back() is None
-
-
-def test_accelerator_of_before_a_restart_of_the_host_is_not_taken_for_what_was_burnt(
-    pac: Pac,
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 1},
+        {"then": "sleep 30"},
+        {"output": CONTROLLER},
+        {"output": PORT.format(address=FIRST, word="Accelerator Id", accelerator=CRC)},
+        {"output": PORT.format(address=SECOND, word="Something Else", accelerator=CRC)},
+        {"output": PORT.format(address=SECOND, word="Accelerator Id", accelerator="rubbish")},
+        {"output": PORT.format(address=SECOND, word="Accelerator Id", accelerator=UNREAD)},
+    ],
+)
+def test_port_that_does_not_say_what_it_has_is_not_empty(
+    pac: Pac, answer: dict[str, typing.Any]
 ) -> None:
     card = pac.card()
     card.program(content=gbs(CRC))
-    card.restart_host()
+    pac.info.answer("port", **answer)
+    with pytest.raises(errors.NoAnswer):
+        card.read_back()
+    with pytest.raises(errors.NotErased):
+        card.clear()
+
+
+def test_damaged_record_says_nothing_until_the_region_is_erased(pac: Pac) -> None:
+    card = pac.card()
+    card.program(content=gbs(CRC))
+    (record,) = card.state_folder().glob("*.record")
+    record.write_text("{")
+    with pytest.raises(errors.NoAnswer, match="is damaged"):
+        card.read_back()
+    card.clear()
     assert card.read_back() is None
+
+
+def test_accelerator_that_is_shown_after_a_restart_of_the_host_is_what_was_burnt(pac: Pac) -> None:
+    card = pac.card()
+    card.program(content=gbs(CRC))
+    loaded = card.read_back()
+    card.restart_host()
+    assert card.read_back() == loaded is not None
+    pac.show(FACTORY)
+    assert card.read_back() == Loaded(f"accelerator {FACTORY}", "unknown")
+
+
+def test_bitfile_that_would_look_erased_is_not_loaded(pac: Pac) -> None:
+    with pytest.raises(errors.BadPackage, match=f"has the uuid of the blank one, {BLANK}"):
+        pac.card().program(content=gbs(BLANK))
+    assert pac.conf.calls() == []
 
 
 def test_node_is_that_of_the_cards_port(pac: Pac) -> None:
@@ -296,7 +382,7 @@ def test_card_that_is_not_there_or_another_is_not_accessible(
         ({"then": "sleep 30"}, "did not end within 2"),
         ({"output": ""}, "shows no card"),
         ({"output": "//****** FME ******//\nrubbish\n"}, "shows no card"),
-        ({"output": FME.format(address=SECOND, interface="rubbish")}, "badly formed"),
+        ({"output": FME.format(address=SECOND, interface="rubbish")}, "shows no card"),
     ],
 )
 def test_fpgainfo_that_does_not_answer_means_no_access(

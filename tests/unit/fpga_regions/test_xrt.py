@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The xrt driver with replayed reports of xbutil; never run on a card.
 
-The reports are written after XRT's documentation and public reports, not recorded from a card.
+The reports are written after XRT's documentation, sources and public reports, not recorded from a
+card.
 """
 
 import json
@@ -89,6 +90,11 @@ class Alveo:
         """Have the card show what is loaded."""
         self.report("dynamic-regions", text)
 
+    def kernel_shows(self, text: str) -> None:
+        """Have sysfs show what is loaded."""
+        file = self.folder / "sys/bus/pci/devices" / ADDRESS / "xclbinuuid"
+        file.write_text(text)
+
     def loads(self, pattern: str, identity: str) -> None:
         """Have a program command load something."""
         text = regions(identity)
@@ -158,15 +164,88 @@ def test_region_shows_what_was_loaded_while_the_card_shows_its_uuid(
     assert loaded is not None and loaded.digest == card.package(content=xclbin(ADD)).digest
 
 
-@pytest.mark.parametrize(
-    "report",
-    [regions(), regions(NOTHING), regions(BLANK), "", "{", "[" * 900 + "]" * 900],
-)
-def test_region_shows_nothing_where_the_card_shows_nothing(alveo: Alveo, report: str) -> None:
+@pytest.mark.parametrize("report", [regions(NOTHING), regions(BLANK), regions_of_2021(NOTHING)])
+def test_region_is_empty_where_the_card_shows_that(alveo: Alveo, report: str) -> None:
     card = alveo.card()
     card.program(content=xclbin(ADD))
     alveo.show(report)
     assert card.read_back() is None
+
+
+@pytest.mark.parametrize("kernel", ["", f"{NOTHING}\n", f"0 {NOTHING}\n"])
+@pytest.mark.parametrize("report", [regions(), regions("")])
+def test_report_without_an_uuid_means_empty_where_the_kernel_says_so(
+    alveo: Alveo, report: str, kernel: str
+) -> None:
+    card = alveo.card()
+    card.program(content=xclbin(ADD))
+    alveo.show(report)
+    alveo.kernel_shows(kernel)
+    assert card.read_back() is None
+
+
+@pytest.mark.parametrize("kernel", [None, f"{ADD}\n", f"0 {ADD}\n"])
+@pytest.mark.parametrize("report", [regions(), regions(""), "{}", '{"devices": ""}'])
+def test_report_without_an_uuid_says_nothing_where_the_kernel_does_not(
+    alveo: Alveo, report: str, kernel: str | None
+) -> None:
+    card = alveo.card()
+    card.program(content=xclbin(ADD))
+    alveo.show(report)
+    if kernel is not None:
+        alveo.kernel_shows(kernel)
+    with pytest.raises(errors.NoAnswer):
+        card.read_back()
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "",
+        "{",
+        pytest.param("[" * 900 + "]" * 900, id="deep"),
+        '{"devices": [{"dynamic_regions": {"error_msg": "device is busy"}}]}',
+        '{"devices": [{"dynamic_regions": [{"xclbin_uuid": "N/A"}]}]}',
+    ],
+)
+def test_report_that_makes_no_sense_says_nothing(alveo: Alveo, report: str) -> None:
+    card = alveo.card(clear="reset", blank=None)
+    card.program(content=xclbin(ADD))
+    alveo.show(report)
+    if "error_msg" in report:
+        alveo.kernel_shows("")
+    with pytest.raises(errors.NoAnswer):
+        card.read_back()
+    alveo.tool.answer(f"--force reset --device {ADDRESS}")
+    with pytest.raises(errors.NotErased):
+        card.clear()
+
+
+def test_xclbin_that_is_shown_after_a_restart_of_the_host_is_what_was_burnt(alveo: Alveo) -> None:
+    card = alveo.card()
+    card.program(content=xclbin(ADD))
+    loaded = card.read_back()
+    card.restart_host()
+    assert card.read_back() == loaded is not None
+    alveo.show(regions(NOTHING))
+    assert card.read_back() is None
+
+
+@pytest.mark.parametrize("identity", [BLANK, NOTHING])
+def test_bitfile_that_would_look_erased_is_not_loaded(alveo: Alveo, identity: str) -> None:
+    with pytest.raises(errors.BadPackage, match=f"uuid of an erased region, {identity}"):
+        alveo.card().program(content=xclbin(identity))
+    assert alveo.tool.calls("program*") == []
+
+
+@pytest.mark.parametrize("status", [{}, {"output": "ERROR: no device\n"}])
+def test_load_that_ends_with_zero_and_changes_nothing_has_failed(
+    alveo: Alveo, status: dict[str, typing.Any]
+) -> None:
+    card = alveo.card()
+    alveo.tool.answer("program *", **status)
+    with pytest.raises(errors.ProgrammingFailed, match="shows no xclbin, not"):
+        card.program(content=xclbin(ADD))
 
 
 @pytest.mark.parametrize("report", [regions(VERIFY), regions(ADD, VERIFY)])

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What releases of fpgainfo print, and what the opae driver makes of it; never run on a card."""
+
+import pathlib
+
+import pytest
+
+from fpga_regions import errors
+from fpga_regions.model import Loaded
+
+from .test_opae import (
+    BLANK, CRC, FIRST, FME, INTERFACE, OTHER, PORT, SECOND, UNREAD, Pac
+)
+
+
+@pytest.fixture
+def pac(tmp_path: pathlib.Path) -> Pac:
+    return Pac(tmp_path)
+
+
+RELEASES = {
+    "1.0": """//****** {what} ******//
+Class Path             : /sys/class/fpga/intel-fpga-dev.0/intel-fpga-{what}.0
+Device Path            : /sys/devices/pci0000:ae/0000:ae:00.0/0000:b1:00.0/fpga
+Bus                    : 0xB1
+Device                 : 0x00
+Function               : 0x00
+Device Id              : 0x09C4
+{field:22} : {value}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_output_of_each_release_is_understood(pac: Pac, release: str) -> None:
+    text = RELEASES[release]
+    field = _ACCELERATOR_OF.get(release, "Accelerator GUID")
+    pac.info.answer("fme", text.format(what="FME", field="Pr Interface Id", value=INTERFACE))
+    pac.info.answer("port", text.format(what="PORT", field=field, value=BLANK.upper()))
+    card = pac.card()
+    assert [(s.device, s.interface) for s in card.slots] == [("pac", INTERFACE)]
+    assert card.read_back() is None
+    pac.info.answer("port", text.format(what="PORT", field=field, value=CRC))
+    assert card.read_back() == Loaded(f"accelerator {CRC}", "unknown")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        FME.format(address=FIRST, interface="rubbish"),
+        FME.format(address=FIRST, interface=UNREAD),
+        FME.format(address="rubbish", interface=OTHER),
+        FME.format(address=FIRST, interface=OTHER).replace("PCIe s:b:d.f", "PCIe"),
+        "//****** FME ******//\n",
+    ],
+)
+def test_bad_record_of_one_card_hides_no_other(pac: Pac, bad: str) -> None:
+    pac.info.answer("fme", bad + FME.format(address=SECOND, interface=INTERFACE))
+    assert [slot.interface for slot in pac.driver().discover()] == [INTERFACE]
+
+
+def test_bad_accelerator_of_one_card_hides_no_other(pac: Pac) -> None:
+    bad = PORT.format(address=FIRST, word="Accelerator Id", accelerator="rubbish")
+    good = PORT.format(address=SECOND, word="Accelerator Id", accelerator=BLANK)
+    pac.info.answer("port", bad + good)
+    assert pac.card().read_back() is None
+
+
+def test_card_whose_accelerators_are_at_other_functions_only_has_no_region(pac: Pac) -> None:
+    functions = [SECOND.replace(".0", f".{number}") for number in (1, 2)]
+    shown = [
+        PORT.format(address=one, word="Accelerator GUID", accelerator=CRC) for one in functions
+    ]
+    own = PORT.format(address=SECOND, word="Nothing", accelerator="none")
+    pac.info.answer("port", own + "".join(shown))
+    with pytest.raises(errors.NotAccessible, match=f"and none at {SECOND}: .* not be verified"):
+        pac.driver().discover()
+
+
+def test_card_whose_port_is_silent_for_now_keeps_its_region(pac: Pac) -> None:
+    pac.info.answer("port", PORT.format(address=SECOND, word="Nothing", accelerator="none"))
+    assert [slot.device for slot in pac.driver().discover()] == ["pac"]
