@@ -6,8 +6,8 @@ import textwrap
 import typing
 import uuid
 
+from fpga_nova.contract import REGION_NUMBERS, Exit
 from fpga_regions import image_cli, verbs
-from fpga_regions.model import NUMBERS
 from fpga_regions.version import ShowVersion
 
 PROGRAM = "fpga-cli.py"
@@ -17,23 +17,7 @@ _IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 _INSTANCE = "1a4c6fc8-5a64-4b6b-a1d5-7c9f0a1f7a05"
 
 #: What each exit status means.
-EXITS = {
-    0: "done",
-    1: "a defect in fpga-cli itself; --debug tells where",
-    2: "wrong command line",
-    31: "not erased, in quarantine",
-    32: "ledger and hardware differ",
-    33: "unknown region",
-    64: "no matching hardware",
-    65: "no free region",
-    66: "invalid package",
-    67: "image cannot be had",
-    68: "programming failed",
-    69: "wrong function read back",
-    70: "timed out",
-    71: "ledger cannot be used",
-    127: "FPGA device not accessible",
-}
+EXITS = {int(code): code.meaning for code in Exit}
 
 #: For the command and for each verb: lines to type, and what each does.
 EXAMPLES: dict[str, list[tuple[str, str]]] = {
@@ -124,7 +108,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.verb == "burn" and (options.image_id is None) == (options.file is None):
         made.error("burn needs an IMAGE_ID or a --file, and not both")
     if options.verb == "burn" and options.number is None:
-        options.number = NUMBERS[0]
+        options.number = REGION_NUMBERS[0]
     elif options.verb == "burn" and options.owner is None:
         made.error("burn takes a --number only with an --owner")
     return options
@@ -203,9 +187,10 @@ def _add_burn(added: "Verbs") -> None:
     verb.add_argument(
         "--number",
         type=int,
-        choices=NUMBERS,
+        choices=REGION_NUMBERS,
         metavar="NUMBER",
-        help=f"which of that instance's regions, {NUMBERS[0]} (if left out) to {NUMBERS[-1]}",
+        help=f"which of that instance's regions, {REGION_NUMBERS[0]} (if left out) to "
+        f"{REGION_NUMBERS[-1]}",
     )
     verb.add_argument("--device", metavar="ID", help="card, as status --format json names it")
     verb.add_argument(

@@ -93,7 +93,7 @@ class Manager:
         What the owner holds otherwise by this number is erased first, once the new package is at
         hand.
 
-        :param number: which of the owner's regions it is to be, one of model.NUMBERS
+        :param number: which of the owner's regions it is to be, one of contract.REGION_NUMBERS
         :returns: the region's id
         :raises errors.RegionError: any of them but UnknownRegion; no region is left claimed, but
             one that could not be cleared is in quarantine

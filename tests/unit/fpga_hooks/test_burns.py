@@ -9,6 +9,7 @@ from nova import context as nova_context
 from nova import exception, objects
 
 from fpga_hooks import build, burns, cli, column, delete, devices, errors
+from fpga_nova import contract
 
 from .conftest import IMAGE, OWNER, REGION, Instance, an_instance, region, status
 
@@ -85,7 +86,7 @@ def test_who_asks_for_the_devices_waits_for_the_burn(
 
 
 def test_a_failed_burn_is_told_to_who_asks_for_the_devices(burner, instance, written) -> None:
-    burner.error = errors.CliError(errors.Code.BAD_PACKAGE, "bad zip")
+    burner.error = errors.CliError(contract.Exit.BAD_PACKAGE, "bad zip")
     burner.may_end.set()
     _build(instance)
     with pytest.raises(exception.BuildAbortException, match="bad zip"):

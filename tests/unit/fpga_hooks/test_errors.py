@@ -34,6 +34,7 @@ def test_a_program_that_says_nothing_is_told_with_its_exit_status() -> None:
         (31, exception.InstanceDeployFailure),
         (68, exception.InstanceDeployFailure),
         (70, exception.InstanceDeployFailure),
+        (73, exception.InstanceDeployFailure),
         (127, exception.InstanceDeployFailure),
         (None, exception.InstanceDeployFailure),
     ],
