@@ -10,7 +10,7 @@ import typing
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import build, cli, errors, image_bitstreams, published
+from fpga_hooks import build, cli, errors, image_bitstreams, published, sites
 from fpga_nova.contract import NODE_KINDS, Exit
 
 if typing.TYPE_CHECKING:
@@ -55,7 +55,7 @@ def for_instance(instance: "objects.Instance") -> list[Device]:
             apart([_nodes(region) for region in regions]), instance.system_metadata.get(_PROPERTY)
         )
     except errors.CliError as e:
-        raise errors.to_nova(e, instance.uuid) from e
+        raise sites.failure(e, instance) from e
 
 
 def apart(of_regions: list[list[Device]]) -> list[Device]:

@@ -7,8 +7,6 @@ The exit statuses are fpga-cli's (fpga_nova.contract) and rootwrap's (oslo_rootw
 import enum
 import re
 
-from nova import exception
-
 from fpga_nova.contract import Exit
 
 
@@ -68,16 +66,3 @@ def from_exit(program: str, code: int, stderr: str) -> CliError:
     return CliError(
         code, f"{program} failed with exit {code}: {lines[-1] if lines else 'no words'}"
     )
-
-
-def to_nova(error: CliError, instance_uuid: str) -> exception.NovaException:
-    """The Nova exception that ends a build in the way this error deserves.
-
-    What no other host would cure (the package, the image) aborts the build. What another host may
-    cure is given back to the scheduler: where hosts are left the next one is tried.
-    """
-    if error.code in (Exit.BAD_PACKAGE, Exit.NO_IMAGE):
-        return exception.BuildAbortException(instance_uuid=instance_uuid, reason=error.reason)
-    if error.code in OF_CARD:
-        return exception.ComputeResourcesUnavailable(reason=error.reason)
-    return exception.InstanceDeployFailure(reason=error.reason)
