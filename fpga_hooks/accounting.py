@@ -8,6 +8,8 @@ Counts that an unpatched service or an older record left out are None or missing
 import re
 import typing
 
+from fpga_nova.contract import REGION_NUMBERS
+
 #: The flavor extra spec that names the bitstream image of an instance's first region.
 EXTRA_SPEC = "hw:fpga_ip_id"
 
@@ -18,7 +20,7 @@ IMAGE_PROPERTY = "hw_fpga_ip_id"
 IMAGE_METADATA = f"image_{IMAGE_PROPERTY}"
 
 #: The number of the region that each extra spec asks for; no other key asks for one.
-NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in range(2, 7)}
+NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in REGION_NUMBERS[1:]}
 
 #: Placement's class of which one unit is one region.
 RESOURCE_CLASS = "CUSTOM_FPGA_REGION"

@@ -4,7 +4,6 @@
 import functools
 import typing
 
-from nova import exception
 from oslo_log import log as logging
 
 from fpga_hooks import (
@@ -13,10 +12,12 @@ from fpga_hooks import (
     burns,
     cards,
     column,
+    entitlement,
     errors,
-    image_bitstreams,
+    grants,
     layout,
     owners,
+    sites,
 )
 from fpga_hooks import host as host_regions
 
@@ -44,22 +45,20 @@ class FpgaBuildInstanceHook(base.Hook):
         instance: "objects.Instance",
         image_meta: "objects.ImageMeta",
     ) -> None:
-        """Burn the flavor's bitstreams into regions, beside what else the build does.
+        """Record what the instance is granted and burn it, beside what else the build does.
 
-        :raises nova.exception.NovaException: a region could not be burnt; see errors.to_nova.
-            Where the driver waits itself, it gets this
+        :raises nova.exception.NovaException: it is not entitled to what it asks for, or a region
+            could not be burnt; see `sites`. Where the driver waits itself, it gets the latter
         """
-        own = accounting.extra_specs_of(instance.flavor)
-        flaw = accounting.flaw(own)
-        wanted = image_bitstreams.wanted(instance)
-        if wanted and flaw is None:
-            flaw = image_bitstreams.refusal(context, own, image_bitstreams.named_by(instance))
-        if flaw is not None:
-            raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=flaw)
-        if not wanted:
+        granted = entitlement.decide(context, instance)
+        grants.record(instance, granted)
+        if not granted:
             return
         chosen = cards.chosen(context, instance.uuid)
-        burns.start(instance.uuid, functools.partial(_burn, wanted, instance.uuid, chosen))
+        try:
+            burns.start(instance.uuid, functools.partial(_burn, granted, instance.uuid, chosen))
+        except errors.CliError as e:
+            raise sites.failure(e, instance) from e
         if not burns.awaited_by_driver():
             finish(instance)
 
@@ -83,14 +82,14 @@ def finish(instance: "objects.Instance") -> None:
         region_ids = burns.result(instance.uuid)
     except errors.CliError as e:
         LOG.error("No FPGA region was burnt: %s", e.reason, instance=instance)
-        raise errors.to_nova(e, instance.uuid) from e
+        raise sites.failure(e, instance) from e
     if region_ids is not None:
         value = accounting.joined(region_ids)
         LOG.info("FPGA region %s burnt", value, instance=instance)
         column.write(instance, value)
 
 
-def _burn(wanted: dict[int, str], owner: str, chosen: list[str]) -> dict[int, str]:
+def _burn(granted: dict[int, grants.Grant], owner: str, chosen: list[str]) -> dict[int, str]:
     """Where one fails, Nova's clean-up has all of the owner erased."""
     with owners.held(owner):
-        return cards.burn(wanted, owner, chosen)
+        return cards.burn(granted, owner, chosen)

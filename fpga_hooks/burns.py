@@ -9,6 +9,8 @@ import concurrent.futures
 import threading
 import typing
 
+from fpga_hooks import errors
+
 #: Ids of regions by number.
 _Regions = dict[int, str]
 
@@ -33,13 +35,20 @@ def start(owner: str, burn: typing.Callable[[], _Regions]) -> None:
     """Begin a burn for an owner in a thread of its own.
 
     :param burn: what to do; its result, or the CliError that it raises, is for `result`
+    :raises errors.CliError: the host has no thread for it
     """
     future: concurrent.futures.Future[_Regions] = concurrent.futures.Future()
     settle(owner)
     with _lock:
         _going_on[owner] = future
         _begun.add(owner)
-    threading.Thread(target=_run, args=(future, burn), name=f"burn for {owner}").start()
+    try:
+        threading.Thread(target=_run, args=(future, burn), name=f"burn for {owner}").start()
+    except (RuntimeError, MemoryError) as e:
+        failure = errors.CliError(None, f"the host cannot start a thread for the burn: {e}")
+        future.set_exception(failure)  # for who waits for it already
+        settle(owner)
+        raise failure from e
 
 
 def result(owner: str) -> _Regions | None:

@@ -5,7 +5,7 @@ import typing
 
 from nova.scheduler.client import report
 
-from fpga_hooks import cli, errors, layout
+from fpga_hooks import cli, errors, grants, layout
 from fpga_hooks.accounting import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
@@ -30,13 +30,15 @@ def chosen(context: "nova_context.RequestContext", consumer: str) -> list[str]:
     return cards
 
 
-def burn(wanted: typing.Mapping[int, str], owner: str, cards: list[str]) -> dict[int, str]:
-    """Burn images, one after the other, on these cards.
+def burn(
+    granted: typing.Mapping[int, grants.Grant], owner: str, cards: list[str]
+) -> dict[int, str]:
+    """Burn what was granted, one bitstream after the other, on these cards.
 
     What the owner holds already stays on its card. Which number is for which card Placement does
     not tell: one that does not take an image is left for the next.
 
-    :param wanted: images by number
+    :param granted: by number of the region
     :param cards: as `chosen` told; with none, any card will do
     :returns: the regions' ids by number
     :raises errors.CliError: one could not be burnt
@@ -44,10 +46,8 @@ def burn(wanted: typing.Mapping[int, str], owner: str, cards: list[str]) -> dict
     held = cli.status().owned_by(owner) if cards else {}
     left = free_of(cards, held)
     return {
-        number: cli.burn(image_id, owner, number)
-        if number in held
-        else burn_one(image_id, owner, number, left)
-        for number, image_id in wanted.items()
+        number: burn_one(grant, owner, number, [] if number in held else left)
+        for number, grant in granted.items()
     }
 
 
@@ -60,19 +60,21 @@ def free_of(cards: list[str], held: typing.Mapping[int, cli.Region]) -> list[str
     return left
 
 
-def burn_one(image_id: str, owner: str, number: int, left: list[str]) -> str:
-    """Burn an image on the first of these cards that takes it, and take the card from them.
+def burn_one(grant: grants.Grant, owner: str, number: int, left: list[str]) -> str:
+    """Burn a granted bitstream on the first of these cards that takes it; take the card from them.
+
+    Nothing else burns for an instance.
 
     :raises errors.CliError: none took it
     """
     different = list(dict.fromkeys(left))
     for card in different:
         try:
-            region_id = cli.burn(image_id, owner, number, card)
+            region_id = cli.burn(grant.image_id, owner, number, card)
         except errors.CliError as e:
             if e.code not in errors.OF_CARD or card == different[-1]:
                 raise
         else:
             left.remove(card)
             return region_id
-    return cli.burn(image_id, owner, number)
+    return cli.burn(grant.image_id, owner, number)

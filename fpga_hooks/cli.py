@@ -9,6 +9,7 @@ import typing
 from oslo_config import cfg
 
 from fpga_hooks import errors, root
+from fpga_nova.contract import Exit
 
 CONF = cfg.CONF
 
@@ -185,7 +186,7 @@ def _run(*arguments: str, quick: bool = False) -> str:
         answer = root.run([program, *arguments], CONF.fpga.timeout, quick)
     except root.TimedOutError as e:
         raise errors.CliError(
-            errors.Code.TIMED_OUT,
+            Exit.TIMED_OUT,
             f"{program} {arguments[0]} did not end within {CONF.fpga.timeout} s "
             f"([fpga] timeout); see what it hangs on",
         ) from e

@@ -10,7 +10,8 @@ import typing
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import build, cli, errors, image_bitstreams, published
+from fpga_hooks import build, cli, errors, image_bitstreams, published, sites
+from fpga_nova.contract import NODE_KINDS, Exit
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -21,14 +22,12 @@ LOG = logging.getLogger(__name__)
 #: Nova keeps an image property that it does not know under this prefix, cut at 255 characters.
 _PROPERTY = "image_docker_devices"
 
-Kind = typing.Literal["char", "block", "socket", "pipe"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Device:
     """A node of the host and where the container sees it."""
 
-    kind: Kind
+    kind: str
     host_path: str
     container_path: str
 
@@ -56,7 +55,7 @@ def for_instance(instance: "objects.Instance") -> list[Device]:
             apart([_nodes(region) for region in regions]), instance.system_metadata.get(_PROPERTY)
         )
     except errors.CliError as e:
-        raise errors.to_nova(e, instance.uuid) from e
+        raise sites.failure(e, instance) from e
 
 
 def apart(of_regions: list[list[Device]]) -> list[Device]:
@@ -112,7 +111,7 @@ def narrow(devices: list[Device], wish: str | None) -> list[Device]:
         path = path or name
         if not _is_device_path(path):
             raise errors.CliError(
-                errors.Code.NO_IMAGE,
+                Exit.NO_IMAGE,
                 f"the image's docker_devices has '{item.strip()}', which is not NAME or "
                 "NAME:PATH with paths below /dev/",
             )
@@ -122,7 +121,7 @@ def narrow(devices: list[Device], wish: str | None) -> list[Device]:
         chosen[path] = dataclasses.replace(by_name[name], container_path=path)
     if not chosen:
         raise errors.CliError(
-            errors.Code.NO_IMAGE,
+            Exit.NO_IMAGE,
             f"the image's docker_devices names none of the devices that the bitstream "
             f"exposes ({', '.join(by_name) or 'none'})",
         )
@@ -133,9 +132,9 @@ def _nodes(region: cli.Region) -> list[Device]:
     devices = []
     for node in region.nodes:
         kind = node["kind"]
-        if kind not in typing.get_args(Kind) or not _is_device_path(node["name"]):
+        if kind not in NODE_KINDS or not _is_device_path(node["name"]):
             raise errors.CliError(None, f"region {region.id} has a node that no container can get")
-        devices.append(Device(typing.cast(Kind, kind), node["path"], node["name"]))
+        devices.append(Device(kind, node["path"], node["name"]))
     return devices
 
 

@@ -1,53 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong between Nova and fpga-cli, as exceptions.
 
-The exit statuses are fpga-cli's (docs/fpga-cli.md) and rootwrap's (oslo_rootwrap.cmd).
+The exit statuses are fpga-cli's (fpga_nova.contract) and rootwrap's (oslo_rootwrap.cmd).
 """
 
 import enum
 import re
 
-from nova import exception
+from fpga_nova.contract import Exit
 
 
-class Code(enum.IntEnum):
-    """Exit statuses that the hooks tell apart."""
+class Rootwrap(enum.IntEnum):
+    """Exit statuses of nova-rootwrap itself."""
 
-    NOT_ERASED = 31
-    UNKNOWN_REGION = 33
-    NO_MATCHING_HARDWARE = 64
-    NO_FREE_REGION = 65
-    BAD_PACKAGE = 66
-    NO_IMAGE = 67
-    TIMED_OUT = 70
-    ROOTWRAP_NO_COMMAND = 96
-    ROOTWRAP_BAD_CONFIG = 97
-    ROOTWRAP_NOT_GIVEN = 98
-    ROOTWRAP_DENIED = 99
-    NOT_ACCESSIBLE = 127
+    NO_COMMAND = 96
+    BAD_CONFIG = 97
+    NOT_GIVEN = 98
+    DENIED = 99
 
 
 #: Nobody but the operator of this very host can mend these, and no restart of the call will.
-MISCONFIGURED = frozenset(
-    {
-        Code.ROOTWRAP_NO_COMMAND,
-        Code.ROOTWRAP_BAD_CONFIG,
-        Code.ROOTWRAP_NOT_GIVEN,
-        Code.ROOTWRAP_DENIED,
-    }
-)
+MISCONFIGURED = frozenset(Rootwrap)
 
 #: Another card of the same host may cure these.
-OF_CARD = frozenset({Code.NO_MATCHING_HARDWARE, Code.NO_FREE_REGION})
+OF_CARD = frozenset({Exit.NO_MATCHING_HARDWARE, Exit.NO_FREE_REGION})
 
 #: Nothing can be burnt on this host while one of these lasts, whatever the image and the region.
-OF_HOST = frozenset({73, 71, None, *MISCONFIGURED})
+OF_HOST = frozenset({Exit.IMAGE_SERVICE_UNAVAILABLE, Exit.LEDGER_UNUSABLE, None, *MISCONFIGURED})
 
 _ADVICE = {
-    Code.ROOTWRAP_NO_COMMAND: "install it in a folder named in exec_dirs of rootwrap.conf",
-    Code.ROOTWRAP_BAD_CONFIG: "check rootwrap.conf and that sudo permits nova-rootwrap",
-    Code.ROOTWRAP_NOT_GIVEN: "check [fpga] exec in nova.conf",
-    Code.ROOTWRAP_DENIED: "install etc/rootwrap.d/fpga.filters in rootwrap's filters_path",
+    Rootwrap.NO_COMMAND: "install it in a folder named in exec_dirs of rootwrap.conf",
+    Rootwrap.BAD_CONFIG: "check rootwrap.conf and that sudo permits nova-rootwrap",
+    Rootwrap.NOT_GIVEN: "check [fpga] exec in nova.conf",
+    Rootwrap.DENIED: "install etc/rootwrap.d/fpga.filters in rootwrap's filters_path",
 }
 
 
@@ -72,7 +57,7 @@ class CliError(Exception):
 def from_exit(program: str, code: int, stderr: str) -> CliError:
     """The error for an exit status and what was on standard error."""
     if code in MISCONFIGURED:
-        advice = _ADVICE[Code(code)]
+        advice = _ADVICE[Rootwrap(code)]
         return CliError(code, f"{program} cannot be run as root: {advice}")
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     told = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
@@ -84,16 +69,3 @@ def from_exit(program: str, code: int, stderr: str) -> CliError:
     return CliError(
         code, f"{program} failed with exit {code}: {lines[-1] if lines else 'no words'}"
     )
-
-
-def to_nova(error: CliError, instance_uuid: str) -> exception.NovaException:
-    """The Nova exception that ends a build in the way this error deserves.
-
-    What no other host would cure (the package, the image) aborts the build. What another host may
-    cure is given back to the scheduler: where hosts are left the next one is tried.
-    """
-    if error.code in (Code.BAD_PACKAGE, Code.NO_IMAGE):
-        return exception.BuildAbortException(instance_uuid=instance_uuid, reason=error.reason)
-    if error.code in OF_CARD:
-        return exception.ComputeResourcesUnavailable(reason=error.reason)
-    return exception.InstanceDeployFailure(reason=error.reason)

@@ -2,7 +2,8 @@
 """Bitstreams that a container image names itself, where the operator accepts them.
 
 A server asks for what its image names as if its flavor did, unless its flavor names any. The policy
-is asked when a guest is made; what a server has it keeps, also where the policy changes.
+is asked when the bitstream is granted (`entitlement`); what a server has it keeps, also where the
+policy changes.
 """
 
 import typing
@@ -10,7 +11,7 @@ import typing
 from nova.compute import task_states, vm_states
 from oslo_config import cfg
 
-from fpga_hooks import accounting, column, conf
+from fpga_hooks import accounting, column, conf, grants
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -47,23 +48,27 @@ _MADE_ANEW = frozenset(
 )
 
 
-def extra_specs(
-    instance: "objects.Instance", flavor: typing.Any = None, has_region: bool = False
-) -> dict[str, str]:
+def extra_specs(instance: "objects.Instance", flavor: typing.Any = None) -> dict[str, str]:
     """The extra specs of a server's flavor, with what its image names where that counts.
 
     :param flavor: another than that which the instance has now
-    :param has_region: it has one, whatever its column says
     """
     own = accounting.extra_specs_of(instance.flavor if flavor is None else flavor)
-    if has_region or column.read(instance) or _may_get_one(instance):
-        return accounting.with_image(own, named_by(instance))
-    return own
+    accepted = grants.accepted(instance)
+    of_before = not grants.known(instance) and column.read(instance)
+    if accepted is None and (of_before or may_get_one(instance)):
+        accepted = named_by(instance)
+    return accounting.with_image(own, accepted)
 
 
-def wanted(instance: "objects.Instance", has_region: bool = False) -> dict[int, str]:
-    """The bitstream images that a server asks for, by number of the region; see extra_specs."""
-    return accounting.bitstreams(extra_specs(instance, has_region=has_region))
+def wanted(instance: "objects.Instance") -> dict[int, str]:
+    """The bitstream images that a server has a right to, by number of the region.
+
+    Of one that was built before grants were on record, what it asks for; see extra_specs.
+    """
+    if grants.known(instance):
+        return {number: grant.image_id for number, grant in grants.of(instance).items()}
+    return accounting.bitstreams(extra_specs(instance))
 
 
 def named_by(instance: "objects.Instance") -> str | None:
@@ -72,36 +77,31 @@ def named_by(instance: "objects.Instance") -> str | None:
     return named
 
 
-def refusal(context: typing.Any, own: dict[str, str], named: str | None) -> str | None:
-    """Why what an image names must not be burnt, for people; None if it may, or does not count.
-
-    :param context: of the request, on whose behalf Glance is asked
-    :param own: extra specs of the flavor
-    """
-    if named is None or accounting.with_image(own, named) is own:
-        return None
-    if not accounting.UUID.fullmatch(named):
-        told = f"the image's {accounting.IMAGE_PROPERTY} is '{named}'"
-        return f"{told}, which is not the uuid of an image"
-    return _refusal_of(context, named)
-
-
-def _may_get_one(instance: "objects.Instance") -> bool:
+def may_get_one(instance: "objects.Instance") -> bool:
+    """Whether the instance is at a step that may give it what its image names."""
     if not CONF.fpga.image_bitstreams:
         return False
     return instance.vm_state not in _MADE or instance.task_state in _MADE_ANEW
 
 
-def _refusal_of(context: typing.Any, image_id: str) -> str | None:
+def refusal(context: typing.Any, named: str) -> str | None:
+    """Why a bitstream that an image names must not be burnt, for people; None if it may.
+
+    :param context: of the request, on whose behalf Glance is asked
+    :raises scheduler_filters.bitstreams.UnansweredError: Glance does not answer, so it is not known
+    """
     from scheduler_filters import bitstreams
 
-    what = f"the image names the bitstream {image_id}"
-    told = bitstreams.describe(context, image_id)
+    if not accounting.UUID.fullmatch(named):
+        told = f"the image's {accounting.IMAGE_PROPERTY} is '{named}'"
+        return f"{told}, which is not the uuid of an image"
+    what = f"the image names the bitstream {named}"
+    found = bitstreams.describe(context, named)
     accepted = CONF.fpga.image_bitstreams
-    if told is None:
-        return f"{what}, which Glance does not tell"
-    if not (told.public and "public" in accepted) and told.owner not in accepted:
+    if found is None:
+        return f"{what}, which Glance does not have or does not show to you"
+    if not (found.public and "public" in accepted) and found.owner not in accepted:
         return f"{what}, which is not one that the operator accepts of images"
-    if CONF.fpga.image_bitstreams_signed and not told.signed:
+    if CONF.fpga.image_bitstreams_signed and not found.signed:
         return f"{what}, which has no signature"
     return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an instance and the regions that it holds lack, by the flavor and by the ledger."""
+"""What an instance and the regions that it holds lack, by its grants and by the ledger."""
 
 import dataclasses
 import typing
@@ -8,7 +8,7 @@ from nova import context as nova_context
 from nova import exception, objects, servicegroup
 from nova.compute import task_states, vm_states
 
-from fpga_hooks import accounting, cli, column, image_bitstreams
+from fpga_hooks import cli, column, grants
 
 #: An instance in one of these has, or can get, a running guest on the host that it is on.
 _LIVING = frozenset(
@@ -42,12 +42,12 @@ _OVER = frozenset({"confirmed", "reverted", "failed", "completed", "cancelled", 
 class Need:
     """What is to be done for an instance.
 
-    :ivar surplus: regions that its flavor does not ask for: it was resized on its host
-    :ivar lost: images to burn again, by number
+    :ivar surplus: regions that it was not granted: it was resized on its host
+    :ivar lost: what is to be burnt again, by number
     """
 
     surplus: tuple[cli.Region, ...]
-    lost: dict[int, str]
+    lost: dict[int, grants.Grant]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,22 +63,18 @@ class Verdict:
 
 
 def need(instance: "objects.Instance", held: typing.Mapping[int, cli.Region]) -> Need:
-    """Compare what an instance asks for with the regions that it holds, number by number."""
+    """Compare what an instance was granted with the regions that it holds, number by number."""
     living = instance.vm_state in _LIVING
-    wanted = image_bitstreams.wanted(instance, has_region=bool(held))
+    granted = grants.or_derived(instance, held)
     surplus = tuple(
         region
         for number, region in held.items()
-        if living and region.programmed and number not in wanted
+        if living and region.programmed and number not in granted
     )
-    lost = {
-        number: image_id
-        for number, image_id in wanted.items()
-        if living and number not in held and accounting.UUID.fullmatch(image_id)
-    }
+    lost = {number: grant for number, grant in granted.items() if living and number not in held}
     for number, region in held.items():
-        if region.burnable and region not in surplus and region.image_id:
-            lost[number] = region.image_id
+        if region.burnable and number in granted and region not in surplus:
+            lost[number] = granted[number]
     return Need(surplus, dict(sorted(lost.items())))
 
 

@@ -16,12 +16,11 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks import cli
+from fpga_nova.contract import STATUS_FORMAT
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-#: Of fpga_regions.publishing; another one is not read.
-_FORMAT = 1
 _MOST = 4 * 1024 * 1024  # bytes; a region has some 600
 _OLDEST = 60.0  # seconds; each audit publishes anew, once a minute
 _OWNER = 0
@@ -73,8 +72,8 @@ def _check(told: dict[str, typing.Any]) -> None:
 
     :raises ValueError: it is not
     """
-    if told["format"] != _FORMAT:
-        raise ValueError(f"its format is {told['format']}, not {_FORMAT}")
+    if told["format"] != STATUS_FORMAT:
+        raise ValueError(f"its format is {told['format']}, not {STATUS_FORMAT}")
     if told["boot"] != _BOOT.read_text().strip():
         raise ValueError("it is of another boot of the host")
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - float(told["uptime"])

@@ -24,6 +24,7 @@ from fpga_hooks import (
     cli,
     column,
     errors,
+    grants,
     guests,
     mending,
     owners,
@@ -137,9 +138,9 @@ class Reconciler:
                 del ids[number]
                 changed = True
         chosen = _chosen(instance, held) if need.lost else []
-        for number, image_id in need.lost.items():
+        for number, grant in need.lost.items():
             free = [] if number in held else chosen
-            region_id = self._burn_again(instance, number, image_id, free, starting)
+            region_id = self._burn_again(instance, number, grant, free, starting)
             if region_id is not None:
                 ids[number] = region_id
                 changed = True
@@ -153,7 +154,7 @@ class Reconciler:
         self,
         instance: "objects.Instance",
         number: int,
-        image_id: str,
+        grant: grants.Grant,
         chosen: list[str],
         starting: bool,
     ) -> str | None:
@@ -162,7 +163,7 @@ class Reconciler:
         if not starting and not self._retries.due(name):
             return None
         try:
-            region_id = cards.burn_one(image_id, instance.uuid, number, chosen)
+            region_id = cards.burn_one(grant, instance.uuid, number, chosen)
         except errors.CliError as e:
             words = f"its FPGA region has lost its configuration and cannot be burnt again: {e}"
             self._retries.failed(name, words, instance_uuid=instance.uuid)
@@ -173,7 +174,7 @@ class Reconciler:
         LOG.warning(
             "FPGA region %s had lost its configuration and was burnt again with image %s",
             region_id,
-            image_id,
+            grant.image_id,
             instance=instance,
         )
         return region_id

@@ -106,7 +106,10 @@ def _by_daemon(command: typing.Sequence[str], timeout: float) -> Answer:
             # Here, because a client that goes away waits for its daemon to end.
             _client.cache_clear()
 
-    threading.Thread(target=ask, name="rootwrap-daemon", daemon=True).start()
+    try:
+        threading.Thread(target=ask, name="rootwrap-daemon", daemon=True).start()
+    except (RuntimeError, MemoryError) as e:
+        raise NotRunError(f"there is no thread to ask rootwrap's daemon in: {e}") from e
     try:
         answer = answers.get(timeout=timeout)
     except queue.Empty:

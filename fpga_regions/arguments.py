@@ -6,8 +6,8 @@ import textwrap
 import typing
 import uuid
 
+from fpga_nova.contract import REGION_NUMBERS, Exit
 from fpga_regions import image_cli, verbs
-from fpga_regions.model import NUMBERS
 from fpga_regions.version import ShowVersion
 
 PROGRAM = "fpga-cli.py"
@@ -17,23 +17,7 @@ _IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 _INSTANCE = "1a4c6fc8-5a64-4b6b-a1d5-7c9f0a1f7a05"
 
 #: What each exit status means.
-EXITS = {
-    0: "done",
-    1: "a defect in fpga-cli itself; --debug tells where",
-    2: "wrong command line",
-    31: "not erased, in quarantine",
-    32: "ledger and hardware differ",
-    33: "unknown region",
-    64: "no matching hardware",
-    65: "no free region",
-    66: "invalid package",
-    67: "image cannot be had",
-    68: "programming failed",
-    69: "wrong function read back",
-    70: "timed out",
-    71: "ledger cannot be used",
-    127: "FPGA device not accessible",
-}
+EXITS = {int(code): code.meaning for code in Exit}
 
 #: For the command and for each verb: lines to type, and what each does.
 EXAMPLES: dict[str, list[tuple[str, str]]] = {
@@ -54,8 +38,11 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ("burn --dry-run --file crc32.zip", "which region it would be, and why not the others"),
     ],
     "erase": [
-        (f"erase {_REGION}", "erases that region"),
-        (f"erase --owner {_INSTANCE}", "erases all that that instance holds"),
+        (f"erase {_REGION}", "erases that region, which no guest may have"),
+        (
+            f"erase --owner {_INSTANCE}",
+            "erases all that that instance holds, none of whose guests has it any more",
+        ),
         (f"erase {_REGION} --owner {_INSTANCE}", "erases that region if that instance holds it"),
     ],
     "status": [
@@ -81,7 +68,12 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
             "erases the region; nobody gets it until it is released",
         ),
     ],
-    "release": [(f"release {_REGION}", "erases the region; from then on it is free")],
+    "release": [
+        (
+            f"release {_REGION}",
+            "erases the region; it is free, or its owner's if a guest may have it",
+        )
+    ],
     "image": [
         (
             "image build --bitfile crc32.bin --manifest crc32.json --output crc32.zip",
@@ -124,7 +116,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.verb == "burn" and (options.image_id is None) == (options.file is None):
         made.error("burn needs an IMAGE_ID or a --file, and not both")
     if options.verb == "burn" and options.number is None:
-        options.number = NUMBERS[0]
+        options.number = REGION_NUMBERS[0]
     elif options.verb == "burn" and options.owner is None:
         made.error("burn takes a --number only with an --owner")
     return options
@@ -203,9 +195,10 @@ def _add_burn(added: "Verbs") -> None:
     verb.add_argument(
         "--number",
         type=int,
-        choices=NUMBERS,
+        choices=REGION_NUMBERS,
         metavar="NUMBER",
-        help=f"which of that instance's regions, {NUMBERS[0]} (if left out) to {NUMBERS[-1]}",
+        help=f"which of that instance's regions, {REGION_NUMBERS[0]} (if left out) to "
+        f"{REGION_NUMBERS[-1]}",
     )
     verb.add_argument("--device", metavar="ID", help="card, as status --format json names it")
     verb.add_argument(
@@ -216,7 +209,9 @@ def _add_burn(added: "Verbs") -> None:
 def _add_erase(added: "Verbs") -> None:
     verb = add_verb(added, "erase", "erase a region", run=verbs.erase, attempt=_attempt_erase)
     verb.add_argument("region_id", nargs="?", metavar="REGION_ID", help="what burn printed")
-    verb.add_argument("--owner", type=_uuid, metavar="UUID", help="only what this instance holds")
+    verb.add_argument(
+        "--owner", type=_uuid, metavar="UUID", help="only what this instance holds; no guest has it"
+    )
 
 
 def _attempt_erase(options: argparse.Namespace) -> str:
@@ -281,7 +276,7 @@ def _add_quarantine(added: "Verbs") -> None:
 
 
 def _add_release(added: "Verbs") -> None:
-    purpose = "erase a region that is in quarantine and free it"
+    purpose = "end the quarantine of a region: erase it, and free it or leave it to its owner"
     _add_for_region(added, "release", purpose, verbs.release)
 
 

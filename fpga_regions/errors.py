@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every way in which fpga-cli can fail: one class per failure, its code the exit status.
 
-The codes never change; docs/fpga-cli.md lists them. 31, 33, 64 and 127 are those of the
-command's first specification.
+docs/fpga-cli.md lists them.
 """
 
 from typing import ClassVar
+
+from fpga_nova.contract import Exit
 
 
 def shorten(text: str) -> str:
@@ -20,7 +21,7 @@ class RegionError(Exception):
     """
 
     #: Exit status of the command.
-    code: ClassVar[int]
+    code: ClassVar[Exit]
     #: What failed, where that does not depend on the command that was given.
     what: ClassVar[str | None] = None
 
@@ -44,74 +45,80 @@ class RegionError(Exception):
 class NotErased(RegionError):
     """The hardware did not erase; the region is in quarantine."""
 
-    code = 31
+    code = Exit.NOT_ERASED
 
 
 class Differs(RegionError):
     """The hardware holds something else than the ledger says."""
 
-    code = 32
+    code = Exit.DIFFERS
     what = "ledger and hardware differ"
 
 
 class UnknownRegion(RegionError):
     """No such region, or not one of the owner that was named."""
 
-    code = 33
+    code = Exit.UNKNOWN_REGION
 
 
 class NoMatchingHardware(RegionError):
     """No region of this host can hold the package."""
 
-    code = 64
+    code = Exit.NO_MATCHING_HARDWARE
 
 
 class NoFreeRegion(RegionError):
     """Regions that could hold the package exist, and none is free."""
 
-    code = 65
+    code = Exit.NO_FREE_REGION
 
 
 class BadPackage(RegionError):
     """The package is not what the specification says, or is over a limit."""
 
-    code = 66
+    code = Exit.BAD_PACKAGE
 
 
 class ImageUnavailable(RegionError):
-    """Glance does not have, or does not give, a bitstream image of this id."""
+    """Glance says that there is no bitstream image of this id for us; so it does to any host."""
 
-    code = 67
+    code = Exit.NO_IMAGE
+
+
+class ImageServiceUnavailable(RegionError):
+    """This host cannot fetch the image, or learn whether there is one; another host may."""
+
+    code = Exit.IMAGE_SERVICE_UNAVAILABLE
 
 
 class ProgrammingFailed(RegionError):
     """The region did not take the bitstream."""
 
-    code = 68
+    code = Exit.PROGRAMMING_FAILED
 
 
 class WrongFunction(RegionError):
     """Read back after programming, the region shows another function."""
 
-    code = 69
+    code = Exit.WRONG_FUNCTION
 
 
 class TimedOut(RegionError):
     """Something took longer than the configuration allows."""
 
-    code = 70
+    code = Exit.TIMED_OUT
 
 
 class LedgerUnusable(RegionError):
     """The ledger cannot be read or written."""
 
-    code = 71
+    code = Exit.LEDGER_UNUSABLE
 
 
 class HandedOut(RegionError):
     """A guest may have the region's nodes, and nobody who knows has reported otherwise."""
 
-    code = 74
+    code = Exit.HANDED_OUT
 
 
 class NoAnswer(RegionError):
@@ -120,12 +127,12 @@ class NoAnswer(RegionError):
     It is neither evidence that the region is empty nor that it lost what it held.
     """
 
-    code = 127
+    code = Exit.NOT_ACCESSIBLE
     what = "the region does not answer"
 
 
 class NotAccessible(RegionError):
     """No FPGA can be reached at all."""
 
-    code = 127
+    code = Exit.NOT_ACCESSIBLE
     what = "FPGA device is not accessible"

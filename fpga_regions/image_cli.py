@@ -8,12 +8,12 @@ import pathlib
 import re
 import typing
 
+from fpga_nova.contract import NODE_KINDS
+
 if typing.TYPE_CHECKING:
     from oslo_config import cfg
 
     from fpga_regions.packages import Package
-
-_KINDS = ("char", "block", "socket", "pipe")
 
 
 def add_to(image: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def _add_build(kinds: typing.Any) -> None:
         metavar="KIND:PATH",
         action="append",
         type=_node,
-        help=f"what a container gets: {', '.join(_KINDS)}, and /dev/NAME; may be given again",
+        help=f"what a container gets: {', '.join(NODE_KINDS)}, and /dev/NAME; may be given again",
     )
 
 
@@ -212,6 +212,6 @@ def _content(path: pathlib.Path) -> bytes:
 
 def _node(value: str) -> dict[str, str]:
     kind, _, name = value.partition(":")
-    if kind not in _KINDS or not name:
+    if kind not in NODE_KINDS or not name:
         raise argparse.ArgumentTypeError(f"{value!r} is not KIND:PATH, as in socket:/dev/fpga0")
     return {"kind": kind, "name": name}

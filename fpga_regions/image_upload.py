@@ -31,8 +31,9 @@ def create(
 
     :param path: the file that the package was read from
     :returns: the image's id
-    :raises errors.ImageUnavailable: Glance does not take it; there is no image then, unless the
-        error says so
+    :raises errors.ImageUnavailable: Glance does not take it
+    :raises errors.ImageServiceUnavailable: Glance cannot be asked, or fails. There is no image
+        after either error, unless it says so
     """
     of_environment = bool(os.environ.get("OS_AUTH_URL"))
     place = _IN_ENVIRONMENT if of_environment else f"{glance.PLACE}, or OS_* in the environment"
@@ -101,7 +102,9 @@ def _send(adapter: typing.Any, image_id: str, path: Path) -> None:
     size = path.stat().st_size
     headers = {"Content-Type": "application/octet-stream"}
     with path.open("rb") as file, Progress(f"uploading {path.name}", size) as progress:
-        adapter.put(url, data=_Body(file, size, progress), headers=headers)
+        # Never again by itself: what was read of the body is not read twice.
+        once = {"status_code_retries": 0, "connect_retries": 0}
+        adapter.put(url, data=_Body(file, size, progress), headers=headers, **once)
 
 
 def _confirm(adapter: typing.Any, image_id: str, path: Path) -> None:
@@ -127,7 +130,7 @@ def _delete(adapter: typing.Any, image_id: str) -> str:
     try:
         with glance.explained(), contextlib.suppress(exceptions.NotFound):
             adapter.delete(glance.path(adapter, f"images/{image_id}"))
-    except errors.ImageUnavailable as e:
+    except errors.RegionError as e:
         return f"; the image {image_id} is left and could not be deleted: {e.why}"
     return ""
 

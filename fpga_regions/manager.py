@@ -93,7 +93,7 @@ class Manager:
         The region that the owner holds by this number is programmed anew, whatever it holds, once
         the package is at hand: a guest of the owner may have its nodes, so nobody else gets it.
 
-        :param number: which of the owner's regions it is to be, one of model.NUMBERS
+        :param number: which of the owner's regions it is to be, one of contract.REGION_NUMBERS
         :returns: the region's id
         :raises errors.RegionError: any of them but UnknownRegion; no region is left claimed. One
             that could not be cleared is in quarantine, and one that the owner had stays the owner's

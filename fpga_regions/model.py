@@ -33,10 +33,6 @@ class Cause(enum.StrEnum):
     ERASE = "erase"
 
 
-#: By these, an owner tells the regions apart that it holds.
-NUMBERS = range(1, 7)
-
-
 @dataclasses.dataclass(frozen=True)
 class Slot:
     """A place that a driver found and can program.
@@ -116,7 +112,7 @@ class Region:
     :param since: when it came into its state, ISO 8601 in UTC
     :param lost: when it was found that it does not hold any more what it was programmed with, ISO
         8601 in UTC
-    :param number: which of its owner's regions it is, one of NUMBERS; None without an owner
+    :param number: which of its owner's regions it is, one of REGION_NUMBERS; None without an owner
     :param quarantine: why it is in quarantine; None if it is not
     :param reason: what happened to it last, for people
     :param handed_out: since when a guest of its owner may have its nodes, ISO 8601 in UTC; None

@@ -23,11 +23,9 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from fpga_nova.contract import STATUS_FORMAT
 from fpga_regions import errors, folders, history, ledger, locks, status
 from fpga_regions.model import Region, State
-
-#: Changes when what a reader relies on gets another meaning; new names do not change it.
-FORMAT = 1
 
 _LOCK = "published"
 _TIMEOUT = 5.0  # seconds; it is held for about one millisecond
@@ -108,7 +106,7 @@ class _Published:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             with os.fdopen(os.open(path, flags)) as file:
                 told = json.load(file)
-            if (told["format"], told["boot"]) == (FORMAT, boot):
+            if (told["format"], told["boot"]) == (STATUS_FORMAT, boot):
                 self.regions = {region["id"]: region for region in told["regions"]}
                 self.looked = told["looked"]
 
@@ -121,7 +119,7 @@ def _document(
     latest = began is not None and (last.looked is None or began > last.looked)
     seen = dict(regions) if latest else {}
     head = {
-        "format": FORMAT,
+        "format": STATUS_FORMAT,
         "at": history.now(),
         "boot": boot,
         "uptime": now,

@@ -19,7 +19,8 @@ def from_glance(conf: cfg.ConfigOpts, image_id: str) -> packages.Package:
 
     Glance is asked for the image each time; its data comes from the cache where it is there.
 
-    :raises errors.ImageUnavailable: Glance does not give it
+    :raises errors.ImageUnavailable: Glance has no such bitstream image
+    :raises errors.ImageServiceUnavailable: this host cannot fetch it
     :raises errors.BadPackage: it is not valid, larger than a limit, or not signed as it must be
     :raises errors.NotAccessible: a key to check signatures with cannot be used
     :raises errors.TimedOut: it took longer than fetch_timeout

@@ -3,7 +3,6 @@
 
 import pathlib
 import shlex
-import stat
 import typing
 
 from docker.types import LogConfig, Mount
@@ -11,6 +10,7 @@ from nova.virt import driver
 from oslo_config import cfg
 
 from fpga_hooks import devices
+from fpga_nova.contract import NODE_KINDS
 from novadocker import errors
 
 if typing.TYPE_CHECKING:
@@ -30,13 +30,6 @@ _CAPABILITIES_DROPPED = ["MKNOD", "NET_RAW"]
 
 #: The console log keeps between one and two of these.
 _LOG_SIZE = "1m"
-
-_IS_KIND: dict[str, typing.Callable[[int], bool]] = {
-    "char": stat.S_ISCHR,
-    "block": stat.S_ISBLK,
-    "socket": stat.S_ISSOCK,
-    "pipe": stat.S_ISFIFO,
-}
 
 
 def name_of(uuid: str) -> str:
@@ -170,5 +163,5 @@ def check_devices(passed: typing.Sequence[devices.Device]) -> None:
                 f"device {device.host_path} of the FPGA region is not there: {e.strerror}; "
                 "compare 'fpga-cli.py status' with the host's /dev"
             ) from e
-        if not _IS_KIND[device.kind](mode):
+        if not NODE_KINDS[device.kind](mode):
             raise errors.BadDevice(f"device {device.host_path} is not a {device.kind} device")

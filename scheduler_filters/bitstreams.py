@@ -40,6 +40,10 @@ _FAILURES = (
 )
 
 
+class UnansweredError(Exception):
+    """Glance does not answer, or not to this question: what an image is cannot be known now."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Bitstream:
     """A bitstream image.
@@ -62,19 +66,23 @@ class Bitstream:
 
 
 def describe(context: typing.Any, image_id: str) -> Bitstream | None:
-    """What Glance tells of an image; None, with a warning, where it cannot be told.
+    """What Glance tells of an image; None where it has none, or shows none to this project.
 
     :param context: of the request; another project may see other images
+    :raises UnansweredError: Glance cannot be asked
     """
     key = f"{context.project_id} {image_id}"
     with _cache_lock:
         known = _cache.get(key)
-    if known != oslo_cache.NO_VALUE:
-        return typing.cast("Bitstream | None", known)
-    told = _ask(context, image_id)
-    with _cache_lock:
-        _cache.set(key, told)
-    return told
+    if known == oslo_cache.NO_VALUE:
+        known = _ask(context, image_id)
+        with _cache_lock:
+            _cache.set(key, known)
+    if isinstance(known, str):
+        raise UnansweredError(
+            f"Glance cannot be asked for image {image_id} now, so try again: {known}"
+        )
+    return typing.cast("Bitstream | None", known)
 
 
 def forget() -> None:
@@ -83,16 +91,16 @@ def forget() -> None:
         _cache.invalidate()
 
 
-def _ask(context: typing.Any, image_id: str) -> Bitstream | None:
+def _ask(context: typing.Any, image_id: str) -> Bitstream | str | None:
+    """The answer; None where there is no such image, and the reason where there is no answer."""
     try:
         image = glance.API().get(context, image_id)
-    except _FAILURES as e:
-        LOG.warning(
-            "What image %s is for is not known, so hosts with any card will be asked: %s",
-            image_id,
-            e,
-        )
+    except exception.ImageNotFound:
+        LOG.warning("Glance has no image %s, or does not show it to the project", image_id)
         return None
+    except _FAILURES as e:
+        LOG.warning("Glance does not answer what image %s is: %s", image_id, e)
+        return str(e)
     properties = image["properties"]
     board = properties.get("board") or _board_of_manifest(image_id, properties)
     return Bitstream(

@@ -39,12 +39,11 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
         image for what the operator does not accept
     """
     extra_specs = accounting.extra_specs_of(request_spec.flavor)
-    named = _named_by_image(context, request_spec)
-    flaw = accounting.flaw(extra_specs) or image_bitstreams.refusal(context, extra_specs, named)
+    flaw = accounting.flaw(extra_specs)
     if flaw is not None:
         raise exception.RequestFilterFailed(reason=flaw)
-    if named is not None:
-        extra_specs = accounting.with_image(extra_specs, named)
+    if not accounting.bitstreams(extra_specs):
+        extra_specs = _with_image(context, request_spec, extra_specs)
         request_spec.flavor.extra_specs = extra_specs
     if not CONF.fpga.request_placement or accounting.names_resource(extra_specs):
         return False
@@ -60,16 +59,33 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     return bool(added)
 
 
-def _named_by_image(context: typing.Any, request_spec: "objects.RequestSpec") -> str | None:
-    """The bitstream that the container image names; what Glance does not tell the claim counts.
+def _with_image(
+    context: typing.Any, request_spec: "objects.RequestSpec", own: dict[str, str]
+) -> dict[str, str]:
+    """The extra specs with the bitstream that the container image names.
 
-    Nova leaves properties that it does not know out of the request.
+    Where Glance does not answer, the host asks again, and its claim counts.
+
+    :raises nova.exception.RequestFilterFailed: the operator does not accept it of images
     """
+    named = refusal = None
+    try:
+        named = _named_by_image(context, request_spec)
+        refusal = image_bitstreams.refusal(context, named) if named else None
+    except bitstreams.UnansweredError as e:
+        LOG.warning("Hosts will ask for themselves: %s", e)
+    if refusal is not None:
+        raise exception.RequestFilterFailed(reason=refusal)
+    return accounting.with_image(own, named)
+
+
+def _named_by_image(context: typing.Any, request_spec: "objects.RequestSpec") -> str | None:
+    """What the container image names; Nova leaves properties that it does not know out."""
     image = request_spec.image if "image" in request_spec else None
     if not CONF.fpga.image_bitstreams or image is None or "id" not in image or not image.id:
         return None
-    told = bitstreams.describe(context, image.id)
-    return told.names if told else None
+    found = bitstreams.describe(context, image.id)
+    return found.names if found else None
 
 
 def _group(context: typing.Any, number: int, image_id: str) -> "objects.RequestGroup":
@@ -89,6 +105,10 @@ def _group(context: typing.Any, number: int, image_id: str) -> "objects.RequestG
 def _required_traits(context: typing.Any, image_id: str) -> set[str]:
     """What a card must be for an image; nothing where that is not known."""
     kinds = CONF.fpga.image_traits
-    told = bitstreams.describe(context, image_id) if kinds else None
+    try:
+        told = bitstreams.describe(context, image_id) if kinds else None
+    except bitstreams.UnansweredError as e:
+        LOG.warning("Hosts with any card will be asked: %s", e)
+        return set()
     values = {kind: getattr(told, kind, None) for kind in kinds}
     return {traits.name(kind, value) for kind, value in values.items() if value}

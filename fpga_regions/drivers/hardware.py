@@ -12,12 +12,12 @@ import dataclasses
 import logging
 import os
 import pathlib
-import stat
 import time
 import typing
 
 from oslo_config import cfg
 
+from fpga_nova.contract import NODE_KINDS
 from fpga_regions import errors, folders, locks, programs
 from fpga_regions.drivers import base, records
 from fpga_regions.drivers.settings import HostNode
@@ -27,12 +27,6 @@ from fpga_regions.packages import Package
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 0.05  # seconds between two looks at a node that is to appear
-_IS_KIND: dict[str, typing.Callable[[int], bool]] = {
-    "char": stat.S_ISCHR,
-    "block": stat.S_ISBLK,
-    "socket": stat.S_ISSOCK,
-    "pipe": stat.S_ISFIFO,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -288,7 +282,7 @@ class HardwareDriver(base.Driver):
 
 def _is_there(node: Node) -> bool:
     try:
-        return _IS_KIND[node.kind](pathlib.Path(node.path).stat().st_mode)
+        return NODE_KINDS[node.kind](pathlib.Path(node.path).stat().st_mode)
     except FileNotFoundError:
         return False
 

@@ -9,11 +9,11 @@ import typing
 
 from oslo_config import cfg
 
+from fpga_nova.contract import NODE_KINDS
 from fpga_regions import errors
 
 #: A card's name is part of file names and of a group's name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_KINDS = ("char", "block", "socket", "pipe")
 #: As the kernel writes the number that the PCI-SIG gave them.
 _PCI_VENDORS = {"0x8086": "intel", "0x10ee": "xilinx"}
 _PCIE_ADDRESS = r"^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$"
@@ -74,10 +74,10 @@ def nodes(group: str, told: typing.Sequence[str]) -> list[HostNode]:
     found = []
     for one in told:
         kind, _, path = one.partition(":")
-        if kind not in _KINDS or not path.startswith("/"):
+        if kind not in NODE_KINDS or not path.startswith("/"):
             raise errors.NotAccessible(
                 f"[{group}] nodes: {one!r} is not of the form KIND:/PATH with KIND one of "
-                f"{', '.join(_KINDS)}"
+                f"{', '.join(NODE_KINDS)}"
             )
         found.append(HostNode(kind, path))
     return found

@@ -51,6 +51,8 @@ def an_instance(extra_specs: dict[str, str], device: str | None = None) -> Insta
         new_flavor=None,
         fpga_device=device,
         host="node",
+        vm_state="building",
+        task_state="spawning",
         system_metadata={},
     )
 

@@ -9,6 +9,7 @@ from nova import context as nova_context
 from nova import exception, objects
 
 from fpga_hooks import build, burns, cli, column, delete, devices, errors
+from fpga_nova import contract
 
 from .conftest import IMAGE, OWNER, REGION, Instance, an_instance, region, status
 
@@ -85,7 +86,7 @@ def test_who_asks_for_the_devices_waits_for_the_burn(
 
 
 def test_a_failed_burn_is_told_to_who_asks_for_the_devices(burner, instance, written) -> None:
-    burner.error = errors.CliError(errors.Code.BAD_PACKAGE, "bad zip")
+    burner.error = errors.CliError(contract.Exit.BAD_PACKAGE, "bad zip")
     burner.may_end.set()
     _build(instance)
     with pytest.raises(exception.BuildAbortException, match="bad zip"):
@@ -141,3 +142,36 @@ def test_the_burns_of_two_owners_go_on_at_once(burner) -> None:
     assert burner.began.wait(10)
     burns.start(IMAGE, lambda: "another")
     assert burns.result(IMAGE) == "another"
+
+
+def _no_thread(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_burn_that_gets_no_thread_fails_the_build_and_nobody_waits_for_it(
+    burner, instance, monkeypatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_thread)
+        with pytest.raises(exception.InstanceDeployFailure, match="can't start new thread"):
+            _build(instance)
+    assert not burns.begun(OWNER)
+    waiting = threading.Thread(target=burns.settle, args=(OWNER,), daemon=True)
+    waiting.start()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert burns.result(OWNER) is None
+
+
+def test_who_waited_before_the_thread_was_refused_learns_of_it(burner, monkeypatch) -> None:
+    got: list[BaseException] = []
+
+    def refuse(_thread: threading.Thread) -> None:
+        taken = burns._going_on.pop(OWNER)
+        taken.add_done_callback(lambda future: got.append(future.exception()))
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(errors.CliError) as caught:
+        burns.start(OWNER, burner)
+    assert got == [caught.value]

@@ -3,11 +3,13 @@
 
 import pytest
 
-from fpga_hooks import cards, errors
+from fpga_hooks import cards, errors, grants
 
 from .conftest import IMAGE, OWNER, REGION, Program, region, status
 
 OTHER = "ee834aa4-f950-40e6-8c23-9dab7f3f0138"
+FIRST = {1: grants.Grant(IMAGE, grants.Rule.FLAVOR)}
+BOTH = FIRST | {2: grants.Grant(OTHER, grants.Rule.FLAVOR)}
 
 
 def _burns(program: Program) -> list[str]:
@@ -25,19 +27,19 @@ def _answers(program: Program, *held: dict, refusal: str = "") -> None:
 
 def test_each_image_is_burnt_on_a_card_of_its_own(program: Program) -> None:
     _answers(program)
-    cards.burn({1: IMAGE, 2: OTHER}, OWNER, ["a", "b"])
+    cards.burn(BOTH, OWNER, ["a", "b"])
     assert _burns(program) == ["--device a", "--number 2 --device b"]
 
 
 def test_any_card_will_do_where_placement_chose_none(program: Program) -> None:
     _answers(program)
-    cards.burn({1: IMAGE}, OWNER, [])
+    cards.burn(FIRST, OWNER, [])
     assert program.calls == [f"burn {IMAGE} --owner {OWNER}"]
 
 
 def test_what_is_held_already_stays_on_its_card(program: Program) -> None:
     _answers(program, region(number=1, device="b"))
-    cards.burn({1: IMAGE, 2: OTHER}, OWNER, ["a", "b"])
+    cards.burn(BOTH, OWNER, ["a", "b"])
     assert _burns(program) == ["", "--number 2 --device a"]
 
 
@@ -47,19 +49,19 @@ def test_card_that_does_not_take_an_image_is_left_for_the_next_image(
 ) -> None:
     refusal = f'*"{IMAGE}"*"--device a"*) exit {code};;'
     _answers(program, refusal=refusal)
-    cards.burn({1: IMAGE, 2: OTHER}, OWNER, ["a", "b"])
+    cards.burn(BOTH, OWNER, ["a", "b"])
     assert _burns(program) == ["--device a", "--device b", "--number 2 --device a"]
 
 
 def test_failure_that_no_card_cures_is_not_tried_on_another(program: Program) -> None:
     _answers(program, refusal="*device*) exit 66;;")
     with pytest.raises(errors.CliError) as caught:
-        cards.burn({1: IMAGE}, OWNER, ["a", "b"])
+        cards.burn(FIRST, OWNER, ["a", "b"])
     assert (caught.value.code, _burns(program)) == (66, ["--device a"])
 
 
 def test_last_card_that_does_not_take_an_image_ends_the_build(program: Program) -> None:
     _answers(program, refusal="*device*) exit 64;;")
     with pytest.raises(errors.CliError) as caught:
-        cards.burn({1: IMAGE}, OWNER, ["a", "b", "a"])
+        cards.burn(FIRST, OWNER, ["a", "b", "a"])
     assert (caught.value.code, _burns(program)) == (64, ["--device a", "--device b"])

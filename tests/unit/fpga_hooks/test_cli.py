@@ -4,6 +4,7 @@
 import pytest
 
 from fpga_hooks import cli, errors
+from fpga_nova import contract
 
 from .conftest import IMAGE, OWNER, REGION, Program, region, status
 
@@ -35,7 +36,7 @@ def test_the_reason_is_the_error_line_of_the_program(program: Program) -> None:
     program.answers(err=f"warning: something\n{told}", code=65)
     with pytest.raises(errors.CliError, match="cannot program `x' - no free region") as caught:
         cli.burn(IMAGE, OWNER)
-    assert caught.value.code == errors.Code.NO_FREE_REGION
+    assert caught.value.code == contract.Exit.NO_FREE_REGION
 
 
 @pytest.mark.parametrize("answer", ["", "two words", "x" * 256])
@@ -50,7 +51,7 @@ def test_a_program_that_hangs_is_given_up(program: Program, config) -> None:
     program.answers(first="exec sleep 20")
     with pytest.raises(errors.CliError, match="did not end within 1 s") as caught:
         cli.status()
-    assert caught.value.code == errors.Code.TIMED_OUT
+    assert caught.value.code == contract.Exit.TIMED_OUT
 
 
 def test_a_missing_program_is_a_misconfiguration(program: Program, config) -> None:

@@ -8,7 +8,19 @@ import pytest
 from nova import context as nova_context
 from nova import exception, objects
 
-from fpga_hooks import accounting, build, calls, cli, delete, image_bitstreams, mending
+from fpga_hooks import (
+    accounting,
+    build,
+    calls,
+    cli,
+    delete,
+    entitlement,
+    grants,
+    host,
+    image_bitstreams,
+    mending,
+)
+from scheduler_filters import bitstreams
 
 from .conftest import IMAGE, OWNER, REGION, Instance, an_instance
 
@@ -124,6 +136,73 @@ def test_guest_without_region_gets_none_by_mending() -> None:
     assert mending.need(_instance("active"), {}).lost == {}
 
 
-def test_lost_region_is_mended_with_what_the_image_names(policy) -> None:
+def test_region_of_before_the_record_is_mended_with_what_the_ledger_has() -> None:
+    instance = _instance("active", None, REGION)
+    instance.system_metadata["image_hw_fpga_ip_id"] = OTHER
+    held = cli.Region(
+        REGION, "programmed", OWNER, simulated=False, nodes=(), image_id=IMAGE, healthy=False
+    )
+    assert mending.need(instance, {1: held}).lost == grants.of_image(IMAGE)
+    assert mending.need(instance, {}).lost == {}
+
+
+def test_lost_region_is_mended_with_what_was_granted_whatever_the_image_names(policy) -> None:
     policy()
-    assert mending.need(_instance("active", None, REGION), {}).lost == {1: IMAGE}
+    instance = _instance("active", None, REGION)
+    grants.record(instance, grants.of_image(OTHER))
+    assert mending.need(instance, {}).lost == grants.of_image(OTHER)
+
+
+def test_policy_is_not_asked_again_for_what_was_granted(monkeypatch) -> None:
+    monkeypatch.setattr(image_bitstreams, "refusal", lambda *_told: pytest.fail("asked"))
+    instance = _instance("active", "resize_finish", REGION)
+    grants.record(instance, grants.of_image(OTHER))
+    assert entitlement.decide(CONTEXT, instance) == grants.of_image(OTHER)
+
+
+def test_rebuild_asks_the_policy_for_what_another_image_names(monkeypatch) -> None:
+    monkeypatch.setattr(host, "name", lambda: "node")
+    monkeypatch.setattr(image_bitstreams, "refusal", lambda *_told: None)
+    instance = _instance("active", "rebuilding", REGION)
+    grants.record(instance, grants.of_image(OTHER))
+    assert entitlement.decide(CONTEXT, instance) == grants.of_image(IMAGE)
+
+
+def test_unknown_policy_is_left_to_another_host(monkeypatch) -> None:
+    def unknown(*_told: typing.Any) -> None:
+        raise bitstreams.UnansweredError("Glance is down")
+
+    monkeypatch.setattr(image_bitstreams, "refusal", unknown)
+    with pytest.raises(exception.InstanceDeployFailure, match="Glance is down"):
+        entitlement.decide(CONTEXT, _instance("building", "spawning"))
+
+
+def test_accepted_bitstream_stays_on_record_while_a_flavor_names_others() -> None:
+    instance = _instance("active")
+    grants.record(instance, grants.of_image(IMAGE))
+    flavor = objects.Flavor(extra_specs={"hw:fpga_ip_id_2": OTHER})
+    grants.record(instance, grants.of_flavor(flavor))
+    assert grants.of(instance) == {2: grants.Grant(OTHER, grants.Rule.FLAVOR)}
+    assert grants.accepted(instance) == IMAGE
+
+
+def test_instance_that_lost_its_grants_has_a_right_to_nothing() -> None:
+    instance = _instance("active", None, REGION)
+    grants.record(instance, grants.of_image(IMAGE))
+    grants.record(instance, {})
+    held = cli.Region(REGION, "programmed", OWNER, simulated=False, nodes=(), image_id=IMAGE)
+    assert mending.need(instance, {1: held}) == mending.Need(surplus=(held,), lost={})
+
+
+def test_instance_that_never_had_any_gets_no_record() -> None:
+    instance = an_instance({})
+    grants.record(instance, {})
+    assert instance.system_metadata == {}
+
+
+def test_record_has_no_value_that_nova_would_cut() -> None:
+    instance = an_instance({})
+    flavor = objects.Flavor(extra_specs=dict.fromkeys(accounting.NUMBERS, IMAGE))
+    grants.record(instance, grants.of_flavor(flavor))
+    assert grants.of(instance) == grants.of_flavor(flavor)
+    assert all(len(value) < 255 for value in instance.system_metadata.values())

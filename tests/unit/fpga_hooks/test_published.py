@@ -10,6 +10,7 @@ import pytest
 from nova import exception
 
 from fpga_hooks import devices, published
+from fpga_nova import contract
 from fpga_regions import publishing
 
 from .conftest import IMAGE, OWNER, Program, an_instance, region, status
@@ -28,7 +29,7 @@ class File:
     def write(self, *regions: dict[str, typing.Any], **changes: typing.Any) -> None:
         """Publish regions, with another heading."""
         head = {
-            "format": publishing.FORMAT,
+            "format": contract.STATUS_FORMAT,
             "boot": BOOT,
             "uptime": publishing.uptime(),
             "at": "2026-01-02T03:04:05.678+00:00",
@@ -149,7 +150,6 @@ def test_a_region_that_both_say_is_lost_is_refused(file: File, program: Program)
 
 
 def test_it_is_read_as_the_program_writes_it(tmp_path: Path, file: File) -> None:
-    assert published._FORMAT == publishing.FORMAT
     told = published.status()
     assert told is not None
     held = told.owned_by(OWNER)

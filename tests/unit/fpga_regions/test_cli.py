@@ -9,6 +9,7 @@ import subprocess
 import lzallright
 import pytest
 
+from fpga_nova import contract
 from fpga_regions import processes
 from tests.support import bitstreams
 from tests.support.host import Host, talk, wait_until
@@ -99,7 +100,7 @@ def test_image_id_that_is_none_is_told(host: Host) -> None:
 
 def test_glance_that_is_down_is_told(host: Host, cloud: OpenStack) -> None:
     cloud.stop()
-    assert "cannot be reached: Connection refused" in refusal(host.run("burn", UNKNOWN), 67)
+    assert "cannot be reached: Connection refused" in refusal(host.run("burn", UNKNOWN), 73)
 
 
 def test_unknown_region_is_told(host: Host) -> None:
@@ -173,7 +174,7 @@ def test_wrong_command_line_is_told_in_one_line(host: Host, arguments: tuple[str
 
 def test_help_lists_every_exit_status(host: Host) -> None:
     told = host.run("--help").stdout
-    assert all(f"{code} " in told for code in (31, 32, 33, 64, 65, 66, 67, 68, 69, 70, 71, 127))
+    assert all(f"{code} " in told for code in contract.Exit)
 
 
 def test_values_in_the_callers_environment_are_not_used(host: Host, cloud: OpenStack) -> None:

@@ -2,6 +2,7 @@
 """Fetching an image over HTTP: what is checked, and what each failure says."""
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,19 @@ def kept(folder: Path) -> list[str]:
 
 
 def refusal(conf: cfg.ConfigOpts, image_id: str, folder: Path) -> str:
-    with pytest.raises(errors.ImageUnavailable) as caught:
+    """Why Glance has no such image for anybody."""
+    return _failure(errors.ImageUnavailable, conf, image_id, folder)
+
+
+def unknown(conf: cfg.ConfigOpts, image_id: str, folder: Path) -> str:
+    """Why this host does not know whether Glance has it."""
+    return _failure(errors.ImageServiceUnavailable, conf, image_id, folder)
+
+
+def _failure(
+    kind: type[errors.RegionError], conf: cfg.ConfigOpts, image_id: str, folder: Path
+) -> str:
+    with pytest.raises(kind) as caught:
         fetch(conf, image_id, folder)
     assert kept(folder) == []
     return caught.value.why
@@ -112,7 +125,7 @@ def test_image_that_glance_does_not_show_is_not_had_from_the_cache(
     image_id = cloud.add(DATA)
     fetch(reached, image_id, tmp_path)
     cloud.answers["/v2/images"] = status
-    with pytest.raises(errors.ImageUnavailable):
+    with pytest.raises(errors.ImageServiceUnavailable):
         fetch(reached, image_id, tmp_path)
 
 
@@ -193,23 +206,57 @@ def test_slow_download_ends_in_time(tmp_path: Path, cloud: OpenStack) -> None:
 
 def test_wrong_password_is_told(tmp_path: Path, cloud: OpenStack) -> None:
     conf = configured(tmp_path, cloud.options(password="wrong"))
-    assert "refused the credentials" in refusal(conf, cloud.add(DATA), tmp_path)
+    assert "refused the credentials" in unknown(conf, cloud.add(DATA), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [
-        (403, "does not permit"),
-        (410, "upload it again"),
-        (500, "answered 500"),
-        (503, "answered 503"),
-    ],
+    [(403, "does not permit"), (500, "answered 500"), (503, "answered 503")],
 )
-def test_refused_download_is_told(
-    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, status: int, words: str
+@pytest.mark.parametrize("what", ["/file$", "/v2/images/", "/v3/auth/tokens"])
+def test_answer_that_is_no_answer_to_the_question_leaves_it_open(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, what: str, status: int, words: str
 ) -> None:
-    cloud.answers["/file$"] = status
-    assert words in refusal(reached, cloud.add(DATA), tmp_path)
+    cloud.answers[what] = status
+    assert words in unknown(reached, cloud.add(DATA), tmp_path)
+
+
+def test_data_that_glance_lost_is_told(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    cloud.answers["/file$"] = 410
+    assert "upload it again" in refusal(reached, cloud.add(DATA), tmp_path)
+
+
+@pytest.mark.parametrize("what", ["/v2/", "/v3/auth/tokens"])
+def test_not_found_by_another_service_leaves_it_open(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, what: str
+) -> None:
+    cloud.answers[what] = 404
+    assert "another service" in unknown(reached, cloud.add(DATA), tmp_path)
+
+
+def test_download_that_breaks_off_leaves_it_open(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    image_id = cloud.add(DATA, size=len(DATA) + 1)
+    assert "ended after" in unknown(reached, image_id, tmp_path)
+
+
+def test_data_that_cannot_be_stored_here_leaves_it_open(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("a file where the folder would be")
+    with pytest.raises(errors.ImageServiceUnavailable, match="stored on this host"):
+        fetch(reached, cloud.add(DATA), tmp_path)
+
+
+def test_service_that_is_busy_for_a_moment_is_asked_again(
+    reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: cloud.answers.clear())
+    cloud.answers["/v2/images/"] = 503
+    assert fetch(reached, cloud.add(DATA), tmp_path) == DATA
 
 
 def test_service_that_is_down_is_told(
@@ -217,14 +264,14 @@ def test_service_that_is_down_is_told(
 ) -> None:
     image_id = cloud.add(DATA)
     cloud.stop()
-    assert "cannot be reached: Connection refused" in refusal(reached, image_id, tmp_path)
+    assert "cannot be reached: Connection refused" in unknown(reached, image_id, tmp_path)
 
 
 def test_silent_service_ends_in_time(tmp_path: Path, cloud: OpenStack) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         conf = configured(tmp_path, cloud.options(timeout="1", endpoint_override=url))
-        assert "cannot be reached" in refusal(conf, cloud.add(DATA), tmp_path)
+        assert "cannot be reached" in unknown(conf, cloud.add(DATA), tmp_path)
 
 
 def test_something_else_than_glance_is_told(
@@ -232,10 +279,10 @@ def test_something_else_than_glance_is_told(
 ) -> None:
     image_id = cloud.add(DATA)
     cloud.images[image_id].id = "another"
-    assert "is not Glance" in refusal(reached, image_id, tmp_path)
+    assert "is not Glance" in unknown(reached, image_id, tmp_path)
 
 
 def test_missing_configuration_is_told(tmp_path: Path) -> None:
     conf = configured(tmp_path, "")
-    why = refusal(conf, "99999999-9999-4999-8999-999999999999", tmp_path)
+    why = unknown(conf, "99999999-9999-4999-8999-999999999999", tmp_path)
     assert "how to reach Glance is not configured" in why

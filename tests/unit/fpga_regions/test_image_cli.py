@@ -225,30 +225,37 @@ def test_credentials_come_from_the_environment(
         "OS_AUTH_TYPE": "v3password",
     }
     assert done(create(host, package, **variables)) in cloud.images
-    line = refusal(create(host, package, **variables | {"OS_PASSWORD": "wrong"}), 67)
+    line = refusal(create(host, package, **variables | {"OS_PASSWORD": "wrong"}), 73)
     assert "refused the credentials: check OS_* in the environment" in line
     assert "secret" not in line
 
 
 def test_missing_credentials_are_told(tmp_path: Path, package: Path) -> None:
-    line = refusal(create(Host(tmp_path), package), 67)
+    line = refusal(create(Host(tmp_path), package), 73)
     assert "how to reach Glance is not configured" in line
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "text", "words"),
+    ("path", "status", "text", "code", "words"),
     [
-        ("images$", 400, UNKNOWN_FORMAT, "container format fpga: add it to container_formats in"),
-        ("images$", 403, "<h1>403</h1> You may <i>not", "refuses it (403): You may not"),
-        ("/file$", 413, "over quota", "refuses it (413): over quota"),
-        ("/file$", 503, "", "answered 503"),
+        ("images$", 400, UNKNOWN_FORMAT, 67, "container format fpga: add it to container_formats"),
+        ("images$", 403, "<h1>403</h1> You may <i>not", 67, "refuses it (403): You may not"),
+        ("/file$", 413, "over quota", 67, "refuses it (413): over quota"),
+        ("/file$", 503, "", 73, "answered 503"),
     ],
 )
 def test_refused_upload_is_told_and_undone(
-    host: Host, cloud: OpenStack, package: Path, path: str, status: int, text: str, words: str
+    host: Host,
+    cloud: OpenStack,
+    package: Path,
+    path: str,
+    status: int,
+    text: str,
+    code: int,
+    words: str,
 ) -> None:
     cloud.answers[path], cloud.words = status, text
-    assert words in refusal(host.run("image", "create", str(package)), 67)
+    assert words in refusal(host.run("image", "create", str(package)), code)
     assert cloud.images == {}
 
 
@@ -262,7 +269,7 @@ def test_upload_that_does_not_arrive_is_undone(host: Host, cloud: OpenStack, pac
 def test_image_that_cannot_be_undone_is_named(host: Host, cloud: OpenStack, package: Path) -> None:
     cloud.answers["/file$"] = 503
     cloud.answers["/v2/images/[^/]*$"] = 500
-    line = refusal(host.run("image", "create", str(package)), 67)
+    line = refusal(host.run("image", "create", str(package)), 73)
     (left,) = cloud.images
     assert f"the image {left} is left and could not be deleted" in line
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fpga_nova import contract
 from fpga_regions import conf as configuration
 from fpga_regions import folders, history, locks, publishing
 from fpga_regions.ledger import Ledger
@@ -141,7 +142,7 @@ def test_it_tells_what_the_status_tells_and_when(tmp_path: Path) -> None:
     finally:
         host.close()
     assert {name: told.pop(name) for name in status} == status
-    assert told["format"] == publishing.FORMAT
+    assert told["format"] == contract.STATUS_FORMAT
     assert told["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert 0 <= publishing.uptime() - told["uptime"] < 60
     assert sorted(told) == ["at", "boot", "format", "looked", "uptime"]

@@ -41,20 +41,22 @@ def test_flawed_manifest_tells_no_board_and_is_logged(cloud, context, caplog, ma
 
 def test_unknown_image_is_logged_and_not_described(cloud, context, caplog) -> None:
     assert bitstreams.describe(context, UNKNOWN) is None
-    assert f"{UNKNOWN} is for is not known" in caplog.text
+    assert f"Glance has no image {UNKNOWN}" in caplog.text
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
-def test_refusal_of_glance_is_logged_and_raises_nothing(cloud, context, caplog, status) -> None:
+def test_refusal_of_glance_leaves_it_open(cloud, context, caplog, status) -> None:
     cloud.answers["/v2/images"] = status
-    assert bitstreams.describe(context, cloud.add(b"")) is None
-    assert "is not known, so hosts with any card will be asked" in caplog.text
+    with pytest.raises(bitstreams.UnansweredError, match="try again"):
+        bitstreams.describe(context, cloud.add(b""))
+    assert "Glance does not answer" in caplog.text
 
 
-def test_glance_that_is_down_is_logged_and_raises_nothing(cloud, context, caplog) -> None:
+def test_glance_that_is_down_leaves_it_open(cloud, context, caplog) -> None:
     cloud.stop()
-    assert bitstreams.describe(context, UNKNOWN) is None
-    assert "is not known, so hosts with any card will be asked" in caplog.text
+    with pytest.raises(bitstreams.UnansweredError, match="try again"):
+        bitstreams.describe(context, UNKNOWN)
+    assert "Glance does not answer" in caplog.text
 
 
 def test_second_question_is_answered_without_glance(cloud, context) -> None:
@@ -65,7 +67,10 @@ def test_second_question_is_answered_without_glance(cloud, context) -> None:
 
 
 def test_failure_is_remembered_too_so_that_a_slow_glance_slows_one_request(cloud, context) -> None:
-    assert [bitstreams.describe(context, UNKNOWN) for _ in range(3)] == [None] * 3
+    cloud.answers["/v2/images"] = 500
+    for _attempt in range(3):
+        with pytest.raises(bitstreams.UnansweredError):
+            bitstreams.describe(context, UNKNOWN)
     assert _asked(cloud) == 1
 
 

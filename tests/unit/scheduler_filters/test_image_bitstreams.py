@@ -5,7 +5,7 @@ import pytest
 from nova import exception, objects
 
 from fpga_hooks import accounting, image_bitstreams
-from scheduler_filters import request_filter
+from scheduler_filters import bitstreams, request_filter
 
 BITSTREAM = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 
@@ -77,7 +77,7 @@ def test_bitstream_without_a_signature_is_refused_where_one_is_required(
 
 
 @pytest.mark.parametrize(
-    ("named", "words"), [(BITSTREAM, "which Glance does not tell"), ("../x", "not the uuid")]
+    ("named", "words"), [(BITSTREAM, "does not have or does not show"), ("../x", "not the uuid")]
 )
 def test_what_is_no_bitstream_is_refused(context, cloud, allow, named, words) -> None:
     allow("public", "ops")
@@ -103,7 +103,7 @@ def test_request_without_an_image_asks_for_none(context, cloud, allow) -> None:
 
 def test_build_refuses_what_the_scheduler_would_have_refused(context, cloud, allow) -> None:
     allow("ops")
-    words = image_bitstreams.refusal(context, {"a": "b"}, _bitstream(cloud, owner="somebody"))
+    words = image_bitstreams.refusal(context, _bitstream(cloud, owner="somebody"))
     assert words is not None
     assert "not one that the operator accepts" in words
 
@@ -112,5 +112,18 @@ def test_glance_is_not_asked_where_the_flavor_of_the_operator_goes_before(
     context, cloud, allow
 ) -> None:
     allow("ops")
-    assert image_bitstreams.refusal(context, {"hw:fpga_ip_id": BITSTREAM}, BITSTREAM) is None
-    assert cloud.asked == []
+    named = _bitstream(cloud)
+    _asked(context, cloud, named, hw__fpga_ip_id=BITSTREAM)
+    assert not any(named in path for path in cloud.asked)
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+def test_request_passes_where_glance_does_not_answer_for_the_bitstream(
+    context, cloud, allow, status
+) -> None:
+    allow("ops")
+    named = _bitstream(cloud, owner="ops")
+    cloud.answers[f"/v2/images/{named}"] = status
+    assert _asked(context, cloud, named) == {1: named}
+    with pytest.raises(bitstreams.UnansweredError, match="try again"):
+        image_bitstreams.refusal(context, named)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers and words on which Nova's side and fpga-cli agree.
+
+``status`` answers in a tenth of a second and imports this, so it imports next to nothing.
+"""
+
+import enum
+import stat
+import typing
+
+
+class Exit(enum.IntEnum):
+    """The exit statuses of fpga-cli, each with its meaning for people; they never change.
+
+    31, 33, 64 and 127 are those of the command's first specification. 72 is for `replace`: the
+    previous bitstream is back in place.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> "Exit":
+        """A status and its meaning."""
+        status = int.__new__(cls, value)
+        status._value_ = value
+        status.meaning = meaning
+        return status
+
+    DONE = 0, "done"
+    DEFECT = 1, "a defect in fpga-cli itself; --debug tells where"
+    WRONG_COMMAND_LINE = 2, "wrong command line"
+    NOT_ERASED = 31, "not erased, in quarantine"
+    DIFFERS = 32, "ledger and hardware differ"
+    UNKNOWN_REGION = 33, "unknown region"
+    NO_MATCHING_HARDWARE = 64, "no matching hardware"
+    NO_FREE_REGION = 65, "no free region"
+    BAD_PACKAGE = 66, "invalid package"
+    NO_IMAGE = 67, "no such bitstream image"
+    PROGRAMMING_FAILED = 68, "programming failed"
+    WRONG_FUNCTION = 69, "wrong function read back"
+    TIMED_OUT = 70, "timed out"
+    LEDGER_UNUSABLE = 71, "ledger cannot be used"
+    IMAGE_SERVICE_UNAVAILABLE = 73, "image service cannot be used from this host"
+    HANDED_OUT = 74, "a guest may have the region"
+    NOT_ACCESSIBLE = 127, "FPGA device not accessible"
+
+
+#: Of the status that fpga-cli publishes in a file. It changes when what a reader relies on gets
+#: another meaning; new names do not change it.
+STATUS_FORMAT = 1
+
+#: The kinds of nodes that a region may expose, each with the question whether a mode is of it.
+NODE_KINDS: dict[str, typing.Callable[[int], bool]] = {
+    "char": stat.S_ISCHR,
+    "block": stat.S_ISBLK,
+    "socket": stat.S_ISSOCK,
+    "pipe": stat.S_ISFIFO,
+}
+
+#: By these, an owner tells the regions apart that it holds.
+REGION_NUMBERS = range(1, 7)
