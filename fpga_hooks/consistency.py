@@ -14,6 +14,9 @@ from fpga_hooks import accounting
 #: A guest of an instance in one of these has its region.
 _LIVING = frozenset({"active", "stopped", "paused", "suspended", "rescued", "soft-delete"})
 
+#: The code of an instance that has fewer regions in Placement than it is to have.
+ALLOCATION_MISSING = "allocation-missing"
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
@@ -31,7 +34,11 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Instance:
-    """An instance that is not deleted, as the database has it."""
+    """An instance that is not deleted, as the database has it.
+
+    :ivar flavor: Nova's object as it is kept
+    :ivar from_volume: whether its root disk is a volume
+    """
 
     uuid: str
     host: str | None
@@ -39,11 +46,28 @@ class Instance:
     task_state: str | None
     device: str | None
     extra_specs: typing.Mapping[str, str]
+    project: str | None = None
+    user: str | None = None
+    flavor: dict[str, typing.Any] | None = None
+    from_volume: bool = False
 
     @property
     def wanted(self) -> dict[int, str]:
         """The images of the regions that its flavor asks for, by number."""
         return accounting.bitstreams(self.extra_specs)
+
+    def allocated(self, request_placement: bool) -> int:
+        """How many regions Placement is to have for it.
+
+        :param request_placement: whether the scheduler asks for regions that flavors do not name
+        """
+        if accounting.names_resource(self.extra_specs):
+            return sum(
+                int(amount)
+                for key, amount in self.extra_specs.items()
+                if accounting.names_resource({key: amount}) and amount.isdecimal()
+            )
+        return len(self.wanted) if request_placement else 0
 
     @property
     def settled(self) -> bool:
@@ -124,12 +148,17 @@ def of_database(node: Node, here: list[Instance]) -> typing.Iterator[Finding]:
 
 
 def of_placement(
-    node: Node, provider: Provider | None, here: list[Instance], consumers: typing.Container[str]
+    node: Node,
+    provider: Provider | None,
+    here: list[Instance],
+    consumers: typing.Container[str],
+    request_placement: bool = False,
 ) -> typing.Iterator[Finding]:
     """What Placement and the database of a host disagree on.
 
     :param provider: None where it has no inventory of regions
     :param consumers: every instance and every migration that is not over
+    :param request_placement: whether the scheduler asks for regions that flavors do not name
     """
     if provider is None:
         if node.regions:
@@ -144,11 +173,12 @@ def of_placement(
         if consumer not in consumers:
             words = f"{amount} regions are allocated to it, and Nova knows no such instance"
             yield Finding("allocation-orphan", node.host, consumer, words)
-    asked = (i for i in here if i.settled and accounting.names_resource(i.extra_specs))
-    for instance in asked:
-        if instance.uuid not in provider.allocations:
-            words = f"its flavor asks for {accounting.RESOURCE_CLASS}, and it has no allocation"
-            yield Finding("allocation-missing", node.host, instance.uuid, words)
+    for instance in here:
+        amount = provider.allocations.get(instance.uuid, 0)
+        lacking = instance.allocated(request_placement) - amount
+        if instance.settled and lacking > 0:
+            words = f"{amount} regions are allocated to it, {lacking} fewer than it is to have"
+            yield Finding(ALLOCATION_MISSING, node.host, instance.uuid, words)
 
 
 def _of_region(

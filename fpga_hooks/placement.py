@@ -90,7 +90,7 @@ def _move(
     """Bring inventories with their allocations from the providers that had them to those of now."""
     here = {tree.data(name).uuid: name for name, regions in places.items() if regions}
     rooms = {
-        uuid: reshape.Room(layout.card_in(name), len(places[name] or ()))
+        uuid: reshape.Room(traits.card_in(name), len(places[name] or ()))
         for uuid, name in here.items()
     }
     mover.move({tree.data(name).uuid for name in left}, rooms)
@@ -99,7 +99,7 @@ def _move(
         ours = tree.data(name).inventory[RESOURCE_CLASS]
         _tell(tree, name, {**ours, "reserved": min(ours["reserved"], rooms[uuid].free)})
     for name in left:
-        if layout.card_in(name):
+        if traits.card_in(name):
             tree.remove(name)
             continue
         rest = dict(tree.data(name).inventory)
