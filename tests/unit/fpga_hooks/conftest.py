@@ -16,6 +16,7 @@ from oslo_config import fixture as config_fixture
 
 from fpga_hooks import (
     calls,  # noqa: F401  (registers the [fpga] options)
+    function_traits,
     mending,
 )
 
@@ -141,6 +142,14 @@ def nova(monkeypatch: pytest.MonkeyPatch) -> Nova:
         ),
     )
     return told
+
+
+@pytest.fixture(autouse=True)
+def sweep(monkeypatch: pytest.MonkeyPatch) -> function_traits.Sweep:
+    """Nothing to sweep is left from another test."""
+    sweep = function_traits.Sweep()
+    monkeypatch.setattr(function_traits, "sweep", sweep)
+    return sweep
 
 
 @pytest.fixture

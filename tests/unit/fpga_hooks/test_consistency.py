@@ -113,3 +113,29 @@ def test_placement_has_what_the_host_has(provider, node, codes) -> None:
 def test_an_instance_whose_flavor_leaves_placement_out_needs_no_allocation() -> None:
     provider = consistency.Provider(1, 0, {})
     assert list(consistency.of_placement(_node(), provider, [_instance()], {"i"})) == []
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "request_placement", "amount", "codes"),
+    [
+        (FPGA, True, 0, ["allocation-missing"]),
+        (FPGA, True, 1, []),
+        (FPGA | {"hw:fpga_ip_id_2": IMAGE}, True, 1, ["allocation-missing"]),
+        (FPGA | {"resources1:CUSTOM_FPGA_REGION": "2"}, False, 1, ["allocation-missing"]),
+        (FPGA | {"resources1:CUSTOM_FPGA_REGION": "2"}, True, 2, []),
+        ({}, True, 0, []),
+    ],
+)
+def test_as_many_regions_are_allocated_as_the_scheduler_asked_for(
+    extra_specs, request_placement, amount, codes
+) -> None:
+    provider = consistency.Provider(3, 2, {"i": amount} if amount else {})
+    here = [_instance(extra_specs=extra_specs)]
+    found = consistency.of_placement(_node(), provider, here, {"i"}, request_placement)
+    assert [f.code for f in found] == codes
+
+
+def test_instance_that_is_moving_need_not_have_its_allocation() -> None:
+    provider = consistency.Provider(1, 0, {})
+    here = [_instance(task_state="resize_migrating"), _instance("j", vm_state="resized")]
+    assert list(consistency.of_placement(_node(), provider, here, {"i", "j"}, True)) == []
