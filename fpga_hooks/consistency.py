@@ -185,15 +185,24 @@ def _of_region(
     node: Node, region: typing.Mapping[str, typing.Any], known: typing.Container[str]
 ) -> typing.Iterator[Finding]:
     if region["state"] == "quarantined":
-        yield Finding("quarantined", node.host, region["id"], "it did not erase")
+        yield Finding("quarantined", node.host, region["id"], _why_quarantined(region))
     if region["state"] != "programmed":
         return
     if region.get("healthy") is False:
         words = f"it lost the configuration of instance {region['owner'] or 'nobody'}"
         yield Finding("configuration-lost", node.host, region["id"], words)
+    if region.get("healthy", True) is None:
+        words = f"it does not say whether it has the configuration of {region['owner'] or 'nobody'}"
+        yield Finding("configuration-unknown", node.host, region["id"], words)
     if region["owner"] and region["owner"] not in known and not node.moving:
         words = f"its owner {region['owner']} is no instance of this host"
         yield Finding("region-without-instance", node.host, region["id"], words)
+
+
+def _why_quarantined(region: typing.Mapping[str, typing.Any]) -> str:
+    by_operator = region.get("quarantine") == "operator"
+    words = "an operator put it there" if by_operator else "it did not erase"
+    return f"{words}; instance {region['owner']} may have it" if region["owner"] else words
 
 
 def _by_hand(region: typing.Mapping[str, typing.Any]) -> bool:

@@ -48,6 +48,7 @@ def test_an_instance_with_its_region_is_consistent() -> None:
         ([_region()], [_instance(device="other")], "device-differs"),
         ([_region()], [_instance(device=None)], "device-differs"),
         ([_region(healthy=False)], [_instance()], "configuration-lost"),
+        ([_region(healthy=None)], [_instance()], "configuration-unknown"),
         ([_region(), _region(id="s", owner=None, state="free")], [_instance()], "regions-differ"),
     ],
 )
@@ -57,6 +58,20 @@ def test_each_disagreement_with_the_ledger_has_its_code(regions, here, code) -> 
 
 def test_a_region_in_quarantine_is_found_and_not_counted() -> None:
     assert _ledger([_region(state="quarantined", owner=None)], regions=0) == ["quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"quarantine": "erase", "owner": None}, "it did not erase"),
+        ({"quarantine": "operator", "owner": None}, "an operator put it there"),
+        ({"quarantine": "erase"}, "it did not erase; instance i may have it"),
+    ],
+)
+def test_reason_of_a_quarantine_and_who_may_have_the_region_are_said(changes, words) -> None:
+    quarantined = _region(state="quarantined", **changes)
+    (found,) = consistency.of_ledger(_node(regions=0), [quarantined], [])
+    assert (found.code, found.words) == ("quarantined", words)
 
 
 @pytest.mark.parametrize(
