@@ -40,7 +40,7 @@ demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 .PHONY: demo-shell
 demo-shell: ## a shell with the demo cloud's credentials
 	@test -e $(DEMO_DIR)/openrc || { echo "no cloud in $(DEMO_DIR); run 'make demo-up' first" >&2; exit 1; }
-	@echo "nova, openstack, docker and fpga-cli.py reach the cloud in $(DEMO_DIR); 'exit' leaves."
+	@echo "nova, openstack, docker, fpga-cli.py, fpga-manage and fpga-patch reach the cloud in $(DEMO_DIR); 'exit' leaves."
 	@bash --rcfile <(cat ~/.bashrc 2>/dev/null; cat $(DEMO_DIR)/openrc; echo 'PS1="(fpga-nova) $$PS1"') -i || true
 
 .PHONY: demo-status

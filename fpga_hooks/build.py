@@ -14,6 +14,7 @@ from fpga_hooks import (
     column,
     entitlement,
     errors,
+    function_traits,
     grants,
     layout,
     owners,
@@ -71,6 +72,7 @@ class FpgaBuildInstanceHook(base.Hook):
         resources["fpga_regions"] = host_regions.audit()
         ours = {stat: host_regions.images(state) for state, stat in accounting.STATS.items()}
         resources["stats"] = {**resources.get("stats", {}), **ours}
+        function_traits.sweep.run()
 
 
 def finish(instance: "objects.Instance") -> None:

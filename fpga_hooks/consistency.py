@@ -14,6 +14,9 @@ from fpga_hooks import accounting
 #: A guest of an instance in one of these has its region.
 _LIVING = frozenset({"active", "stopped", "paused", "suspended", "rescued", "soft-delete"})
 
+#: The code of an instance that has fewer regions in Placement than it is to have.
+ALLOCATION_MISSING = "allocation-missing"
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
@@ -31,7 +34,11 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Instance:
-    """An instance that is not deleted, as the database has it."""
+    """An instance that is not deleted, as the database has it.
+
+    :ivar flavor: Nova's object as it is kept
+    :ivar from_volume: whether its root disk is a volume
+    """
 
     uuid: str
     host: str | None
@@ -39,11 +46,28 @@ class Instance:
     task_state: str | None
     device: str | None
     extra_specs: typing.Mapping[str, str]
+    project: str | None = None
+    user: str | None = None
+    flavor: dict[str, typing.Any] | None = None
+    from_volume: bool = False
 
     @property
     def wanted(self) -> dict[int, str]:
         """The images of the regions that its flavor asks for, by number."""
         return accounting.bitstreams(self.extra_specs)
+
+    def allocated(self, request_placement: bool) -> int:
+        """How many regions Placement is to have for it.
+
+        :param request_placement: whether the scheduler asks for regions that flavors do not name
+        """
+        if accounting.names_resource(self.extra_specs):
+            return sum(
+                int(amount)
+                for key, amount in self.extra_specs.items()
+                if accounting.names_resource({key: amount}) and amount.isdecimal()
+            )
+        return len(self.wanted) if request_placement else 0
 
     @property
     def settled(self) -> bool:
@@ -124,12 +148,17 @@ def of_database(node: Node, here: list[Instance]) -> typing.Iterator[Finding]:
 
 
 def of_placement(
-    node: Node, provider: Provider | None, here: list[Instance], consumers: typing.Container[str]
+    node: Node,
+    provider: Provider | None,
+    here: list[Instance],
+    consumers: typing.Container[str],
+    request_placement: bool = False,
 ) -> typing.Iterator[Finding]:
     """What Placement and the database of a host disagree on.
 
     :param provider: None where it has no inventory of regions
     :param consumers: every instance and every migration that is not over
+    :param request_placement: whether the scheduler asks for regions that flavors do not name
     """
     if provider is None:
         if node.regions:
@@ -144,26 +173,36 @@ def of_placement(
         if consumer not in consumers:
             words = f"{amount} regions are allocated to it, and Nova knows no such instance"
             yield Finding("allocation-orphan", node.host, consumer, words)
-    asked = (i for i in here if i.settled and accounting.names_resource(i.extra_specs))
-    for instance in asked:
-        if instance.uuid not in provider.allocations:
-            words = f"its flavor asks for {accounting.RESOURCE_CLASS}, and it has no allocation"
-            yield Finding("allocation-missing", node.host, instance.uuid, words)
+    for instance in here:
+        amount = provider.allocations.get(instance.uuid, 0)
+        lacking = instance.allocated(request_placement) - amount
+        if instance.settled and lacking > 0:
+            words = f"{amount} regions are allocated to it, {lacking} fewer than it is to have"
+            yield Finding(ALLOCATION_MISSING, node.host, instance.uuid, words)
 
 
 def _of_region(
     node: Node, region: typing.Mapping[str, typing.Any], known: typing.Container[str]
 ) -> typing.Iterator[Finding]:
     if region["state"] == "quarantined":
-        yield Finding("quarantined", node.host, region["id"], "it did not erase")
+        yield Finding("quarantined", node.host, region["id"], _why_quarantined(region))
     if region["state"] != "programmed":
         return
     if region.get("healthy") is False:
         words = f"it lost the configuration of instance {region['owner'] or 'nobody'}"
         yield Finding("configuration-lost", node.host, region["id"], words)
+    if region.get("healthy", True) is None:
+        words = f"it does not say whether it has the configuration of {region['owner'] or 'nobody'}"
+        yield Finding("configuration-unknown", node.host, region["id"], words)
     if region["owner"] and region["owner"] not in known and not node.moving:
         words = f"its owner {region['owner']} is no instance of this host"
         yield Finding("region-without-instance", node.host, region["id"], words)
+
+
+def _why_quarantined(region: typing.Mapping[str, typing.Any]) -> str:
+    by_operator = region.get("quarantine") == "operator"
+    words = "an operator put it there" if by_operator else "it did not erase"
+    return f"{words}; instance {region['owner']} may have it" if region["owner"] else words
 
 
 def _by_hand(region: typing.Mapping[str, typing.Any]) -> bool:

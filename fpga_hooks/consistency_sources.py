@@ -14,13 +14,18 @@ from fpga_hooks import accounting, consistency
 
 _OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done", "error")
 
-_INSTANCES = sa.text(
-    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, m.value "
+_LIVING = (
+    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, m.value, "
+    "i.project_id, i.user_id, i.image_ref, b.destination_type "
     "FROM instances i LEFT JOIN instance_extra e ON e.instance_uuid = i.uuid AND e.deleted = 0 "
     "LEFT JOIN instance_system_metadata m "
     "ON m.instance_uuid = i.uuid AND m.deleted = 0 AND m.key = :of_image "
+    "LEFT JOIN block_device_mapping b "
+    "ON b.instance_uuid = i.uuid AND b.deleted = 0 AND b.boot_index = 0 "
     "WHERE i.deleted = 0"
-).bindparams(of_image=accounting.IMAGE_METADATA)
+)
+_INSTANCES = sa.text(_LIVING).bindparams(of_image=accounting.IMAGE_METADATA)
+_INSTANCE = sa.text(f"{_LIVING} AND i.uuid = :uuid").bindparams(of_image=accounting.IMAGE_METADATA)
 _NODES = sa.text(
     "SELECT uuid, host, fpga_regions, fpga_regions_used FROM compute_nodes WHERE deleted = 0"
 )
@@ -49,17 +54,8 @@ class Database:
             nodes = connection.execute(_NODES).all()
             migrations = connection.execute(_MIGRATIONS).all()
         moving = {host for migration in migrations for host in migration[1:]}
-        self.instances = [
-            consistency.Instance(
-                row.uuid,
-                row.host,
-                row.vm_state,
-                row.task_state,
-                row.fpga_device,
-                _wanted(row.flavor, row.value if row.fpga_device else None),
-            )
-            for row in instances
-        ]
+        self._engine = engine
+        self.instances = [_instance(row) for row in instances]
         self.nodes = [
             consistency.Node(row[0], row[1], row[2] or 0, row[3] or 0, row[1] in moving)
             for row in nodes
@@ -70,16 +66,24 @@ class Database:
         """The instances of a host."""
         return [instance for instance in self.instances if instance.host == host]
 
+    def look(self, uuid: str) -> consistency.Instance | None:
+        """An instance as the database has it now; None where it is deleted."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_INSTANCE, {"uuid": uuid}).one_or_none()
+        return None if row is None else _instance(row)
+
 
 def findings(
     database: Database,
     statuses: typing.Mapping[str, list[dict[str, typing.Any]]],
     placement: Get | None,
+    request_placement: bool = False,
 ) -> list[consistency.Finding]:
     """All that does not agree.
 
     :param statuses: the regions of hosts whose status is at hand
     :param placement: None to leave Placement out
+    :param request_placement: whether the scheduler asks for regions that flavors do not name
     """
     found: list[consistency.Finding] = []
     for node in database.nodes:
@@ -88,8 +92,10 @@ def findings(
         if node.host in statuses:
             found += consistency.of_ledger(node, statuses[node.host], here)
         if placement is not None:
-            told = _provider(placement, node.uuid)
-            found += consistency.of_placement(node, told, here, database.consumers)
+            provider = _provider(placement, node.uuid)
+            found += consistency.of_placement(
+                node, provider, here, database.consumers, request_placement
+            )
     for host in sorted(set(statuses) - {node.host for node in database.nodes}):
         words = "a status was given, and the database has no such compute host"
         found.append(consistency.Finding("host-unknown", host, host, words))
@@ -127,8 +133,19 @@ def _of_one(get: Get, uuid: str) -> consistency.Provider | None:
     return consistency.Provider(inventory["total"], inventory["reserved"], allocated)
 
 
-def _wanted(flavor: str | None, named: str | None) -> dict[str, str]:
-    """The extra specs of the flavor that Nova keeps as JSON, and what the image names."""
-    told = json.loads(flavor)["cur"] if flavor else None
-    found = told["nova_object.data"].get("extra_specs") if told else None
-    return accounting.with_image(dict(found or {}), named)
+def _instance(row: typing.Any) -> consistency.Instance:
+    flavor = json.loads(row.flavor)["cur"] if row.flavor else None
+    own = (flavor["nova_object.data"].get("extra_specs") if flavor else None) or {}
+    named = row.value if row.fpga_device else None
+    return consistency.Instance(
+        row.uuid,
+        row.host,
+        row.vm_state,
+        row.task_state,
+        row.fpga_device,
+        accounting.with_image(dict(own), named),
+        row.project_id,
+        row.user_id,
+        flavor,
+        not row.image_ref or row.destination_type == "volume",
+    )

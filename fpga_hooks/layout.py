@@ -6,7 +6,7 @@ import typing
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import cli
+from fpga_hooks import cli, traits
 from fpga_hooks.accounting import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
@@ -17,9 +17,6 @@ LOG = logging.getLogger(__name__)
 
 #: Regions that a provider is to have; None where they cannot be told.
 Regions = tuple[cli.Region, ...] | None
-
-#: What distinguishes the provider of a card from that of its host: NODE_fpga_CARD.
-_OF_CARD = "_fpga_"
 
 #: Whether a node's regions are told by card; decided once while the service runs.
 _by_card: dict[str, bool] = {}
@@ -44,11 +41,6 @@ def card_of(provider: str) -> str | None:
     return _cards.get(provider)
 
 
-def card_in(name: str) -> str | None:
-    """The card in the name of a provider; None in that of a host."""
-    return name.partition(_OF_CARD)[2] or None
-
-
 def places(
     tree: "provider_tree.ProviderTree", nodename: str, status: cli.Status | None
 ) -> dict[str, Regions]:
@@ -57,19 +49,19 @@ def places(
         return {nodename: status.regions if status else None}
     found: dict[str, Regions] = {name: None for name in known(tree, nodename) if name != nodename}
     for region in status.regions if status else ():
-        name = f"{nodename}{_OF_CARD}{region.device}"
+        name = f"{nodename}{traits.OF_CARD}{region.device}"
         found[name] = (*(found.get(name) or ()), region)
     for name in found:
         if not tree.exists(name):
             tree.new_child(name, nodename)
-        _cards[tree.data(name).uuid] = str(card_in(name))
+        _cards[tree.data(name).uuid] = str(traits.card_in(name))
     return found
 
 
 def known(tree: "provider_tree.ProviderTree", nodename: str) -> list[str]:
     """The host's own provider and those of its cards, by name."""
     names = [tree.data(uuid).name for uuid in tree.get_provider_uuids(nodename)]
-    return [n for n in names if n == nodename or n.startswith(f"{nodename}{_OF_CARD}")]
+    return [n for n in names if n == nodename or n.startswith(f"{nodename}{traits.OF_CARD}")]
 
 
 def _decide(tree: "provider_tree.ProviderTree", nodename: str, status: cli.Status | None) -> bool:

@@ -12,7 +12,7 @@ from nova import exception
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import cli, host, layout, reshape, traits
+from fpga_hooks import cli, function_traits, host, layout, reshape, traits
 from fpga_hooks.accounting import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
@@ -56,7 +56,7 @@ def update_provider_tree(
         _move(tree, left, places, reshape.Mover(status, allocations))
     if status is not None or not CONF.fpga.access:
         for name in {nodename: (), **places}:
-            _tell_traits(tree, nodename, name, places)
+            _set_traits(tree, nodename, name, places)
 
 
 def _tell(
@@ -90,7 +90,7 @@ def _move(
     """Bring inventories with their allocations from the providers that had them to those of now."""
     here = {tree.data(name).uuid: name for name, regions in places.items() if regions}
     rooms = {
-        uuid: reshape.Room(layout.card_in(name), len(places[name] or ()))
+        uuid: reshape.Room(traits.card_in(name), len(places[name] or ()))
         for uuid, name in here.items()
     }
     mover.move({tree.data(name).uuid for name in left}, rooms)
@@ -99,7 +99,7 @@ def _move(
         ours = tree.data(name).inventory[RESOURCE_CLASS]
         _tell(tree, name, {**ours, "reserved": min(ours["reserved"], rooms[uuid].free)})
     for name in left:
-        if layout.card_in(name):
+        if traits.card_in(name):
             tree.remove(name)
             continue
         rest = dict(tree.data(name).inventory)
@@ -108,7 +108,7 @@ def _move(
     LOG.info("Placement is told of the FPGA regions by %s now", CONF.fpga.providers)
 
 
-def _tell_traits(
+def _set_traits(
     tree: "provider_tree.ProviderTree",
     nodename: str,
     name: str,
@@ -117,25 +117,29 @@ def _tell_traits(
     """A host whose cards have providers of their own has none but that it has regions."""
     regions = places.get(name)
     known = set(tree.data(name).traits)
-    told = _traits(regions or ())
+    functions = function_traits.of(r for found in places.values() for r in found or ())
+    ours = _traits(regions or (), functions)
     if name not in places:
-        told = {traits.FPGA} if any(places.values()) else set()
+        ours = {traits.FPGA} if any(places.values()) else set()
     elif name != nodename and regions is None:
         return
     elif name != nodename and _OWNER:
-        told.add(_OWNER)
-    tree.update_traits(name, _others(known, regions or ()) | told)
+        ours.add(_OWNER)
+    new = _others(known, regions or ()) | ours
+    function_traits.sweep.note(known - new)
+    tree.update_traits(name, new)
 
 
-def _traits(regions: tuple[cli.Region, ...]) -> set[str]:
-    """What the regions are, and what is loaded into them."""
-    told = {
-        traits.name(kind, value)
-        for region in regions
-        for kind in traits.KINDS
-        if (value := getattr(region, kind))
-    }
-    return told | {traits.FPGA} if regions else set()
+def _traits(regions: tuple[cli.Region, ...], functions: frozenset[str]) -> set[str]:
+    """What the regions are, and what is loaded into them, of these functions alone."""
+
+    def named(*kinds: str) -> set[str]:
+        values = ((kind, getattr(region, kind)) for region in regions for kind in kinds)
+        return {traits.name(kind, value) for kind, value in values if value}
+
+    if not regions:
+        return set()
+    return named("vendor", "board") | (named("function") & functions) | {traits.FPGA}
 
 
 def _others(known: set[str], regions: tuple[cli.Region, ...]) -> set[str]:

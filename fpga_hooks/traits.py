@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Placement calls what a card is and what is loaded into it."""
+"""How Placement calls cards, what they are and what is loaded into them."""
 
 import re
 
@@ -13,3 +13,12 @@ KINDS = ("vendor", "board", "function")
 def name(kind: str, value: str) -> str:
     """A trait's name; Placement takes capital letters, digits and _ only, 255 at most."""
     return re.sub("[^A-Z0-9_]", "_", f"{FPGA}_{kind}_{value}".upper())[:255]
+
+
+#: What distinguishes the provider of a card from that of its host: NODE_fpga_CARD.
+OF_CARD = "_fpga_"
+
+
+def card_in(provider: str) -> str | None:
+    """The card in the name of a provider; None in that of a host."""
+    return provider.partition(OF_CARD)[2] or None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fpga-manage check: says where ledger, database and Placement do not agree."""
+"""fpga-manage check: says where ledger, database and Placement do not agree, and mends a part."""
 
 import argparse
 import dataclasses
@@ -13,10 +13,14 @@ from keystoneauth1 import exceptions as ksa_exceptions
 from keystoneauth1 import loading
 from oslo_config import cfg
 
-from fpga_hooks import consistency_sources
+from fpga_hooks import consistency, consistency_repair, consistency_sources
+from scheduler_filters import conf as scheduler_conf
 
 #: Exit status where something does not agree.
 FOUND = 3
+
+#: What is said of a finding that was mended.
+DONE = "fixed"
 
 
 class SourceError(Exception):
@@ -34,30 +38,71 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input; may be repeated",
     )
     parser.add_argument("--no-placement", action="store_true", help="leave Placement out")
+    parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="allocate in Placement what instances lack there; nothing else is changed",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def run(engine: sa.engine.Engine, arguments: argparse.Namespace) -> int:
-    """Print what does not agree.
+    """Print what does not agree, and mend it where that is asked for.
 
-    :returns: 0 nothing; FOUND something
-    :raises SourceError: a status or Placement cannot be read
+    :returns: 0 nothing is left; FOUND something is
+    :raises SourceError: a status or Placement cannot be read, or is to be left out and mended
     :raises sqlalchemy.exc.SQLAlchemyError: the database cannot be read
     """
+    if arguments.fix and arguments.no_placement:
+        raise SourceError("--fix changes Placement, and --no-placement leaves it out")
     statuses = dict(_status(given) for given in arguments.status)
-    placement = None if arguments.no_placement else _placement(arguments.config_file)
+    request_placement = _request_placement(arguments.config_file)
+    placement = None if arguments.no_placement else Placement(arguments.config_file)
+    find = placement.find if placement else None
     try:
         database = consistency_sources.Database(engine)
-        found = consistency_sources.findings(database, statuses, placement)
+        found = consistency_sources.findings(database, statuses, find, request_placement)
+        outcomes = dict.fromkeys(found, "")
+        if arguments.fix and placement is not None:
+            fixer = _Fixer(placement, database, statuses, request_placement)
+            outcomes = {one: fixer.fix(one) for one in found}
     except (ksa_exceptions.ClientException, ValueError, KeyError) as e:
         raise SourceError(f"an answer cannot be read: {e!r}") from e
     if arguments.format == "json":
-        print(json.dumps({"findings": [dataclasses.asdict(one) for one in found]}, indent=2))
+        told = [dataclasses.asdict(one) | {"fix": outcome} for one, outcome in outcomes.items()]
+        print(json.dumps({"findings": told}, indent=2))
     else:
-        for one in found:
-            print(f"{one.code}: {one.host}: {one.subject}: {one.words}")
+        for one, outcome in outcomes.items():
+            print(": ".join(filter(None, (one.code, one.host, one.subject, one.words, outcome))))
         print(f"{len(found)} found on {len(database.nodes)} hosts, {len(statuses)} with a status")
-    return FOUND if found else 0
+    return FOUND if any(outcome != DONE for outcome in outcomes.values()) else 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fixer:
+    """Mends what is found."""
+
+    placement: "Placement"
+    database: consistency_sources.Database
+    statuses: typing.Mapping[str, list[dict[str, typing.Any]]]
+    request_placement: bool
+
+    def fix(self, finding: consistency.Finding) -> str:
+        """DONE; else why not, empty where this finding is not for --fix."""
+        if finding.code != consistency.ALLOCATION_MISSING:
+            return ""
+        repair = consistency_repair.Repair(
+            self.placement,
+            self.database.look,
+            next(node for node in self.database.nodes if node.host == finding.host),
+            self.statuses.get(finding.host),
+            self.request_placement,
+        )
+        try:
+            repair.allocate(finding.subject)
+        except consistency_repair.NotRepairedError as e:
+            return f"not fixed: {e}"
+        return DONE
 
 
 def _status(given: str) -> tuple[str, list[dict[str, typing.Any]]]:
@@ -72,30 +117,62 @@ def _status(given: str) -> tuple[str, list[dict[str, typing.Any]]]:
     return host, list(regions)
 
 
-def _placement(files: list[str] | None) -> consistency_sources.Get:
-    """Asks Placement as Nova does: by the group [placement] of its configuration."""
+def _request_placement(files: list[str] | None) -> bool:
+    """Whether the scheduler of this configuration asks for regions that flavors do not name."""
     conf = cfg.ConfigOpts()
-    for register in (
-        loading.register_session_conf_options,
-        loading.register_auth_conf_options,
-        loading.register_adapter_conf_options,
-    ):
-        register(conf, "placement")
+    scheduler_conf.register_opts(conf)
     conf(args=[], project="nova", prog="nova-manage", default_config_files=files)
-    conf.set_default("service_type", "placement", group="placement")
-    try:
-        auth = loading.load_auth_from_conf_options(conf, "placement")
-        session = loading.load_session_from_conf_options(conf, "placement", auth=auth)
-        adapter = loading.load_adapter_from_conf_options(conf, "placement", session=session)
-    except (ksa_exceptions.ClientException, ksa_exceptions.MissingRequiredOptions) as e:
-        raise SourceError(f"[placement] of Nova's configuration cannot be used: {e}") from e
+    return bool(conf.fpga.request_placement)
 
-    def get(path: str) -> dict[str, typing.Any] | None:
-        answer = adapter.get(path, microversion=consistency_sources.MICROVERSION, raise_exc=False)
+
+class Placement:
+    """Asks Placement as Nova does: by the group [placement] of its configuration.
+
+    :raises SourceError: it cannot be asked so, or answers something else
+    """
+
+    def __init__(self, files: list[str] | None) -> None:
+        conf = cfg.ConfigOpts()
+        for register in (
+            loading.register_session_conf_options,
+            loading.register_auth_conf_options,
+            loading.register_adapter_conf_options,
+        ):
+            register(conf, "placement")
+        conf(args=[], project="nova", prog="nova-manage", default_config_files=files)
+        conf.set_default("service_type", "placement", group="placement")
+        try:
+            auth = loading.load_auth_from_conf_options(conf, "placement")
+            session = loading.load_session_from_conf_options(conf, "placement", auth=auth)
+            adapter = loading.load_adapter_from_conf_options(conf, "placement", session=session)
+        except (ksa_exceptions.ClientException, ksa_exceptions.MissingRequiredOptions) as e:
+            raise SourceError(f"[placement] of Nova's configuration cannot be used: {e}") from e
+        self._adapter = adapter
+
+    def find(self, path: str) -> dict[str, typing.Any] | None:
+        """The body of a GET; None where there is nothing."""
+        return self._get(path, consistency_sources.MICROVERSION)
+
+    def get(self, path: str) -> dict[str, typing.Any]:
+        """The body of a GET of what must be there."""
+        body = self._get(path, consistency_repair.MICROVERSION)
+        if body is None:
+            raise SourceError(f"Placement has no {path}")
+        return body
+
+    def put(self, path: str, body: dict[str, typing.Any]) -> str | None:
+        """None where a PUT is done, else why Placement refused."""
+        version = consistency_repair.MICROVERSION
+        answer = self._adapter.put(path, json=body, microversion=version, raise_exc=False)
+        if answer.status_code == 204:
+            return None
+        errors = answer.json().get("errors") or [{}]
+        return " ".join(str(errors[0].get("detail", answer.status_code)).split())
+
+    def _get(self, path: str, version: str) -> dict[str, typing.Any] | None:
+        answer = self._adapter.get(path, microversion=version, raise_exc=False)
         if answer.status_code == 404:
             return None
         if answer.status_code != 200:
             raise SourceError(f"Placement answered GET {path} with {answer.status_code}")
         return typing.cast(dict[str, typing.Any], answer.json())
-
-    return get

@@ -64,7 +64,8 @@ def _tell(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
 def _engine(arguments: argparse.Namespace) -> sa.engine.Engine:
     url = arguments.connection or _configured(arguments.config_file)
     try:
-        made = engines.create_engine(url, max_retries=0)
+        # Nova's own mode, which oslo.db warns of otherwise.
+        made = engines.create_engine(url, max_retries=0, mysql_sql_mode="TRADITIONAL")
     except (exc.ArgumentError, ModuleNotFoundError) as e:
         raise UsageError(f"the database's URL cannot be used: {e}") from e
     return typing.cast(sa.engine.Engine, made)
@@ -94,15 +95,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="fpga-manage", description="Manage what fpga-nova adds to a Nova cell database."
     )
     parser.add_argument("--version", action=ShowVersion)
+    files: dict[str, typing.Any] = {
+        "action": "append",
+        "metavar": "FILE",
+        "help": "Nova's configuration (default: as nova-manage, /etc/nova/nova.conf)",
+    }
+    parser.add_argument("--config-file", default=None, **files)
     groups = parser.add_subparsers(required=True, metavar="GROUP")
     database = groups.add_parser("db", help="the columns in the cell's database")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--config-file",
-        action="append",
-        metavar="FILE",
-        help="Nova's configuration (default: as nova-manage, /etc/nova/nova.conf)",
-    )
+    # Where it is given to the verb, too, the verb's wins.
+    common.add_argument("--config-file", default=argparse.SUPPRESS, **files)
     common.add_argument("--connection", metavar="URL", help="the database, as SQLAlchemy names it")
     checked = groups.add_parser(
         "check",

@@ -20,7 +20,7 @@ def _columns(settings: Settings) -> list[Finding]:
 
 
 CHECKS: dict[str, list[collections.abc.Callable[[Settings], list[Finding]]]] = {
-    "controller": [controller.filters, controller.extra_specs, _columns],
+    "controller": [controller.filters, controller.extra_specs, controller.placement, _columns],
     "compute": [
         compute.driver,
         compute.access,

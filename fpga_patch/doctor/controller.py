@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of a host with nova-scheduler and nova-api."""
+"""Checks of a host with nova-scheduler and nova-api, and of the Placement beside them."""
+
+from oslo_config import cfg
 
 from fpga_patch.doctor import entry_points
 from fpga_patch.doctor.finding import Finding
 from fpga_patch.doctor.settings import ALL_FILTERS, DROP_IN, FPGA_FILTER, Settings
+
+_RETRIES = "allocation_conflict_retry_count"
 
 
 def filters(settings: Settings) -> list[Finding]:
@@ -35,3 +39,28 @@ def extra_specs(settings: Settings) -> list[Finding]:
     return entry_points.loadable(
         settings, "extra specs", "nova.api.extra_spec_validators", ["fpga"]
     )
+
+
+def placement(settings: Settings) -> list[Finding]:
+    """Placement must not retry allocations itself: then it gives more regions than there are."""
+    file = settings.etc.parent / "placement" / "placement.conf"
+    line = f"{_RETRIES} = 1"
+    elsewhere = f"have {line} in [placement] where Placement runs"
+    conf = cfg.ConfigOpts()
+    conf.register_opt(cfg.IntOpt(_RETRIES, default=10), group="placement")
+    folder = file.with_suffix(".conf.d")
+    folders = [str(folder)] if folder.is_dir() else []
+    try:
+        conf(
+            args=[],
+            project="placement",
+            default_config_files=[str(file)],
+            default_config_dirs=folders,
+        )
+        retries = conf.placement[_RETRIES]
+    except (cfg.Error, OSError) as e:
+        return [Finding("placement", "skipped", f"{file} cannot be read ({e}): {elsewhere}")]
+    if retries == 1:
+        return [Finding("placement", "ok", f"{file}: {line}")]
+    text = f"{_RETRIES} is {retries}: Placement gives more regions than there are under load"
+    return [Finding("placement", "warning", text, f"{file}, [placement]: {line}")]

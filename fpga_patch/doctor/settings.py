@@ -70,7 +70,7 @@ class Settings:
         files = [
             str(self.etc / name)
             for name in ("nova.conf", "nova-compute.conf")
-            if (self.etc / name).is_file() and (name == "nova.conf" or self.names_files)
+            if (self.etc / name).is_file()
         ]
         folders = [str(path) for path in [(self.etc / DROP_IN).parent] if path.is_dir()]
         named = [f"--config-file={file}" for file in files] if self.names_files else []

@@ -11,6 +11,23 @@ from cloud import Cloud
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("fpga-cli.py status", "Used regions: "),
+        ("fpga-manage check", "0 found on "),
+        ("fpga-manage check --fix", "0 found on "),
+        ("fpga-manage db version", "(up to date)"),
+        ("fpga-patch status", "patched in {folder}/"),
+        ("fpga-patch doctor", "ok       placement    {folder}/"),
+        ("nova-manage placement audit", ""),
+    ],
+)
+def test_commands_of_the_shell_need_no_options(cloud: Cloud, command: str, says: str) -> None:
+    told = cloud.run(*command.split()).stdout.decode()
+    assert says.format(folder=cloud.folder) in told
+
+
 def test_the_walk_of_the_demo_shows_every_step_and_leaves_nothing(cloud: Cloud) -> None:
     shown = io.StringIO()
     figures = scenario.walk(cloud, shown)

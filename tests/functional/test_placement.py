@@ -2,6 +2,7 @@
 """Regions as Placement sees them, with the real Placement service and the real fpga-cli."""
 
 from tests.functional.test_hooks import HooksTestCase
+from tests.support import bitstreams
 
 REGION = "CUSTOM_FPGA_REGION"
 
@@ -51,6 +52,29 @@ class OneHost(PlacementTestCase):
         self.delete(server)
         self.audit()
         self.assertNotIn("CUSTOM_FPGA_FUNCTION_LZO1X_COMPRESS", self.traits())
+
+    def functions(self):
+        """All traits of functions that Placement has."""
+        url = "/traits?name=startswith:CUSTOM_FPGA_FUNCTION_"
+        return set(self.placement.get(url, version="1.6").body["traits"])
+
+    def test_trait_of_a_function_that_no_host_has_is_deleted_and_others_stay(self):
+        used, unused = "CUSTOM_FPGA_FUNCTION_ELSEWHERE", "CUSTOM_FPGA_FUNCTION_LZO1X_COMPRESS"
+        other = {"uuid": "77777777-9999-4999-8999-999999999999", "name": "other"}
+        self.placement.post("/resource_providers", other, version="1.6")
+        self.placement.put(f"/traits/{used}", None, version="1.6")
+        body = {"resource_provider_generation": 0, "traits": [used]}
+        self.placement.put(f"/resource_providers/{other['uuid']}/traits", body, version="1.6")
+        server = self.boot(self.fpga_flavor(self.image))
+        self.audit()
+        self.assertEqual({used, unused}, self.functions())
+        self.delete(server)
+        for _ in range(3):
+            self.audit()
+        self.assertEqual({used}, self.functions())
+        self.boot(self.fpga_flavor(self.cloud.add(bitstreams.package())))
+        self.audit()
+        self.assertIn(unused, self.traits())
 
     def test_trait_that_somebody_else_set_stays(self):
         url = f"/resource_providers/{self.provider()}/traits"

@@ -18,6 +18,7 @@ from oslo_config import fixture as config_fixture
 import fpga_nova
 from fpga_hooks import (
     calls,  # noqa: F401  (registers the [fpga] options)
+    function_traits,
     mending,
 )
 
@@ -173,6 +174,14 @@ def nova(monkeypatch: pytest.MonkeyPatch) -> Nova:
     up = SimpleNamespace(API=lambda: SimpleNamespace(service_is_up=lambda service: True))
     monkeypatch.setattr(mending, "servicegroup", up)
     return told
+
+
+@pytest.fixture(autouse=True)
+def sweep(monkeypatch: pytest.MonkeyPatch) -> function_traits.Sweep:
+    """Nothing to sweep is left from another test."""
+    sweep = function_traits.Sweep()
+    monkeypatch.setattr(function_traits, "sweep", sweep)
+    return sweep
 
 
 @pytest.fixture

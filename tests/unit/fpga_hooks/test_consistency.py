@@ -48,6 +48,7 @@ def test_an_instance_with_its_region_is_consistent() -> None:
         ([_region()], [_instance(device="other")], "device-differs"),
         ([_region()], [_instance(device=None)], "device-differs"),
         ([_region(healthy=False)], [_instance()], "configuration-lost"),
+        ([_region(healthy=None)], [_instance()], "configuration-unknown"),
         ([_region(), _region(id="s", owner=None, state="free")], [_instance()], "regions-differ"),
     ],
 )
@@ -57,6 +58,20 @@ def test_each_disagreement_with_the_ledger_has_its_code(regions, here, code) -> 
 
 def test_a_region_in_quarantine_is_found_and_not_counted() -> None:
     assert _ledger([_region(state="quarantined", owner=None)], regions=0) == ["quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"quarantine": "erase", "owner": None}, "it did not erase"),
+        ({"quarantine": "operator", "owner": None}, "an operator put it there"),
+        ({"quarantine": "erase"}, "it did not erase; instance i may have it"),
+    ],
+)
+def test_reason_of_a_quarantine_and_who_may_have_the_region_are_said(changes, words) -> None:
+    quarantined = _region(state="quarantined", **changes)
+    (found,) = consistency.of_ledger(_node(regions=0), [quarantined], [])
+    assert (found.code, found.words) == ("quarantined", words)
 
 
 @pytest.mark.parametrize(
@@ -113,3 +128,29 @@ def test_placement_has_what_the_host_has(provider, node, codes) -> None:
 def test_an_instance_whose_flavor_leaves_placement_out_needs_no_allocation() -> None:
     provider = consistency.Provider(1, 0, {})
     assert list(consistency.of_placement(_node(), provider, [_instance()], {"i"})) == []
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "request_placement", "amount", "codes"),
+    [
+        (FPGA, True, 0, ["allocation-missing"]),
+        (FPGA, True, 1, []),
+        (FPGA | {"hw:fpga_ip_id_2": IMAGE}, True, 1, ["allocation-missing"]),
+        (FPGA | {"resources1:CUSTOM_FPGA_REGION": "2"}, False, 1, ["allocation-missing"]),
+        (FPGA | {"resources1:CUSTOM_FPGA_REGION": "2"}, True, 2, []),
+        ({}, True, 0, []),
+    ],
+)
+def test_as_many_regions_are_allocated_as_the_scheduler_asked_for(
+    extra_specs, request_placement, amount, codes
+) -> None:
+    provider = consistency.Provider(3, 2, {"i": amount} if amount else {})
+    here = [_instance(extra_specs=extra_specs)]
+    found = consistency.of_placement(_node(), provider, here, {"i"}, request_placement)
+    assert [f.code for f in found] == codes
+
+
+def test_instance_that_is_moving_need_not_have_its_allocation() -> None:
+    provider = consistency.Provider(1, 0, {})
+    here = [_instance(task_state="resize_migrating"), _instance("j", vm_state="resized")]
+    assert list(consistency.of_placement(_node(), provider, here, {"i", "j"}, True)) == []

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Placement is told of the regions of a host."""
 
+import types
 import uuid
 
 import pytest
 from nova.compute import provider_tree
 from oslo_config import cfg
 
-from fpga_hooks import calls, host, placement
+from fpga_hooks import calls, function_traits, host, placement
 
 from .conftest import IMAGE, REGION, Program, region, status
 
@@ -15,8 +16,41 @@ NODE = "node"
 FREE = {"state": "free", "owner": None, "function": None}
 
 
+class Client:
+    """Placement's traits, as Nova's client of it asks for them."""
+
+    def __init__(self) -> None:
+        self.unused: list[str] = []
+        self.in_use: set[str] = set()
+        self.deleted: list[str] = []
+        self.asked = 0
+        self.status = 200
+
+    def get(self, url, version):
+        self.asked += 1
+        assert url == "/traits?name=startswith:CUSTOM_FPGA_FUNCTION_&associated=false"
+        return types.SimpleNamespace(
+            status_code=self.status, json=lambda: {"traits": list(self.unused)}
+        )
+
+    def delete(self, url, version):
+        name = url.removeprefix("/traits/")
+        if name in self.in_use:
+            return types.SimpleNamespace(status_code=409)
+        self.deleted.append(name)
+        self.unused.remove(name)
+        return types.SimpleNamespace(status_code=204)
+
+
 @pytest.fixture
-def tree(program: Program, monkeypatch):
+def client(monkeypatch) -> Client:
+    client = Client()
+    monkeypatch.setattr(function_traits.report, "report_client_singleton", lambda: client)
+    return client
+
+
+@pytest.fixture
+def tree(program: Program, monkeypatch, client):
     """A provider with an inventory and traits of others."""
     monkeypatch.setattr(host, "_last", {})
     monkeypatch.setattr(cfg.CONF, "host", NODE, raising=False)
@@ -128,3 +162,73 @@ def test_a_host_that_never_had_regions_has_no_inventory_of_them(audit, config) -
     inventory, traits = audit()
     assert inventory is None
     assert "CUSTOM_FPGA" not in traits
+
+
+def functions(traits: set[str]) -> set[str]:
+    prefix = "CUSTOM_FPGA_FUNCTION_"
+    return {trait.removeprefix(prefix) for trait in traits if trait.startswith(prefix)}
+
+
+def test_traits_of_functions_are_bounded_and_those_in_use_come_first(audit, config) -> None:
+    config(function_traits=3)
+    warm = {"state": "free", "owner": None, "image_id": IMAGE}
+    regions = [
+        region(id="a", function="a-warm", **warm),
+        region(id="b", function="z-used"),
+        region(id="c", function="y-used"),
+        region(id="d", function="y-used"),
+        region(id="e", function="b-warm", **warm),
+    ]
+    for order in (regions, regions[::-1]):
+        assert functions(audit(*order)[1]) == {"Y_USED", "Z_USED", "A_WARM"}
+
+
+def test_no_traits_of_functions_where_none_are_wanted(audit, config) -> None:
+    config(function_traits=0)
+    assert functions(audit(region(function="x"))[1]) == set()
+
+
+def test_trait_that_nobody_has_is_deleted_at_the_second_look(audit, client) -> None:
+    client.unused = ["CUSTOM_FPGA_FUNCTION_OLD"]
+    audit(region(function="new"))
+    audit(region(function="new"))
+    assert client.deleted == []
+    audit(region(function="new"))
+    assert client.deleted == ["CUSTOM_FPGA_FUNCTION_OLD"]
+
+
+def test_trait_that_is_unused_at_one_look_only_stays(audit, client) -> None:
+    audit(region())
+    client.unused = ["CUSTOM_FPGA_FUNCTION_BEING_MADE"]
+    audit(region())
+    client.unused = []
+    audit(region())
+    assert (client.deleted, client.asked) == ([], 2)
+
+
+def test_trait_that_another_host_has_begun_to_use_stays(audit, client) -> None:
+    client.unused = ["CUSTOM_FPGA_FUNCTION_X"]
+    client.in_use = {"CUSTOM_FPGA_FUNCTION_X"}
+    for _ in range(3):
+        audit(region())
+    assert (client.deleted, client.asked) == ([], 2)
+
+
+def test_placement_is_looked_at_again_only_after_a_function_has_gone(audit, client) -> None:
+    for _ in range(4):
+        audit(region(function="x"))
+    assert client.asked == 2
+    audit(region(function="y"))
+    for _ in range(3):
+        audit(region(function="y"))
+    assert client.asked == 4
+
+
+def test_placement_that_does_not_answer_is_asked_again(audit, client) -> None:
+    client.unused, client.status = ["CUSTOM_FPGA_FUNCTION_OLD"], 503
+    for _ in range(3):
+        audit(region())
+    client.status = 200
+    for _ in range(2):
+        audit(region())
+    assert client.deleted == ["CUSTOM_FPGA_FUNCTION_OLD"]

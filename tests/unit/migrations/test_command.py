@@ -73,3 +73,13 @@ def test_configuration_without_a_database_is_told(
     file.write_text("")
     assert command.main(["db", "version", "--config-file", str(file)]) == 2
     assert f"(read: {file})" in capsys.readouterr().err
+
+
+def test_configuration_may_be_named_before_the_verb(engine: Engine, tmp_path: Path) -> None:
+    file, other = tmp_path / "nova.conf", tmp_path / "other.conf"
+    file.write_text(f"[database]\nconnection = {url(tmp_path)}\n")
+    other.write_text("[database]\nconnection = nonsense\n")
+    assert command.main(["--config-file", str(file), "db", "upgrade"]) == 0
+    assert our_columns(engine) == ADDED
+    both = ["--config-file", str(other), "db", "version", "--config-file", str(file)]
+    assert command.main(both) == 0

@@ -98,6 +98,38 @@ def test_entry_points_of_this_package_can_be_loaded(host: Host) -> None:
     assert levels(controller.extra_specs(settings) + compute.hooks(settings)) == ["ok", "ok"]
 
 
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("[placement]\nallocation_conflict_retry_count = 1\n", "ok"),
+        ("[placement]\nallocation_conflict_retry_count = 10\n", "warning"),
+        ("", "warning"),
+        ("[placement]\nallocation_conflict_retry_count = many\n", "skipped"),
+        (None, "skipped"),
+    ],
+)
+def test_placement_that_retries_itself_is_warned_of(
+    host: Host, text: str | None, level: str
+) -> None:
+    if text is not None:
+        host.write("../placement/placement.conf", text)
+    (found,) = controller.placement(host.settings())
+    assert found.level == level
+    assert "allocation_conflict_retry_count" in f"{found.text} {found.remedy}"
+
+
+def test_drop_in_of_placement_is_read(host: Host) -> None:
+    host.write("../placement/placement.conf", "")
+    text = "[placement]\nallocation_conflict_retry_count = 1\n"
+    host.write("../placement/placement.conf.d/fpga-nova.conf", text)
+    assert levels(controller.placement(host.settings())) == ["ok"]
+
+
+def test_file_that_nova_compute_reads_by_its_name_counts(host: Host) -> None:
+    host.write("nova-compute.conf", f"[DEFAULT]\ncompute_driver = {DRIVER}\n")
+    assert levels(compute.driver(host.settings())) == ["ok"]
+
+
 def test_another_driver_is_told_with_the_file_that_sets_it(host: Host) -> None:
     line = remedy(compute.driver(host.settings("compute_driver = fake.FakeDriver")))
     assert line == f"{host.etc}/nova.conf, [DEFAULT]: compute_driver = {DRIVER}"

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages name exists: links, files, targets of make, tests, messages, options."""
+
+import ast
+import functools
+import importlib.metadata
+import re
+import typing
+from pathlib import Path
+
+import nova
+import pytest
+from nova import conf as nova_conf
+
+from tests.unit.docs import pages
+
+ROOT = pages.ROOT
+
+#: Where messages come from.
+_SOURCES = [
+    *(ROOT / "bin", ROOT / "build_scripts", ROOT / "fpga_hooks", ROOT / "fpga_nova"),
+    *(ROOT / "fpga_patch", ROOT / "fpga_regions", ROOT / "migrations", ROOT / "novadocker"),
+    ROOT / "scheduler_filters",
+    *(Path(nova.__path__[0]) / name for name in ("exception.py", "scheduler", "conductor")),
+]
+#: What a page has in place of what differs from case to case.
+_PLACE = re.compile(r"\.\.\.|…| - |\b[A-Z]{2,}\b|\b\d+\b|\b[A-Z]\b")
+
+#: The files of the columns of docs/lifecycle.md.
+_TESTS = {
+    "L": ["functional/test_lifecycle.py"],
+    "H": ["functional/test_hooks.py"],
+    "S": ["functional/test_call_sites.py"],
+    "R": ["functional/test_reconcile.py"],
+}
+
+#: Options of other services than Nova that pages set or name.
+_OF_OTHERS = {
+    *("allocation_candidates_generation_strategy", "allocation_conflict_retry_count"),
+    *("auth_type", "auth_url", "container_formats", "image_format"),
+}
+
+
+@functools.cache
+def texts() -> str:
+    """All strings of the sources, a NUL in place of what is filled in."""
+    files = [f for s in _SOURCES for f in ([s] if s.is_file() else s.rglob("*.py"))]
+    return "\n".join(text for file in files for text in _texts(file))
+
+
+def _texts(file: Path) -> typing.Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            parts = (p.value if isinstance(p, ast.Constant) else "\0" for p in node.values)
+            yield "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield re.sub(r"%\([a-z_]+\)[a-z]|%[a-z]|\{[a-z_.]*\}", "\0", node.value)
+
+
+def is_said(message: str) -> bool:
+    """Whether the sources have each fixed part of a message; what and why may be said apart."""
+    parts = [part.strip(" .,") for part in _PLACE.split(message)]
+    return all(part in texts() for part in parts if len(part) > 1)
+
+
+def options() -> set[str]:
+    """The names of all options of ours, and of Nova's."""
+    groups = (
+        point.load()()
+        for point in importlib.metadata.entry_points(group="oslo.config.opts")
+        if point.value.partition(".")[0] in ("fpga_hooks", "fpga_regions", "novadocker")
+        or point.value.startswith("scheduler_filters")
+    )
+    ours = {opt.dest for found in groups for _, opts in found for opt in opts}
+    of_nova = {
+        name for group in nova_conf.CONF.values() if hasattr(group, "keys") for name in group
+    }
+    return ours | of_nova | set(nova_conf.CONF) | _OF_OTHERS
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in pages.links(page):
+        name, _, anchor = link.partition("#")
+        if "://" in name:
+            continue
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in pages.anchors(target), link
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_files_of_the_project_that_are_named_exist(page: Path) -> None:
+    folders = {path.name for path in ROOT.glob("[a-z]*/")}
+    for span in pages.spans(pages.prose(page)):
+        name = span.split()[0].rstrip(":,")
+        if name.split("/")[0] in folders and "/" in name and not set(name) & set("*{<=…"):
+            assert [*ROOT.glob(re.sub("[A-Z]{3,}", "*", name))], span
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_targets_of_make_exist(page: Path) -> None:
+    known = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    lines = [line for block in pages.blocks(page) for line in pages.commands(block)]
+    for line in [*lines, *pages.spans(pages.prose(page))]:
+        words = line.split()
+        if words[:1] == ["make"]:
+            named = {w for w in words[1:] if re.fullmatch("[a-z0-9-]+", w) and w != "-C"}
+            assert "-C" in words or named <= known, line
+
+
+def test_messages_that_are_quoted_are_said() -> None:
+    quoted = [
+        *(
+            span
+            for row in pages.rows(ROOT / "docs/user.md", "fault")
+            for span in pages.spans(row[0])
+        ),
+        *(row[0] for row in pages.rows(ROOT / "docs/novadocker.md", "message")),
+        *(
+            span
+            for row in pages.rows(ROOT / "docs/check.md", "reason")
+            for span in pages.spans(row[0])
+        ),
+        *(
+            span
+            for name in ("operator.md", "cloud.md")
+            for row in pages.rows(ROOT / "docs" / name, "sign")
+            for span in pages.spans(" ".join(row))
+            if " " in span and not span.startswith(("fpga-", "make ", "nova ", "["))
+        ),
+    ]
+    assert len(quoted) > 20
+    assert [message for message in quoted if not is_said(message)] == []
+
+
+def test_message_that_nothing_says_is_noticed() -> None:
+    assert not is_said("... is not a zip archive")
+    assert is_said("port 1, wanted for X, is taken by ...")
+
+
+def test_tests_of_the_lifecycle_exist() -> None:
+    checked = 0
+    for *_, cell in pages.rows(ROOT / "docs/lifecycle.md", "path"):
+        for letter, name in re.findall(r"\b([LHSR]) `([^`]+)`", cell):
+            sources = "\n".join((ROOT / "tests" / file).read_text() for file in _TESTS[letter])
+            pattern = ".*".join(map(re.escape, name.split("…")))
+            assert re.search(rf"(def test_|class )\w*{pattern}", sources), f"{letter} {name}"
+            checked += 1
+    assert checked > 30
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_options_that_are_set_or_listed_exist(page: Path) -> None:
+    known = options()
+    lines = [
+        line
+        for block in pages.blocks(page)
+        if re.search(r"^\[[\w:]+\]$", block.text, re.MULTILINE) and block.page.name != "testing.md"
+        for line in block.text.splitlines()
+    ]
+    named = [m[1] for line in lines if (m := re.match(r"#? ?([a-z_]+) = ", line))]
+    for row in pages.rows(page, "option", "option of a card"):
+        named += [span for span in pages.spans(row[0]) if re.fullmatch("[a-z_]+", span)]
+    for span in pages.spans(pages.prose(page)):
+        if found := re.match(r"\[[a-z_]+\] ([a-z_]+)", span):
+            named.append(found[1])
+    assert [name for name in named if name not in known] == []
