@@ -13,7 +13,7 @@ from fpga_regions.emulator.sandbox import Sandbox
 from fpga_regions.locks import Deadline
 
 #: A part of the key of a netlist; to be changed whenever netlist.py makes another of a bitstream.
-_FORMAT = "netlist 2"
+_FORMAT = "netlist 3"
 _NETLIST = ".v"
 _REFUSED = ".refused"
 _WISHES = "wishes"

@@ -21,6 +21,15 @@ _START = b"\x7e\xaa\x99\x7e"  # of the part of a bitstream that the device reads
 _EMPTY_COMMENT = b"\xff\x00\x00\xff"
 _DEVICE = re.compile(rb"^\.device (\w+)$", re.MULTILINE)
 _HEADER = re.compile(r"^module chip \((.*)\);$", re.MULTILINE)
+_CELL = re.compile(r"^(SB_\w+)", re.MULTILINE)
+#: A flip-flop of a pin; icebox_vlog gives those of the logic their value at the start, and not these.
+_PIN_REGISTER = re.compile(r"^reg (n\d+(?:, n\d+)*);$", re.MULTILINE)
+_FLOATING = "1'bz"
+_PULLED_UP = "1'b1"
+_LOW = "1'b0"
+_RAM = "SB_RAM40_4K"
+#: Cells that are not simulated, by how their names begin.
+_UNSUPPORTED = {"SB_PLL40": "a PLL", "SB_WARMBOOT": "warm boot", _RAM: "block RAM with a falling clock"}
 _MAX_BITSTREAM = 1 << 20
 
 
@@ -77,9 +86,11 @@ def _behind_pins(verilog: str) -> str:
     icebox_vlog declares its ports in the module's header, and again as wires: Verilator 5.006
     refuses that, but not if the header has the names only.
     """
+    _check_cells(verilog)
+    verilog = _settled(verilog)
     header = _HEADER.search(verilog)
-    ports = [port.split() for port in header[1].split(", ") if port] if header else []
-    known = {name: direction for direction, name in ports}
+    driven = _driven(verilog)
+    known = _ports(header[1], driven) if header else {}
     missing = [name for name in _NEEDED if name not in known]
     wrong = [name for name in _INPUTS if known.get(name, "input") != "input"]
     wrong += [name for name in _OUTPUTS if known.get(name, "output") != "output"]
@@ -88,14 +99,63 @@ def _behind_pins(verilog: str) -> str:
             "the bitstream was not made for the emulator's shell: look at its pins "
             f"{', '.join(sorted({*missing, *wrong})) or 'all'}"
         )
-    for cell, what in (("SB_PLL40", "a PLL"), ("SB_RAM40_4KN", "block RAM with a falling clock")):
-        if cell in verilog:
-            raise errors.BadPackage(f"the bitstream uses {what}, which the emulator does not have")
-    names = ", ".join(name for _, name in ports)
-    declared = "".join(f"{direction} {name};\n" for direction, name in ports)
+    names = ", ".join(known)
+    declared = "".join(f"{direction} {name};\n" for name, direction in known.items())
     chip = verilog.replace(header[0], f"module chip ({names});\n{declared}", 1)
-    ram = _shell_file("ram.v") if "SB_RAM40_4K" in verilog else ""
+    chip = chip.replace("endmodule", f"{_values(verilog, known, driven)}endmodule", 1)
+    ram = _shell_file("ram.v") if _RAM in verilog else ""
     return chip + _shell(known) + ram
+
+
+def _check_cells(verilog: str) -> None:
+    """See that all is there that the chip consists of.
+
+    :raises errors.BadPackage: it is not; that stays so
+    """
+    unknown = {cell for cell in _CELL.findall(verilog) if cell != _RAM}
+    for cell in sorted(unknown):
+        what = next((what for name, what in _UNSUPPORTED.items() if cell.startswith(name)), "a cell")
+        raise errors.BadPackage(
+            f"the bitstream uses {what} ({cell}), which the emulator does not have"
+        )
+
+
+def _settled(verilog: str) -> str:
+    """The chip with a value for each wire at each time: as in the device, and for each engine.
+
+    A pin that the chip lets float is pulled up; flip-flops of pins are 0 after programming.
+    """
+    verilog = _PIN_REGISTER.sub(lambda found: f"reg {found[1].replace(',', ' = 0,')} = 0;", verilog)
+    return verilog.replace(_FLOATING, _PULLED_UP)
+
+
+def _ports(header: str, driven: typing.Container[str]) -> dict[str, str]:
+    """The direction of each port; one in both directions is an output where the chip drives it."""
+    ports = [port.split() for port in header.split(", ") if port]
+    both = {True: "output", False: "input"}
+    return {
+        name: both[name in driven] if direction == "inout" else direction
+        for direction, name in ports
+    }
+
+
+def _driven(verilog: str) -> set[str]:
+    """The wires and pins that the chip gives a value."""
+    registers = ",".join(re.findall(r"^reg (.*);$", verilog, re.MULTILINE))
+    outputs = ",".join(re.findall(r"^  \.RDATA\(\{(.*)\}\),$", verilog, re.MULTILINE))
+    names = re.sub(r" = 0\b", "", f"{registers},{outputs}").replace(" ", "").split(",")
+    return {*names, *re.findall(r"\bassign (\w+) *=", verilog)}
+
+
+def _values(verilog: str, known: typing.Mapping[str, str], driven: typing.Container[str]) -> str:
+    """Values for what nothing drives."""
+    wires = ", ".join(re.findall(r"^wire (.*);$", verilog, re.MULTILINE)).split(", ")
+    floating = [name for name in wires if name and name not in driven]
+    return "".join(
+        f"assign {name} = {_PULLED_UP if name in known else _LOW};\n"
+        for name in floating
+        if known.get(name) != "input"
+    )
 
 
 def _shell(known: typing.Mapping[str, str]) -> str:
@@ -103,9 +163,9 @@ def _shell(known: typing.Mapping[str, str]) -> str:
         # A pin of which the shell knows nothing: nothing is connected, inputs are pulled up.
         f".{name}({_bit(name) if name in (*_INPUTS, *_OUTPUTS) else pulled})"
         for name, direction in known.items()
-        for pulled in ["1'b1" if direction == "input" else ""]
+        for pulled in [_PULLED_UP if direction == "input" else ""]
     ]
-    absent = [f"assign {_bit(name)} = 1'b0;" for name in _OUTPUTS if name not in known]
+    absent = [f"assign {_bit(name)} = {_LOW};" for name in _OUTPUTS if name not in known]
     return "\n".join(
         [
             "module shell (",
