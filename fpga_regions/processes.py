@@ -28,10 +28,14 @@ class Process:
 
 
 def identify(pid: int) -> Process | None:
-    """The process that has a number now; None if there is none, or only its remains."""
+    """The process that has a number now; None if there is none, or only its remains.
+
+    :raises OSError: that cannot be found out
+    """
+    # First: where it is not there, it is not the process that is missing.
+    boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     try:
         stat = (_PROC / str(pid) / "stat").read_text()
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The second field, the name in brackets, may hold anything.

@@ -24,14 +24,14 @@ def short(folder: Path) -> typing.Iterator[str]:
 
 
 def served(path: Path) -> bool:
-    """Whether something serves a socket."""
+    """Whether something serves a socket, or that cannot be known: False only if nothing does."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_CONNECT_TIME)
         try:
             with short(path.parent) as folder:
                 connection.connect(f"{folder}/{path.name}")
-        except TimeoutError:
-            return True
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             return False
+        except OSError:
+            return True
         return True

@@ -32,17 +32,25 @@ class Cache:
         self._max_size = max_size
 
     def get(self, name: str) -> typing.BinaryIO | None:
-        """The file of that name, open: it stays usable, whatever happens to the cache."""
-        with contextlib.suppress(FileNotFoundError):
-            file = (self._folder / name).open("rb")
-            os.utime(file.fileno())
-            return file
+        """The content of that name, open: it stays usable, whatever happens to the cache.
+
+        A file whose content is not the one that was put there is removed.
+
+        :param name: letters and digits, a full stop, letters
+        """
+        for path in self._files(name):
+            with contextlib.suppress(FileNotFoundError):
+                if (file := _whole(path)) is not None:
+                    return file
+                path.unlink()
         return None
 
     def put(self, name: str, content: bytes) -> typing.BinaryIO:
         """Keep a content, and give it as a file that anybody who is handed it may run."""
         folders.make_private(self._folder)
         new = self._folder / f"{uuid.uuid4().hex}{_UNFINISHED}"
+        stem, _, kind = name.partition(".")
+        path = self._folder / f"{stem}-{hashlib.sha256(content).hexdigest()}.{kind}"
         try:
             with new.open("xb") as file:
                 file.write(content)
@@ -50,11 +58,23 @@ class Cache:
                 os.fsync(file.fileno())
             new.chmod(0o555)
             opened = new.open("rb")
-            new.rename(self._folder / name)
+            new.rename(path)
         finally:
             new.unlink(missing_ok=True)
+        for other in self._files(name):
+            if other != path:
+                other.unlink(missing_ok=True)
         self._shrink()
         return opened
+
+    def remove(self, name: str) -> None:
+        """Forget a content."""
+        for path in self._files(name):
+            path.unlink(missing_ok=True)
+
+    def _files(self, name: str) -> list[Path]:
+        stem, _, kind = name.partition(".")
+        return sorted(self._folder.glob(f"{stem}-*.{kind}"))
 
     def _shrink(self) -> None:
         found = []
@@ -69,3 +89,19 @@ class Cache:
                 return
             path.unlink(missing_ok=True)
             size -= one_size
+
+
+def _whole(path: Path) -> typing.BinaryIO | None:
+    """A file, open at its start; None unless it has the digest that its name says.
+
+    What a crash, a full disk or a failing one did to a file does no harm then: it is made again.
+    """
+    wanted = path.name.partition(".")[0].rpartition("-")[2]
+    file = path.open("rb")
+    with contextlib.suppress(OSError):
+        if hashlib.file_digest(file, "sha256").hexdigest() == wanted:
+            file.seek(0)
+            os.utime(file.fileno())
+            return file
+    file.close()
+    return None

@@ -17,7 +17,7 @@ import socket
 import sys
 import typing
 
-from fpga_regions.emulator.process import Settings, run
+from fpga_regions.emulator.process import BrokenError, Settings, run
 from fpga_regions.emulator.simulation import TURN, Ended, Simulation, Status
 
 _PAUSE = 0.002  # seconds in which more input may come before the clock goes on without
@@ -166,7 +166,7 @@ def prepare(settings: Settings, told: dict[str, typing.Any]) -> typing.Callable[
     try:
         loop.run_until_complete(simulation.start())
     except Ended as e:
-        raise OSError("the model does not run") from e
+        raise BrokenError("the model does not run") from e
     names = ("function", "digest", "engine")
     answer = json.dumps({name: told[name] for name in names}).encode()
     return functools.partial(loop.run_until_complete, _serve(settings, simulation, answer))

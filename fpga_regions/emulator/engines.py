@@ -3,14 +3,29 @@
 
 import abc
 import importlib.resources
+import logging
 import os
+import platform
+import shlex
 import shutil
 import subprocess
 import typing
 
 from fpga_regions import errors
+from fpga_regions.emulator import refusals
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
 from fpga_regions.locks import Deadline
+
+_LOG = logging.getLogger(__name__)
+#: A netlist that every engine takes.
+_BLANK = b"""
+module shell (
+input clk, input rst, input [7:0] in_data, input in_valid, output in_ready,
+input in_end, output [7:0] out_data, output out_valid, input out_ready, output done
+);
+assign in_ready = 0, out_data = 0, out_valid = 0, done = 0;
+endmodule
+"""
 
 
 class Engine(abc.ABC):
@@ -30,13 +45,14 @@ class Engine(abc.ABC):
         return all(shutil.which(tool, path=os.defpath) for tool in self.tools)
 
     def identity(self, deadline: Deadline) -> str:
-        """What a model depends on besides the netlist: the tool's version and our own side.
+        """What a model depends on besides the netlist: machine, the tool's version, our own side.
 
         :raises errors.ProgrammingFailed: it is not installed, or does not tell its version
         :raises errors.TimedOut: it took longer than the deadline
         """
         if self._identity is None:
-            self._identity = f"{self._told_version(deadline)} {self._commands} {self._source()!r}"
+            version = f"{platform.machine()} {self._told_version(deadline)}"
+            self._identity = f"{version} {self._commands} {self._source()!r}"
         return self._identity
 
     def _told_version(self, deadline: Deadline) -> str:
@@ -64,14 +80,33 @@ class Engine(abc.ABC):
     def build(self, box: Sandbox, netlist: bytes, deadline: Deadline) -> bytes:
         """The model of a netlist, as a file's content.
 
-        :raises errors.ProgrammingFailed: the engine does not take it, or is not installed
+        :raises errors.BadPackage: the engine does not take it, now or later
+        :raises errors.ProgrammingFailed: the engine is not installed, or does not work now
         :raises errors.TimedOut: it took longer than the deadline
         """
-        inputs = {"netlist.v": netlist, self._bench: self._source()}
         try:
-            return box.make(inputs, self._commands, "model", deadline)
+            return self._make(box, netlist, deadline)
         except ToolFailed as e:
-            raise errors.ProgrammingFailed(f"it cannot be simulated: {e}") from e
+            _LOG.info("%s refuses a netlist: %s", self.name, e)
+            why = f"the bitstream cannot be simulated: {self.name} refuses what it describes"
+            raise refusals.failure(box, e, lambda: self._make(box, _BLANK, deadline), why) from e
+
+    def _make(self, box: Sandbox, netlist: bytes, deadline: Deadline) -> bytes:
+        inputs = {"netlist.v": netlist, self._bench: self._source()}
+        return box.make(inputs, self._commands, "model", deadline)
+
+    def answer(
+        self, box: Sandbox, model: typing.BinaryIO, said: bytes, deadline: Deadline
+    ) -> bytes:
+        """What a model answers to commands as simulation.py writes them.
+
+        :raises ToolFailed: it does not run to their end
+        :raises errors.ProgrammingFailed: its interpreter is not installed
+        :raises errors.TimedOut: it took longer than the deadline
+        """
+        number = model.fileno()
+        run = f"exec {shlex.join(self.command(f'/proc/self/fd/{number}'))} < commands"
+        return box.make({"commands": said}, [["sh", "-c", run]], None, deadline, [number])
 
     @property
     @abc.abstractmethod

@@ -3,20 +3,28 @@
 
 import contextlib
 import dataclasses
+import logging
 import typing
 from pathlib import Path
 
 from fpga_regions import errors, folders
 from fpga_regions.emulator import cache, netlist
 from fpga_regions.emulator.engines import ENGINES, Engine
-from fpga_regions.emulator.sandbox import Sandbox
+from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
 from fpga_regions.locks import Deadline
 
+_LOG = logging.getLogger(__name__)
 #: A part of the key of a netlist; to be changed whenever netlist.py makes another of a bitstream.
-_FORMAT = "netlist 2"
+_FORMAT = "netlist 3"
 _NETLIST = ".v"
 _REFUSED = ".refused"
+_TRIED = ".tried"
 _WISHES = "wishes"
+_FIRST, _COMPILED = ENGINES["icarus"], ENGINES["verilator"]
+_TRIAL_TIME = 60  # seconds for a model's answer to TRIAL
+_DATA = bytes(37 * i % 256 for i in range(64))
+#: What both models of a bitstream must answer alike before the compiled one is used.
+TRIAL = b"RD" + len(_DATA).to_bytes(2, "big") + _DATA + b"WWE" + b"W" * 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,22 +56,28 @@ class Models:
         """The model of a bitstream.
 
         :param digest: of the bitstream
-        :param how: `icarus`, `verilator`, or `auto`: Verilator's if it is there, else Icarus's
-        :raises errors.BadPackage: it is no bitstream for this part and the emulator's shell
-        :raises errors.ProgrammingFailed: it cannot be simulated, or a tool is missing
+        :param how: `icarus`; `verilator` or `auto`: Verilator's if it is there, for `verilator`
+            once it is compiled, and Icarus's for a bitstream whose compiled model is refused
+        :raises errors.BadPackage: it is no bitstream for this part and the emulator's shell, or
+            cannot be simulated
+        :raises errors.ProgrammingFailed: a tool is missing, or does not work now
         :raises errors.TimedOut: it took longer than the deadline
         """
         source = cache.key(_FORMAT, digest, part)
-        verilator = ENGINES["verilator"]
-        if how == "auto" and verilator.installed:
-            if found := self._cached(source, verilator, deadline):
+        if how == "verilator" or (how == "auto" and _COMPILED.installed):
+            if found := self._cached(source, _COMPILED, deadline):
                 return found
-            self._wish(source, deadline)
-        engine = ENGINES["icarus" if how == "auto" else how]
-        if found := self._cached(source, engine, deadline):
+            if why := self._refusal(source, deadline):
+                _LOG.warning("%s is simulated by %s: %s", digest, _FIRST.name, why)
+            elif how == "auto":
+                self._wish(source)
+            else:
+                text = self._netlist(source, bitstream, part, deadline)
+                if compiled := self._compiled(source, text, deadline):
+                    return compiled
+        if found := self._cached(source, _FIRST, deadline):
             return found
-        text = self._netlist(source, bitstream, part, deadline)
-        return Model(engine, self._build(source, engine, text, deadline))
+        return self._first(source, self._netlist(source, bitstream, part, deadline), deadline)
 
     def at_hand(self, digest: str, part: str, how: str, deadline: Deadline) -> Model | None:
         """The model of a bitstream that is in the cache; None if none is. Nothing is made.
@@ -72,10 +86,19 @@ class Models:
         :raises errors.TimedOut: it took longer than the deadline
         """
         source = cache.key(_FORMAT, digest, part)
-        names = ("verilator", "icarus") if how == "auto" else (how,)
-        engines = [ENGINES[name] for name in names if ENGINES[name].installed]
-        found = (self._cached(source, engine, deadline) for engine in engines)
+        engines = (_FIRST,) if how == "icarus" else (_COMPILED, _FIRST)
+        installed = [engine for engine in engines if engine.installed]
+        found = (self._cached(source, engine, deadline) for engine in installed)
         return next((model for model in found if model is not None), None)
+
+    def refuse(self, digest: str, part: str, why: str, deadline: Deadline) -> None:
+        """Never use the compiled model of a bitstream again, and compile none.
+
+        :param why: for the log
+        """
+        source = cache.key(_FORMAT, digest, part)
+        self._cache.remove(_name(source, _COMPILED, deadline))
+        self._refuse(source, why, deadline)
 
     def wishes(self) -> list[str]:
         """The netlists that are to be compiled, by their keys."""
@@ -83,24 +106,69 @@ class Models:
 
     def fulfil(self, source: str, deadline: Deadline) -> None:
         """Compile a netlist for the next burn; one that is refused is not tried again."""
-        engine = ENGINES["verilator"]
         with contextlib.ExitStack() as files:
             text = self._cache.get(source + _NETLIST)
-            if text is not None and not self._cached(source, engine, deadline):
+            if text is not None and not self._cached(source, _COMPILED, deadline):
                 content = files.enter_context(text).read()
                 try:
-                    files.enter_context(self._build(source, engine, content, deadline))
-                except (errors.ProgrammingFailed, errors.TimedOut):
-                    refused = _name(source, engine, deadline) + _REFUSED
-                    files.enter_context(self._cache.put(refused, b""))
+                    if made := self._compiled(source, content, deadline):
+                        files.enter_context(made.file)
+                except errors.ProgrammingFailed as e:
+                    _LOG.warning("nothing is compiled: %s", e)
+                except errors.TimedOut as e:
+                    self._refuse(source, e.why, deadline)
         (self._wishes / source).unlink(missing_ok=True)
 
-    def _wish(self, source: str, deadline: Deadline) -> None:
-        if refused := self._cache.get(_name(source, ENGINES["verilator"], deadline) + _REFUSED):
-            refused.close()
-            return
+    def _wish(self, source: str) -> None:
         folders.make_private(self._wishes)
         (self._wishes / source).touch()
+
+    def _compiled(self, source: str, text: bytes, deadline: Deadline) -> Model | None:
+        """The compiled model, once it answered as the other engine's; None if it is refused."""
+        name = _name(source, _COMPILED, deadline)
+        try:
+            content = _COMPILED.build(self._box, text, deadline)
+        except errors.BadPackage as e:
+            self._refuse(source, e.why, deadline)
+            return None
+        with self._cache.put(name + _TRIED, content) as file:
+            self._cache.remove(name + _TRIED)
+            why = self._difference(Model(_COMPILED, file), source, text, deadline)
+        if why is not None:
+            self._refuse(source, why, deadline)
+            return None
+        return Model(_COMPILED, self._cache.put(name, content))
+
+    def _difference(self, made: Model, source: str, text: bytes, deadline: Deadline) -> str | None:
+        """What a compiled model does otherwise than the interpreted one; None if nothing."""
+        first = self._cached(source, _FIRST, deadline) or self._first(source, text, deadline)
+        with first.file:
+            answers = []
+            for model in (first, made):
+                try:
+                    answers.append(self._answer(model))
+                except (ToolFailed, errors.TimedOut) as e:
+                    return f"the model of {model.engine.name} does not run: {e}"
+        return None if answers[0] == answers[1] else "the compiled model answers otherwise"
+
+    def _answer(self, model: Model) -> bytes:
+        return model.engine.answer(self._box, model.file, TRIAL, Deadline(_TRIAL_TIME))
+
+    def _first(self, source: str, text: bytes, deadline: Deadline) -> Model:
+        content = _FIRST.build(self._box, text, deadline)
+        return Model(_FIRST, self._cache.put(_name(source, _FIRST, deadline), content))
+
+    def _refusal(self, source: str, deadline: Deadline) -> str | None:
+        """Why no compiled model of a bitstream is used, if that is so."""
+        refused = self._cache.get(_name(source, _COMPILED, deadline) + _REFUSED)
+        if refused is None:
+            return None
+        with refused:
+            return refused.read().decode()
+
+    def _refuse(self, source: str, why: str, deadline: Deadline) -> None:
+        _LOG.warning("no compiled model is used: %s", why)
+        self._cache.put(_name(source, _COMPILED, deadline) + _REFUSED, why.encode()).close()
 
     def _cached(self, source: str, engine: Engine, deadline: Deadline) -> Model | None:
         file = self._cache.get(_name(source, engine, deadline))
@@ -113,12 +181,6 @@ class Models:
         text = netlist.from_bitstream(self._box, bitstream, part, deadline)
         self._cache.put(source + _NETLIST, text).close()
         return text
-
-    def _build(
-        self, source: str, engine: Engine, text: bytes, deadline: Deadline
-    ) -> typing.BinaryIO:
-        content = engine.build(self._box, text, deadline)
-        return self._cache.put(_name(source, engine, deadline), content)
 
 
 def _name(source: str, engine: Engine, deadline: Deadline) -> str:

@@ -8,7 +8,8 @@ what it needs, gives up root, and only then reads what is programmed:
    descriptors;
 2. standard input: JSON, to the end. If the driver dies before it has sent all, nothing is ever
    served;
-3. standard output: `ready`, or one line that says why not.
+3. standard output: `ready`, or one line that says why not, after one of the words `refused`,
+   `broken` and `failed` (RefusedError, BrokenError, anything else).
 """
 
 import ctypes
@@ -20,6 +21,7 @@ import resource
 import sys
 import typing
 
+READY, REFUSED, BROKEN, FAILED = "ready", "refused", "broken", "failed"
 _PR_SET_NO_NEW_PRIVS = 38  # <linux/prctl.h>
 # <linux/sched.h>
 _CLONE_NEWIPC = 0x08000000
@@ -37,6 +39,7 @@ class Settings:
     :param uid: a user that no other region has
     :param sockets: descriptors of the listening sockets that clients reach
     :param control: descriptor of the listening socket on which the driver asks for the function
+    :param groups: files that take the processes of the region's control groups
     """
 
     user: str | None
@@ -48,10 +51,15 @@ class Settings:
     client_timeout: int
     max_memory: int
     cpu_percent: int
+    groups: list[str]
 
 
 class RefusedError(Exception):
-    """What was to be programmed cannot be run here."""
+    """What was to be programmed cannot be run, now or later."""
+
+
+class BrokenError(Exception):
+    """The model of what was to be programmed does not run; another one may."""
 
 
 def run(
@@ -61,23 +69,43 @@ def run(
 ) -> int:
     """Serve a region until the process is told to end.
 
-    :param prepare: gives what serves; raises RefusedError, OSError, ValueError, KeyError or
-        TypeError for what cannot be run
+    :param prepare: gives what serves; raises RefusedError or BrokenError, and OSError, ValueError,
+        KeyError or TypeError for what cannot be done now
     :param alone: what it starts sees no other processes, and ends with it; it cannot have threads
     """
     settings = Settings(**json.loads(arguments[1]))
     try:
+        _join_groups(settings)
         _drop_privileges(settings, alone)
         serve = prepare(settings, json.loads(sys.stdin.buffer.read()))
-    except (RefusedError, OSError, ValueError, KeyError, TypeError) as e:
-        print(" ".join(str(e).split()) or type(e).__name__, flush=True)
-        return 1
-    print("ready", flush=True)
+    except RefusedError as e:
+        return _fail(REFUSED, e)
+    except BrokenError as e:
+        return _fail(BROKEN, e)
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        return _fail(FAILED, e)
+    print(READY, flush=True)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     serve()
     return 0
+
+
+def _fail(word: str, error: Exception) -> int:
+    print(word, " ".join(str(error).split()) or type(error).__name__, flush=True)
+    return 1
+
+
+def _join_groups(settings: Settings) -> None:
+    """Be bound by what the region may use in all, with everything that is started later."""
+    for group in settings.groups:
+        try:
+            with open(group, "w") as file:  # noqa: PTH123 - pathlib takes long to load
+                file.write("0")
+        except OSError as e:
+            # The limits of each process remain.
+            print(f"{group} cannot be entered: {e}", file=sys.stderr)
 
 
 def _drop_privileges(settings: Settings, alone: bool) -> None:

@@ -28,10 +28,12 @@ class ToolFailed(Exception):
     """A tool did not do what it was run for.
 
     :param words: the last of what it printed
+    :param by_itself: whether it ended of its own accord; else something killed it
     """
 
-    def __init__(self, tool: str, words: str) -> None:
+    def __init__(self, tool: str, words: str, by_itself: bool = True) -> None:
         super().__init__(f"{tool}: {words}")
+        self.by_itself = by_itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +59,12 @@ class Sandbox:
         commands: typing.Sequence[typing.Sequence[str]],
         result: str | None,
         deadline: Deadline,
+        keep: typing.Sequence[int] = (),
     ) -> bytes:
         """Run commands one after the other in a folder with these files; give one that they made.
 
         :param result: name of the file to give; None for what was printed
+        :param keep: descriptors that the commands inherit
         :raises ToolFailed: a command failed, or made no such file
         :raises errors.ProgrammingFailed: a tool is not installed
         :raises errors.TimedOut: they took longer than the deadline
@@ -70,18 +74,25 @@ class Sandbox:
                 (folder / name).write_bytes(content)
                 (folder / name).chmod(0o644)
             for command in commands:
-                self._run(folder, command, deadline)
+                self._run(folder, command, deadline, keep)
             tool = commands[-1][0]
             return _take(folder / (result or _OUTPUT), tool, self.max_file)
 
-    def _run(self, folder: Path, command: typing.Sequence[str], deadline: Deadline) -> None:
+    def _run(
+        self,
+        folder: Path,
+        command: typing.Sequence[str],
+        deadline: Deadline,
+        keep: typing.Sequence[int],
+    ) -> None:
         if shutil.which(command[0], path=os.defpath) is None:
             raise errors.ProgrammingFailed(f"{command[0]} is not installed: see docs/emulator.md")
         (folder / _OUTPUT).unlink(missing_ok=True)
         try:
             with (folder / _OUTPUT).open("xb") as output:
                 place = programs.Place(folder, _ENVIRONMENT, output, grace=0)
-                ran = programs.run([*self._prefix(deadline), *command], deadline, place=place)
+                prefix = self._prefix(deadline)
+                ran = programs.run([*prefix, *command], deadline, keep, place)
         except programs.TooLong:
             raise errors.TimedOut(f"{command[0]} took longer than {deadline.seconds} s") from None
         except programs.Failed as e:
@@ -89,7 +100,7 @@ class Sandbox:
         if ran.status != 0:
             said = _take(folder / _OUTPUT, command[0], self.max_file).decode("utf-8", "replace")
             words = " ".join(said.split())[-_WORDS:] or f"exit status {ran.status}"
-            raise ToolFailed(command[0], words)
+            raise ToolFailed(command[0], words, by_itself=ran.status > 0)
 
     def _prefix(self, deadline: Deadline) -> list[str]:
         limits = [

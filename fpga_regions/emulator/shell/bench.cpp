@@ -13,22 +13,24 @@ static const int TURN = 8192, WAIT = 512;
 static Vshell core;
 static uint8_t given[65536], made[TURN + 4];
 static int left, at, count;
-static bool gave;
+static bool gave, finished;
 
-// Everything in and out of the core is settled before the clock rises.
+// Inputs change right after the clock has risen, as behind flip-flops: so a core sees the same at
+// both edges of a cycle. What counts is what is settled before the clock rises again.
 static void cycle()
 {
     core.in_valid = at < left;
     core.in_data = core.in_valid ? given[at] : 0;
+    core.eval();
     core.clk = 0;
     core.eval();
-    bool took = core.in_valid && core.in_ready;
-    gave = core.out_valid;
+    finished = core.done;
+    gave = core.out_valid && !finished;
     if (gave)
         made[count++] = core.out_data;
+    at += core.in_valid && core.in_ready;
     core.clk = 1;
     core.eval();
-    at += took;
 }
 
 static void reset()
@@ -40,6 +42,7 @@ static void reset()
         cycle();
     core.rst = 0;
     count = 0;
+    finished = false;
 }
 
 static bool read()
@@ -52,20 +55,12 @@ static bool read()
     return fread(given, 1, left, stdin) == size_t(left);
 }
 
-// What is settled after the clock rose: `done` may depend on inputs that changed since.
-static bool done()
-{
-    core.clk = 0;
-    core.eval();
-    return core.done;
-}
-
 // Until the input is used up, or the core pauses after some output, or the turn is over.
 static void run(int command)
 {
     const int most = command == 'W' ? WAIT : TURN;
     bool quiet = false;
-    for (int cycles = 0; cycles < most && !done() && !quiet; cycles++) {
+    for (int cycles = 0; cycles < most && !finished && !quiet; cycles++) {
         cycle();
         quiet = !core.in_end && at == left && (command == 'D' || (count && !gave));
     }
@@ -73,7 +68,7 @@ static void run(int command)
 
 static bool answer()
 {
-    const uint8_t status = done() ? 'X' : at < left ? 'B' : 'N';
+    const uint8_t status = finished ? 'X' : at < left ? 'B' : 'N';
     const uint8_t head[4] = {status, uint8_t(count), uint8_t(count >> 8), uint8_t(count >> 16)};
     const size_t size = (count + 3) / 4 * 4;
     return fwrite(head, 1, 4, stdout) == 4 && fwrite(made, 1, size, stdout) == size

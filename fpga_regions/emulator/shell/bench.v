@@ -20,22 +20,26 @@ module bench;
 
     reg [7:0] given[0:TURN - 1], made[0:TURN + 3];
     integer command, left, at, count, cycles, i;
-    reg took, gave, quiet;
+    reg gave, quiet, finished;
 
-    // Everything in and out of the core is settled before the clock rises.
+    // Inputs change right after the clock has risen, as behind flip-flops: so a core sees the same at
+    // both edges of a cycle. What counts is what is settled before the clock rises again.
     task cycle;
         begin
             in_valid = at < left;
             in_data = in_valid ? given[at] : 8'd0;
             #1;
-            took = in_valid && in_ready === 1'b1;
-            gave = out_valid === 1'b1;
-            if (gave) made[count] = out_data;
+            clk = 0;
+            #1;
+            finished = done === 1'b1;
+            gave = out_valid === 1'b1 && !finished;
+            if (gave) begin
+                made[count] = out_data;
+                count = count + 1;
+            end
+            if (in_valid && in_ready === 1'b1) at = at + 1;
             clk = 1;
             #1;
-            clk = 0;
-            if (took) at = at + 1;
-            if (gave) count = count + 1;
             cycles = cycles + 1;
         end
     endtask
@@ -49,6 +53,7 @@ module bench;
             for (i = 0; i < 4; i = i + 1) cycle;
             rst = 0;
             count = 0;
+            finished = 0;
         end
     endtask
 
@@ -65,7 +70,7 @@ module bench;
     task run;
         begin
             quiet = 0;
-            while (cycles < (command == "W" ? WAIT : TURN) && !(done === 1'b1) && !quiet) begin
+            while (cycles < (command == "W" ? WAIT : TURN) && !finished && !quiet) begin
                 cycle;
                 quiet = !in_end && at == left && (command == "D" || (count != 0 && !gave));
             end
@@ -75,7 +80,7 @@ module bench;
     // Words, because %c leaves out a byte of zero.
     task answer;
         begin
-            $fwrite(OUT, "%u", {count[23:0], done === 1'b1 ? "X" : at < left ? "B" : "N"});
+            $fwrite(OUT, "%u", {count[23:0], finished ? "X" : at < left ? "B" : "N"});
             for (i = 0; i < count; i = i + 4)
                 $fwrite(OUT, "%u", {made[i + 3], made[i + 2], made[i + 1], made[i]});
             $fflush(OUT);

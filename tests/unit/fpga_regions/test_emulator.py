@@ -178,10 +178,10 @@ def test_number_of_a_dead_process_that_another_one_has_is_not_killed(emulated: E
     ],
     ids=["text", "list", "no core", "part", "core", "type", "size", "bytes"],
 )
-def test_bitfile_that_it_cannot_run_is_refused(
+def test_bitfile_that_it_can_never_run_is_a_bad_package(
     emulated: Emulated, content: bytes, words: str
 ) -> None:
-    with pytest.raises(errors.ProgrammingFailed, match=words):
+    with pytest.raises(errors.BadPackage, match=words):
         emulated.program(bitstreams.package(content=content))
     emulated.clear()
     assert emulated.read_back() is None

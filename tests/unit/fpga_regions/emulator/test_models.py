@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from fpga_regions import errors
-from fpga_regions.emulator import engines
+from fpga_regions.emulator import engines, models
 from fpga_regions.locks import Deadline
 
 from .conftest import Workshop
@@ -76,7 +76,7 @@ def test_host_without_the_engine_that_is_asked_for_tells_it(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines.Icarus, "tools", ("nosuchtool",))
-    monkeypatch.setitem(engines.ENGINES, "icarus", engines.Icarus())
+    monkeypatch.setattr(models, "_FIRST", engines.Icarus())
     with pytest.raises(errors.ProgrammingFailed, match="icarus needs nosuchtool"):
         workshop.get("crc32", "icarus")
 
@@ -86,7 +86,7 @@ def test_another_version_of_an_engine_makes_its_own_model(
 ) -> None:
     workshop.get("crc32", "icarus")
     monkeypatch.setattr(engines.Icarus, "_version", ("echo", "another version"))
-    monkeypatch.setitem(engines.ENGINES, "icarus", engines.Icarus())
+    monkeypatch.setattr(models, "_FIRST", engines.Icarus())
     workshop.get("crc32", "icarus")
     assert made(workshop) == [".icarus", ".icarus", ".v"]
 
@@ -96,7 +96,7 @@ def test_netlist_that_no_engine_takes_is_refused(
 ) -> None:
     box = workshop.models._box
     for engine in engines.ENGINES.values():
-        with pytest.raises(errors.ProgrammingFailed, match="cannot be simulated"):
+        with pytest.raises(errors.BadPackage, match=f"cannot be simulated: {engine.name} refuses"):
             engine.build(box, b"module shell(\n", Deadline(60))
 
 

@@ -20,6 +20,11 @@ def verilog(box: Sandbox, data: bytes, part: str = "hx1k") -> str:
     return netlist.from_bitstream(box, data, part, Deadline(60)).decode()
 
 
+def chip(ports: str, *lines: str) -> str:
+    """What icebox_vlog prints of a chip."""
+    return "\n".join(["", f"module chip ({ports});", "", *lines, "", "endmodule", ""])
+
+
 def test_bitstream_becomes_a_chip_behind_the_shell(box: Sandbox) -> None:
     text = verilog(box, CRC)
     assert "module chip (" in text
@@ -60,28 +65,34 @@ def test_comment_cannot_pass_for_a_part_of_the_bitstream(box: Sandbox) -> None:
 
 def test_netlist_without_the_pins_of_the_shell_is_refused() -> None:
     with pytest.raises(errors.BadPackage, match=r"made for the emulator's shell.*done"):
-        netlist._behind_pins("module chip (input clk, output out_valid, output in_ready);\n")
+        netlist._behind_pins(chip("input clk, output out_valid, output in_ready"))
 
 
 def test_pin_of_the_wrong_direction_is_refused() -> None:
     ports = "input clk, output out_valid, output in_ready, output done, output in_data_3"
     with pytest.raises(errors.BadPackage, match="in_data_3"):
-        netlist._behind_pins(f"module chip ({ports});\n")
+        netlist._behind_pins(chip(ports))
 
 
 @pytest.mark.parametrize(
     ("cell", "words"),
-    [("SB_PLL40_CORE", "a PLL"), ("SB_RAM40_4KNR", "block RAM with a falling clock")],
+    [
+        ("SB_PLL40_CORE", r"a PLL \(SB_PLL40_CORE\)"),
+        ("SB_PLL40_2F_PAD", r"a PLL \(SB_PLL40_2F_PAD\)"),
+        ("SB_RAM40_4KNR", r"block RAM with a falling clock \(SB_RAM40_4KNR\)"),
+        ("SB_WARMBOOT", r"warm boot \(SB_WARMBOOT\)"),
+        ("SB_MAC16", r"a cell \(SB_MAC16\)"),
+    ],
 )
 def test_cell_that_is_not_simulated_is_refused(cell: str, words: str) -> None:
     ports = "input clk, output out_valid, output in_ready, output done"
     with pytest.raises(errors.BadPackage, match=words):
-        netlist._behind_pins(f"module chip ({ports});\n{cell} #(\n")
+        netlist._behind_pins(chip(ports, f"{cell} #("))
 
 
 def test_pins_that_the_shell_does_not_know_are_pulled_up() -> None:
     ports = "input clk, output out_valid, output in_ready, output done, input io_3, output io_4"
-    text = netlist._behind_pins(f"module chip ({ports});\n")
+    text = netlist._behind_pins(chip(ports))
     assert ".io_3(1'b1), .io_4()" in text
     assert "assign out_data[7] = 1'b0;" in text
 

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Control groups of the kernel (cgroups(7)): what all processes of a region may use together.
+
+Version 2 where memory, CPU time and processes are controlled by it, else version 1; a host may have
+some in one and some in the other. Where none can be made (no root, a container), nothing is bound
+together, and the limits of each process remain.
+"""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import time
+import typing
+from pathlib import Path
+
+from fpga_regions.locks import Deadline
+
+_PARENT = "fpga-nova"
+_MOUNTS = Path("/proc/self/mountinfo")
+_PERIOD = 100_000  # microseconds
+_PAUSE = 0.01  # seconds between two looks at a group that ends
+_VERSION_2 = "cgroup2"
+_CONTROLLERS: tuple[str, ...] = ("memory", "pids", "cpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a region may use.
+
+    :param memory: bytes
+    :param cpu_percent: of one processor
+    :param processes: with their threads
+    """
+
+    memory: int
+    cpu_percent: int
+    processes: int
+
+    def files(self, controller: str) -> dict[str, str]:
+        """The files of a controller and what is to be written to them."""
+        quota = _PERIOD * self.cpu_percent // 100
+        written: dict[str, dict[str, int | str]] = {
+            "memory": {"memory.max": self.memory, "memory.swap.max": 0},
+            "pids": {"pids.max": self.processes},
+            "cpu": {"cpu.max": f"{quota} {_PERIOD}"},
+            "memory 1": {"memory.limit_in_bytes": self.memory},
+            "pids 1": {"pids.max": self.processes},
+            "cpu 1": {"cpu.cfs_period_us": _PERIOD, "cpu.cfs_quota_us": quota},
+        }
+        return {name: str(value) for name, value in written[controller].items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Hierarchy:
+    """Where groups are made, and the controllers that bind them."""
+
+    root: Path
+    controllers: tuple[str, ...]
+
+
+def make(name: str, limits: Limits) -> list[str]:
+    """Make the groups of a region, as far as the host allows it.
+
+    :param name: of nothing else on this host
+    :returns: the files through which a process enters them
+    """
+    entrances = []
+    for hierarchy in _hierarchies():
+        with contextlib.suppress(OSError):
+            entrances.append(_make(hierarchy, name, limits))
+    return entrances
+
+
+def end(name: str, deadline: Deadline) -> bool:
+    """End every process in the groups of a region, and remove them.
+
+    :returns: whether nothing is left of them
+    :raises OSError: that cannot be found out
+    """
+    ended = [_end(one.root / _PARENT / name, deadline) for one in _hierarchies()]
+    return all(ended)
+
+
+def _make(hierarchy: _Hierarchy, name: str, limits: Limits) -> str:
+    parent = hierarchy.root / _PARENT
+    group = parent / name
+    parent.mkdir(exist_ok=True)
+    if not hierarchy.controllers[0].endswith(" 1"):
+        for folder in (hierarchy.root, parent):
+            for controller in hierarchy.controllers:
+                with contextlib.suppress(OSError):
+                    (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+    group.mkdir(exist_ok=True)
+    for controller in hierarchy.controllers:
+        for file, value in limits.files(controller).items():
+            # Swap is not accounted everywhere; a controller may be somebody else's to give out.
+            with contextlib.suppress(OSError):
+                (group / file).write_text(value)
+    return str(group / "cgroup.procs")
+
+
+def _end(group: Path, deadline: Deadline) -> bool:
+    while True:
+        try:
+            group.rmdir()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            members = _members(group)
+            if deadline.passed:
+                return False
+        else:
+            return True
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_PAUSE)
+
+
+def _members(group: Path) -> list[int]:
+    with contextlib.suppress(FileNotFoundError):
+        return [int(line) for line in (group / "cgroup.procs").read_text().split()]
+    return []
+
+
+def _hierarchies() -> typing.Iterator[_Hierarchy]:
+    """The hierarchies that are mounted, each controller in one of them."""
+    for line in _MOUNTS.read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split()[:3]
+        root = Path(before.split()[4])
+        if kind == _VERSION_2:
+            known = (root / "cgroup.controllers").read_text().split()
+            controllers = tuple(name for name in _CONTROLLERS if name in known)
+        elif kind == "cgroup":
+            known = options.split(",")
+            controllers = tuple(f"{name} 1" for name in _CONTROLLERS if name in known)
+        else:
+            continue
+        if controllers:
+            yield _Hierarchy(root, controllers)

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts, asks and ends the process behind each emulated region."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import typing
+
+from fpga_regions import errors, folders, processes, sockets
+from fpga_regions.locks import Deadline
+from fpga_regions.model import Loaded
+
+if typing.TYPE_CHECKING:
+    from fpga_regions.emulator import groups
+
+_PACKAGE = "fpga_regions.emulator"
+_CONTROL = "control"
+_LOG = "log"
+_LOAD = "kept"
+_ANSWER_TIME = 2.0  # seconds; the answer is ready before it is asked for
+_MAX_ANSWER = 4096
+_PAUSE = 0.02  # seconds between two looks at a process that may be about to end
+
+
+class Broken(errors.ProgrammingFailed):
+    """The model that the process was given does not run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What a region's process is given.
+
+    :param module: its program
+    :param told: for its standard input
+    :param sockets: how many it serves
+    :param part: what it simulates; None if it is a program
+    :param files: descriptors that it inherits
+    """
+
+    module: str
+    told: dict[str, typing.Any]
+    sockets: int
+    part: str | None = None
+    files: tuple[int, ...] = ()
+
+
+class Servers:
+    """The processes behind regions, by the regions' ids.
+
+    :param runtime: folder of what goes when the host restarts, as the processes do
+    :param state: folder of the records; what knows a process must not go before the process does
+    """
+
+    def __init__(self, runtime: pathlib.Path, state: pathlib.Path) -> None:
+        self._folders = runtime / "regions"
+        self._records = state / "emulator"
+        self._installation = hashlib.sha256(os.fsencode(self._records)).hexdigest()[:8]
+        self._started: dict[str, subprocess.Popen[str]] = {}
+
+    def path(self, region_id: str, number: int) -> str:
+        """Where a socket of a region is."""
+        return str(self._folders / region_id / _socket_name(number))
+
+    def load(self, region_id: str) -> dict[str, typing.Any]:
+        """What a region was started with, but for descriptors.
+
+        :raises OSError, ValueError: nothing, or that is not known
+        """
+        told: dict[str, typing.Any] = json.loads((self._folders / region_id / _LOAD).read_text())
+        return told
+
+    def start(
+        self,
+        region_id: str,
+        load: Load,
+        settings: dict[str, typing.Any],
+        limits: "groups.Limits",
+        deadline: Deadline,
+    ) -> None:
+        """Make sockets and process; nothing is served before the process is on record.
+
+        :param settings: for the process, but for descriptors and groups
+        :raises errors.BadPackage: what it is given cannot be run, now or later
+        :raises Broken: the model that it is given does not run
+        :raises errors.ProgrammingFailed, OSError: it cannot be started now
+        :raises errors.TimedOut: it was not ready before the deadline
+        """
+        from fpga_regions.emulator import groups
+
+        folder = self._make_folder(region_id)
+        told = {"module": load.module, "told": load.told, "sockets": load.sockets}
+        (folder / _LOAD).write_text(json.dumps(told | {"part": load.part}))
+        with contextlib.ExitStack() as here:
+            names = [_socket_name(number) for number in range(load.sockets)]
+            listeners = [here.enter_context(_listen(folder, name, 0o666)) for name in names]
+            control = here.enter_context(_listen(folder, _CONTROL, 0o600))
+            log = here.enter_context((folder / _LOG).open("ab"))
+            descriptors = [listener.fileno() for listener in listeners]
+            more = {
+                "sockets": descriptors,
+                "control": control.fileno(),
+                "groups": groups.make(self._group(region_id), limits),
+            }
+            server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [
+                    *(sys.executable, "-I", "-m", f"{_PACKAGE}.{load.module}", region_id),
+                    json.dumps(settings | more),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                pass_fds=[*descriptors, control.fileno(), *load.files],
+                start_new_session=True,
+                cwd="/",
+                env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+                text=True,
+            )
+            self._started[region_id] = server
+        self._record(region_id, server.pid)
+        _hand_over(server, load.told, deadline)
+
+    def ask(self, region_id: str) -> Loaded | None:
+        """What a region's process says it serves; None if there is certainly no process.
+
+        :raises errors.NoAnswer: there is one, or that cannot be known, and it does not answer
+        """
+        deadline = Deadline(_ANSWER_TIME)
+        control = self._folders / region_id / _CONTROL
+        try:
+            # A process that is about to end closes connections without an answer.
+            while (answer := _answer(control)) is None and not deadline.passed:
+                if not self._runs(region_id) and not sockets.served(control):
+                    return None
+                time.sleep(_PAUSE)
+        except TimeoutError as e:
+            raise errors.NoAnswer("the emulator does not answer in time") from e
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise errors.NoAnswer(f"the emulator cannot be asked: {e}") from e
+        if answer is None:
+            raise errors.NoAnswer("the emulator's process runs, and nobody serves its socket")
+        return answer
+
+    def end(self, region_id: str, deadline: Deadline) -> None:
+        """End a region's process and all that it started, and remove its sockets.
+
+        :raises errors.NotErased: something of it is still there
+        :raises OSError, ValueError, TypeError: that cannot be known
+        """
+        from fpga_regions.emulator import groups
+
+        process = self._recorded(region_id)
+        if process is not None and not processes.end(process, deadline):
+            raise errors.NotErased("the emulator's process does not end")
+        if server := self._started.pop(region_id, None):
+            _reap(server)
+        if not groups.end(self._group(region_id), deadline):
+            raise errors.NotErased("what the emulator's process started does not end")
+        folder = self._folders / region_id
+        _wait_for_silence(folder, deadline)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        (self._records / region_id).unlink(missing_ok=True)
+
+    def _group(self, region_id: str) -> str:
+        # Another installation on this host may use the same id.
+        return f"{region_id}-{self._installation}"
+
+    def _make_folder(self, region_id: str) -> pathlib.Path:
+        # Others see a socket only where it is mounted for them.
+        folders.make_private(self._folders)
+        folder = self._folders / region_id
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def _record(self, region_id: str, pid: int) -> None:
+        process = processes.identify(pid)
+        if process is None:
+            raise errors.ProgrammingFailed("the emulator ended at once")
+        folders.make_private(self._records)
+        with (self._records / region_id).open("w") as file:
+            json.dump(dataclasses.asdict(process), file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _recorded(self, region_id: str) -> processes.Process | None:
+        """The process on record."""
+        with contextlib.suppress(FileNotFoundError):
+            # Without content: the host went down while it was written, and the process with it.
+            if text := (self._records / region_id).read_text():
+                return processes.Process(**json.loads(text))
+        return None
+
+    def _runs(self, region_id: str) -> bool:
+        process = self._recorded(region_id)
+        return process is not None and processes.alive(process)
+
+
+def _wait_for_silence(folder: pathlib.Path, deadline: Deadline) -> None:
+    """See that nobody serves the sockets in a folder, on record or not."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in sorted(folder.iterdir()):
+            while path.is_socket() and sockets.served(path):
+                if deadline.passed:
+                    raise errors.NotErased(f"{path} is served by a process that is not on record")
+                time.sleep(_PAUSE)
+
+
+def _answer(control: pathlib.Path) -> Loaded | None:
+    """What is answered on a socket; None if nobody serves it, or closes it without an answer."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_ANSWER_TIME)
+        try:
+            with sockets.short(control.parent) as folder:
+                connection.connect(f"{folder}/{control.name}")
+            data = _read_all(connection)
+        except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError):
+            return None
+    if not data:
+        return None
+    told = json.loads(data)
+    return Loaded(str(told["function"]), str(told["digest"]))
+
+
+def _reap(server: "subprocess.Popen[str]") -> None:
+    """End a process that this one started, on record or not, and leave nothing of it."""
+    server.kill()
+    with contextlib.suppress(BrokenPipeError), server:
+        pass
+
+
+def _hand_over(
+    server: "subprocess.Popen[str]", told: dict[str, typing.Any], deadline: Deadline
+) -> None:
+    from fpga_regions.emulator import process
+
+    stdin, stdout = typing.cast(typing.IO[str], server.stdin), server.stdout
+    with contextlib.suppress(BrokenPipeError), stdin:
+        stdin.write(json.dumps(told))
+    with typing.cast(typing.IO[str], stdout) as answers:
+        word, _, why = _read_line(answers, deadline).partition(" ")
+    if word == process.REFUSED:
+        raise errors.BadPackage(f"the emulator refuses it: {why}")
+    if word == process.BROKEN:
+        raise Broken(f"the emulator cannot run it: {why}")
+    if word != process.READY:
+        raise errors.ProgrammingFailed(f"the emulator cannot be started: {why or 'it ended'}")
+
+
+def _socket_name(number: int) -> str:
+    return f"fpga{number}"
+
+
+def _listen(folder: pathlib.Path, name: str, mode: int) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        with sockets.short(folder) as short:
+            listener.bind(f"{short}/{name}")
+        (folder / name).chmod(mode)
+        listener.listen(socket.SOMAXCONN)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    data = b""
+    while (part := connection.recv(_MAX_ANSWER)) and len(data) < _MAX_ANSWER:
+        data += part
+    return data
+
+
+def _read_line(file: typing.IO[str], deadline: Deadline) -> str:
+    readable, _, _ = select.select([file], [], [], deadline.left)
+    if not readable:
+        raise errors.TimedOut(
+            f"the emulator was not ready within {deadline.seconds} seconds (program_timeout)"
+        )
+    return file.readline().strip()
