@@ -14,6 +14,10 @@ export DEMO_DIR DB PORT_BASE
 DISTRO_DIR ?= /var/lib/fpga-nova/distro
 SUITE ?= bookworm
 
+# Where the tests have Docker Engine 26.
+ENGINE_DIR ?= /var/lib/fpga-nova/engine-26
+export ENGINE_DIR
+
 play = cd build_scripts && ANSIBLE_HOME=$(CURDIR)/.tools/ansible ../.tools/bin/ansible-playbook
 cloud_python = $(DEMO_DIR)/venv/cloud/bin/python
 e2e = PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml \
@@ -64,6 +68,14 @@ demo-clean: ## stop the demo and remove it
 test: tools ## linters, unit and functional tests, Nova's own tests on the patched tree
 	@$(play) test_needs.yml
 	@.tools/bin/tox $(TOX_ARGS)
+
+.PHONY: engine-26
+engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
+	@python3 -m tests.support.docker_engine $(ENGINE_DIR)
+
+.PHONY: test-engine-26
+test-engine-26: tools engine-26 ## novadocker's functional tests on it, with the containerd image store
+	@FPGA_NOVA_TEST_ENGINE=26 .tools/bin/tox -e functional -- tests/functional/novadocker $(TEST_ARGS)
 
 .PHONY: matrix
 matrix: tools ## the diffs on all releases of Nova, and the tests of each series, the chain (hours)

@@ -13,28 +13,11 @@ import time
 import typing
 from pathlib import Path
 
+from fpga_nova.deadline import Deadline
+
+__all__ = ["Deadline", "NotLocked", "held"]
+
 _PAUSE = 0.02  # seconds between two tries
-
-
-class Deadline:
-    """A moment after which waiting ends.
-
-    :param seconds: from now
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds until then, never negative."""
-        return max(0.0, self._end - time.monotonic())
-
-    @property
-    def passed(self) -> bool:
-        """Whether it is over."""
-        return self.left <= 0
 
 
 class NotLocked(Exception):

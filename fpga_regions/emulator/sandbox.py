@@ -7,21 +7,20 @@ in one that the user cannot enter by its path, so tools are called with relative
 
 import contextlib
 import dataclasses
-import fcntl
 import os
 import shutil
 import stat
 import typing
-import uuid
 from pathlib import Path
 
-from fpga_regions import errors, folders, programs
+from fpga_nova.confined import confinement, folders, processes
+from fpga_regions import errors
+from fpga_regions import folders as private
 from fpga_regions.locks import Deadline
 
 _OUTPUT = "output"  # what the tools print
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."}
 _WORDS = 300  # characters of it that an error repeats
-_MAX_PROCESSES = 512  # of its user, who may work for several at once
 
 
 class ToolFailed(Exception):
@@ -52,6 +51,12 @@ class Sandbox:
     max_memory: int = 3 << 30
     max_file: int = 256 << 20
     niceness: int = 0
+
+    @property
+    def _confinement(self) -> confinement.Confinement:
+        return confinement.Confinement(
+            self.max_memory, self.max_file, uid=self.uid, niceness=self.niceness
+        )
 
     def make(
         self,
@@ -90,65 +95,26 @@ class Sandbox:
         (folder / _OUTPUT).unlink(missing_ok=True)
         try:
             with (folder / _OUTPUT).open("xb") as output:
-                place = programs.Place(folder, _ENVIRONMENT, output, grace=0)
-                prefix = self._prefix(deadline)
-                ran = programs.run([*prefix, *command], deadline, keep, place)
-        except programs.TooLong:
+                place = processes.Place(folder, None, _ENVIRONMENT, output, grace=0)
+                ran = self._confinement.run(command, deadline, keep, place)
+        except processes.TooLong:
             raise errors.TimedOut(f"{command[0]} took longer than {deadline.seconds} s") from None
-        except programs.Failed as e:
+        except processes.Failed as e:
             raise errors.ProgrammingFailed(f"{command[0]} cannot be confined: {e}") from e
         if ran.status != 0:
             said = _take(folder / _OUTPUT, command[0], self.max_file).decode("utf-8", "replace")
             words = " ".join(said.split())[-_WORDS:] or f"exit status {ran.status}"
             raise ToolFailed(command[0], words, by_itself=ran.status > 0)
 
-    def _prefix(self, deadline: Deadline) -> list[str]:
-        limits = [
-            "prlimit",
-            f"--as={self.max_memory}",
-            f"--fsize={self.max_file}",
-            f"--cpu={int(deadline.left) + 1}",
-            "--core=0",
-        ]
-        if os.geteuid() != 0:
-            return ["setpriv", "--pdeathsig=KILL", "--no-new-privs", *limits, "--"]
-        return [
-            *("nice", "-n", str(self.niceness)),
-            *("setpriv", "--pdeathsig=KILL"),
-            *("unshare", "--net", "--ipc", "--pid", "--fork", "--kill-child=KILL"),
-            *("setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"),
-            *("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL"),
-            *(*limits, f"--nproc={_MAX_PROCESSES}", "--"),
-        ]
-
 
 @contextlib.contextmanager
 def _folder(parent: Path, uid: int) -> typing.Iterator[Path]:
-    """A new folder of a user, gone afterwards; what a process that died left is removed, too."""
-    folders.make_private(parent)
-    folder = parent / uuid.uuid4().hex
-    with contextlib.ExitStack() as ours:
-        # Nobody may take the folder for a dead process's before it is locked.
-        with _held(parent, fcntl.LOCK_EX):
-            for left in parent.iterdir():
-                with contextlib.suppress(BlockingIOError, FileNotFoundError), _held(left):
-                    shutil.rmtree(left)
-            folder.mkdir(mode=0o700)
-            ours.enter_context(_held(folder))
-        ours.callback(shutil.rmtree, folder)
+    """A new folder of a user, gone afterwards."""
+    private.make_private(parent)
+    with folders.fresh(parent) as folder:
         if os.geteuid() == 0:
             os.chown(folder, uid, uid)
         yield folder
-
-
-@contextlib.contextmanager
-def _held(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> typing.Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _take(path: Path, tool: str, most: int) -> bytes:

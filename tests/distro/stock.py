@@ -35,7 +35,7 @@ def make(folder: pathlib.Path, suite: str) -> pathlib.Path:
     :returns: its folder
     """
     made, stamp = folder / "stock", folder / "stock.stamp"
-    sources = _sources(suite)
+    sources = sources_of(suite)
     told = hashlib.sha256("\n".join([suite, sources, *PACKAGES]).encode()).hexdigest()
     if stamp.exists() and stamp.read_text() == told:
         return made
@@ -69,7 +69,7 @@ def enter(made: pathlib.Path) -> collections.abc.Iterator[root.Root]:
         subprocess.run(["find", "/sys/fs/cgroup", *left], check=False, stderr=subprocess.DEVNULL)
 
 
-def _sources(suite: str) -> str:
+def sources_of(suite: str) -> str:
     """The sources of the host, for another suite; Debian's own where the host tells none."""
     asked = subprocess.run(
         [

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Docker Engine of the tests' own: no network, no systemd, nothing left behind."""
+"""A Docker Engine of the tests' own: no network, no systemd, nothing left behind.
 
+It is the installed one, or with FPGA_NOVA_TEST_ENGINE=26 that of Debian 13 with the containerd
+image store, which `make engine-26` unpacks.
+"""
+
+import json
 import os
 import pathlib
 import shutil
@@ -11,8 +16,17 @@ import typing
 
 import docker
 
-_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+from tests.support import docker_engine
+
+_INSTALLED = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 _READY = 60  # seconds
+
+#: Which engine: empty for the installed one.
+ENGINE = os.environ.get("FPGA_NOVA_TEST_ENGINE", "")
+_SETTINGS: dict[str, dict[str, object]] = {
+    "": {},
+    "26": {"features": {"containerd-snapshotter": True}},
+}
 
 
 class Dockerd:
@@ -22,7 +36,8 @@ class Dockerd:
     """
 
     def __init__(self) -> None:
-        program = shutil.which("dockerd", path=_PATH)
+        self._path = ":".join([*(docker_engine.programs() if ENGINE else []), _INSTALLED])
+        program = shutil.which("dockerd", path=self._path)
         if program is None:
             raise RuntimeError("dockerd is missing - run 'apt-get install docker.io'")
         if os.geteuid() != 0:
@@ -36,11 +51,14 @@ class Dockerd:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        settings = self.folder / "daemon.json"
+        settings.write_text(json.dumps(_SETTINGS[ENGINE]))
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     self._program,
-                    "--storage-driver=overlay2",
+                    f"--config-file={settings}",
+                    *([] if ENGINE else ["--storage-driver=overlay2"]),
                     "--bridge=none",
                     "--iptables=false",
                     f"--data-root={self.folder}/data",
@@ -51,7 +69,7 @@ class Dockerd:
                 ],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PATH": _PATH},
+                env={**os.environ, "PATH": self._path},
             )
         end = time.monotonic() + _READY
         while True:

@@ -11,19 +11,19 @@ import time
 
 import pytest
 
-from fpga_regions import programs
-from fpga_regions.locks import Deadline
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
 
 PARENT = """
 import sys
-from fpga_regions import programs
-from fpga_regions.locks import Deadline
-programs.run(["/bin/sh", "-c", "echo $$ > " + sys.argv[1] + "; sleep 60"], Deadline(60))
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
+processes.run(["/bin/sh", "-c", "echo $$ > " + sys.argv[1] + "; sleep 60"], Deadline(60))
 """
 
 
-def shell(script: str, seconds: float = 10, **more: object) -> programs.Finished:
-    return programs.run(["/bin/sh", "-c", script], Deadline(seconds), **more)  # type: ignore[arg-type]
+def shell(script: str, seconds: float = 10, **more: object) -> processes.Finished:
+    return processes.run(["/bin/sh", "-c", script], Deadline(seconds), **more)  # type: ignore[arg-type]
 
 
 def wait_until_gone(pid: int) -> None:
@@ -48,7 +48,7 @@ def test_environment_of_the_caller_is_not_passed_on(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LD_PRELOAD_OF_A_TENANT", "evil")
     told = dict(line.split("=", 1) for line in shell("env").output.splitlines())
     assert "LD_PRELOAD_OF_A_TENANT" not in told
-    assert told["PATH"] == programs.PATH
+    assert told["PATH"] == processes.PATH
 
 
 def test_standard_input_is_empty() -> None:
@@ -56,7 +56,7 @@ def test_standard_input_is_empty() -> None:
 
 
 def test_arguments_are_not_seen_by_a_shell() -> None:
-    finished = programs.run(["printf", "%s", "$(id); `id` > /x"], Deadline(10))
+    finished = processes.run(["printf", "%s", "$(id); `id` > /x"], Deadline(10))
     assert finished.output == "$(id); `id` > /x"
 
 
@@ -66,22 +66,22 @@ def test_name_is_looked_for_in_the_fixed_path_only(
     (tmp_path / "xbutil").write_text("#!/bin/sh\n")
     (tmp_path / "xbutil").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(programs.Failed, match="xbutil is not installed in /usr/local/sbin"):
-        programs.run(["xbutil"], Deadline(1))
+    with pytest.raises(processes.Failed, match="xbutil is not installed in /usr/local/sbin"):
+        processes.run(["xbutil"], Deadline(1))
 
 
 @pytest.mark.parametrize("name", ["./sh", "bin/sh"])
 def test_relative_path_is_no_program(name: str) -> None:
-    with pytest.raises(programs.Failed, match="is not installed"):
-        programs.run([name], Deadline(1))
+    with pytest.raises(processes.Failed, match="is not installed"):
+        processes.run([name], Deadline(1))
 
 
 def test_program_that_cannot_be_run_is_told(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(programs.Failed, match="nothing cannot be run: No such file"):
-        programs.run([str(tmp_path / "nothing")], Deadline(1))
+    with pytest.raises(processes.Failed, match="nothing cannot be run: No such file"):
+        processes.run([str(tmp_path / "nothing")], Deadline(1))
     (tmp_path / "data").write_text("")
-    with pytest.raises(programs.Failed, match="data cannot be run: Permission denied"):
-        programs.run([str(tmp_path / "data")], Deadline(1))
+    with pytest.raises(processes.Failed, match="data cannot be run: Permission denied"):
+        processes.run([str(tmp_path / "data")], Deadline(1))
 
 
 def test_program_that_takes_too_long_is_ended_with_all_that_it_started(
@@ -89,16 +89,16 @@ def test_program_that_takes_too_long_is_ended_with_all_that_it_started(
 ) -> None:
     script = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
     begun = time.monotonic()
-    with pytest.raises(programs.TooLong, match=r"sh did not end within 2 seconds"):
+    with pytest.raises(processes.TooLong, match=r"sh did not end within 2 seconds"):
         shell(script, 2)
     assert time.monotonic() - begun < 30
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
 def test_program_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "_GRACE", 0.1)
+    monkeypatch.setattr(processes, "_GRACE", 0.1)
     begun = time.monotonic()
-    with pytest.raises(programs.TooLong):
+    with pytest.raises(processes.TooLong):
         shell("trap '' TERM; while :; do sleep 0.05; done", 2)
     assert time.monotonic() - begun < 30
 
@@ -106,7 +106,7 @@ def test_program_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch)
 def test_output_is_kept_up_to_the_limit_and_the_program_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(programs, "MAX_OUTPUT", 1000)
+    monkeypatch.setattr(processes, "MAX_OUTPUT", 1000)
     finished = shell("head -c 3000000 /dev/zero; echo done >&2")
     assert (len(finished.output), finished.errors, finished.status) == (1000, "done\n", 0)
 
@@ -146,7 +146,7 @@ def test_program_is_ended_when_the_command_is_interrupted(
             time.sleep(0.02)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(programs, "_collect", interrupted)
+    monkeypatch.setattr(processes, "_collect", interrupted)
     with pytest.raises(KeyboardInterrupt):
         shell(f"echo $$ > {pid}; exec sleep 60")
     wait_until_gone(int(pid.read_text()))

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folders that last as long as their process; those of dead processes are swept away.
+
+A folder is locked for as long as it is used. The kernel drops the lock when its process dies,
+however it dies, so an unlocked folder is a dead process's.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import typing
+import uuid
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def fresh(parent: Path, prefix: str = "") -> typing.Iterator[Path]:
+    """A new folder, gone afterwards; those that dead processes left are removed, too.
+
+    :param parent: exists, and only we may write in it
+    :param prefix: of its name, and of those that are swept away
+    """
+    with contextlib.ExitStack() as ours:
+        # Nobody may take the folder for a dead process's before it is locked.
+        with _held(parent, fcntl.LOCK_EX):
+            _sweep(parent, prefix)
+            folder = parent / f"{prefix}{uuid.uuid4().hex}"
+            folder.mkdir(mode=0o700)
+            ours.callback(shutil.rmtree, folder)
+            ours.enter_context(_held(folder))
+        yield folder
+
+
+def sweep(parent: Path, prefix: str) -> list[str]:
+    """Remove the folders that dead processes left.
+
+    :returns: their names
+    :raises OSError: the parent cannot be locked or read
+    """
+    with _held(parent, fcntl.LOCK_EX):
+        return _sweep(parent, prefix)
+
+
+def _sweep(parent: Path, prefix: str) -> list[str]:
+    swept = []
+    for folder in parent.glob(f"{prefix}*"):
+        # Whether a folder that cannot be locked is in use is not known; it stays.
+        with contextlib.suppress(OSError), _held(folder):
+            shutil.rmtree(folder)
+            swept.append(folder.name)
+    return swept
+
+
+@contextlib.contextmanager
+def _held(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> typing.Iterator[None]:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(folder, flags)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
