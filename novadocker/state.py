@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remembers, across crashes and reboots, for which instances a container may exist.
+"""Remembers, across crashes and reboots, which instances certainly have no container yet.
 
-The engine may be down when an instance has to be destroyed. If it was never asked to make a
-container there is none, and the instance's FPGA region can be erased; otherwise a living container
-may still hold the region's devices, and the delete has to wait for the engine.
+The engine may be down when an instance has to be destroyed. Its FPGA region can be erased all the
+same if the engine was never asked to make a container. That is written down when a build begins,
+and taken back before the engine is asked. Where nothing is written, a living container may hold the
+region's devices, and the delete waits for the engine: a file that is missing proves nothing.
 """
 
 import os
@@ -13,28 +14,32 @@ from oslo_config import cfg
 
 CONF = cfg.CONF
 
-_MARKER = "docker-container"
+_MARKER = "no-docker-container"
+#: What 0.2 wrote for the instances that have one.
+_MARKER_OF_0_2 = "docker-container"
 
 
-def remember(uuid: str) -> None:
-    """Note that from now on a container of this instance may exist; on disk when it returns."""
+def begin(uuid: str) -> None:
+    """Note that a build begins: the engine was not asked for a container of this instance."""
     marker = _path(uuid)
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
-    for folder in (marker.parent, marker.parent.parent):
-        _sync(folder)
 
 
 def forget(uuid: str) -> None:
-    """Note that no container of this instance exists any more."""
-    marker = _path(uuid)
-    marker.unlink(missing_ok=True)
-    if marker.parent.is_dir() and not any(marker.parent.iterdir()):
-        marker.parent.rmdir()
+    """Note that a container may exist from now on; on disk when it returns."""
+    folder = _path(uuid).parent
+    if not folder.is_dir():
+        return
+    for name in (_MARKER, _MARKER_OF_0_2):
+        (folder / name).unlink(missing_ok=True)
+    _sync(folder)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
-def may_exist(uuid: str) -> bool:
-    """Whether a container of this instance may exist."""
+def certainly_none(uuid: str) -> bool:
+    """Whether it is known that no container of this instance was ever made."""
     return _path(uuid).exists()
 
 
