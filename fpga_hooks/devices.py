@@ -10,7 +10,7 @@ import typing
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import build, cli, errors, image_bitstreams, published, sites
+from fpga_hooks import build, cli, errors, image_bitstreams, image_properties, published, sites
 from fpga_nova.contract import NODE_KINDS, Exit
 
 if typing.TYPE_CHECKING:
@@ -19,8 +19,7 @@ if typing.TYPE_CHECKING:
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-#: Nova keeps an image property that it does not know under this prefix, cut at 255 characters.
-_PROPERTY = "image_docker_devices"
+_PROPERTY = "docker_devices"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +51,11 @@ def for_instance(instance: "objects.Instance") -> list[Device]:
         held = published.owned_by(instance.uuid, wanted) or cli.status().owned_by(instance.uuid)
         regions = [_usable(number, held.get(number)) for number in wanted]
         return narrow(
-            apart([_nodes(region) for region in regions]), instance.system_metadata.get(_PROPERTY)
+            apart([_nodes(region) for region in regions]),
+            image_properties.of_instance(instance, _PROPERTY),
         )
+    except image_properties.CutError as e:
+        raise sites.failure(errors.CliError(Exit.NO_IMAGE, str(e)), instance) from e
     except errors.CliError as e:
         raise sites.failure(e, instance) from e
 
@@ -113,7 +115,7 @@ def narrow(devices: list[Device], wish: str | None) -> list[Device]:
             raise errors.CliError(
                 Exit.NO_IMAGE,
                 f"the image's docker_devices has '{item.strip()}', which is not NAME or "
-                "NAME:PATH with paths below /dev/",
+                "NAME:PATH with paths below /dev/ and nothing after them",
             )
         if name not in by_name:
             LOG.warning("The image asks for %s, which its FPGA region does not have", name)
@@ -139,4 +141,10 @@ def _nodes(region: cli.Region) -> list[Device]:
 
 
 def _is_device_path(path: str) -> bool:
-    return path.startswith("/dev/") and posixpath.normpath(path) == path and path.isprintable()
+    """Whether it is the path of a node; without a colon, which separates paths elsewhere."""
+    return (
+        path.startswith("/dev/")
+        and posixpath.normpath(path) == path
+        and path.isprintable()
+        and ":" not in path
+    )

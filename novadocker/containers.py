@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The containers of this host's instances: made, found, started, stopped and removed."""
 
+import time
 import typing
 
 import docker.errors
-from nova import exception
 from nova.compute import power_state
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from novadocker import errors, guests, request, state
-from novadocker.engine import Engine
+from novadocker import errors, guests, numbers, request, state
+from novadocker.engine import PAUSE, Engine
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -25,6 +25,9 @@ _STATES = {
     "exited": power_state.SHUTDOWN,
     "dead": power_state.CRASHED,
 }
+
+#: A container in one of these is never started again.
+_BEING_REMOVED = ("removing", "dead")
 
 #: Bytes of the console log that Nova gets at most; its API hands all of it to one browser.
 CONSOLE_SIZE = 100 << 10
@@ -62,7 +65,6 @@ class Containers:
         :raises errors.EngineUnavailable: it is not known whether there is one
         """
         self.remove(uuid)
-        state.remember(uuid)
         with self.engine.asked_to("make the container") as client:
             try:
                 client.containers.create(**options)
@@ -72,43 +74,62 @@ class Containers:
     def remove(self, uuid: str) -> bool:
         """Remove the container of an instance, running or not, with what it wrote.
 
-        :returns: whether there was one
+        Where somebody else removes it already, this waits until it is gone, for ``[docker]
+        api_timeout`` at most.
+
+        :returns: whether there was one to remove
         :raises errors.EngineRefused: it is still there
         :raises errors.EngineUnavailable: it may still be there
         """
-        with self.engine.asked_to("remove the container") as client:
-            try:
-                client.api.remove_container(request.name_of(uuid), v=True, force=True)
-                found = True
-            except docker.errors.NotFound:
-                found = False
+        end = time.monotonic() + CONF.docker.api_timeout
+        while (removed := self._remove_once(uuid)) is None:
+            if time.monotonic() > end:
+                raise errors.EngineRefused(
+                    "remove the container",
+                    f"somebody else's removal is not done after {CONF.docker.api_timeout} s",
+                )
+            time.sleep(PAUSE)
         state.forget(uuid)
-        return found
+        numbers.forget(uuid)
+        return removed
 
     def attributes(self, uuid: str) -> dict[str, typing.Any]:
         """What the engine tells about the container of an instance.
 
-        :raises nova.exception.InstanceNotFound: there is none
+        :raises errors.NoContainer: there is none
         """
         return typing.cast(dict[str, typing.Any], self._do(uuid, "inspect_container"))
 
     def power_state(self, uuid: str) -> int:
         """Nova's power state of an instance.
 
-        :raises nova.exception.InstanceNotFound: it has no container
+        :raises errors.NoContainer: it has no container
         """
-        return int(_STATES.get(self.attributes(uuid)["State"]["Status"], power_state.NOSTATE))
+        return int(_STATES.get(self._status(uuid), power_state.NOSTATE))
 
     def start(self, uuid: str) -> None:
-        """Start the container; one that runs is left alone, one that is paused goes on."""
-        if self.power_state(uuid) == power_state.PAUSED:
-            self.unpause(uuid)
-        else:
-            guests.note_numbers(self.engine, uuid, self.attributes(uuid))
-            self._do(uuid, "start")
+        """Start the container; one that runs is left alone, one that is paused goes on.
+
+        :raises errors.NoContainer: there is none, or there was one whose removal had begun, which
+            the engine never starts
+        :raises errors.BadDevice: see guests.record_numbers
+        """
+        status = self._status(uuid)
+        if status in _BEING_REMOVED:
+            self.remove(uuid)
+            raise errors.NoContainer(uuid)
+        if status == "paused":
+            self._do(uuid, "unpause")
+            return
+        if status != "running":
+            guests.record_numbers(self.engine, uuid, self.attributes(uuid))
+        self._do(uuid, "start")
 
     def stop(self, uuid: str, seconds: int) -> None:
-        """Stop the container; killed when it has not ended after some seconds."""
+        """Stop the container; killed when it has not ended after some seconds.
+
+        :raises errors.NoContainer: there is none
+        """
         if self.power_state(uuid) == power_state.PAUSED:
             self.unpause(uuid)
         self._do(uuid, "stop", timeout=seconds)
@@ -128,11 +149,37 @@ class Containers:
         text = self._do(uuid, "logs", stdout=True, stderr=True, tail=_CONSOLE_LINES)
         return bytes(text)[-CONSOLE_SIZE:]
 
+    def _status(self, uuid: str) -> str:
+        return str(self.attributes(uuid)["State"]["Status"])
+
+    def _remove_once(self, uuid: str) -> bool | None:
+        """Remove the container; False if there was none, None if somebody else removes it."""
+        with self.engine.asked_to("remove the container") as client:
+            try:
+                client.api.remove_container(request.name_of(uuid), v=True, force=True)
+            except docker.errors.NotFound as e:
+                _check_is_missing(e, "remove the container")
+                return False
+            except docker.errors.APIError as e:
+                if "already in progress" not in str(e.explanation):
+                    raise
+                return None
+        return True
+
     def _do(self, uuid: str, call: str, **arguments: typing.Any) -> typing.Any:
-        with self.engine.asked_to(f"{call.replace('_', ' ')} the container") as client:
+        what = f"{call.partition('_')[0]} the container"
+        with self.engine.asked_to(what) as client:
             try:
                 return getattr(client.api, call)(request.name_of(uuid), **arguments)
             except docker.errors.NotFound as e:
-                if "No such container" in str(e.explanation):
-                    raise exception.InstanceNotFound(instance_id=uuid) from e
-                raise errors.EngineRefused(call, str(e.explanation)) from e
+                _check_is_missing(e, what)
+                raise errors.NoContainer(uuid) from e
+
+
+def _check_is_missing(error: docker.errors.NotFound, what: str) -> None:
+    """See that the engine says that there is no container, and not that something else is missing.
+
+    :raises errors.EngineRefused: it says something else, which is no evidence
+    """
+    if "No such container" not in str(error.explanation):
+        raise errors.EngineRefused(what, str(error.explanation)) from error

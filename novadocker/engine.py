@@ -2,7 +2,6 @@
 """The connection to the Docker Engine, with its failures told apart."""
 
 import contextlib
-import threading
 import time
 import typing
 
@@ -16,20 +15,28 @@ from novadocker import errors
 CONF = cfg.CONF
 
 #: Seconds between two looks at an engine that is being waited for.
-_PAUSE = 0.5
+PAUSE = 0.5
 
 _UNREACHABLE = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
+
+
+class _Connection(typing.NamedTuple):
+    """A client, and what the engine said of its API when the client was made."""
+
+    client: docker.DockerClient
+    version: str | None
 
 
 class Engine:
     """The engine at ``[docker] host_url``.
 
-    It is connected to when it is needed, so that nova-compute can start before it.
+    It is connected to when it is needed, so that nova-compute can start before it. An engine that
+    was upgraded since may not speak the version of the API that was negotiated with it before; each
+    request asks for the version first, and negotiates again where it changed.
     """
 
     def __init__(self) -> None:
-        self._client: docker.DockerClient | None = None
-        self._lock = threading.Lock()
+        self._connection: _Connection | None = None
 
     @contextlib.contextmanager
     def asked_to(self, what: str) -> typing.Iterator[docker.DockerClient]:
@@ -41,18 +48,19 @@ class Engine:
         :raises errors.EngineUnavailable: it does not answer
         :raises errors.EngineRefused: it answers that it does not
         """
+        client = self._connected()
         try:
-            yield self._connected()
+            yield client
         except docker.errors.NotFound:
             raise
         except docker.errors.APIError as e:
-            raise errors.EngineRefused(what, e.explanation or str(e)) from e
+            reason = e.explanation or str(e)
+            if "client version" in reason:  # another engine, since the version was looked at
+                self._connection = None
+            raise errors.EngineRefused(what, reason) from e
         except _UNREACHABLE as e:
             raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
         except docker.errors.DockerException as e:
-            # The SDK has no class of its own for "no connection" when it negotiates the version.
-            if self._client is None:
-                raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
             raise errors.EngineRefused(what, str(e)) from e
 
     def wait(self, seconds: float) -> None:
@@ -63,13 +71,12 @@ class Engine:
         end = time.monotonic() + seconds
         while True:
             try:
-                with self.asked_to("answer") as client:
-                    client.ping()
+                self._connected()
                 return
             except errors.EngineUnavailable:
                 if time.monotonic() >= end:
                     raise
-            time.sleep(_PAUSE)
+            time.sleep(PAUSE)
 
     def info(self) -> dict[str, typing.Any]:
         """What the engine tells about itself and its host.
@@ -80,9 +87,24 @@ class Engine:
             return client.info()
 
     def _connected(self) -> docker.DockerClient:
-        with self._lock:
-            if self._client is None:
-                self._client = docker.DockerClient(
-                    base_url=CONF.docker.host_url, timeout=CONF.docker.api_timeout
+        """A client that speaks the engine's version; no lock, so that nobody waits for another."""
+        known = self._connection
+        try:
+            if known is None or _version_of(known.client) != known.version:
+                client = docker.DockerClient(
+                    base_url=CONF.docker.host_url, version="auto", timeout=CONF.docker.api_timeout
                 )
-            return self._client
+                known = self._connection = _Connection(client, _version_of(client))
+        # The SDK has no class of its own for "no connection" when it negotiates the version.
+        except (*_UNREACHABLE, docker.errors.DockerException) as e:
+            raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
+        return known.client
+
+
+def _version_of(client: docker.DockerClient) -> str | None:
+    """The newest version of the API that the engine speaks; None where it does not say.
+
+    The path has no version, because an engine answers none that is too old or too new for it.
+    """
+    answer = client.api.get(f"{client.api.base_url}/_ping", timeout=CONF.docker.api_timeout)
+    return answer.headers.get("API-Version")

@@ -12,14 +12,16 @@ class EngineUnavailable(exception.HypervisorUnavailable):  # type: ignore[misc]
     """
 
     def __init__(self, url: str, cause: BaseException) -> None:
-        told = " ".join(str(cause).split())
-        if "Permission denied" in told:
-            advice = "permit it: add the user of nova-compute to the group of the socket"
+        reason = " ".join(str(cause).split())
+        what = "does not answer"
+        advice = "start it (systemctl start docker), or correct [docker] host_url in nova.conf"
+        if "Permission denied" in reason:
             what = "cannot be reached by nova-compute"
-        else:
-            advice = "start it (systemctl start docker), or correct [docker] host_url in nova.conf"
-            what = "does not answer"
-        super().__init__(f"Docker Engine at {url} {what} - {advice} ({told})")
+            advice = "permit it: add the user of nova-compute to the group of the socket"
+        elif "timed out" in reason:
+            what = "does not answer in time"
+            advice = "see its log, and restart it if it hangs; or raise [docker] api_timeout"
+        super().__init__(f"Docker Engine at {url} {what} - {advice} ({reason})")
 
 
 class EngineRefused(exception.NovaException):  # type: ignore[misc]
@@ -31,6 +33,26 @@ class EngineRefused(exception.NovaException):  # type: ignore[misc]
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(f"Docker Engine did not {what}: {reason}")
+
+
+#: The engine was asked in vain, so that nothing is known.
+NO_ANSWER = (EngineUnavailable, EngineRefused)
+
+
+class NoContainer(exception.NovaException):  # type: ignore[misc]
+    """The engine has no container of the instance: somebody removed it behind Nova's back.
+
+    It is no InstanceNotFound. Nova reads that as "the user deleted it meanwhile" and stops amid
+    what it does, with the task_state set for good.
+
+    :param uuid: the instance
+    """
+
+    def __init__(self, uuid: str) -> None:
+        super().__init__(
+            f"Instance {uuid} has no container any more - hard reboot the server, which makes it "
+            "anew from its image"
+        )
 
 
 class BadImage(exception.ImageUnacceptable):  # type: ignore[misc]
@@ -53,6 +75,16 @@ class NotServed(exception.BuildAbortException):  # type: ignore[misc]
 
     def __init__(self, instance_uuid: str, reason: str) -> None:
         super().__init__(instance_uuid=instance_uuid, reason=reason)
+
+
+class ActionNotServed(exception.NovaException):  # type: ignore[misc]
+    """The user asks for an action on a server that containers do not have here.
+
+    :param action: a noun, such as "rescue"
+    """
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"Containers have no {action} - the server was not changed")
 
 
 class BadDevice(exception.InstanceDeployFailure):  # type: ignore[misc]

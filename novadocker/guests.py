@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which containers of the engine have which nodes of the host, for whoever gives regions out.
-
-The engine resolves a device's path to its number when it starts a container, and the container
-keeps the number whatever becomes of the path. The engine does not report the number, so it is
-noted here at each start.
-"""
+"""Which containers of the engine have which nodes of the host, for whoever gives regions out."""
 
 import typing
 
@@ -12,7 +7,7 @@ import docker.errors
 
 from fpga_hooks import guests
 from fpga_hooks.guests import Guest
-from novadocker import errors, request, state
+from novadocker import errors, numbers, request
 from novadocker.engine import Engine
 
 _RUNNING = frozenset({"running", "paused", "restarting", "removing"})
@@ -69,13 +64,13 @@ def guest_of(attributes: typing.Mapping[str, typing.Any]) -> Guest:
     instance = (attributes["Config"].get("Labels") or {}).get(request.LABEL_UUID)
     devices = device_paths(attributes)
     sources = {mount["Source"] for mount in attributes.get("Mounts") or () if mount.get("Source")}
-    numbers = state.numbers(instance) if instance else {}
+    recorded = numbers.of(instance) if instance else {}
     return Guest(
         name=attributes["Name"].removeprefix("/"),
         instance=instance,
         running=attributes["State"]["Status"] in _RUNNING,
         nodes=devices | sources,
-        numbers=frozenset((path, numbers[path]) for path in devices & numbers.keys()),
+        numbers=frozenset((path, recorded[path]) for path in devices & recorded.keys()),
     )
 
 
@@ -85,18 +80,18 @@ def device_paths(attributes: typing.Mapping[str, typing.Any]) -> frozenset[str]:
     return frozenset(device["PathOnHost"] for device in listed)
 
 
-def note_numbers(engine: Engine, uuid: str, attributes: typing.Mapping[str, typing.Any]) -> None:
-    """Note which device numbers a container is about to get; to be called before each start.
+def record_numbers(engine: Engine, uuid: str, attributes: typing.Mapping[str, typing.Any]) -> None:
+    """Record which device numbers a container is about to get; to be called before each start.
 
     :param attributes: what the engine tells about the container
     :raises errors.BadDevice: another container that runs got one of these numbers, when it was
         that of another node
     """
     found = {path: guests.number_of(path) for path in device_paths(attributes)}
-    numbers = {path: number for path, number in found.items() if number is not None}
-    taken = set(numbers.values())
-    suspects = {other for other in state.remembered() if other != uuid} if numbers else set()
-    if any(not taken.isdisjoint(state.numbers(other).values()) for other in suspects):
+    own = {path: number for path, number in found.items() if number is not None}
+    taken = set(own.values())
+    others = {other for other in numbers.recorded() if other != uuid} if own else set()
+    if any(not taken.isdisjoint(numbers.of(other).values()) for other in others):
         for guest in Probe(engine).guests():
             shared = taken & {number for _, number in guest.numbers}
             if guest.instance != uuid and guest.running and shared:
@@ -104,4 +99,4 @@ def note_numbers(engine: Engine, uuid: str, attributes: typing.Mapping[str, typi
                     f"device number {', '.join(sorted(shared))} of the FPGA region is in container "
                     f"{guest.name}, which got it for another node; stop that container first"
                 )
-    state.remember_numbers(uuid, numbers)
+    numbers.record(uuid, own)

@@ -28,6 +28,13 @@ LABEL_IMAGE = "org.openstack.nova.image.id"
 #: packets to, and devices come from the region alone.
 _CAPABILITIES_DROPPED = ["MKNOD", "NET_RAW"]
 
+#: Characters that Linux takes for a host name (HOST_NAME_MAX), and RFC 1035 for a label of one.
+_HOST_NAME_SIZE = 64
+_LABEL_SIZE = 63
+
+#: MiB below which the engine makes no container ("Minimum memory limit allowed is 6MB").
+_LEAST_MEMORY = 6
+
 #: The console log keeps between one and two of these.
 _LOG_SIZE = "1m"
 
@@ -35,6 +42,18 @@ _LOG_SIZE = "1m"
 def name_of(uuid: str) -> str:
     """The name of the container of an instance."""
     return f"nova-{uuid}"
+
+
+def host_name_of(instance: "objects.Instance") -> str:
+    """The host name inside the container.
+
+    Nova lets a name be as long as a domain name, 255 characters; Linux takes 64 (sethostname(2)).
+    Of a longer one it is the first label, cut at the 63 characters that a label may have.
+    """
+    name = instance.hostname or instance.uuid
+    if len(name) <= _HOST_NAME_SIZE:
+        return str(name)
+    return name.partition(".")[0][:_LABEL_SIZE].rstrip("-_") or str(instance.uuid)
 
 
 def check(
@@ -53,6 +72,9 @@ def check(
         "a container has no config drive: boot without --config-drive": bool(instance.config_drive),
         "a container has no volumes: boot from an image": bool(
             driver.block_device_info_get_mapping(block_device_info)
+        ),
+        f"a container needs {_LEAST_MEMORY} MB of memory: take a flavor that has them": (
+            instance.flavor.memory_mb < _LEAST_MEMORY
         ),
     }
     for reason, unserved in asked.items():
@@ -95,12 +117,12 @@ def container_options(
     :param passed: the devices of the instance's region
     :param cpus: how many the host has; the engine refuses more
     """
-    memory = f"{instance.flavor.memory_mb}m"
+    memory = instance.flavor.memory_mb << 20
     return {
         "image": image_id,
         "command": command,
         "name": name_of(instance.uuid),
-        "hostname": instance.hostname or instance.uuid,
+        "hostname": host_name_of(instance),
         "labels": {
             LABEL_UUID: instance.uuid,
             LABEL_NAME: instance.display_name or "",
@@ -124,15 +146,27 @@ def container_options(
 def device_options(passed: typing.Sequence[devices.Device]) -> dict[str, typing.Any]:
     """The devices among the arguments of ``containers.create``.
 
-    A socket or a pipe is a file, not a device: it is mounted.
+    None of them is a string with colons, which the SDK would take apart where a path has one.
+
+    A socket or a pipe is a file, not a device: it is mounted. The mount is read-only, so that the
+    container cannot change the owner, the mode or the times of the host's file. One connects to it,
+    and opens it for writing, all the same.
     """
-    nodes = [device for device in passed if device.kind in ("char", "block")]
-    files = [device for device in passed if device.kind in ("socket", "pipe")]
     return {
-        # "m" is left out: a container has no reason to make nodes.
-        "devices": [f"{node.host_path}:{node.container_path}:rw" for node in nodes],
+        "devices": [
+            {
+                "PathOnHost": device.host_path,
+                "PathInContainer": device.container_path,
+                # "m" is left out: a container has no reason to make nodes.
+                "CgroupPermissions": "rw",
+            }
+            for device in passed
+            if device.kind in ("char", "block")
+        ],
         "mounts": [
-            Mount(target=file.container_path, source=file.host_path, type="bind") for file in files
+            Mount(device.container_path, device.host_path, type="bind", read_only=True)
+            for device in passed
+            if device.kind in ("socket", "pipe")
         ],
     }
 

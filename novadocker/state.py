@@ -1,75 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remembers, across crashes and reboots, for which instances a container may exist.
+"""Remembers, across crashes and reboots, which instances certainly have no container yet.
 
-The engine may be down when an instance has to be destroyed. If it was never asked to make a
-container there is none, and the instance's FPGA region can be erased; otherwise a living container
-may still hold the region's devices, and the delete has to wait for the engine.
+The engine may be down when an instance has to be destroyed. Its FPGA region can be erased all the
+same if the engine was never asked to make a container. That is written down when a build begins,
+and taken back before the engine is asked. Where nothing is written, a living container may hold the
+region's devices, and the delete waits for the engine: a file that is missing proves nothing.
 """
 
-import json
 import os
 import pathlib
-import typing
 
 from oslo_config import cfg
 
 CONF = cfg.CONF
 
-_MARKER = "docker-container"
+_MARKER = "no-docker-container"
+#: What 0.2 wrote for the instances that have one.
+_MARKER_OF_0_2 = "docker-container"
 
 
-def remember(uuid: str) -> None:
-    """Note that from now on a container of this instance may exist; on disk when it returns."""
+def begin(uuid: str) -> None:
+    """Note that a build begins: the engine was not asked for a container of this instance."""
     marker = _path(uuid)
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
-    for folder in (marker.parent, marker.parent.parent):
-        _sync(folder)
-
-
-def remember_numbers(uuid: str, numbers: typing.Mapping[str, str]) -> None:
-    """Note the device numbers that the container gets when it is started next.
-
-    :param numbers: "major:minor" by path on the host
-    """
-    remember(uuid)
-    path = _path(uuid)
-    new = path.with_suffix(".new")
-    with new.open("w") as file:
-        json.dump({"numbers": dict(numbers)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    _sync(path.parent)
-
-
-def numbers(uuid: str) -> dict[str, str]:
-    """The device numbers that the container got when it was started last, by path on the host.
-
-    Empty where none is on record, as of a container that an earlier release started.
-    """
-    try:
-        content = json.loads(_path(uuid).read_text())
-        return {str(path): str(number) for path, number in content["numbers"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def remembered() -> list[str]:
-    """The instances of which a container may exist."""
-    return [path.parent.name for path in pathlib.Path(CONF.instances_path).glob(f"*/{_MARKER}")]
 
 
 def forget(uuid: str) -> None:
-    """Note that no container of this instance exists any more."""
-    marker = _path(uuid)
-    marker.unlink(missing_ok=True)
-    if marker.parent.is_dir() and not any(marker.parent.iterdir()):
-        marker.parent.rmdir()
+    """Note that a container may exist from now on; on disk when it returns."""
+    folder = _path(uuid).parent
+    if not folder.is_dir():
+        return
+    for name in (_MARKER, _MARKER_OF_0_2):
+        (folder / name).unlink(missing_ok=True)
+    _sync(folder)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
-def may_exist(uuid: str) -> bool:
-    """Whether a container of this instance may exist."""
+def certainly_none(uuid: str) -> bool:
+    """Whether it is known that no container of this instance was ever made."""
     return _path(uuid).exists()
 
 

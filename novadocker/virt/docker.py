@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The virt driver: Nova's interface over the modules of novadocker."""
 
-import contextlib
 import typing
 
 from nova import exception
-from nova.compute import power_state
+from nova.compute import power_state, task_states
 from nova.virt import driver, hardware
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import burns, devices, placement
+from fpga_hooks import burns, placement
 from fpga_hooks import conf as fpga_conf
 from fpga_hooks import guests as fpga_guests
-from novadocker import conf, containers, errors, guests, host, images, request, state
+from novadocker import builder, conf, containers, errors, guests, host, request, state
 from novadocker.engine import Engine
+from novadocker.virt import power, unserved
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -30,10 +30,11 @@ fpga_conf.register_opts(CONF)
 _Any = typing.Any
 
 
-class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
+class DockerDriver(power.PowerActions, unserved.UnservedActions):
     """Runs each instance as a container of the Docker Engine of the host.
 
-    What is not defined here is not served, and Nova tells the user so.
+    Only `get_info` raises InstanceNotFound. Nova reads that as "the user deleted it meanwhile" from
+    any other method, and leaves the server as it is.
     """
 
     capabilities: typing.ClassVar[dict[str, bool]] = {
@@ -46,6 +47,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         super().__init__(virtapi)
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
+        self.builder = builder.Builder(self.engine, self.containers)
         fpga_guests.register(guests.Probe(self.engine))
         burns.driver_waits()
         self._resources: dict[str, _Any] = {}
@@ -68,17 +70,20 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         return self.containers.uuids()
 
     def instance_exists(self, instance: "objects.Instance") -> bool:
-        """Whether an instance has a container."""
+        """Whether an instance has a container.
+
+        :raises nova.exception.NovaException: that is not known
+        """
         try:
             self.containers.attributes(instance.uuid)
-        except exception.InstanceNotFound:
+        except errors.NoContainer:
             return False
         return True
 
     def get_info(
         self, instance: "objects.Instance", use_cache: bool = True
     ) -> hardware.InstanceInfo:
-        """The power state; NOSTATE while the engine does not answer.
+        """The power state; NOSTATE while the engine does not answer, or not for this container.
 
         Nova asks this for each instance when it starts, and would not start if it raised.
 
@@ -86,11 +91,17 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         """
         try:
             return hardware.InstanceInfo(state=self.containers.power_state(instance.uuid))
-        except errors.EngineUnavailable as e:
+        except errors.NoContainer as e:
+            raise exception.InstanceNotFound(instance_id=instance.uuid) from e
+        except errors.NO_ANSWER as e:
             LOG.error("Power state unknown: %s", e.message, instance=instance)
             return hardware.InstanceInfo(state=power_state.NOSTATE)
 
     # -- the life of an instance
+
+    def prepare_for_spawn(self, instance: "objects.Instance") -> None:
+        """A build begins on this host."""
+        state.begin(instance.uuid)
 
     def spawn(
         self,
@@ -105,19 +116,36 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         power_on: bool = True,
         accel_info: _Any = None,
     ) -> None:
-        """Make the container of an instance and start it; nothing is left of one that fails."""
+        """Make the container of an instance and start it; nothing stays of one that fails."""
+        if instance.task_state == task_states.REBUILD_SPAWNING:
+            # The old container is gone; a port of somebody's must not keep the new one away.
+            power.ignore_ports(instance, network_info)
+            network_info = None
         request.check(instance, injected_files, network_info, block_device_info)
         if instance.user_data:
             LOG.warning("User data is not given to containers", instance=instance)
-        image_id = images.ensure(self.engine, context, image_meta)
-        command = request.command_of(image_meta, images.config_of(self.engine, image_id))
-        passed = devices.for_instance(instance)
-        request.check_devices(passed)
-        options = request.container_options(instance, image_id, command, passed, host.cpu_count())
-        with self._nothing_left_of(instance):
-            self.containers.create(instance.uuid, options)
-            if power_on:
-                self.containers.start(instance.uuid)
+        self.builder.build(context, instance, image_meta, power_on)
+
+    def rebuild(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        image_meta: "objects.ImageMeta",
+        injected_files: _Any,
+        *_others: _Any,
+        **_more: _Any,
+    ) -> typing.NoReturn:
+        """Refuse what cannot be rebuilt, while the old container is still there.
+
+        :raises nova.exception.InstanceFaultRollback: the reason; the server stays as it is
+        :raises NotImplementedError: it can be rebuilt, and Nova does that itself
+        """
+        try:
+            request.check(instance, injected_files, None, None)
+            self.builder.check_image(context, image_meta)
+        except (exception.NovaException, OSError) as e:
+            raise exception.InstanceFaultRollback(inner_exception=e) from e
+        raise NotImplementedError
 
     def destroy(
         self,
@@ -136,8 +164,9 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
             if not self.containers.remove(instance.uuid):
                 LOG.info("There is no container to remove", instance=instance)
         except errors.EngineUnavailable:
-            if state.may_exist(instance.uuid):
+            if not state.certainly_none(instance.uuid):
                 raise
+            state.forget(instance.uuid)
             LOG.info("No container was ever made, so none is removed", instance=instance)
 
     def cleanup(
@@ -154,92 +183,14 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         """Remove what is left of an instance: its container."""
         self.destroy(context, instance, network_info)
 
-    # -- power
-
-    def power_on(
-        self,
-        context: "nova_context.RequestContext",
-        instance: "objects.Instance",
-        network_info: _Any,
-        *_others: _Any,
-        **_more: _Any,
-    ) -> None:
-        """Start the container, if its devices are still those of the instance's region."""
-        self._check_region(instance)
-        self.containers.start(instance.uuid)
-
-    def power_off(
-        self, instance: "objects.Instance", timeout: int = 0, retry_interval: int = 0
-    ) -> None:
-        """Stop the container; at once if no time is given to it."""
-        self.containers.stop(instance.uuid, min(timeout, CONF.docker.stop_timeout))
-
-    def reboot(
-        self,
-        context: "nova_context.RequestContext",
-        instance: "objects.Instance",
-        network_info: _Any,
-        reboot_type: str,
-        *_others: _Any,
-        **_more: _Any,
-    ) -> None:
-        """Stop the container and start it again; a hard reboot gives it no time to end."""
-        seconds = CONF.docker.stop_timeout if reboot_type == "SOFT" else 0
-        self.power_off(instance, timeout=seconds)
-        self.power_on(context, instance, network_info)
-
-    def resume_state_on_host_boot(
-        self,
-        context: "nova_context.RequestContext",
-        instance: "objects.Instance",
-        network_info: _Any,
-        *_others: _Any,
-        **_more: _Any,
-    ) -> None:
-        """The host was booted: start the container if it does not run."""
-        if self.containers.power_state(instance.uuid) not in (
-            power_state.RUNNING,
-            power_state.PAUSED,
-        ):
-            self.power_on(context, instance, network_info)
-
-    def pause(self, instance: "objects.Instance") -> None:
-        """Freeze the container."""
-        self.containers.pause(instance.uuid)
-
-    def unpause(self, instance: "objects.Instance") -> None:
-        """Let a frozen container go on."""
-        self.containers.unpause(instance.uuid)
-
-    def check_can_live_migrate_destination(
-        self,
-        context: "nova_context.RequestContext",
-        instance: "objects.Instance",
-        *_others: _Any,
-        **_more: _Any,
-    ) -> typing.NoReturn:
-        """Refuse; the container and its region stay as they are.
-
-        :raises nova.exception.MigrationPreCheckError: always
-        """
-        raise exception.MigrationPreCheckError(
-            reason="containers are not live migrated; nothing was changed"
-        )
-
-    def get_console_output(
-        self, context: "nova_context.RequestContext", instance: "objects.Instance"
-    ) -> bytes:
-        """The end of what the container wrote."""
-        return self.containers.console(instance.uuid)
-
     # -- networks
 
     def plug_vifs(self, instance: "objects.Instance", network_info: _Any) -> None:
-        """Nothing; an instance with a network is not built.
+        """Nothing; ports that somebody made for a running container are ignored.
 
-        :raises errors.NotServed: there is a network
+        Nova calls this for each instance when it starts, and would not start if it raised.
         """
-        request.check(instance, None, network_info, None)
+        power.ignore_ports(instance, network_info)
 
     def unplug_vifs(self, instance: "objects.Instance", network_info: _Any) -> None:
         """Nothing was plugged."""
@@ -291,32 +242,3 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
     def get_host_uptime(self) -> str:
         """How long the host is up."""
         return host.uptime()
-
-    # -- helpers
-
-    def _check_region(self, instance: "objects.Instance") -> None:
-        """Refuse a start that would give the container another instance's devices.
-
-        While a container is stopped, its region may have been erased, and programmed for another.
-        """
-        wanted = {
-            (device.host_path, device.container_path) for device in devices.for_instance(instance)
-        }
-        if request.devices_in(self.containers.attributes(instance.uuid)) != wanted:
-            raise exception.InstancePowerOnFailure(
-                reason="the container was made with other devices than its FPGA region has now; "
-                "rebuild the server"
-            )
-
-    @contextlib.contextmanager
-    def _nothing_left_of(self, instance: "objects.Instance") -> typing.Iterator[None]:
-        """Remove the container of an instance when what is done with it fails."""
-        try:
-            yield
-        except BaseException:
-            try:
-                self.containers.remove(instance.uuid)
-            except exception.NovaException as e:
-                # Nova destroys the instance next, which tries again; the first error is told.
-                LOG.warning("Its container is not removed yet: %s", e.message, instance=instance)
-            raise

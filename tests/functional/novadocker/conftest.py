@@ -13,7 +13,7 @@ import nova.conf
 import nova.virt.node
 import pytest
 from nova import context as nova_context
-from nova import exception, objects
+from nova import exception, objects, utils
 from nova.tests.unit import fake_instance
 from oslo_config import fixture as config_fixture
 
@@ -126,11 +126,16 @@ class Servers:
     """Makes instances and lets the driver run them."""
 
     def __init__(
-        self, driver: novadocker_driver.DockerDriver, client: docker.DockerClient, image: typing.Any
+        self,
+        driver: novadocker_driver.DockerDriver,
+        client: docker.DockerClient,
+        glance: Glance,
+        image: objects.ImageMeta,
     ) -> None:
         self.context = nova_context.get_admin_context()
         self.driver = driver
         self.client = client
+        self.images = glance.images
         self.image = image
 
     def instance(self, **changes: typing.Any) -> objects.Instance:
@@ -145,15 +150,22 @@ class Servers:
             display_name=f"server {number}",
             hostname=f"server-{number}",
             flavor=flavor,
-            system_metadata={},
+            image_ref=self.image.id,
+            system_metadata=self.system_metadata(self.image),
             expected_attrs=["system_metadata"],
             **changes,
         )
 
+    def system_metadata(self, image: objects.ImageMeta) -> dict[str, str]:
+        """What Nova keeps of an image with its instances."""
+        stored = self.images[image.id][0]
+        return typing.cast(dict[str, str], utils.get_system_metadata_from_image(stored))
+
     def spawn(
         self, instance: objects.Instance, image: typing.Any = None, **more: typing.Any
     ) -> None:
-        """Have the driver make the container."""
+        """Have the driver make the container, with the calls that Nova makes."""
+        self.driver.prepare_for_spawn(instance)
         arguments = {"network_info": [], "injected_files": [], **more}
         self.driver.spawn(
             self.context,
@@ -192,4 +204,4 @@ def servers(
     archive: bytes,
 ) -> Servers:
     """Servers of the demo's image."""
-    return Servers(driver, client, glance.add(archive))
+    return Servers(driver, client, glance, glance.add(archive))

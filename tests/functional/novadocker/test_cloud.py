@@ -1,70 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers of a patched Nova, in process, whose containers are real."""
 
-import hashlib
-import io
-import time
-
-import docker
-import pytest
 from nova import exception
 
 from tests.functional import base
+from tests.functional.novadocker import cloud
 
 
-class ServersAreContainers(base.FunctionalTestCase):
-    """Nova's API, conductor, scheduler and compute manager over the driver."""
-
-    @pytest.fixture(autouse=True)
-    def _engine(self, dockerd, archive):
-        type(self).dockerd = dockerd
-        type(self).archive = archive
-        yield
-        if dockerd._process is None:
-            dockerd.start()
-        dockerd.remove_containers()
-
-    def configure(self):
-        self.flags(compute_driver="novadocker.virt.docker.DockerDriver")
-        self.flags(host_url=self.dockerd.url, start_timeout=0, group="docker")
-        self.flags(host="host1")
-        self.flags(max_attempts=1, group="scheduler")
-
-    def setUp(self):
-        super().setUp()
-        self.image = self.upload(self.archive)
-
-    def upload(self, data, **changes):
-        image = {
-            "name": "demo",
-            "container_format": "docker",
-            "disk_format": "raw",
-            "os_hash_algo": "sha512",
-            "os_hash_value": hashlib.sha512(data).hexdigest(),
-            "properties": {},
-            **changes,
-        }
-        return self.glance.create(None, image, data=io.BytesIO(data))["id"]
-
-    def start(self, state="ACTIVE", image=None):
-        return self._create_server(
-            flavor_id=self.plain_flavor(),
-            image_uuid=image or self.image,
-            networks="none",
-            expected_state=state,
-        )
-
-    def wait_until_gone(self, server):
-        # Nova's own helper takes the state ERROR, in which this starts, for a failure.
-        end = time.monotonic() + 20
-        while server["id"] in {found["id"] for found in self.api.get_servers(detail=False)}:
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.1)
-
-    def containers(self):
-        client = docker.DockerClient(base_url=self.dockerd.url)
-        self.addCleanup(client.close)
-        return {container.name: container.status for container in client.containers.list(all=True)}
+class ServersAreContainers(cloud.CloudTestCase):
+    """What users do, and what an engine that is down does to it."""
 
     def test_a_server_lives_as_a_container(self):
         server = self.start()

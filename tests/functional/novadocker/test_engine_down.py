@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to instances while the Docker Engine does not answer."""
 
+import shutil
 import threading
 import time
 
+import nova.conf
 import pytest
 from nova.compute import power_state, provider_tree
 from oslo_utils import uuidutils
 
-from novadocker import errors, state
+from novadocker import errors
 from novadocker.virt import docker as novadocker_driver
 from tests.functional.novadocker import dockerd as engines
+
+CONF = nova.conf.CONF
 
 
 @pytest.fixture
@@ -35,7 +39,14 @@ def test_destroy_is_done_where_no_container_was_ever_made(servers, engine):
     with pytest.raises(errors.EngineUnavailable):
         servers.spawn(instance)
     servers.destroy(instance)
-    servers.driver.cleanup(servers.context, instance, [])
+
+
+def test_destroy_fails_where_nobody_wrote_down_that_there_is_no_container(servers, engine):
+    instance = servers.boot()
+    shutil.rmtree(CONF.instances_path, ignore_errors=True)
+    engine.stop()
+    with pytest.raises(errors.EngineUnavailable, match="start it"):
+        servers.destroy(instance)
 
 
 def test_destroy_fails_where_a_container_may_live_on(servers, engine):
@@ -46,9 +57,7 @@ def test_destroy_fails_where_a_container_may_live_on(servers, engine):
             call(servers.context, instance, [])
     engine.start()
     servers.destroy(instance)
-    assert not state.may_exist(instance.uuid)
-    engine.stop()
-    servers.destroy(instance)
+    assert servers.driver.list_instance_uuids() == []
 
 
 def test_destroy_fails_after_a_restart_of_nova_compute_as_well(servers, engine):
@@ -84,6 +93,13 @@ def test_the_power_state_is_not_known(servers, engine):
     instance = servers.boot()
     engine.stop()
     assert servers.driver.get_info(instance).state == power_state.NOSTATE
+
+
+def test_a_boot_of_the_host_changes_nothing_before_the_engine_answers(servers, engine, caplog):
+    instance = servers.boot()
+    engine.stop()
+    servers.driver.resume_state_on_host_boot(servers.context, instance, [], [])
+    assert "not started, because its state is unknown" in caplog.text
 
 
 def test_nova_compute_starts_and_works_when_the_engine_comes(servers, engine, config):

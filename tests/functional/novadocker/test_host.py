@@ -72,6 +72,12 @@ def test_the_driver_claims_raw_images_and_nothing_else(driver):
     assert claimed == {"supports_image_type_raw"}
 
 
-def test_networks_are_plugged_only_where_there_are_none(driver, servers):
-    driver.plug_vifs(servers.instance(), [])
-    driver.unplug_vifs(servers.instance(), [])
+def test_ports_of_somebody_are_ignored(driver, servers, caplog):
+    instance = servers.instance()
+    driver.plug_vifs(instance, [])
+    assert caplog.text.count("is ignored") == 0
+    driver.plug_vifs(instance, [{"id": "port-1"}, {"id": "port-2"}])
+    assert "Port port-1 is ignored" in caplog.text
+    assert "Port port-2 is ignored" in caplog.text
+    driver.detach_interface(servers.context, instance, {"id": "port-1"})
+    driver.unplug_vifs(instance, [{"id": "port-2"}])

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """From spawn to destroy, with a real Docker Engine."""
 
+import pathlib
 import socket
 import time
 
+import nova.conf
 import pytest
 from nova import exception
 from nova.compute import power_state
 
 from fpga_hooks import devices
-from novadocker import errors, state
+from novadocker import errors, request
+
+CONF = nova.conf.CONF
 
 
 def _until(condition, seconds=10):
@@ -181,16 +185,38 @@ def test_a_container_that_does_not_start_is_removed(servers, monkeypatch, tmp_pa
         with pytest.raises(errors.EngineRefused, match=r"did not start the container.*/dev/null"):
             servers.spawn(instance)
     assert servers.client.containers.list(all=True) == []
-    assert not state.may_exist(instance.uuid)
     servers.destroy(instance)
 
 
-def test_a_container_that_is_not_made_leaves_nothing(servers):
+def test_a_container_that_is_not_made_leaves_nothing(servers, monkeypatch, config):
+    monkeypatch.setattr(request, "_LEAST_MEMORY", 0)
     instance = servers.instance()
     instance.flavor.memory_mb = 1
     with pytest.raises(errors.EngineRefused, match=r"did not make the container.*memory"):
         servers.spawn(instance)
-    assert not state.may_exist(instance.uuid)
+    assert not pathlib.Path(CONF.instances_path, instance.uuid).exists()
+
+
+def test_the_least_memory_is_what_the_engine_takes(servers):
+    instance = servers.instance()
+    instance.flavor.memory_mb = 6
+    servers.spawn(instance)
+    assert servers.container(instance).attrs["HostConfig"]["Memory"] == 6 << 20
+
+
+def test_a_host_name_that_linux_does_not_take_is_cut(servers):
+    instance = servers.instance()
+    instance.hostname = f"worker-1.{'x' * 60}.example.org"
+    servers.spawn(instance)
+    assert servers.run(instance, "hostname") == (0, "worker-1\n")
+
+
+def test_a_host_name_that_linux_just_takes_is_kept(servers):
+    instance = servers.instance()
+    instance.hostname = f"worker-1.{'x' * 47}.example"
+    assert len(instance.hostname) == 64
+    servers.spawn(instance)
+    assert servers.run(instance, "hostname") == (0, f"{instance.hostname}\n")
 
 
 def test_a_command_that_is_not_in_the_image_is_told_on_the_console(servers, glance, archive):

@@ -138,6 +138,58 @@ def test_a_pipe_is_passed(servers, region, tmp_path):
     assert servers.run(servers.boot(), "test -p /dev/fpga-out") == (0, "")
 
 
+def test_a_pipe_is_written_and_read_but_not_changed(servers, region, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    region(devices.Device("pipe", str(pipe), "/dev/fpga-out"))
+    instance = servers.boot()
+    reader = os.open(pipe, os.O_RDWR)
+    try:
+        assert servers.run(instance, "echo hello > /dev/fpga-out") == (0, "")
+        assert os.read(reader, 100) == b"hello\n"
+        os.write(reader, b"answer\n")
+        assert servers.run(instance, "head -n 1 /dev/fpga-out") == (0, "answer\n")
+    finally:
+        os.close(reader)
+    _cannot_be_changed(servers, instance, pipe, "/dev/fpga-out")
+
+
+def test_a_socket_is_used_but_not_changed(servers, region, echo):
+    region(echo)
+    instance = servers.boot()
+    line = "echo hello | fpga-client /dev/fpga0"
+    assert servers.run(instance, line) == (0, "hello\n")
+    _cannot_be_changed(servers, instance, pathlib.Path(echo.host_path), "/dev/fpga0")
+    assert servers.run(instance, line) == (0, "hello\n")
+
+
+def _cannot_be_changed(servers, instance, path, inside):
+    """Root in the container changes nothing of the host's file."""
+    before = path.stat()
+    for command in ("chmod 0", "chown 1000:1000", "touch", "rm -f"):
+        assert servers.run(instance, f"{command} {inside}")[0] != 0, command
+    remount = f"mount -o remount,rw,bind {inside}"
+    assert servers.run(instance, remount)[0] != 0
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (
+        before.st_mode,
+        before.st_uid,
+        before.st_gid,
+    )
+    assert after.st_mtime_ns >= before.st_mtime_ns
+
+
+def test_a_device_path_with_colons_reaches_the_container(servers, region, tmp_path):
+    node = tmp_path / "pci-0000:01:00.0:rwm"
+    os.mknod(node, 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+    region(devices.Device("char", str(node), "/dev/fpga0"))
+    instance = servers.boot()
+    assert servers.run(instance, "head -c 1 /dev/fpga0 | wc -c") == (0, "1\n")
+    listed = servers.container(instance).attrs["HostConfig"]["Devices"]
+    assert [node["CgroupPermissions"] for node in listed] == ["rw"]
+
+
 def test_a_missing_device_is_refused_and_leaves_nothing(servers, region, tmp_path):
     region(devices.Device("socket", str(tmp_path / "gone"), "/dev/fpga0"))
     instance = servers.instance()

@@ -55,6 +55,23 @@ def test_a_path_outside_dev_is_refused(wish: str) -> None:
         devices.narrow(HAVE, wish)
 
 
+@pytest.mark.parametrize(
+    "wish", ["/dev/fpga0:/dev/accel:rwm", "/dev/fpga0:/dev/accel:", "/dev/fpga0::rwm", "/dev/a:b:c"]
+)
+def test_a_wish_for_permissions_is_refused(wish: str) -> None:
+    with pytest.raises(errors.CliError, match="nothing after them"):
+        devices.narrow(HAVE, wish)
+
+
+@given(st.text(alphabet="/devfpga01:,x. ", max_size=60))
+def test_no_path_that_a_wish_gives_can_be_taken_apart(wish: str) -> None:
+    try:
+        chosen = devices.narrow(HAVE, wish)
+    except errors.CliError:
+        return
+    assert not any(":" in device.container_path for device in chosen)
+
+
 @given(st.text(alphabet="/devfpga01:,x. ", max_size=60))
 def test_no_wish_ever_reaches_another_node_of_the_host(wish: str) -> None:
     try:
@@ -122,6 +139,21 @@ def test_instance_of_two_regions_is_not_started_with_one(program: Program) -> No
 def test_region_that_the_flavor_does_not_ask_for_any_more_is_not_passed(program: Program) -> None:
     program.answers(out=status(region(number=1), region(id="r2", number=2)))
     assert len(devices.for_instance(_instance())) == 1
+
+
+def test_a_wish_that_nova_may_have_cut_is_refused(program: Program) -> None:
+    program.answers(out=status(region()))
+    whole = "/dev/fpga0:/dev/fpga0" + "0" * 230
+    assert devices.for_instance(_instance(wish=whole))[0].container_path == whole[11:]
+    with pytest.raises(exception.NovaException, match="docker_devices is longer than 251 bytes"):
+        devices.for_instance(_instance(wish=f"{whole}0123"))
+
+
+def test_a_region_whose_node_has_a_colon_in_its_name_is_not_passed(program: Program) -> None:
+    node = {"kind": "char", "path": "/dev/a", "name": "/dev/fpga0:/dev/b"}
+    program.answers(out=status(region(nodes=[node])))
+    with pytest.raises(exception.NovaException, match="a node that no container can get"):
+        devices.for_instance(_instance())
 
 
 def test_an_ordinary_instance_gets_none_and_asks_nobody(program: Program) -> None:

@@ -34,7 +34,7 @@ def test_no_container_is_privileged_or_has_a_network(config, instance):
 
 def test_limits_are_those_of_the_flavor(config, instance):
     options = _options(instance)
-    assert options["mem_limit"] == options["memswap_limit"] == "512m"
+    assert options["mem_limit"] == options["memswap_limit"] == 512 << 20
     assert options["nano_cpus"] == 4 * 10**9
 
 
@@ -50,9 +50,47 @@ def test_devices_are_passed_by_kind(config, instance):
         Device("socket", "/run/r", "/dev/fpga2"),
         Device("pipe", "/run/p", "/dev/fpga3"),
     )
-    assert options["devices"] == ["/dev/xdma0:/dev/fpga0:rw", "/dev/sdz:/dev/fpga1:rw"]
-    mounts = [(m["Source"], m["Target"], m["Type"]) for m in options["mounts"]]
-    assert mounts == [("/run/r", "/dev/fpga2", "bind"), ("/run/p", "/dev/fpga3", "bind")]
+    assert options["devices"] == [
+        {"PathOnHost": host, "PathInContainer": inside, "CgroupPermissions": "rw"}
+        for host, inside in [("/dev/xdma0", "/dev/fpga0"), ("/dev/sdz", "/dev/fpga1")]
+    ]
+    mounts = [(m["Source"], m["Target"], m["Type"], m["ReadOnly"]) for m in options["mounts"]]
+    assert mounts == [
+        ("/run/r", "/dev/fpga2", "bind", True),
+        ("/run/p", "/dev/fpga3", "bind", True),
+    ]
+
+
+def test_a_path_with_colons_is_one_path(config, instance):
+    options = _options(instance, Device("char", "/dev/pci-0000:01:00.0", "/dev/fpga0"))
+    assert options["devices"][0]["PathOnHost"] == "/dev/pci-0000:01:00.0"
+    assert options["devices"][0]["CgroupPermissions"] == "rw"
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ("dcr1", "dcr1"),
+        ("a" * 64, "a" * 64),
+        ("web.example.org", "web.example.org"),
+        ("web-1." + "x" * 60, "web-1"),
+        ("a" * 63 + ".example.org", "a" * 63),
+        ("a" * 62 + "-b.example.org", "a" * 62),
+        ("a" * 70, "a" * 63),
+        ("-." + "x" * 70, "11111111-2222-3333-4444-555555555555"),
+        ("", "11111111-2222-3333-4444-555555555555"),
+    ],
+)
+def test_a_host_name_is_one_that_linux_takes(config, instance, asked, given):
+    instance.hostname = asked
+    assert _options(instance)["hostname"] == given
+
+
+@pytest.mark.parametrize("memory", [0, 1, 5])
+def test_less_memory_than_the_engine_gives_is_refused(instance, memory):
+    instance.flavor.memory_mb = memory
+    with pytest.raises(errors.NotServed, match="needs 6 MB of memory"):
+        request.check(instance, None, None, None)
 
 
 def test_an_instance_without_a_region_gets_no_devices(config, instance):

@@ -9,11 +9,17 @@ from nova.virt import driver
 
 from novadocker.virt import docker
 
-SHARED = [
-    name
-    for name, function in vars(docker.DockerDriver).items()
-    if inspect.isfunction(function) and hasattr(driver.ComputeDriver, name)
+_OURS = [
+    found for found in docker.DockerDriver.__mro__ if found.__module__.startswith("novadocker.")
 ]
+SHARED = sorted(
+    {
+        name
+        for ours in _OURS
+        for name, function in vars(ours).items()
+        if inspect.isfunction(function) and hasattr(driver.ComputeDriver, name)
+    }
+)
 
 
 def parameters(name: str) -> list[inspect.Parameter]:

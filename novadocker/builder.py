@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the containers of instances, from their images and with the devices of their regions."""
+
+import contextlib
+import typing
+
+from nova import exception
+from oslo_log import log as logging
+
+from fpga_hooks import devices, image_properties
+from novadocker import errors, host, images, request
+from novadocker.containers import Containers
+from novadocker.engine import Engine
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+LOG = logging.getLogger(__name__)
+
+
+class Builder:
+    """Makes containers in one engine.
+
+    :param containers: where they are made
+    """
+
+    def __init__(self, engine: Engine, containers: Containers) -> None:
+        self._engine = engine
+        self._containers = containers
+
+    def check_image(
+        self, context: "nova_context.RequestContext", image_meta: "objects.ImageMeta"
+    ) -> None:
+        """Bring an image to the engine and see that containers can be made of it.
+
+        :raises nova.exception.NovaException: the reason why none can
+        """
+        image_id = images.ensure(self._engine, context, image_meta)
+        request.command_of(image_meta, images.config_of(self._engine, image_id))
+
+    def build(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        image_meta: "objects.ImageMeta",
+        power_on: bool = True,
+    ) -> None:
+        """Make the container of an instance; nothing stays of one that fails.
+
+        :raises nova.exception.NovaException: the reason why there is none
+        """
+        image_id = images.ensure(self._engine, context, image_meta)
+        self._make(instance, image_meta, image_id, power_on)
+
+    def build_anew(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance"
+    ) -> None:
+        """Make and start the container of an instance whose container was removed.
+
+        What the old one wrote is gone. The image is the one in the engine if it is still there:
+        Glance may not have it any more, and a start of nova-compute has no token to ask it with.
+
+        :raises nova.exception.NovaException: the reason why there is none
+        """
+        image_meta = instance.image_meta
+        try:
+            image_properties.of_instance(instance, "os_command_line")
+        except image_properties.CutError as e:
+            raise errors.BadImage(image_meta.id, f"{e}; rebuild the server") from e
+        LOG.warning("Its container is gone; it is made anew from its image", instance=instance)
+        image_id = self._in_engine(image_meta.id) or images.ensure(
+            self._engine, context, image_meta
+        )
+        self._make(instance, image_meta, image_id, power_on=True)
+
+    def _make(
+        self,
+        instance: "objects.Instance",
+        image_meta: "objects.ImageMeta",
+        image_id: str,
+        power_on: bool,
+    ) -> None:
+        command = request.command_of(image_meta, images.config_of(self._engine, image_id))
+        passed = devices.for_instance(instance)
+        request.check_devices(passed)
+        options = request.container_options(instance, image_id, command, passed, host.cpu_count())
+        with self._nothing_stays_of(instance):
+            self._containers.create(instance.uuid, options)
+            if power_on:
+                self._containers.start(instance.uuid)
+
+    def _in_engine(self, image_id: str) -> str | None:
+        """The id in the engine of an image in Glance, if exactly one is there."""
+        repository = f"{images.REPOSITORY}/{image_id}"
+        with self._engine.asked_to("list images") as client:
+            found = client.api.images(name=repository, quiet=True)
+        return str(found[0]) if len(found) == 1 else None
+
+    @contextlib.contextmanager
+    def _nothing_stays_of(self, instance: "objects.Instance") -> typing.Iterator[None]:
+        """Remove the container of an instance when what is done with it fails."""
+        try:
+            yield
+        except BaseException:
+            try:
+                self._containers.remove(instance.uuid)
+            except exception.NovaException as e:
+                # Nova destroys the instance next, which tries again; it reports the first error.
+                LOG.warning("Its container is not removed yet: %s", e.message, instance=instance)
+            raise

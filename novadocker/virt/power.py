@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts, stops and pauses the containers of instances, as Nova's driver interface asks for it."""
+
+import typing
+
+from nova import exception
+from nova.compute import power_state
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from fpga_hooks import devices
+from novadocker import builder, containers, errors, request
+from novadocker.virt import unserved
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+_Any = typing.Any
+
+
+class PowerActions:
+    """The part of a driver that changes the power state.
+
+    :ivar containers: those of this host
+    :ivar builder: makes one that is gone
+    """
+
+    containers: containers.Containers
+    builder: builder.Builder
+
+    def power_on(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        network_info: _Any,
+        *_others: _Any,
+        **_more: _Any,
+    ) -> None:
+        """Start the container, if its devices are still those of the instance's region.
+
+        A container that somebody removed is made anew, as libvirt's driver does with a domain.
+        """
+        try:
+            self._check_region(instance)
+            self.containers.start(instance.uuid)
+        except errors.NoContainer:
+            self._build_anew(context, instance, network_info)
+
+    def power_off(
+        self, instance: "objects.Instance", timeout: int = 0, retry_interval: int = 0
+    ) -> None:
+        """Stop the container, at once if no time is given to it; done, too, if there is none."""
+        if unserved.stops_in_vain(instance):
+            LOG.info("The container runs on: %s is refused", instance.task_state, instance=instance)
+            return
+        try:
+            self.containers.stop(instance.uuid, min(timeout, CONF.docker.stop_timeout))
+        except errors.NoContainer:
+            LOG.warning("There is no container to stop", instance=instance)
+
+    def reboot(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        network_info: _Any,
+        reboot_type: str,
+        *_others: _Any,
+        **_more: _Any,
+    ) -> None:
+        """Stop the container and start it again; a hard reboot gives it no time to end.
+
+        A container that somebody removed is made anew, by a soft reboot as well. One that may not
+        start again is not stopped.
+        """
+        seconds = CONF.docker.stop_timeout if reboot_type == "SOFT" else 0
+        try:
+            self._check_region(instance)
+            self.containers.stop(instance.uuid, seconds)
+            self.containers.start(instance.uuid)
+        except errors.NoContainer:
+            self._build_anew(context, instance, network_info)
+
+    def resume_state_on_host_boot(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        network_info: _Any,
+        *_others: _Any,
+        **_more: _Any,
+    ) -> None:
+        """The host was booted: start the container if it does not run.
+
+        Nova sets an instance to ERROR if this raises. While its power state is not known nothing
+        is done: Nova's next look at the engine finds what it is.
+        """
+        try:
+            runs = self.containers.power_state(instance.uuid) in (
+                power_state.RUNNING,
+                power_state.PAUSED,
+            )
+        except errors.NoContainer:
+            runs = False
+        except errors.NO_ANSWER as e:
+            LOG.error("It is not started, because its state is unknown: %s", e, instance=instance)
+            return
+        if not runs:
+            self.power_on(context, instance, network_info)
+
+    def pause(self, instance: "objects.Instance") -> None:
+        """Freeze the container."""
+        self.containers.pause(instance.uuid)
+
+    def unpause(self, instance: "objects.Instance") -> None:
+        """Let a frozen container go on."""
+        self.containers.unpause(instance.uuid)
+
+    def get_console_output(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance"
+    ) -> bytes:
+        """The end of what the container wrote.
+
+        :raises nova.exception.ConsoleNotAvailable: there is no container
+        :raises nova.exception.InstanceNotReady: the engine does not give it now
+        """
+        try:
+            return self.containers.console(instance.uuid)
+        except errors.NoContainer as e:
+            raise exception.ConsoleNotAvailable from e
+        except errors.NO_ANSWER as e:
+            LOG.error("No console: %s", e.message, instance=instance)
+            raise exception.InstanceNotReady(instance_id=instance.uuid) from e
+
+    def _check_region(self, instance: "objects.Instance") -> None:
+        """Refuse a start that would give the container another instance's devices.
+
+        While a container is stopped, its region may have been erased, and programmed for another.
+        """
+        wanted = {
+            (device.host_path, device.container_path) for device in devices.for_instance(instance)
+        }
+        if request.devices_in(self.containers.attributes(instance.uuid)) != wanted:
+            raise exception.InstancePowerOnFailure(
+                reason="the container was made with other devices than its FPGA region has now; "
+                "rebuild the server"
+            )
+
+    def _build_anew(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        network_info: _Any,
+    ) -> None:
+        ignore_ports(instance, network_info)
+        self.builder.build_anew(context, instance)
+
+
+def ignore_ports(instance: "objects.Instance", network_info: _Any) -> None:
+    """Log the ports that somebody gave to an instance, and which its container does not get."""
+    for port in network_info or ():
+        LOG.warning(
+            "Port %s is ignored: networks are not served yet", port["id"], instance=instance
+        )

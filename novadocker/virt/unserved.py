@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuses the actions that containers do not have, before anything of the server is touched."""
+
+import typing
+
+from nova import exception
+from nova.compute import task_states
+from nova.image import glance
+from nova.virt import driver
+
+from novadocker import errors
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+IMAGE_API = glance.API()
+
+_Any = typing.Any
+
+#: Nova stops the guest before it asks the driver for these actions, which are refused then.
+_STOPS_IN_VAIN = (task_states.SHELVING, task_states.RESCUING)
+
+
+def stops_in_vain(instance: "objects.Instance") -> bool:
+    """Whether Nova stops the guest for the sake of an action that will be refused."""
+    return instance.task_state in _STOPS_IN_VAIN
+
+
+class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
+    """What a Docker driver does not serve, with the reason for the user.
+
+    Nova's own class raises NotImplementedError, of which a user sees the name at most. An
+    InstanceFaultRollback lets Nova put the server back to the state that it had.
+    """
+
+    def snapshot(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        image_id: str,
+        update_task_state: _Any,
+    ) -> typing.NoReturn:
+        """Refuse a snapshot, a backup and a shelving.
+
+        Nova made an empty image in Glance before, and removes it itself but for a shelving.
+
+        :raises errors.ActionNotServed: always
+        """
+        if instance.task_state == task_states.SHELVING:
+            IMAGE_API.delete(context, image_id)
+            raise errors.ActionNotServed("shelving to an image")
+        raise errors.ActionNotServed("snapshots")
+
+    def rescue(
+        self, context: "nova_context.RequestContext", *_others: _Any, **_more: _Any
+    ) -> typing.NoReturn:
+        """Refuse; the container runs on, but Nova sets the server to ERROR.
+
+        :raises errors.ActionNotServed: always
+        """
+        raise errors.ActionNotServed("rescue")
+
+    def suspend(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance"
+    ) -> typing.NoReturn:
+        """Refuse.
+
+        :raises nova.exception.InstanceFaultRollback: always
+        """
+        raise _rollback("suspension; pause the server")
+
+    def migrate_disk_and_power_off(
+        self, context: "nova_context.RequestContext", *_others: _Any, **_more: _Any
+    ) -> typing.NoReturn:
+        """Refuse a resize and a cold migration.
+
+        :raises nova.exception.InstanceFaultRollback: always
+        """
+        raise _rollback("resize and no migration")
+
+    def check_can_live_migrate_destination(
+        self, context: "nova_context.RequestContext", *_others: _Any, **_more: _Any
+    ) -> typing.NoReturn:
+        """Refuse.
+
+        :raises nova.exception.MigrationPreCheckError: always
+        """
+        raise exception.MigrationPreCheckError(
+            reason="containers are not live migrated; nothing was changed"
+        )
+
+    def get_device_name_for_instance(
+        self, instance: "objects.Instance", bdms: _Any, block_device_obj: _Any
+    ) -> typing.NoReturn:
+        """Refuse a volume that is to be attached: Nova asks for its name first of all.
+
+        :raises nova.exception.InvalidVolume: it is a volume; nova-api gives the user the reason
+        :raises NotImplementedError: it is the image, which Nova can name itself
+        """
+        if block_device_obj.is_volume:
+            raise exception.InvalidVolume(
+                reason="containers have no volumes; the server was not changed"
+            )
+        raise NotImplementedError
+
+    def detach_interface(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance", vif: _Any
+    ) -> None:
+        """Nothing; a port that names the server was never plugged, so that it can go."""
+
+    def poll_rebooting_instances(self, timeout: int, instances: _Any) -> None:
+        """Nothing; a reboot of a container ends, one way or the other, in `reboot`."""
+
+
+def _rollback(action: str) -> exception.InstanceFaultRollback:
+    return exception.InstanceFaultRollback(inner_exception=errors.ActionNotServed(action))

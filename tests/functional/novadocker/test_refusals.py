@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What containers do not have is refused, and the server stays as it was."""
+
+import pytest
+from nova.tests.functional.api import client
+
+from tests.functional.novadocker import cloud
+
+
+class RefusalsTouchNothing(cloud.CloudTestCase):
+    """A server whose user asks for what is not served."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.start()
+        self.images = {image["id"] for image in self.glance.detail(None)}
+        self.started = self.container().attrs["State"]["StartedAt"]
+
+    def container(self):
+        return self.engine().containers.get(f"nova-{self.server['id']}")
+
+    def stays_as_it_was(self, reason):
+        """The container was not stopped, no image came, and the reason is on record."""
+        self.assertIn(reason, self.reason(self.server))
+        shown = self.idle(self.server)
+        self.assertEqual("ACTIVE", shown["status"])
+        self.assertEqual("running", self.container().status)
+        self.assertEqual(self.started, self.container().attrs["State"]["StartedAt"])
+        self.assertEqual(self.images, {image["id"] for image in self.glance.detail(None)})
+
+    def test_shelve(self):
+        self.api.post_server_action(self.server["id"], {"shelve": {}})
+        self.stays_as_it_was("Containers have no shelving to an image")
+
+    def test_snapshot(self):
+        self.api.post_server_action(self.server["id"], {"createImage": {"name": "copy"}})
+        self.stays_as_it_was("Containers have no snapshots")
+
+    def test_backup(self):
+        asked = {"name": "copy", "backup_type": "daily", "rotation": 1}
+        self.api.post_server_action(self.server["id"], {"createBackup": asked})
+        self.stays_as_it_was("Containers have no snapshots")
+
+    def test_suspend(self):
+        self.api.post_server_action(self.server["id"], {"suspend": {}})
+        self.stays_as_it_was("Containers have no suspension")
+
+    def test_resize(self):
+        self.flags(allow_resize_to_same_host=True)
+        flavor = self._create_flavor(memory_mb=128, vcpu=1, disk=1, ephemeral=0, name="larger")
+        self.api.post_server_action(self.server["id"], {"resize": {"flavorRef": flavor}})
+        self.stays_as_it_was("Containers have no resize")
+
+    def test_rescue_does_not_stop_the_container(self):
+        self.api.post_server_action(self.server["id"], {"rescue": {}})
+        self._wait_for_state_change(self.server, "ERROR")
+        self.assertIn("Containers have no rescue", self.fault(self.server))
+        self.assertEqual(self.started, self.container().attrs["State"]["StartedAt"])
+        self._reboot_server(self.server, hard=True)
+
+    def refused_by_the_api(self, path, body, reason):
+        with pytest.raises(client.OpenStackApiException) as refused:
+            self.api.api_post(f"/servers/{self.server['id']}/{path}", body)
+        self.assertEqual(400, refused.value.response.status_code)
+        self.assertIn(reason, refused.value.response.text)
+        self.assertEqual("ACTIVE", self.api.get_server(self.server["id"])["status"])
+
+    def test_a_volume(self):
+        self.api.microversion = "2.100"  # which waits for the answer
+        asked = {"volumeAttachment": {"volumeId": self.cinder.IMAGE_BACKED_VOL}}
+        self.refused_by_the_api("os-volume_attachments", asked, "containers have no volumes")
+        self.assertEqual([], self.api.get_server_volumes(self.server["id"]))
+
+    def test_an_interface(self):
+        asked = {"interfaceAttachment": {"net_id": self.neutron.network_1["id"]}}
+        self.refused_by_the_api("os-interface", asked, "Attaching interfaces is not supported")
+
+    def test_a_rebuild_to_an_image_of_another_format(self):
+        image = self.upload(self.archive, container_format="bare")
+        self.images.add(image)
+        self.api.post_server_action(self.server["id"], {"rebuild": {"imageRef": image}})
+        self.stays_as_it_was("container format is bare, needs docker")
+
+    def test_a_rebuild_to_an_image_that_is_no_archive(self):
+        image = self.upload(b"no archive" * 1000)
+        self.images.add(image)
+        self.api.post_server_action(self.server["id"], {"rebuild": {"imageRef": image}})
+        self.stays_as_it_was("it is not a tar archive")
