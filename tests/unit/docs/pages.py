@@ -89,13 +89,13 @@ def anchors(page: Path) -> set[str]:
 
 
 def rows(page: Path, *columns: str) -> typing.Iterator[list[str]]:
-    """The rows of each table whose first column has one of these headings."""
+    """The rows of each table whose first column's heading begins with one of these words."""
     inside, start = False, True
     for line in prose(page).splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if not line.startswith("|"):
             inside, start = False, True
         elif start:
-            inside, start = cells[0] in columns, False
+            inside, start = cells[0].startswith(columns), False
         elif inside and set(cells[0]) != {"-"}:
             yield cells
