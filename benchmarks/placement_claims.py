@@ -127,6 +127,9 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", type=int, default=20, help="runs of each setting (default: 20)")
+    parser.add_argument(
+        "--retries", type=int, nargs="+", default=SETTINGS, help="settings (default: 10 1)"
+    )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -134,7 +137,8 @@ def main() -> None:
         server.execute("CREATE DATABASE placement")
         placement = Placement(server.url("placement"))
         rows = {
-            f"retries {setting}": measure(placement, setting, arguments.n) for setting in SETTINGS
+            f"retries {setting}": measure(placement, setting, arguments.n)
+            for setting in arguments.retries
         }
         db_api.get_placement_engine().dispose()
     figures.tell(rows, arguments.json, claims=CLAIMS, threads=THREADS)
