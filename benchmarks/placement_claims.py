@@ -69,13 +69,13 @@ class Placement:
     def offer(self) -> str:
         """Make a provider with free regions; its uuid."""
         provider = str(uuid.uuid4())
-        made = self.ask("POST", "/resource_providers", {"uuid": provider, "name": provider})
-        assert made.status_int == 200, made.text  # noqa: S101
+        answer = self.ask("POST", "/resource_providers", {"uuid": provider, "name": provider})
+        assert answer.status_int == 200, answer.text  # noqa: S101
         sizes = {"VCPU": 64, "MEMORY_MB": 65536, "CUSTOM_FPGA_REGION": REGIONS}
         inventories = {kind: {"total": total} for kind, total in sizes.items()}
         body = {"resource_provider_generation": 0, "inventories": inventories}
-        made = self.ask("PUT", f"/resource_providers/{provider}/inventories", body)
-        assert made.status_int == 200, made.text  # noqa: S101
+        answer = self.ask("PUT", f"/resource_providers/{provider}/inventories", body)
+        assert answer.status_int == 200, answer.text  # noqa: S101
         return provider
 
     def claim(self, provider: str) -> tuple[Answer, int]:

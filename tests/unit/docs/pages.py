@@ -84,8 +84,8 @@ def links(page: Path) -> list[str]:
 def anchors(page: Path) -> set[str]:
     """The names of a page's headings, as GitHub makes them."""
     headings = (_HEADING.fullmatch(line) for line in prose(page).splitlines())
-    kept = (re.sub(r"[^\w\- ]", "", heading[1].lower()) for heading in headings if heading)
-    return {words.replace(" ", "-") for words in kept}
+    names = (re.sub(r"[^\w\- ]", "", heading[1].lower()) for heading in headings if heading)
+    return {words.replace(" ", "-") for words in names}
 
 
 def rows(page: Path, *columns: str) -> typing.Iterator[list[str]]:
