@@ -69,13 +69,13 @@ class Placement:
     def offer(self) -> str:
         """Make a provider with free regions; its uuid."""
         provider = str(uuid.uuid4())
-        made = self.ask("POST", "/resource_providers", {"uuid": provider, "name": provider})
-        assert made.status_int == 200, made.text  # noqa: S101
+        answer = self.ask("POST", "/resource_providers", {"uuid": provider, "name": provider})
+        assert answer.status_int == 200, answer.text  # noqa: S101
         sizes = {"VCPU": 64, "MEMORY_MB": 65536, "CUSTOM_FPGA_REGION": REGIONS}
         inventories = {kind: {"total": total} for kind, total in sizes.items()}
         body = {"resource_provider_generation": 0, "inventories": inventories}
-        made = self.ask("PUT", f"/resource_providers/{provider}/inventories", body)
-        assert made.status_int == 200, made.text  # noqa: S101
+        answer = self.ask("PUT", f"/resource_providers/{provider}/inventories", body)
+        assert answer.status_int == 200, answer.text  # noqa: S101
         return provider
 
     def claim(self, provider: str) -> tuple[Answer, int]:
@@ -127,6 +127,9 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", type=int, default=20, help="runs of each setting (default: 20)")
+    parser.add_argument(
+        "--retries", type=int, nargs="+", default=SETTINGS, help="settings (default: 10 1)"
+    )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -134,7 +137,8 @@ def main() -> None:
         server.execute("CREATE DATABASE placement")
         placement = Placement(server.url("placement"))
         rows = {
-            f"retries {setting}": measure(placement, setting, arguments.n) for setting in SETTINGS
+            f"retries {setting}": measure(placement, setting, arguments.n)
+            for setting in arguments.retries
         }
         db_api.get_placement_engine().dispose()
     figures.tell(rows, arguments.json, claims=CLAIMS, threads=THREADS)

@@ -66,12 +66,15 @@ class Repair:
         }
         if not allocations:
             allocations = {self.node.uuid: _of_flavor(instance)}
-        for provider, amount in self._missing(instance, allocations).items():
+        missing = self._missing(instance, allocations)
+        if before["allocations"] and not missing:
+            return
+        for provider, amount in missing.items():
             resources = allocations.setdefault(provider, {})
             resources[RESOURCE_CLASS] = resources.get(RESOURCE_CLASS, 0) + amount
         self._put(uuid, before, instance, allocations)
         if not before["allocations"]:
-            self._undo_if_gone(uuid)
+            self._undo_if_deleted(uuid)
 
     def _here(self, uuid: str) -> consistency.Instance:
         instance = self.look(uuid)
@@ -141,15 +144,15 @@ class Repair:
         if refusal is not None:
             raise NotRepairedError(f"Placement refused: {refusal}")
 
-    def _undo_if_gone(self, uuid: str) -> None:
-        """Look whether Nova deleted it meanwhile; Placement guards no consumer new to it."""
-        try:
-            self._here(uuid)
-        except NotRepairedError:
-            now = self.placement.get(f"/allocations/{uuid}")
-            if now["allocations"]:
-                self.placement.put(f"/allocations/{uuid}", {**now, "allocations": {}})
-            raise
+    def _undo_if_deleted(self, uuid: str) -> None:
+        """Nova may have deleted it right before; Placement guards no consumer that is new to it."""
+        instance = self.look(uuid)
+        if instance is not None and instance.task_state != "deleting":
+            return
+        now = self.placement.get(f"/allocations/{uuid}")
+        if now["allocations"]:
+            self.placement.put(f"/allocations/{uuid}", {**now, "allocations": {}})
+        raise NotRepairedError("the instance was deleted meanwhile")
 
 
 def _of_flavor(instance: consistency.Instance) -> Amounts:

@@ -69,8 +69,8 @@ def run(engine: sa.engine.Engine, arguments: argparse.Namespace) -> int:
     except (ksa_exceptions.ClientException, ValueError, KeyError) as e:
         raise SourceError(f"an answer cannot be read: {e!r}") from e
     if arguments.format == "json":
-        told = [dataclasses.asdict(one) | {"fix": outcome} for one, outcome in outcomes.items()]
-        print(json.dumps({"findings": told}, indent=2))
+        entries = [dataclasses.asdict(one) | {"fix": outcome} for one, outcome in outcomes.items()]
+        print(json.dumps({"findings": entries}, indent=2))
     else:
         for one, outcome in outcomes.items():
             print(": ".join(filter(None, (one.code, one.host, one.subject, one.words, outcome))))
@@ -100,8 +100,10 @@ class _Fixer:
         )
         try:
             repair.allocate(finding.subject)
-        except consistency_repair.NotRepairedError as e:
+        except (consistency_repair.NotRepairedError, SourceError) as e:
             return f"not fixed: {e}"
+        except ksa_exceptions.ClientException as e:
+            return f"not fixed: Placement cannot be asked: {e}"
         return DONE
 
 

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.e2e
     ],
 )
 def test_commands_of_the_shell_need_no_options(cloud: Cloud, command: str, says: str) -> None:
-    told = cloud.run(*command.split()).stdout.decode()
-    assert says.format(folder=cloud.folder) in told
+    output = cloud.run(*command.split()).stdout.decode()
+    assert says.format(folder=cloud.folder) in output
 
 
 def test_the_walk_of_the_demo_shows_every_step_and_leaves_nothing(cloud: Cloud) -> None:

@@ -40,7 +40,7 @@ def _choose_threads(series: int) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of the Docker Engine and of the database servers each in one process."""
     for item in items:
-        if item.path.name == "test_migrations_servers.py":
+        if item.path.name in ("test_migrations_servers.py", "test_placement_claims.py"):
             item.add_marker(pytest.mark.xdist_group("databases"))
         if "novadocker" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("engine"))

@@ -192,7 +192,7 @@ class OfCards(AllocationsTestCase):
         )
         code, ((_, outcome),) = self.check("--fix")
         self.assertEqual(3, code)
-        self.assertIn("the instance is changing", outcome)
+        self.assertIn("the instance was deleted meanwhile", outcome)
         self.assertEqual({}, self.allocations(server["id"]))
 
 

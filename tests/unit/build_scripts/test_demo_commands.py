@@ -27,16 +27,18 @@ def folder(tmp_path: Path) -> Path:
     """A folder of a demo whose programs print what they are called with."""
     programs = tmp_path / "venv/bin"
     programs.mkdir(parents=True)
-    told = {
+    variables = {
         "demo_dir": tmp_path,
         "cloud_venv": tmp_path / "venv",
         "etc_dir": "/demo/etc",
         "nova_user": "nova",
     }
     for item in _items():
-        options = jinja2.Template(item["options"]).render(told)
+        options = jinja2.Template(item["options"]).render(variables)
         text = jinja2.Template((ROLE / "templates/command.j2").read_text(), trim_blocks=True)
-        (tmp_path / item["name"]).write_text(text.render(told, item=item | {"options": options}))
+        (tmp_path / item["name"]).write_text(
+            text.render(variables, item=item | {"options": options})
+        )
         (programs / item["name"]).write_text('#!/bin/sh\necho "$@"\n')
         for path in (tmp_path / item["name"], programs / item["name"]):
             path.chmod(0o755)

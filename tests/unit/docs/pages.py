@@ -84,18 +84,18 @@ def links(page: Path) -> list[str]:
 def anchors(page: Path) -> set[str]:
     """The names of a page's headings, as GitHub makes them."""
     headings = (_HEADING.fullmatch(line) for line in prose(page).splitlines())
-    kept = (re.sub(r"[^\w\- ]", "", heading[1].lower()) for heading in headings if heading)
-    return {words.replace(" ", "-") for words in kept}
+    names = (re.sub(r"[^\w\- ]", "", heading[1].lower()) for heading in headings if heading)
+    return {words.replace(" ", "-") for words in names}
 
 
 def rows(page: Path, *columns: str) -> typing.Iterator[list[str]]:
-    """The rows of each table whose first column has one of these headings."""
+    """The rows of each table whose first column's heading begins with one of these words."""
     inside, start = False, True
     for line in prose(page).splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if not line.startswith("|"):
             inside, start = False, True
         elif start:
-            inside, start = cells[0] in columns, False
+            inside, start = cells[0].startswith(columns), False
         elif inside and set(cells[0]) != {"-"}:
             yield cells

@@ -99,7 +99,7 @@ def test_blocks_are_found() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="fpga-cli is root's")
 @pytest.mark.parametrize("block", RUN, ids=str)
 def test_marked_commands_work(block: pages.Block, tmp_path: Path) -> None:
-    given = {
+    files = {
         "crc32.bin": (pages.ROOT / "cores/crc32-hx8k.bin").read_bytes(),
         "crc32.json": json.dumps(
             {
@@ -114,7 +114,7 @@ def test_marked_commands_work(block: pages.Block, tmp_path: Path) -> None:
         "manifest.json": b"{}",
     }
     for name in block.mark.removeprefix("run: ").split():
-        (tmp_path / name).write_bytes(given[name])
+        (tmp_path / name).write_bytes(files[name])
     (tmp_path / "host").mkdir()
     with OpenStack() as cloud:
         host = Host(tmp_path / "host", cloud.options())

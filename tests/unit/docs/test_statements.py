@@ -2,6 +2,7 @@
 """What the pages name exists: links, files, targets of make, tests, messages, options."""
 
 import ast
+import collections
 import functools
 import importlib.metadata
 import re
@@ -25,6 +26,8 @@ _SOURCES = [
 ]
 #: What a page has in place of what differs from case to case.
 _PLACE = re.compile(r"\.\.\.|…| - |\b[A-Z]{2,}\b|\b\d+\b|\b[A-Z]\b")
+
+_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 #: The files of the columns of docs/lifecycle.md.
 _TESTS = {
@@ -63,15 +66,33 @@ def is_said(message: str) -> bool:
     return all(part in texts() for part in parts if len(part) > 1)
 
 
+@functools.cache
+def defaults() -> dict[str, list[typing.Any]]:
+    """The defaults of our options; several groups may have an option of one name."""
+    packages = ("fpga_hooks", "fpga_regions", "novadocker", "scheduler_filters")
+    found = collections.defaultdict(list)
+    for point in importlib.metadata.entry_points(group="oslo.config.opts"):
+        if point.value.partition(".")[0] in packages:
+            for _, opts in point.load()():
+                for opt in opts:
+                    found[opt.dest].append(opt.default)
+    return found
+
+
+def value(text: str) -> typing.Any:
+    """The value that a page gives as a default; None where it has more words than that."""
+    number = re.match(r"([\d.]+)( [KMG]iB)?", text)
+    if number:
+        return float(number[1]) * _UNITS[(number[2] or "").strip()]
+    if text in ("True", "False"):
+        return text == "True"
+    word = re.fullmatch(r"`([^`]+)`|([a-z]+)", text)
+    return (word[1] or word[2]) if word and text not in ("none", "empty") else None
+
+
 def options() -> set[str]:
     """The names of all options of ours, and of Nova's."""
-    groups = (
-        point.load()()
-        for point in importlib.metadata.entry_points(group="oslo.config.opts")
-        if point.value.partition(".")[0] in ("fpga_hooks", "fpga_regions", "novadocker")
-        or point.value.startswith("scheduler_filters")
-    )
-    ours = {opt.dest for found in groups for _, opts in found for opt in opts}
+    ours = set(defaults())
     of_nova = {
         name for group in nova_conf.CONF.values() if hasattr(group, "keys") for name in group
     }
@@ -160,9 +181,27 @@ def test_options_that_are_set_or_listed_exist(page: Path) -> None:
         for line in block.text.splitlines()
     ]
     named = [m[1] for line in lines if (m := re.match(r"#? ?([a-z_]+) = ", line))]
-    for row in pages.rows(page, "option", "option of a card"):
+    for row in pages.rows(page, "option"):
         named += [span for span in pages.spans(row[0]) if re.fullmatch("[a-z_]+", span)]
     for span in pages.spans(pages.prose(page)):
         if found := re.match(r"\[[a-z_]+\] ([a-z_]+)", span):
             named.append(found[1])
     assert [name for name in named if name not in known] == []
+
+
+def test_defaults_that_are_listed_are_those_of_the_options() -> None:
+    checked = 0
+    for page in pages.PAGES:
+        for name, text in _listed(page):
+            if value(text) is not None:
+                assert value(text) in defaults()[name], f"{page.name}: {name}"
+                checked += 1
+    assert checked > 30
+
+
+def _listed(page: Path) -> typing.Iterator[tuple[str, str]]:
+    """Options that have a row of their own in a table of defaults, with what is said there."""
+    for cells in pages.rows(page, "option"):
+        named = [span.split()[-1] for span in pages.spans(cells[0])]
+        if len(named) == 1 and named[0] in defaults():
+            yield named[0], cells[1]
