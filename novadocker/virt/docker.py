@@ -12,7 +12,7 @@ from oslo_log import log as logging
 
 from fpga_hooks import burns, devices, guests, placement
 from fpga_hooks import conf as fpga_conf
-from novadocker import conf, containers, errors, host, images, request, state
+from novadocker import conf, containers, errors, host, image_cache, images, request, state
 from novadocker.engine import Engine
 
 if typing.TYPE_CHECKING:
@@ -39,6 +39,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
         **driver.ComputeDriver.capabilities,
         # Glance has a docker image with disk format raw.
         "supports_image_type_raw": True,
+        "has_imagecache": True,
     }
 
     def __init__(self, virtapi: _Any) -> None:
@@ -53,6 +54,7 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
 
     def init_host(self, host: str) -> None:
         """Wait a while for the engine; go on without it, so that an operator sees this host."""
+        images.sweep()
         try:
             self.engine.wait(CONF.docker.start_timeout)
         except errors.EngineUnavailable as e:
@@ -290,6 +292,12 @@ class DockerDriver(driver.ComputeDriver):  # type: ignore[misc]
     def get_host_uptime(self) -> str:
         """How long the host is up."""
         return host.uptime()
+
+    def manage_image_cache(
+        self, context: "nova_context.RequestContext", all_instances: "objects.InstanceList"
+    ) -> None:
+        """Remove images that nothing has used for the time in ``[image_cache]``."""
+        image_cache.manage(self.engine, all_instances)
 
     # -- helpers
 
