@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Has the Docker Engine load an archive, and sees that it did."""
 
+import contextlib
 import pathlib
 import typing
 
@@ -33,6 +34,9 @@ def load(engine: Engine, path: pathlib.Path, image_id: str, name: str, layers: l
         reported = _load(client.api.api_version, path, image_id)
         refused = next((one for one in reported if one.get("error")), None)
         if refused:
+            # containerd's image store keeps what it could not unpack, and its name.
+            with contextlib.suppress(docker.errors.APIError):
+                client.images.remove(name)
             raise errors.EngineRefused(what, str(refused["error"]))
         try:
             image = client.images.get(name)
