@@ -59,6 +59,48 @@ It is the most that a stop or a soft reboot waits. Nova's own ``shutdown_timeout
 The most processes and threads that one container may have.
 """,
     ),
+    cfg.IntOpt(
+        "image_max_size",
+        default=10240,
+        min=1,
+        help="""
+MiB that an image may have in Glance.
+""",
+    ),
+    cfg.IntOpt(
+        "image_max_unpacked_size",
+        default=20480,
+        min=1,
+        help="""
+MiB that all layers of an image may have together once the Docker Engine has unpacked them.
+
+While an image is fetched, ``instances_path`` holds it twice, once as it came and once unpacked.
+""",
+    ),
+    cfg.IntOpt(
+        "image_max_files",
+        default=1000000,
+        min=1,
+        help="""
+Files, folders and links that all layers of an image may have together.
+""",
+    ),
+    cfg.IntOpt(
+        "image_read_timeout",
+        default=900,
+        min=1,
+        help="""
+Seconds that the reading of a fetched image may take, before the Docker Engine gets it.
+""",
+    ),
+    cfg.IntOpt(
+        "image_load_timeout",
+        default=1800,
+        min=1,
+        help="""
+Seconds that the Docker Engine may take to load an image, in place of ``api_timeout``.
+""",
+    ),
 ]
 
 

@@ -66,6 +66,17 @@ class BadImage(exception.ImageUnacceptable):  # type: ignore[misc]
         super().__init__(image_id=image_id, reason=reason)
 
 
+class ImageNotReady(exception.NovaException):  # type: ignore[misc]
+    """This host did not get an image ready; another one, or a later try, may.
+
+    :param image_id: the image in Glance
+    :param reason: why, and what to do
+    """
+
+    def __init__(self, image_id: str, reason: str) -> None:
+        super().__init__(f"Image {image_id} is not ready on this host: {reason}")
+
+
 class NotServed(exception.BuildAbortException):  # type: ignore[misc]
     """The user asks for something that containers do not have here; no other host has it either.
 

@@ -4,7 +4,6 @@
 import contextlib
 import hashlib
 import pathlib
-import tempfile
 import typing
 
 import docker.errors
@@ -13,7 +12,9 @@ from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from novadocker import archive, errors
+from fpga_nova.confined import folders
+from fpga_nova.container_image import reading
+from novadocker import errors, loading
 from novadocker.engine import Engine
 
 if typing.TYPE_CHECKING:
@@ -29,6 +30,10 @@ IMAGE_API = glance.API()
 REPOSITORY = "fpga-nova"
 #: A tag has at most 128 characters and 128 bits are enough to tell digests apart.
 _DIGITS = 32
+_FOLDER = "docker-image-"
+#: Folder of the markers, below `instances_path`.
+MARKERS = "docker-images"
+_MIB = 1 << 20
 
 
 def ensure(
@@ -38,14 +43,41 @@ def ensure(
 
     :returns: the image's id in the engine, ``sha256:…``
     :raises errors.BadImage: no container can be made of it
+    :raises errors.ImageNotReady: this host could not read or load it
     :raises errors.EngineUnavailable: the engine does not answer
     """
     check_format(image_meta)
     engine.wait(0)  # before anything is fetched for an engine that is down
-    with lockutils.lock(f"docker-image-{image_meta.id}", "nova-"):
+    with lock(image_meta.id):
         image = IMAGE_API.get(context, image_meta.id)
         name = reference(image_meta.id, image)
-        return _find(engine, name) or _fetch(engine, context, image_meta.id, image, name)
+        engine_id = _find(engine, name)
+        if engine_id is None:
+            engine_id = _fetch(engine, context, image_meta.id, image, name)
+        note_use(name)
+    return engine_id
+
+
+@contextlib.contextmanager
+def lock(image_id: str) -> typing.Iterator[None]:
+    """Held while an image is fetched or removed."""
+    with lockutils.lock(f"docker-image-{image_id}", "nova-"):
+        yield
+
+
+def note_use(name: str) -> None:
+    """Note that an image is used now, with the time of a file below ``instances_path``.
+
+    :param name: in the engine
+    """
+    path = marker(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def marker(name: str) -> pathlib.Path:
+    """The file whose time is that of an image's last use."""
+    return pathlib.Path(CONF.instances_path, MARKERS, name.rpartition("/")[2])
 
 
 def config_of(engine: Engine, image_id: str) -> dict[str, typing.Any]:
@@ -101,20 +133,48 @@ def _fetch(
     name: str,
 ) -> str:
     LOG.info("Fetching image %s from Glance", image_id)
-    with _temporary_folder() as folder:
+    _check_size(image_id, image.get("size") or 0)
+    with folders.fresh(_parent(), _FOLDER) as folder:
         fetched = folder / "fetched"
         IMAGE_API.download(context, image_id, dest_path=str(fetched))
+        _check_size(image_id, fetched.stat().st_size)
         verify(fetched, image_id, image)
         clean = folder / "image.tar"
-        try:
-            with fetched.open("rb") as source, clean.open("wb") as target:
-                engine_id = archive.rewrite(source, target)
-        except archive.BadArchive as e:
-            raise errors.BadImage(image_id, str(e)) from e
+        layers = _rewrite(fetched, clean, image_id, name)
         fetched.unlink()
-        _load(engine, clean, image_id, engine_id, name)
+        engine_id = loading.load(engine, clean, image_id, name, layers)
     LOG.info("Image %s is %s in the Docker Engine", image_id, engine_id)
     return engine_id
+
+
+def sweep() -> None:
+    """Remove what a nova-compute that was killed left of its fetches."""
+    try:
+        swept = folders.sweep(_parent(), _FOLDER)
+    except OSError as e:
+        LOG.warning("Fetches of dead processes are not looked for: %s", e)
+    else:
+        LOG.info("Fetches of dead processes removed: %s", ", ".join(swept) or "none")
+
+
+def _check_size(image_id: str, size: int) -> None:
+    most = CONF.docker.image_max_size
+    if size > most * _MIB:
+        raise errors.BadImage(image_id, f"it is larger than {most} MiB ([docker] image_max_size)")
+
+
+def _rewrite(fetched: pathlib.Path, clean: pathlib.Path, image_id: str, name: str) -> list[str]:
+    """Write the archive that the engine gets; the digests of its layers."""
+    options = CONF.docker
+    limits = reading.Limits(options.image_max_unpacked_size * _MIB, options.image_max_files)
+    request = reading.Request(limits, name, options.image_read_timeout)
+    try:
+        with fetched.open("rb") as source, clean.open("xb") as target:
+            return reading.rewrite(source, target, request)
+    except reading.Refused as e:
+        raise errors.BadImage(image_id, str(e)) from e
+    except reading.NotRead as e:
+        raise errors.ImageNotReady(image_id, f"it was not read to its end ({e})") from e
 
 
 def verify(path: pathlib.Path, image_id: str, image: typing.Mapping[str, typing.Any]) -> None:
@@ -138,19 +198,7 @@ def verify(path: pathlib.Path, image_id: str, image: typing.Mapping[str, typing.
         )
 
 
-def _load(engine: Engine, path: pathlib.Path, image_id: str, engine_id: str, name: str) -> None:
-    try:
-        with path.open("rb") as file, engine.asked_to(f"load image {image_id}") as client:
-            client.images.load(file)
-            client.images.get(engine_id).tag(*name.split(":"))
-    except docker.errors.ImageNotFound as e:
-        raise errors.BadImage(
-            image_id, "the Docker Engine did not load it under the id of its configuration"
-        ) from e
-
-
-@contextlib.contextmanager
-def _temporary_folder() -> typing.Iterator[pathlib.Path]:
-    pathlib.Path(CONF.instances_path).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="docker-image-", dir=CONF.instances_path) as folder:
-        yield pathlib.Path(folder)
+def _parent() -> pathlib.Path:
+    folder = pathlib.Path(CONF.instances_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

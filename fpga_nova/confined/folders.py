@@ -6,6 +6,7 @@ however it dies, so an unlocked folder is a dead process's.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -23,8 +24,9 @@ def fresh(parent: Path, prefix: str = "") -> typing.Iterator[Path]:
     """
     with contextlib.ExitStack() as ours:
         # Nobody may take the folder for a dead process's before it is locked.
-        with _held(parent, fcntl.LOCK_EX):
-            _sweep(parent, prefix)
+        with _held(parent, fcntl.LOCK_EX) as locked:
+            if locked:
+                _sweep(parent, prefix)
             folder = parent / f"{prefix}{uuid.uuid4().hex}"
             folder.mkdir(mode=0o700)
             ours.callback(shutil.rmtree, folder)
@@ -38,26 +40,37 @@ def sweep(parent: Path, prefix: str) -> list[str]:
     :returns: their names
     :raises OSError: the parent cannot be locked or read
     """
-    with _held(parent, fcntl.LOCK_EX):
-        return _sweep(parent, prefix)
+    with _held(parent, fcntl.LOCK_EX) as locked:
+        return _sweep(parent, prefix) if locked else []
 
 
 def _sweep(parent: Path, prefix: str) -> list[str]:
     swept = []
     for folder in parent.glob(f"{prefix}*"):
         # Whether a folder that cannot be locked is in use is not known; it stays.
-        with contextlib.suppress(OSError), _held(folder):
-            shutil.rmtree(folder)
-            swept.append(folder.name)
+        with contextlib.suppress(OSError), _held(folder) as locked:
+            if locked:
+                shutil.rmtree(folder)
+                swept.append(folder.name)
     return swept
 
 
 @contextlib.contextmanager
-def _held(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> typing.Iterator[None]:
+def _held(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> typing.Iterator[bool]:
+    """Lock a folder; gives False where its file system has no such locks, as NFS has none."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(folder, flags)
     try:
-        fcntl.flock(descriptor, how)
-        yield
+        yield _lock(descriptor, how)
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError as e:
+        if e.errno not in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP):
+            raise
+        return False
+    return True

@@ -12,7 +12,18 @@ from oslo_log import log as logging
 from fpga_hooks import burns, placement
 from fpga_hooks import conf as fpga_conf
 from fpga_hooks import guests as fpga_guests
-from novadocker import builder, conf, containers, errors, guests, host, request, state
+from novadocker import (
+    builder,
+    conf,
+    containers,
+    errors,
+    guests,
+    host,
+    image_cache,
+    images,
+    request,
+    state,
+)
 from novadocker.engine import Engine
 from novadocker.virt import power, unserved
 
@@ -41,6 +52,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         **driver.ComputeDriver.capabilities,
         # Glance has a docker image with disk format raw.
         "supports_image_type_raw": True,
+        "has_imagecache": True,
     }
 
     def __init__(self, virtapi: _Any) -> None:
@@ -56,6 +68,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
 
     def init_host(self, host: str) -> None:
         """Wait a while for the engine; go on without it, so that an operator sees this host."""
+        images.sweep()
         try:
             self.engine.wait(CONF.docker.start_timeout)
         except errors.EngineUnavailable as e:
@@ -242,3 +255,9 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
     def get_host_uptime(self) -> str:
         """How long the host is up."""
         return host.uptime()
+
+    def manage_image_cache(
+        self, context: "nova_context.RequestContext", all_instances: "objects.InstanceList"
+    ) -> None:
+        """Remove images that nothing has used for the time in ``[image_cache]``."""
+        image_cache.manage(self.engine, all_instances)

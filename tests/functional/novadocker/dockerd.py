@@ -89,6 +89,11 @@ class Dockerd:
             self._process.wait(30)
             self._process = None
 
+    def signal(self, number: int) -> None:
+        """Send it a signal: SIGSTOP for an engine that is slow."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def client(self) -> docker.DockerClient:
         """A client of the tests, beside the driver's own."""
         client = docker.DockerClient(base_url=self.url, timeout=30)

@@ -2,15 +2,18 @@
 """Images by Glance's id and digest, in a real Docker Engine."""
 
 import concurrent.futures
-import gzip
+import dataclasses
+import functools
 import io
 import json
 import tarfile
+import time
 
 import pytest
 from nova import exception
 
 from novadocker import errors, images
+from tests.support import container_images as made
 
 
 def _members(archive):
@@ -18,14 +21,11 @@ def _members(archive):
         return {member.name: opened.extractfile(member).read() for member in opened}
 
 
-def _archive(members):
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return made.getvalue()
+def _image(archive, **changes):
+    """The demo's image, to be put into archives."""
+    members = _members(archive)
+    config = json.loads(members[json.loads(members["manifest.json"])[0]["Config"]])
+    return made.Image((members["layer.tar"],), extra={"config": config["config"]}, **changes)
 
 
 def _changed(archive, change, *names):
@@ -34,7 +34,7 @@ def _changed(archive, change, *names):
     config = json.loads(members[json.loads(members["manifest.json"])[0]["Config"]])
     change(config)
     manifest = [{"Config": "config.json", "RepoTags": names, "Layers": ["layer.tar"]}]
-    return _archive(
+    return made.tar(
         {
             "config.json": json.dumps(config).encode(),
             "layer.tar": members["layer.tar"],
@@ -82,6 +82,13 @@ def test_spawns_at_the_same_time_fetch_once(servers, glance):
     assert len(servers.client.containers.list()) == 3
 
 
+def test_two_images_with_the_same_content_have_a_name_each(servers, glance, archive):
+    other = glance.add(archive)
+    assert _spawn(servers, servers.image).image.id == _spawn(servers, other).image.id
+    names = servers.client.images.list(filters={"reference": f"fpga-nova/{other.id}"})
+    assert len(names) == 1
+
+
 def test_nothing_of_a_fetch_stays_on_disk(servers, tmp_path):
     _spawn(servers, servers.image)
     assert not list((tmp_path / "instances").glob("docker-image-*"))
@@ -107,34 +114,122 @@ def test_a_wrong_container_format_is_refused(servers, glance, archive):
 
 
 def test_an_archive_with_two_images_is_refused(servers, glance, archive):
-    members = _members(archive)
-    entries = json.loads(members["manifest.json"]) * 2
-    image = glance.add(_archive({**members, "manifest.json": json.dumps(entries).encode()}))
-    _refused(servers, image, "it holds 2 images")
+    image = _image(archive)
+    other = dataclasses.replace(image, layers=(*image.layers, made.tar({})))
+    _refused(servers, glance.add(made.tar(made.docker_members(image, other))), "it holds 2 images")
 
 
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         (lambda archive: b"no archive" * 1000, "not a tar archive"),
-        (gzip.compress, "compressed"),
-        (lambda archive: _archive({"file": b""}), "no manifest.json"),
-        (lambda archive: _archive({"manifest.json": b"{"}), "cannot be read"),
-        (lambda archive: _archive({"manifest.json": b"[{}]"}), "does not name"),
-        (lambda archive: archive[: len(archive) // 2], "cannot be read|not a tar"),
+        (lambda archive: made.tar({"file": b""}), "neither manifest.json nor index.json"),
+        (lambda archive: made.tar({"manifest.json": b"{"}), "is not JSON"),
+        (lambda archive: made.tar({"manifest.json": b"[{}]"}), "does not name"),
+        (lambda archive: archive[: len(archive) // 2], "cut short"),
     ],
-    ids=["text", "gzip", "empty", "no json", "no config", "cut"],
+    ids=["text", "empty", "no json", "no config", "cut"],
 )
 def test_what_is_no_archive_is_refused(servers, glance, archive, make, reason):
     _refused(servers, glance.add(make(archive)), reason)
 
 
-def test_a_layer_with_another_digest_is_refused_by_the_engine(servers, glance, archive):
+def test_a_layer_with_another_digest_is_refused(servers, glance, archive):
     def change(config):
         config["rootfs"]["diff_ids"] = ["sha256:" + "1" * 64]
 
-    with pytest.raises(errors.EngineRefused, match=r"did not load image .* diffID"):
-        servers.spawn(servers.instance(), glance.add(_changed(archive, change)))
+    _refused(servers, glance.add(_changed(archive, change)), "has not the digest")
+
+
+_TOOLS = {
+    "gzip": lambda image: made.PACKERS["gzip"](made.tar(made.docker_members(image()))),
+    "zstd": lambda image: made.PACKERS["zstd"](made.tar(made.docker_members(image()))),
+    "kaniko": lambda image: made.tar(
+        made.docker_members(image(packer="gzip"), tags=["registry.example/app:1"])
+    ),
+    "skopeo": lambda image: made.tar(made.oci_members(image(packer="gzip"))),
+    "podman": lambda image: made.PACKERS["gzip"](made.tar(made.oci_members(image(packer="zstd")))),
+    "buildx": lambda image: made.tar(
+        made.oci_members(image(packer="gzip"), image(architecture="arm64"), nested=True)
+    ),
+    "docker 25": lambda image: made.tar(
+        {**made.oci_members(image()), **made.docker_members(image())}
+    ),
+    "several": lambda image: made.tar(made.docker_members(image(architecture="arm64"), image())),
+}
+
+
+@pytest.mark.parametrize("tool", _TOOLS)
+def test_archives_of_other_tools_are_served(servers, glance, archive, tool):
+    instance = servers.instance()
+    image = functools.partial(_image, archive)
+    servers.spawn(instance, glance.add(_TOOLS[tool](image)))
+    assert servers.run(instance, "echo runs") == (0, "runs\n")
+
+
+def test_another_architecture_is_refused_with_the_reason(servers, glance, archive):
+    arm = dataclasses.replace(_image(archive), architecture="arm64")
+    for members in (made.docker_members(arm), made.oci_members(arm)):
+        _refused(servers, glance.add(made.tar(members)), "it is for arm64, and this host is amd64")
+
+
+def _with_layer(packed, diff=f"sha256:{'0' * 64}"):
+    config = {"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": [diff]}}
+    entry = {"Config": "c", "RepoTags": None, "Layers": ["l"]}
+    manifest = json.dumps([entry]).encode()
+    return made.tar({"c": json.dumps(config).encode(), "l": packed, "manifest.json": manifest})
+
+
+def test_an_archive_that_goes_backwards_is_refused_at_once(servers, glance):
+    # CVE-2025-8194: a reader that trusts the size of the second entry never ends.
+    data = made.header("manifest.json", made.octal(0)) + made.header("a", made.binary(-512))
+    begun = time.monotonic()
+    for archive in (data + bytes(1024), _with_layer(data)):
+        _refused(servers, glance.add(archive), "impossible size")
+    assert time.monotonic() - begun < 60
+
+
+def _all_sizes(client):
+    return sum(image["Size"] for image in client.api.images(all=True))
+
+
+def test_an_image_that_unpacks_to_too_much_is_refused_and_never_loaded(servers, glance, config):
+    config(image_max_unpacked_size=100, group="docker")
+    before = _all_sizes(servers.client)
+    layer = made.pax({"GNU.sparse.realsize": str(1 << 40), "GNU.sparse.map": "0,1"})
+    layer += made.header("a", made.octal(1)) + made.padded(b"x") + bytes(1024)
+    for packed in (made.zeros(1 << 30), layer):
+        archive = _with_layer(packed, made.digest(packed))
+        assert len(archive) < 2 << 20
+        _refused(servers, glance.add(archive), "unpack to more than 100 MiB")
+    assert _all_sizes(servers.client) == before
+
+
+def test_an_image_with_too_many_files_is_refused(servers, glance, config, archive):
+    config(image_max_files=10, group="docker")
+    _refused(servers, glance.add(archive), "more than 10 files")
+
+
+def test_an_image_that_is_too_large_is_not_fetched(servers, glance, config, archive):
+    config(image_max_size=1, group="docker")
+    _refused(servers, glance.add(archive, size=len(archive)), "larger than 1 MiB")
+    assert glance.downloads == 0
+    _refused(servers, glance.add(archive), "larger than 1 MiB")
+
+
+def test_reading_that_takes_too_long_does_not_blame_the_image(servers, glance, config, archive):
+    config(image_read_timeout=1, group="docker")
+    config(image_max_unpacked_size=20480, group="docker")
+    with pytest.raises(errors.ImageNotReady, match="not read to its end"):
+        servers.spawn(servers.instance(), glance.add(_with_layer(made.zeros(8 << 30))))
+
+
+def test_what_the_engine_refuses_is_told_and_leaves_no_image(servers, glance):
+    layer = made.header("odd", made.octal(0), b"?") + bytes(1024)
+    image = glance.add(_with_layer(layer, made.digest(layer)))
+    for _ in range(2):
+        with pytest.raises(errors.EngineRefused, match=r"did not load image .*unhandled tar"):
+            servers.spawn(servers.instance(), image)
 
 
 def test_names_in_an_archive_are_not_taken_over(servers, glance, archive):

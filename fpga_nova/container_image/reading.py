@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Has an archive of a stranger read by a process of its own, for services."""
+
+import dataclasses
+import json
+import tempfile
+import typing
+from pathlib import Path
+
+from fpga_nova.confined import confinement, processes, readers
+from fpga_nova.container_image.choice import host_architecture
+from fpga_nova.container_image.limits import Limits, Refused
+from fpga_nova.container_image.reader import ROOM
+from fpga_nova.deadline import Deadline
+
+__all__ = ["Limits", "NotRead", "Refused", "Request", "rewrite"]
+
+_READER = "fpga_nova.container_image.reader"
+_MEMORY = 1 << 30  # it needs some 50 MB, and 128 MB for the window of a compressed stream
+
+
+class NotRead(Exception):
+    """The archive was not read to its end, which says nothing of the image."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is wanted of an archive.
+
+    :param name: what the image is called in the new archive; None for no name
+    :param seconds: what the reading may take
+    :param architecture: by Go's name
+    """
+
+    limits: Limits
+    name: str | None
+    seconds: float
+    architecture: str = dataclasses.field(default_factory=host_architecture)
+
+
+def rewrite(source: typing.BinaryIO, target: typing.BinaryIO, request: Request) -> list[str]:
+    """Read an archive and write one with the one image that this architecture runs.
+
+    :param source: a regular file
+    :param target: an empty regular file, in a folder that has room for what is unpacked, too
+    :returns: the digests of its layers, unpacked, lowest first
+    :raises Refused: the archive has no such image, or is damaged, or over a limit
+    :raises NotRead: it took too long, or this host lacks room or memory
+    """
+    try:
+        with tempfile.TemporaryFile(dir=Path(target.name).parent) as scratch:
+            finished = _run(source, target, scratch, request)
+    except processes.Failed as e:
+        raise NotRead(str(e)) from e
+    try:
+        report = json.loads(finished.output)
+    except ValueError:
+        report = {"failed": finished.complaint}
+    if finished.status != 0 or "failed" in report:
+        raise NotRead(report.get("failed", finished.complaint))
+    if "refused" in report:
+        raise Refused(report["refused"])
+    return typing.cast(list[str], report["layers"])
+
+
+def _run(
+    source: typing.BinaryIO, target: typing.BinaryIO, scratch: typing.IO[bytes], request: Request
+) -> processes.Finished:
+    limits = request.limits
+    asked = {
+        **dataclasses.asdict(limits),
+        "architecture": request.architecture,
+        "name": request.name,
+        "target": target.fileno(),
+        "scratch": scratch.fileno(),
+    }
+    box = confinement.Confinement(_MEMORY, limits.unpacked + 2 * ROOM, files=16)
+    keep = [target.fileno(), scratch.fileno()]
+    deadline = Deadline(request.seconds)
+    return readers.read(_READER, [json.dumps(asked)], box, deadline, source, keep)
