@@ -3,8 +3,9 @@
 
 What is "in" a region is a file of the state folder, named by the region's id: removed, the region
 has lost its configuration; with another function in it, it holds what nobody burnt; damaged, it
-gives no answer. Its nodes are there but nothing answers on them. How often a step fails is an option, and which of them fail is the same for the
-same seed: the n-th step on a region always has the same fate.
+gives no answer. Its nodes are there but nothing answers on them. How often a step fails is an
+option, and which of them fail is the same for the same seed: the n-th step on a region always has
+the same fate.
 """
 
 import contextlib

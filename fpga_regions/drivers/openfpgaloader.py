@@ -6,6 +6,7 @@ Written after the documentation and the sources of openFPGALoader 0.10 (Debian 1
 
 import contextlib
 import json
+import logging
 import pathlib
 import typing
 
@@ -17,6 +18,8 @@ from fpga_regions.drivers.settings import HostNode
 from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, Slot
 from fpga_regions.packages import Package
+
+_LOG = logging.getLogger(__name__)
 
 GROUP = "openfpgaloader"
 
@@ -100,14 +103,33 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         The parts are detected once in a boot for each time that the board is plugged in: that takes
         a second, and every command discovers.
         """
-        options = self.card(card)
         programs.find(self._options.exec)
-        chain = self._chain(card)
-        for place in options.chain or [0]:
-            self._see_that_it_can_be_loaded(card, self._part(card, chain, place))
+        plugged = self._plugged(card)
+        if (output := self._detected_before(card, plugged)) is not None:
+            return self._usable(card, parts.detected(output))
+        output = self._detect_all(card)
+        slots = self._usable(card, parts.detected(output))
+        self._remember(card, plugged, output)
+        return slots
+
+    def _usable(self, card: str, chain: dict[int, parts.Part]) -> list[Slot]:
+        """A region for each place in the chain whose part can be programmed.
+
+        :raises programs.Failed: there is none
+        """
+        options, slots, unusable = self.card(card), [], []
         kinds = frozenset(node.kind for node in self._nodes[card])
-        count = len(options.chain) or 1
-        return [self.slot(card, index, options, kinds=kinds) for index in range(count)]
+        for index, place in enumerate(options.chain or [0]):
+            try:
+                self._see_that_it_can_be_loaded(card, self._part(card, chain, place))
+                slots.append(self.slot(card, index, options, kinds=kinds))
+            except programs.Failed as e:
+                unusable.append(str(e))
+        if not slots:
+            raise programs.Failed("; ".join(unusable))
+        for reason in unusable:
+            _LOG.warning("driver %s: card %s: %s", self.name, card, reason)
+        return slots
 
     def suffix(self, region: Region) -> str:
         """That of the card's type of bitfile; openFPGALoader goes by it."""
@@ -243,13 +265,8 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
                 f"openFPGALoader does not print whether parts of {part.maker} start: set check"
             )
 
-    def _chain(self, card: str) -> dict[int, parts.Part]:
-        """The parts of a board, as they were detected since it was plugged in."""
-        seen, plugged = self._runtime / card, self._plugged(card)
-        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            fields = json.loads(seen.read_text())
-            if fields["plugged"] == plugged:
-                return parts.detected(fields["output"])
+    def _detect_all(self, card: str) -> str:
+        """What openFPGALoader prints of the parts of a board."""
         deadline = Deadline(self._options.timeout)
         try:
             with self.card_locked(card, deadline) as lock:
@@ -259,13 +276,21 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
             raise programs.Failed("another process works on it") from e
         if finished.status != 0:
             raise programs.Failed(finished.complaint)
-        found = parts.detected(finished.output)
-        if found:
-            folders.make_private(self._runtime)
-            new = seen.with_name(f"{card}.new")
-            new.write_text(json.dumps({"plugged": plugged, "output": finished.output}))
-            new.replace(seen)
-        return found
+        return finished.output
+
+    def _detected_before(self, card: str, plugged: str) -> str | None:
+        """What was printed of the parts of a board since it was plugged in, if they were usable."""
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            fields = json.loads((self._runtime / card).read_text())
+            if fields["plugged"] == plugged:
+                return str(fields["output"])
+        return None
+
+    def _remember(self, card: str, plugged: str, output: str) -> None:
+        folders.make_private(self._runtime)
+        new = self._runtime / f"{card}.new"
+        new.write_text(json.dumps({"plugged": plugged, "output": output}))
+        new.replace(self._runtime / card)
 
     def _plugged(self, card: str) -> str:
         options = self.card(card)

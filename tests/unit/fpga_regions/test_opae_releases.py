@@ -8,15 +8,7 @@ import pytest
 from fpga_regions import errors
 from fpga_regions.model import Loaded
 
-from .test_opae import (
-    BLANK, CRC, FIRST, FME, INTERFACE, OTHER, PORT, SECOND, UNREAD, Pac
-)
-
-
-@pytest.fixture
-def pac(tmp_path: pathlib.Path) -> Pac:
-    return Pac(tmp_path)
-
+from .test_opae import BLANK, CRC, FIRST, FME, INTERFACE, OTHER, PORT, SECOND, UNREAD, Pac
 
 RELEASES = {
     "1.0": """//****** {what} ******//
@@ -27,6 +19,60 @@ Device                 : 0x00
 Function               : 0x00
 Device Id              : 0x09C4
 {field:22} : {value}
+
+
+""",
+    "1.1": """Board Management Controller, microcontroller FW version 26889
+Last Power Down Cause: POK_CORE
+//****** {what} ******//
+Object Id                     : 0xF100000
+PCIe s:b:d:f                  : 0000:B1:00:0
+Device Id                     : 0x09C4
+{field:29} : {value}
+""",
+    "1.3.6": """//****** {what} ******//
+Object Id                     : 0xF100000
+PCIe s:b:d.f                  : 0000:b1:00.0
+Device Id                     : 0x0b30
+Numa Node                     : 1
+Ports Num                     : 01
+{field:29} : {value}
+Boot Page                     : user
+""",
+    "2.0": """Board Management Controller, MAX10 NIOS FW version: D.2.1.24
+Board Management Controller, MAX10 Build version: D.2.0.7
+//****** {what} ******//
+Object Id                        : 0xEF00000
+PCIe s:b:d.f                     : 0000:B1:00.0
+Device Id                        : 0x0B30
+Socket Id                        : 0x00
+{field:32} : {value}
+//****** Intel C827 Retimer ******//
+Port0 25G                        : Up
+Retimer A Version                : 101c.1064
+""",
+    "2.14": """Intel Acceleration Development Platform N6001
+Board Management Controller NIOS FW version: 3.15.0
+//****** {what} ******//
+Interface                        : DFL
+Object Id                        : 0xEF00000
+PCIe s:b:d.f                     : 0000:B1:00.0
+Vendor Id                        : 0x8086
+Device Id                        : 0xBCCE
+SubVendor Id                     : 0x8086
+SubDevice Id                     : 0x1771
+Socket Id                        : 0x00
+{field:32} : {value}
+Boot Page                        : user1
+User1 Image Info                 : None
+""",
+}
+_ACCELERATOR_OF = {"1.0": "Afu Id", "1.1": "Accelerator Id", "1.3.6": "Accelerator Id"}
+
+
+@pytest.fixture
+def pac(tmp_path: pathlib.Path) -> Pac:
+    return Pac(tmp_path)
 
 
 @pytest.mark.parametrize("release", RELEASES)

@@ -51,6 +51,15 @@ def test_part_of_another_kind_than_an_fpga_has_no_region(board: Board) -> None:
     board.tool.answer("*--detect", CHAIN)
     with pytest.raises(errors.NotAccessible, match=r"idcode 0x4ba00477 \(unknown maker"):
         board.driver(chain="0").discover()
+    assert [slot.index for slot in board.driver(chain="0,1").discover()] == [1]
+
+
+def test_refusal_of_a_part_is_not_remembered(board: Board) -> None:
+    board.put_in("altera", "cyclone V")
+    with pytest.raises(errors.NotAccessible):
+        board.driver(serial=None).discover()
+    board.put_in("lattice", "ECP5")
+    assert board.driver(serial=None).discover()
 
 
 @pytest.mark.parametrize(
