@@ -21,6 +21,7 @@ from fpga_regions.locks import Deadline
 _OUTPUT = "output"  # what the tools print
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."}
 _WORDS = 300  # characters of it that an error repeats
+_NOT_RUN = 126  # and above: exit statuses (POSIX, "Exit Status for Commands")
 _MAX_PROCESSES = 512  # of its user, who may work for several at once
 
 
@@ -100,7 +101,8 @@ class Sandbox:
         if ran.status != 0:
             said = _take(folder / _OUTPUT, command[0], self.max_file).decode("utf-8", "replace")
             words = " ".join(said.split())[-_WORDS:] or f"exit status {ran.status}"
-            raise ToolFailed(command[0], words, by_itself=ran.status > 0)
+            # Above: what a shell and the like say of a program that was killed, or did not start.
+            raise ToolFailed(command[0], words, by_itself=0 < ran.status < _NOT_RUN)
 
     def _prefix(self, deadline: Deadline) -> list[str]:
         limits = [
@@ -119,6 +121,8 @@ class Sandbox:
             *("setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"),
             *("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--pdeathsig=KILL"),
             *(*limits, f"--nproc={_MAX_PROCESSES}", "--"),
+            # unshare 2.38 ends with 1 where SIGKILL ended its child: a shell says 137 instead.
+            *("sh", "-c", '"$@"; exit $?', "sh"),
         ]
 
 
