@@ -271,11 +271,17 @@ def test_tool_that_was_killed_is_no_refusal(tmp_path: pathlib.Path) -> None:
     uid = 2000004123
     box = Sandbox(tmp_path / "work", uid)
 
-    def kill() -> None:
-        wait_until(lambda: bool(_processes_of(uid)))
+    def names() -> dict[int, str]:
+        told = {}
         for pid in _processes_of(uid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                told[pid] = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+        return told
+
+    def kill() -> None:
+        wait_until(lambda: "sleep" in names().values())
+        (pid,) = (pid for pid, name in names().items() if name == "sleep")
+        os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
