@@ -3,9 +3,10 @@
 
 import argparse
 import io
-import json
+import os
 import pathlib
 import re
+import tempfile
 import typing
 
 from fpga_nova.contract import NODE_KINDS
@@ -13,6 +14,7 @@ from fpga_nova.contract import NODE_KINDS
 if typing.TYPE_CHECKING:
     from oslo_config import cfg
 
+    from fpga_regions import packages
     from fpga_regions.packages import Package
 
 
@@ -105,12 +107,14 @@ def _validate(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> str:
 
 
 def _create(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> str:
-    from fpga_regions import image_upload, sources
+    from fpga_regions import files, image_upload, packages
 
-    package = sources.read(conf, options.file)
-    _signed(conf, package)
-    name = options.name or package.manifest.name
-    return image_upload.create(conf, options.file, package, name, options.visibility)
+    # What is checked is what is uploaded, whatever becomes of the name meanwhile.
+    with files.opened(options.file) as file:
+        package = packages.read(file, packages.Limits.of(conf))
+        _signed(conf, package)
+        name = options.name or package.manifest.name
+        return image_upload.create(conf, file, package, name, options.visibility)
 
 
 def _signed(conf: "cfg.ConfigOpts", package: "Package") -> str:
@@ -131,14 +135,15 @@ def _signed(conf: "cfg.ConfigOpts", package: "Package") -> str:
 
 
 def _build(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> str:
-    from fpga_regions import package_writer, packages
+    from fpga_regions import files, package_writer, packages
 
-    bitfile = _content(options.bitfile)
-    described = package_writer.describe(_fields(options), bitfile)
+    limits = packages.Limits.of(conf)
+    bitfile = files.content(options.bitfile, limits.max_bitfile_size, "max_bitfile_size")
+    described = package_writer.describe(_fields(options, limits), bitfile)
     signature = _sign(described, options.sign) if options.sign else None
-    data = package_writer.write(described, bitfile, signature)
-    # What is over a limit of this host is not worth being called a package.
-    made = packages.read(io.BytesIO(data), packages.Limits.of(conf))
+    data = package_writer.write(described, bitfile, signature, limits.max_ratio)
+    # What this host's own reader refuses is not worth being called a package.
+    made = packages.read(io.BytesIO(data), limits)
     _write(options.output, data)
     return made.digest
 
@@ -147,10 +152,18 @@ def _write(output: pathlib.Path, data: bytes) -> None:
     """Put a file in its place once it is whole."""
     from fpga_regions import errors
 
-    part = output.with_name(f"{output.name}.part")
     try:
+        # A device or a folder is not to be replaced.
+        if output.exists() and not output.is_file():
+            raise errors.BadPackage("it cannot be written: it is there, and not a file")
+        descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+        part = pathlib.Path(name)
         try:
-            part.write_bytes(data)
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o644)
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
             part.replace(output)
         finally:
             part.unlink(missing_ok=True)
@@ -158,9 +171,9 @@ def _write(output: pathlib.Path, data: bytes) -> None:
         raise errors.BadPackage(f"it cannot be written: {e.strerror}") from e
 
 
-def _fields(options: argparse.Namespace) -> dict[str, typing.Any]:
+def _fields(options: argparse.Namespace, limits: "packages.Limits") -> dict[str, typing.Any]:
     """The manifest's members but for the digests: of the template, then of the options."""
-    fields = _template(options.manifest) if options.manifest else {}
+    fields = _template(options.manifest, limits) if options.manifest else {}
     for name in ("name", "version", "vendor", "type", "description", "function"):
         if getattr(options, name) is not None:
             fields[name] = getattr(options, name)
@@ -175,13 +188,11 @@ def _fields(options: argparse.Namespace) -> dict[str, typing.Any]:
     return fields
 
 
-def _template(path: pathlib.Path) -> dict[str, typing.Any]:
-    from fpga_regions import errors
+def _template(path: pathlib.Path, limits: "packages.Limits") -> dict[str, typing.Any]:
+    from fpga_regions import errors, files, manifest
 
-    try:
-        told = json.loads(_content(path))
-    except ValueError as e:
-        raise errors.BadPackage(f"{path} is not JSON: {e}") from e
+    text = files.content(path, limits.max_manifest_size, "max_manifest_size")
+    told = manifest.parse(text, str(path))
     if not isinstance(told, dict):
         raise errors.BadPackage(f"{path} is not a JSON object")
     return {name: value for name, value in told.items() if name != "digests"}
@@ -199,15 +210,6 @@ def _sign(described: bytes, key: pathlib.Path) -> bytes:
         return signatures.sign(described, key)
     except signatures.Unusable as e:
         raise errors.BadPackage(f"it cannot be signed: {e}") from e
-
-
-def _content(path: pathlib.Path) -> bytes:
-    from fpga_regions import errors
-
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise errors.BadPackage(f"{path} cannot be read: {e.strerror}") from e
 
 
 def _node(value: str) -> dict[str, str]:

@@ -5,11 +5,11 @@ import argparse
 import contextlib
 import hashlib
 import html
+import io
 import os
 import re
 import typing
 import uuid
-from pathlib import Path
 
 from oslo_config import cfg
 
@@ -25,11 +25,15 @@ _IN_ENVIRONMENT = "OS_* in the environment"
 
 
 def create(
-    conf: cfg.ConfigOpts, path: Path, package: Package, name: str, visibility: str | None
+    conf: cfg.ConfigOpts,
+    file: io.BufferedReader,
+    package: Package,
+    name: str,
+    visibility: str | None,
 ) -> str:
     """Make a Glance image of a package that was found valid.
 
-    :param path: the file that the package was read from
+    :param file: what the package was read from
     :returns: the image's id
     :raises errors.ImageUnavailable: Glance does not take it
     :raises errors.ImageServiceUnavailable: Glance cannot be asked, or fails. There is no image
@@ -46,8 +50,8 @@ def create(
         with glance.explained(place, _refusal):
             _register(adapter, image_id, package, name, visibility)
             made = True
-            _send(adapter, image_id, path)
-            _confirm(adapter, image_id, path)
+            _send(adapter, image_id, file, name)
+            _confirm(adapter, image_id, file)
     except errors.RegionError as e:
         e.why += _delete(adapter, image_id) if made else ""
         raise
@@ -97,17 +101,18 @@ def _register(
     adapter.post(glance.path(adapter, "images"), json=body)
 
 
-def _send(adapter: typing.Any, image_id: str, path: Path) -> None:
+def _send(adapter: typing.Any, image_id: str, file: io.BufferedReader, name: str) -> None:
     url = glance.path(adapter, f"images/{image_id}/file")
-    size = path.stat().st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     headers = {"Content-Type": "application/octet-stream"}
-    with path.open("rb") as file, Progress(f"uploading {path.name}", size) as progress:
+    with Progress(f"uploading {name}", size) as progress:
         # Never again by itself: what was read of the body is not read twice.
         once = {"status_code_retries": 0, "connect_retries": 0}
         adapter.put(url, data=_Body(file, size, progress), headers=headers, **once)
 
 
-def _confirm(adapter: typing.Any, image_id: str, path: Path) -> None:
+def _confirm(adapter: typing.Any, image_id: str, file: io.BufferedReader) -> None:
     """See that Glance has what was sent."""
     image = adapter.get(glance.path(adapter, f"images/{image_id}")).json()
     if image.get("status") != "active":
@@ -118,9 +123,9 @@ def _confirm(adapter: typing.Any, image_id: str, path: Path) -> None:
             f"Glance's digest of it is {algorithm}, which burn does not take: see "
             "hashing_algorithm in glance-api.conf"
         )
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, algorithm).hexdigest() != image.get("os_hash_value"):
-            raise errors.ImageUnavailable("Glance has not got the data that was sent")
+    file.seek(0)
+    if hashlib.file_digest(file, algorithm).hexdigest() != image.get("os_hash_value"):
+        raise errors.ImageUnavailable("Glance has not got the data that was sent")
 
 
 def _delete(adapter: typing.Any, image_id: str) -> str:
@@ -155,7 +160,7 @@ def _refusal(status: int, text: str) -> str | None:
 class _Body:
     """A file that tells how much of it was read; requests sends its length ahead."""
 
-    def __init__(self, file: typing.BinaryIO, size: int, progress: Progress) -> None:
+    def __init__(self, file: io.BufferedReader, size: int, progress: Progress) -> None:
         self._file, self._size, self._progress = file, size, progress
 
     def __len__(self) -> int:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import importlib.resources
 import json
+import math
 import re
 import typing
 
@@ -13,6 +14,9 @@ from fpga_regions import errors
 FILE = "manifest.json"
 #: The detached signature of its bytes, beside it; fpga_regions.signatures says what it is.
 SIGNATURE = "manifest.json.sig"
+_MAX_DEPTH = 64  # levels; far below what the stacks of readers in any language take
+TOO_DEEP = f"is nested more than {_MAX_DEPTH} levels deep"
+_MARK = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +49,7 @@ def read(text: bytes) -> Manifest:
 
     :raises errors.BadPackage: it is not JSON, or not what the schema says
     """
-    told = _parse(text)
+    told = parse(text, FILE)
     wrong = next(iter(_validator().iter_errors(told)), None)
     if wrong is not None:
         raise errors.BadPackage(f"{FILE}: {wrong.json_path}: {errors.shorten(_message(wrong))}")
@@ -81,13 +85,43 @@ def _validator() -> typing.Any:
     return jsonschema.Draft202012Validator(schema())
 
 
-def _parse(text: bytes) -> typing.Any:
+def parse(text: bytes, name: str) -> typing.Any:
+    """JSON that means the same to all who read it: no member twice, no number without a value.
+
+    :param name: of the file, for the message
+    :raises errors.BadPackage: it is not such
+    """
+    if _depth(text) > _MAX_DEPTH:
+        raise errors.BadPackage(f"{name} {TOO_DEEP}")
     try:
         return json.loads(
-            text.decode("utf-8"), object_pairs_hook=_without_doubles, parse_constant=_no_constant
+            text.decode("utf-8"),
+            object_pairs_hook=_without_doubles,
+            parse_constant=_no_constant,
+            parse_float=_finite,
         )
-    except (ValueError, RecursionError) as e:
-        raise errors.BadPackage(f"{FILE} is not JSON: {errors.shorten(str(e))}") from e
+    except ValueError as e:
+        raise errors.BadPackage(f"{name} is not JSON: {errors.shorten(str(e))}") from e
+
+
+def _depth(text: bytes) -> int:
+    """How deep lists and objects are in each other; before they are read, which takes a stack."""
+    depth = deepest = 0
+    in_string = False
+    for mark in _MARK.findall(text):
+        if mark == b'"':
+            in_string = not in_string
+        elif not in_string:
+            depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(mark, 0)
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is too large a number")
+    return value
 
 
 def _without_doubles(pairs: list[tuple[str, typing.Any]]) -> dict[str, typing.Any]:

@@ -24,7 +24,7 @@ from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
-from fpga_regions import errors
+from fpga_regions import errors, files
 
 #: Properties of a signed image, and what each of them is.
 IMAGE_SIGNATURE = "img_signature"
@@ -32,6 +32,7 @@ IMAGE_HASH = "img_signature_hash_method"
 IMAGE_KEY_TYPE = "img_signature_key_type"
 
 _CHUNK = 1024 * 1024
+_MAX_PEM = 1024 * 1024  # many certificates may be in one file
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA-224": hashes.SHA224(),
     "SHA-256": hashes.SHA256(),
@@ -59,20 +60,20 @@ def sign(described: bytes, key: Path) -> bytes:
     return loaded.sign(described)
 
 
-def public_keys(files: typing.Iterable[str]) -> list[ed25519.Ed25519PublicKey]:
+def public_keys(paths: typing.Iterable[str]) -> list[ed25519.Ed25519PublicKey]:
     """The keys in PEM files, one in each.
 
     :raises Unusable: one of them is no Ed25519 public key
     """
-    return [_public_key(Path(file)) for file in files]
+    return [_public_key(Path(path)) for path in paths]
 
 
-def certificates(files: typing.Iterable[str]) -> list[x509.Certificate]:
+def certificates(paths: typing.Iterable[str]) -> list[x509.Certificate]:
     """The certificates in PEM files, one or more in each.
 
     :raises Unusable: a file has none
     """
-    return [certificate for file in files for certificate in _certificates(Path(file))]
+    return [certificate for path in paths for certificate in _certificates(Path(path))]
 
 
 def check_package(
@@ -124,9 +125,9 @@ def check_image(
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
-    except OSError as e:
-        raise Unusable(f"{file} cannot be read: {e.strerror}") from e
+        return files.content(file, _MAX_PEM, "the size of a PEM file")
+    except errors.BadPackage as e:
+        raise Unusable(e.why) from e
 
 
 def _public_key(file: Path) -> ed25519.Ed25519PublicKey:

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where packages come from: Glance or a file; either way they pass the same checks."""
 
-import os
 import pathlib
-import stat
-import typing
 
 from oslo_config import cfg
 
-from fpga_regions import cache, errors, glance, packages, trust
+from fpga_regions import cache, files, glance, packages, trust
 
 #: Folder of downloads in the state folder.
 CACHE = "cache"
@@ -51,17 +48,5 @@ def read(conf: cfg.ConfigOpts, path: pathlib.Path) -> packages.Package:
 
     :raises errors.BadPackage: it cannot be read, is not valid, or is larger than a limit
     """
-    with _opened(path) as file:
+    with files.opened(path) as file:
         return packages.read(file, packages.Limits.of(conf))
-
-
-def _opened(path: pathlib.Path) -> typing.BinaryIO:
-    try:
-        # Not waiting for whoever writes a pipe, who may never come.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as e:
-        raise errors.BadPackage(f"{path} cannot be read: {e.strerror}") from e
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise errors.BadPackage(f"{path} cannot be read: it is not a file")
-    return os.fdopen(descriptor, "rb")

@@ -21,6 +21,7 @@ from fpga_regions.locks import Deadline
 _OUTPUT = "output"  # what the tools print
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."}
 _WORDS = 300  # characters of it that an error repeats
+_NOT_RUN = 126  # and above: exit statuses (POSIX, "Exit Status for Commands")
 
 
 class ToolFailed(Exception):
@@ -104,7 +105,8 @@ class Sandbox:
         if ran.status != 0:
             said = _take(folder / _OUTPUT, command[0], self.max_file).decode("utf-8", "replace")
             words = " ".join(said.split())[-_WORDS:] or f"exit status {ran.status}"
-            raise ToolFailed(command[0], words, by_itself=ran.status > 0)
+            # Above: what a shell and the like say of a program that was killed, or did not start.
+            raise ToolFailed(command[0], words, by_itself=0 < ran.status < _NOT_RUN)
 
 
 @contextlib.contextmanager

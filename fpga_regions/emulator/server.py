@@ -108,7 +108,7 @@ class Servers:
             more = {
                 "sockets": descriptors,
                 "control": control.fileno(),
-                "groups": groups.make(self._group(region_id), limits),
+                "groups": groups.make(self.group(region_id), limits),
             }
             server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [
@@ -162,7 +162,7 @@ class Servers:
             raise errors.NotErased("the emulator's process does not end")
         if server := self._started.pop(region_id, None):
             _reap(server)
-        if not groups.end(self._group(region_id), deadline):
+        if not groups.end(self.group(region_id), deadline):
             raise errors.NotErased("what the emulator's process started does not end")
         folder = self._folders / region_id
         _wait_for_silence(folder, deadline)
@@ -170,7 +170,8 @@ class Servers:
             shutil.rmtree(folder)
         (self._records / region_id).unlink(missing_ok=True)
 
-    def _group(self, region_id: str) -> str:
+    def group(self, region_id: str) -> str:
+        """The name of a region's control groups."""
         # Another installation on this host may use the same id.
         return f"{region_id}-{self._installation}"
 

@@ -13,6 +13,8 @@ import time
 import typing
 
 from fpga_regions import locks, processes
+from fpga_regions.emulator import groups
+from fpga_regions.emulator.server import Servers
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "bin" / "fpga-cli.py"
 
@@ -105,6 +107,9 @@ class Host:
         """End every process behind a region, and what compiles for the next one."""
         for server in [*self.servers(), *self.compilers()]:
             processes.end(server, locks.Deadline(5))
+        names = Servers(self.runtime, self.state)
+        for record in (self.state / "emulator").glob("*"):
+            groups.end(names.group(record.name), locks.Deadline(5))
 
 
 def wait_until(condition: typing.Callable[[], bool], seconds: float = 10) -> None:

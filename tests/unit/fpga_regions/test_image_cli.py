@@ -150,9 +150,15 @@ def test_package_that_a_stranger_signed_is_not_valid(
         ((), "'name' is a required property"),
         ((*OPTIONS, "--vendor", "two words"), "$.vendor"),
         ((*OPTIONS, "--sign", "nothing.pem"), "nothing.pem cannot be read: No such file"),
-        ((*OPTIONS, "--manifest", "/dev/null"), "/dev/null is not JSON"),
+        ((*OPTIONS, "--manifest", "/dev/null"), "/dev/null cannot be read: it is not a file"),
         ((*OPTIONS, "--manifest", "nothing.json"), "nothing.json cannot be read"),
         ((*OPTIONS, "--bitfile", "nothing.bin"), "nothing.bin cannot be read"),
+        ((*OPTIONS, "--bitfile", "/dev/full"), "/dev/full cannot be read: it is not a file"),
+        ((*OPTIONS, "--bitfile", "/dev/zero"), "/dev/zero cannot be read: it is not a file"),
+        ((*OPTIONS, "--bitfile", "/usr"), "/usr cannot be read: it is not a file"),
+        ((*OPTIONS, "--sign", "/dev/zero"), "/dev/zero cannot be read: it is not a file"),
+        ((*OPTIONS, "--output", "/dev/null"), "it cannot be written: it is there, and not a file"),
+        ((*OPTIONS, "--output", "/tmp"), "it cannot be written: it is there, and not a file"),
         ((*OPTIONS, "--output", "/nothing/x.zip"), "it cannot be written: No such file"),
     ],
 )
@@ -162,8 +168,98 @@ def test_what_cannot_be_built_is_told(
     line = refusal(build(host, bitfile, *arguments), 66)
     assert line.startswith("Error: cannot make the package `")
     assert words in line
-    assert not bitfile.with_name("made.zip").exists()
-    assert not bitfile.with_name("made.zip.part").exists()
+    assert not list(bitfile.parent.glob("*made.zip*"))
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"[" * 20_000, "is nested more than 64 levels deep"),
+        (b'{"x-a": ' + b"[" * 64 + b"]" * 64 + b"}", "is nested more than 64 levels deep"),
+        (b'{"name": "one", "name": "two"}', "a member is given twice"),
+        (b'{"target": {"board": "a", "board": "b"}}', "a member is given twice"),
+        (b'{"x-a": NaN}', "NaN is not a number"),
+        (b'{"x-a": -Infinity}', "-Infinity is not a number"),
+        (b'{"x-a": 1e999}', "1e999 is too large a number"),
+        (b'{"x-a": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b'{"x-a": "\xff"}', "is not JSON"),
+        ('{"x-a": 1}'.encode("utf-16"), "is not JSON"),
+        (b'\xef\xbb\xbf{"x-a": 1}', "is not JSON"),
+        (b'["name"]', "is not a JSON object"),
+        (b'{"x-a": "' + b"a" * 70_000 + b'"}', "is over 65536 bytes (max_manifest_size)"),
+    ],
+    ids=[
+        *("deep", "one level too deep", "doubled", "doubled inside", "NaN", "infinity"),
+        *("large number", "long number", "no UTF-8", "UTF-16", "mark", "list", "large"),
+    ],
+)
+def test_template_that_readers_may_take_for_different_things_is_refused(
+    host: Host, bitfile: Path, tmp_path: Path, text: bytes, words: str
+) -> None:
+    template = tmp_path / "template.json"
+    template.write_bytes(text)
+    assert words in refusal(build(host, bitfile, *OPTIONS, "--manifest", template), 66)
+
+
+def test_what_is_nested_as_deep_as_may_be_is_built_and_valid(
+    host: Host, bitfile: Path, tmp_path: Path
+) -> None:
+    template = tmp_path / "template.json"
+    template.write_text('{"x-a": ' + "[" * 63 + '"[{"' + "]" * 63 + "}")
+    done(build(host, bitfile, *OPTIONS, "--manifest", template))
+    done(host.run("image", "validate", str(bitfile.with_name("made.zip"))))
+
+
+def test_pipe_is_not_waited_for(host: Host, bitfile: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    line = refusal(build(host, bitfile, *OPTIONS, "--bitfile", pipe), 66)
+    assert "pipe cannot be read: it is not a file" in line
+    for verb in ("validate", "create"):
+        assert "it is not a file" in refusal(host.run("image", verb, str(pipe)), 66)
+
+
+def test_bitfile_over_the_limit_of_this_host_is_not_read_to_its_end(
+    host: Host, bitfile: Path, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.bin"
+    with large.open("wb") as file:
+        file.truncate(1 << 40)
+    line = refusal(build(host, bitfile, *OPTIONS, "--bitfile", large), 66)
+    assert "large.bin is over 268435456 bytes (max_bitfile_size)" in line
+
+
+@pytest.mark.parametrize("size", [1 << 20, 5_000_000])
+def test_bitfile_with_little_in_it_makes_a_package_that_its_reader_takes(
+    host: Host, bitfile: Path, size: int
+) -> None:
+    bitfile.write_bytes(bytes(size))
+    digest = done(build(host, bitfile, *OPTIONS))
+    assert digest in done(host.run("image", "validate", str(bitfile.with_name("made.zip"))))
+
+
+def test_package_that_this_host_would_refuse_is_not_left(host: Host, bitfile: Path) -> None:
+    output = bitfile.with_name("made.zip")
+    output.write_bytes(b"what was there")
+    host.configure(packages__max_manifest_size=100)
+    assert "(max_manifest_size)" in refusal(build(host, bitfile, *OPTIONS), 66)
+    assert output.read_bytes() == b"what was there"
+    assert len(list(bitfile.parent.glob("*made.zip*"))) == 1
+
+
+def test_package_that_is_replaced_during_the_check_is_not_uploaded_unchecked(
+    host: Host, cloud: OpenStack, package: Path
+) -> None:
+    checked = package.read_bytes()
+    cloud.delay = 1
+    running = host.start("image", "create", str(package))
+    wait_until(lambda: bool(cloud.asked))
+    other = package.with_name("other.zip")
+    other.write_bytes(bitstreams.package("crc32"))
+    other.replace(package)
+    image_id = running.communicate()[0].strip()
+    assert cloud.images[image_id].data == checked
 
 
 @pytest.mark.parametrize("node", ["/dev/fpga0", "disk:/dev/fpga0", "socket:", "socket"])

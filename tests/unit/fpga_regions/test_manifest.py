@@ -118,10 +118,22 @@ def test_unknown_members_further_down_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"\xff", b"[" * 100_000, b"{} {}", b'{"a": 1, "a": 2}', b'{"a": NaN}']
+    "text", [b"", b"\xff", b"{} {}", b'{"x-a": 1e999}', b'{"a": 1, "a": 2}', b'{"a": NaN}']
 )
 def test_what_is_not_json_is_refused(text: bytes) -> None:
     assert refusal(text).startswith("manifest.json is not JSON: ")
+
+
+def deep(levels: int) -> bytes:
+    """A manifest of so many levels, with brackets in strings that do not count."""
+    inner = b"[" * (levels - 1) + rb'"[[{\"[["' + b"]" * (levels - 1)
+    return json.dumps(GOOD).encode()[:-1] + b', "x-own": ' + inner + b"}"
+
+
+def test_manifest_is_nested_as_deep_as_the_documentation_says_and_no_deeper() -> None:
+    assert manifest.read(deep(64)).name == GOOD["name"]
+    for text in (deep(65), b"[" * 100_000, deep(65)[:-40]):
+        assert refusal(text) == "manifest.json is nested more than 64 levels deep"
 
 
 @pytest.mark.parametrize("depth", [10, 500, *range(900, 1000, 10), 30_000])
