@@ -65,6 +65,7 @@ class Listener(socketserver.ThreadingUnixStreamServer):
         self.oldest = "1.24"
         self.newest = "1.41"
         self.says_version = True
+        self.breaks_off = False
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -79,8 +80,17 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self._refuse(asked[1], "old. Minimum", self.server.oldest)
         elif asked and _number(asked[1]) > _number(self.server.newest):
             self._refuse(asked[1], "new. Maximum", self.server.newest)
+        elif self.server.breaks_off and asked:
+            self._break_off()
         else:
             self._answer(200, {"ApiVersion": self.server.newest, "asked": self.path})
+
+    def _break_off(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"5\r\n{")
+        self.close_connection = True
 
     def _refuse(self, asked: str, how: str, limit: str) -> None:
         reason = f"client version {asked} is too {how} supported API version is {limit}"
@@ -139,6 +149,14 @@ def test_an_engine_that_gives_no_version_is_asked_again_after_a_refusal(listener
     with pytest.raises(errors.EngineRefused, match=r"client version 1\.41 is too old"):
         engine.info()
     assert engine.info()["asked"] == "/v1.52/info"
+
+
+def test_an_engine_that_dies_amid_its_answer_is_not_available(listener):
+    engine = Engine()
+    engine.info()
+    listener.breaks_off = True
+    with pytest.raises(errors.EngineUnavailable):
+        engine.info()
 
 
 def test_two_that_ask_at_once_do_not_wait_for_each_other(config, tmp_path):

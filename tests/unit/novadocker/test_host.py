@@ -26,7 +26,12 @@ def test_versions_can_be_compared(version, number):
 def test_the_disk_of_the_engine_counts_where_it_can_be_seen(config, tmp_path):
     config(instances_path="/nonexistent")
     assert host.disk_gb(str(tmp_path)) > 0
-    assert host.disk_gb("/no/such/folder") == 0
+
+
+def test_a_size_that_cannot_be_seen_is_not_zero(config):
+    config(instances_path="/nonexistent")
+    with pytest.raises(FileNotFoundError, match="/nonexistent"):
+        host.disk_gb("/no/such/folder")
 
 
 def test_the_folder_of_instances_counts_otherwise(config, tmp_path):
