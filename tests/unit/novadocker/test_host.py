@@ -49,7 +49,7 @@ def test_cpu_info_of_an_unknown_kind_is_empty():
     assert host.cpu_info("", "aarch64")["features"] == []
 
 
-ENGINE = {"Architecture": "x86_64", "ServerVersion": "20.10.24"}
+ENGINE = {"Architecture": "x86_64", "ServerVersion": "20.10.24", "DockerRootDir": "/"}
 
 
 def test_the_node_has_the_uuid_that_nova_keeps_for_the_host(config, monkeypatch):
