@@ -84,6 +84,12 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         self.refused_by_the_api("os-volume_attachments", asked, "containers have no volumes")
         self.assertEqual([], self.api.get_server_volumes(self.server["id"]))
 
+    def test_a_volume_of_which_the_api_does_not_wait_for_the_answer(self):
+        asked = {"volumeAttachment": {"volumeId": self.cinder.IMAGE_BACKED_VOL}}
+        self.api.api_post(f"/servers/{self.server['id']}/os-volume_attachments", asked)
+        self.stays_as_it_was("containers have no volumes")
+        self.assertEqual([], self.api.get_server_volumes(self.server["id"]))
+
     def test_an_interface(self):
         asked = {"interfaceAttachment": {"net_id": self.neutron.network_1["id"]}}
         self.refused_by_the_api("os-interface", asked, "Attaching interfaces is not supported")
