@@ -8,7 +8,7 @@ from nova import exception
 from oslo_log import log as logging
 
 from fpga_hooks import devices, image_properties
-from novadocker import errors, host, images, request
+from novadocker import errors, images, request
 from novadocker.containers import Containers
 from novadocker.engine import Engine
 
@@ -84,7 +84,9 @@ class Builder:
         command = request.command_of(image_meta, images.config_of(self._engine, image_id))
         passed = devices.for_instance(instance)
         request.check_devices(passed)
-        options = request.container_options(instance, image_id, command, passed, host.cpu_count())
+        # The engine may be confined to fewer processors than the host has.
+        cpus = int(self._engine.info()["NCPU"])
+        options = request.container_options(instance, image_id, command, passed, cpus)
         with self._nothing_stays_of(instance):
             self._containers.create(instance.uuid, options)
             if power_on:

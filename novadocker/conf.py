@@ -27,6 +27,8 @@ to open the socket, which usually means that it is in the group ``docker``.
         min=1,
         help="""
 Seconds without an answer after which the Docker Engine counts as not reachable.
+
+A delete waits as long for a removal of the container that somebody else began.
 """,
     ),
     cfg.IntOpt(

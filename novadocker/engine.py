@@ -17,8 +17,6 @@ CONF = cfg.CONF
 #: Seconds between two looks at an engine that is being waited for.
 PAUSE = 0.5
 
-_UNREACHABLE = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
-
 
 class _Connection(typing.NamedTuple):
     """A client, and what the engine said of its API when the client was made."""
@@ -58,7 +56,8 @@ class Engine:
             if "client version" in reason:  # another engine, since the version was looked at
                 self._connection = None
             raise errors.EngineRefused(what, reason) from e
-        except _UNREACHABLE as e:
+        # No connection, no answer in time, an end in the middle of the answer, or no JSON.
+        except requests.exceptions.RequestException as e:
             raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
         except docker.errors.DockerException as e:
             raise errors.EngineRefused(what, str(e)) from e
@@ -96,7 +95,7 @@ class Engine:
                 )
                 known = self._connection = _Connection(client, _version_of(client))
         # The SDK has no class of its own for "no connection" when it negotiates the version.
-        except (*_UNREACHABLE, docker.errors.DockerException) as e:
+        except (requests.exceptions.RequestException, docker.errors.DockerException) as e:
             raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
         return known.client
 

@@ -93,15 +93,13 @@ def disk_gb(root: str | None) -> int:
     """Size in GiB of the file system that holds the containers.
 
     :param root: the engine's folder; where it cannot be seen, Nova's folder for instances counts
+    :raises OSError: neither can be seen; Nova logs it and keeps what it knew
     """
-    for folder in (root, CONF.instances_path):
-        if not folder:
-            continue
-        try:
-            return shutil.disk_usage(folder).total // _GIB
-        except OSError:
-            continue
-    return 0
+    try:
+        total = shutil.disk_usage(root or CONF.instances_path).total
+    except OSError:
+        total = shutil.disk_usage(CONF.instances_path).total
+    return total // _GIB
 
 
 def version_number(version: str) -> int:

@@ -115,7 +115,7 @@ def container_options(
 
     :param image_id: in the engine
     :param passed: the devices of the instance's region
-    :param cpus: how many the host has; the engine refuses more
+    :param cpus: how many the engine may use; it refuses more
     """
     memory = instance.flavor.memory_mb << 20
     return {

@@ -162,5 +162,5 @@ def ignore_ports(instance: "objects.Instance", network_info: _Any) -> None:
     """Log the ports that somebody gave to an instance, and which its container does not get."""
     for port in network_info or ():
         LOG.warning(
-            "Port %s is ignored: networks are not served yet", port["id"], instance=instance
+            "Port %s is ignored: networks are not served yet", port.get("id"), instance=instance
         )

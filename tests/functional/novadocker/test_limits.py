@@ -22,6 +22,14 @@ def test_memory_and_processors_are_those_of_the_flavor(servers, config):
     assert host["PidsLimit"] == 100
 
 
+def test_a_flavor_of_more_processors_than_the_engine_has_gets_all_of_them(servers):
+    instance = servers.instance()
+    instance.flavor.vcpus = 1000
+    servers.spawn(instance)
+    limit = servers.container(instance).attrs["HostConfig"]["NanoCpus"]
+    assert limit == servers.client.info()["NCPU"] * 10**9
+
+
 def test_a_container_has_no_network_and_no_privileges(servers):
     instance = servers.boot()
     host = servers.container(instance).attrs["HostConfig"]

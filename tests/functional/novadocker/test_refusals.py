@@ -15,6 +15,7 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         self.server = self.start()
         self.images = {image["id"] for image in self.glance.detail(None)}
         self.started = self.container().attrs["State"]["StartedAt"]
+        self.resources = self.allocated()
 
     def container(self):
         return self.engine().containers.get(f"nova-{self.server['id']}")
@@ -28,9 +29,19 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         self.assertEqual(self.started, self.container().attrs["State"]["StartedAt"])
         self.assertEqual(self.images, {image["id"] for image in self.glance.detail(None)})
 
+    def allocated(self):
+        """What Placement has for the server."""
+        found = self._get_allocations_by_server_uuid(self.server["id"])
+        return {provider: allocation["resources"] for provider, allocation in found.items()}
+
+    def keeps_its_resources(self):
+        """Placement has what the server holds; at the end of a failed resize it gets it back."""
+        self._wait_until(self.server, lambda _: self.allocated() == self.resources)
+
     def test_shelve(self):
         self.api.post_server_action(self.server["id"], {"shelve": {}})
         self.stays_as_it_was("Containers have no shelving to an image")
+        self.keeps_its_resources()
 
     def test_snapshot(self):
         self.api.post_server_action(self.server["id"], {"createImage": {"name": "copy"}})
@@ -44,12 +55,14 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
     def test_suspend(self):
         self.api.post_server_action(self.server["id"], {"suspend": {}})
         self.stays_as_it_was("Containers have no suspension")
+        self.keeps_its_resources()
 
     def test_resize(self):
         self.flags(allow_resize_to_same_host=True)
         flavor = self._create_flavor(memory_mb=128, vcpu=1, disk=1, ephemeral=0, name="larger")
         self.api.post_server_action(self.server["id"], {"resize": {"flavorRef": flavor}})
         self.stays_as_it_was("Containers have no resize")
+        self.keeps_its_resources()
 
     def test_rescue_does_not_stop_the_container(self):
         self.api.post_server_action(self.server["id"], {"rescue": {}})
@@ -69,6 +82,12 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         self.api.microversion = "2.100"  # which waits for the answer
         asked = {"volumeAttachment": {"volumeId": self.cinder.IMAGE_BACKED_VOL}}
         self.refused_by_the_api("os-volume_attachments", asked, "containers have no volumes")
+        self.assertEqual([], self.api.get_server_volumes(self.server["id"]))
+
+    def test_a_volume_of_which_the_api_does_not_wait_for_the_answer(self):
+        asked = {"volumeAttachment": {"volumeId": self.cinder.IMAGE_BACKED_VOL}}
+        self.api.api_post(f"/servers/{self.server['id']}/os-volume_attachments", asked)
+        self.stays_as_it_was("containers have no volumes")
         self.assertEqual([], self.api.get_server_volumes(self.server["id"]))
 
     def test_an_interface(self):

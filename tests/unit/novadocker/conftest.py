@@ -2,6 +2,7 @@
 """Nova's objects and options, without a cloud and without an engine."""
 
 import pathlib
+import threading
 import types
 import typing
 
@@ -11,6 +12,8 @@ from nova import objects
 from oslo_config import fixture as config_fixture
 
 from novadocker import conf
+
+from .listener import Listener
 
 CONF = nova.conf.CONF
 
@@ -40,3 +43,15 @@ def instance() -> types.SimpleNamespace:
         config_drive="",
         flavor=types.SimpleNamespace(memory_mb=512, vcpus=4),
     )
+
+
+@pytest.fixture
+def listener(
+    config: typing.Callable[..., None], tmp_path: pathlib.Path
+) -> typing.Iterator[Listener]:
+    """What answers at ``[docker] host_url``."""
+    config(host_url=f"unix://{tmp_path}/engine", api_timeout=10, group="docker")
+    with Listener(tmp_path / "engine") as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()

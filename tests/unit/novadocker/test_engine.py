@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An engine that is not there, or that nova-compute may not open."""
 
-import http.server
-import json
-import pathlib
-import re
 import socket
-import socketserver
 import threading
 import time
-import typing
 
 import pytest
 from nova import exception
@@ -55,64 +49,6 @@ def test_errors_are_those_that_nova_knows():
     assert told == "Image i is unacceptable: why"
 
 
-class Listener(socketserver.ThreadingUnixStreamServer):
-    """A Docker Engine with a range of versions of its API, as moby's version middleware has it."""
-
-    daemon_threads = True
-
-    def __init__(self, path: pathlib.Path) -> None:
-        super().__init__(str(path), Answers)
-        self.oldest = "1.24"
-        self.newest = "1.41"
-        self.says_version = True
-
-
-class Answers(http.server.BaseHTTPRequestHandler):
-    """Answers what the driver asks."""
-
-    protocol_version = "HTTP/1.1"
-    server: Listener
-
-    def do_GET(self) -> None:
-        asked = re.match(r"/v(\d+\.\d+)/", self.path)
-        if asked and _number(asked[1]) < _number(self.server.oldest):
-            self._refuse(asked[1], "old. Minimum", self.server.oldest)
-        elif asked and _number(asked[1]) > _number(self.server.newest):
-            self._refuse(asked[1], "new. Maximum", self.server.newest)
-        else:
-            self._answer(200, {"ApiVersion": self.server.newest, "asked": self.path})
-
-    def _refuse(self, asked: str, how: str, limit: str) -> None:
-        reason = f"client version {asked} is too {how} supported API version is {limit}"
-        self._answer(400, {"message": reason})
-
-    def _answer(self, status: int, content: dict[str, str]) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if self.server.says_version:
-            self.send_header("API-Version", self.server.newest)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Nothing."""
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
-
-
-@pytest.fixture
-def listener(config, tmp_path) -> typing.Iterator[Listener]:
-    config(host_url=f"unix://{tmp_path}/engine", api_timeout=10, group="docker")
-    with Listener(tmp_path / "engine") as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
 def test_the_version_that_the_engine_speaks_is_asked_for(listener):
     assert Engine().info()["asked"] == "/v1.41/info"
 
@@ -139,6 +75,14 @@ def test_an_engine_that_gives_no_version_is_asked_again_after_a_refusal(listener
     with pytest.raises(errors.EngineRefused, match=r"client version 1\.41 is too old"):
         engine.info()
     assert engine.info()["asked"] == "/v1.52/info"
+
+
+def test_an_engine_that_dies_amid_its_answer_is_not_available(listener):
+    engine = Engine()
+    engine.info()
+    listener.breaks_off = True
+    with pytest.raises(errors.EngineUnavailable):
+        engine.info()
 
 
 def test_two_that_ask_at_once_do_not_wait_for_each_other(config, tmp_path):

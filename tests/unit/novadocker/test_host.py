@@ -26,7 +26,12 @@ def test_versions_can_be_compared(version, number):
 def test_the_disk_of_the_engine_counts_where_it_can_be_seen(config, tmp_path):
     config(instances_path="/nonexistent")
     assert host.disk_gb(str(tmp_path)) > 0
-    assert host.disk_gb("/no/such/folder") == 0
+
+
+def test_a_size_that_cannot_be_seen_is_not_zero(config):
+    config(instances_path="/nonexistent")
+    with pytest.raises(FileNotFoundError, match="/nonexistent"):
+        host.disk_gb("/no/such/folder")
 
 
 def test_the_folder_of_instances_counts_otherwise(config, tmp_path):
@@ -44,7 +49,7 @@ def test_cpu_info_of_an_unknown_kind_is_empty():
     assert host.cpu_info("", "aarch64")["features"] == []
 
 
-ENGINE = {"Architecture": "x86_64", "ServerVersion": "20.10.24"}
+ENGINE = {"Architecture": "x86_64", "ServerVersion": "20.10.24", "DockerRootDir": "/"}
 
 
 def test_the_node_has_the_uuid_that_nova_keeps_for_the_host(config, monkeypatch):
