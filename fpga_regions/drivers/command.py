@@ -121,8 +121,12 @@ class CommandDriver(hardware.HardwareDriver):
         """Have the program burn the bitfile; what it prints is the region's sign."""
         region = job.region
         self._see_that_nothing_was_burnt(region)
-        attempt = self._attempt(region)
-        attempt.write_text(str(self._unknown(region)))
+        used, _ = self._status(region.slot.device)
+        if used == 0:
+            # The card lost what is on record. If it stayed there, this burn would look like one of
+            # those, and nobody would know which regions are lost.
+            self._records.empty(region.slot.device)
+        self._attempt(region).write_text(str(used - len(self._burnt_beside(region))))
         finished = job.try_to_run(
             *self._argv(
                 region,
@@ -169,6 +173,16 @@ class CommandDriver(hardware.HardwareDriver):
         counts as a loss. With fewer, nobody knows which are lost. An erased region is empty while
         no more are in use than known when it was erased.
         """
+        try:
+            return self._conclude(region, record)
+        except programs.Failed:
+            # Another process may have been burning or erasing: then counts and records differ for
+            # a moment.
+            deadline = Deadline(self.card(region.slot.device).timeout)
+            with self.card_locked(region.slot.device, deadline):
+                return self._conclude(region, self._records.read(region))
+
+    def _conclude(self, region: Region, record: records.Record | None) -> Loaded | None:
         used, total = self._status(region.slot.device)
         if used == 0:
             return None
@@ -179,7 +193,7 @@ class CommandDriver(hardware.HardwareDriver):
                     f"{burnt + 1} regions of the card were burnt, and {used} are in use"
                 )
             return record.loaded if record.fresh else None
-        if self._attempt(region).exists():
+        if record is None and self._attempt(region).exists():
             raise programs.Failed("a burn was begun, and nobody knows how it ended")
         if used - burnt <= _baseline(record.sign if record else ""):
             return None

@@ -66,20 +66,17 @@ class Records:
         :raises OSError: it cannot be written
         """
         folders.make_private(self._folder)
-        fields = {
-            "function": loaded and loaded.function,
-            "digest": loaded and loaded.digest,
-            "sign": sign,
-            "card": region.slot.device,
-            "boot": _boot(),
-        }
-        new = self._path(region).with_suffix(".new")
-        with new.open("w") as file:
-            json.dump(fields, file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path(region))
-        _sync(self._folder)
+        _write(self._path(region), Record(loaded, sign, region.slot.device, fresh=True))
+
+    def empty(self, card: str) -> None:
+        """Note that all regions of a card are empty whose records say that something is in them.
+
+        :raises OSError, ValueError: as `beside`
+        """
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            record = _read(path)
+            if record is not None and record.card == card and record.loaded is not None:
+                _write(path, Record(None, "", card, fresh=True))
 
     def remove(self, region: Region) -> None:
         """Remove the record of a region, if there is one.
@@ -105,6 +102,24 @@ def _read(path: pathlib.Path) -> Record | None:
     except (ValueError, KeyError, TypeError) as e:
         raise ValueError(f"the record {path.name} is damaged") from e
     return Record(loaded, sign, card, fresh=boot == _boot())
+
+
+def _write(path: pathlib.Path, record: Record) -> None:
+    loaded = record.loaded
+    fields = {
+        "function": loaded and loaded.function,
+        "digest": loaded and loaded.digest,
+        "sign": record.sign,
+        "card": record.card,
+        "boot": _boot(),
+    }
+    new = path.with_suffix(".new")
+    with new.open("w") as file:
+        json.dump(fields, file)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    _sync(path.parent)
 
 
 def _sync(folder: pathlib.Path) -> None:

@@ -2,11 +2,13 @@
 """What the command driver concludes from how many regions a program counts in use, and what not."""
 
 import pathlib
+import threading
 
 import pytest
 
 from fpga_regions import errors
 from fpga_regions.model import Loaded
+from tests.support.host import wait_until
 
 from .test_command import Wrapped
 from .tools import Card
@@ -167,3 +169,41 @@ def test_damaged_record_of_a_neighbour_says_nothing_while_something_is_in_use(
         second.read_back()
     (counting.holds / "r0").unlink()
     assert second.read_back() is None
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_regions_of_a_card_that_lost_its_power_are_burnt_again_one_by_one(
+    counting: Counting, restarted: bool
+) -> None:
+    first, second = counting.card(0), counting.card(1)
+    for card in (first, second):
+        card.program()
+    for function in counting.holds.iterdir():
+        function.unlink()
+    if restarted:
+        first.restart_host()
+    first.program()
+    assert first.read_back() is not None
+    assert second.read_back() is None
+    second.program()
+    assert first.read_back() is not None
+    assert second.read_back() is not None
+
+
+def test_look_beside_a_burn_that_is_not_on_record_yet_waits_for_it(tmp_path: pathlib.Path) -> None:
+    counting = Counting(tmp_path, total=3)
+    first, second = counting.card(0), counting.card(1)
+    first.program()
+    first.clear()
+    go = tmp_path / "go"
+    counting.tool.answer(
+        "burn *", "r0\n", then=f"touch {counting.holds}/r0; until [ -e {go} ]; do sleep 0.05; done"
+    )
+    burning = threading.Thread(target=second.program)
+    burning.start()
+    wait_until((counting.holds / "r0").exists)
+    threading.Timer(0.5, go.touch).start()
+    assert first.read_back() is None
+    assert go.exists()
+    burning.join()
+    assert second.read_back() is not None
