@@ -69,6 +69,12 @@ def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:
     nova-api checks them from microversion 2.86 on, and not before.
     """
     for key, value in sorted(extra_specs.items()):
+        meant = key.lower()
+        if key != meant and meant.startswith(EXTRA_SPEC):
+            return (
+                f"the flavor has {key}, which asks for nothing: write it {meant}; the operator has "
+                "to correct it"
+            )
         if key in NUMBERS and not UUID.fullmatch(value):
             return (
                 f"the flavor's {key} is '{value}', which is not the uuid of an image; the operator "
