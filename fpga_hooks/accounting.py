@@ -19,6 +19,9 @@ IMAGE_PROPERTY = "hw_fpga_ip_id"
 #: Under this key an instance's system metadata has what that property was.
 IMAGE_METADATA = f"image_{IMAGE_PROPERTY}"
 
+#: Under this key it has which bitstream was accepted of the image (`fpga_hooks.grants`).
+ACCEPTED_METADATA = "fpga_grant_image"
+
 #: The number of the region that each extra spec asks for; no other key asks for one.
 NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in REGION_NUMBERS[1:]}
 

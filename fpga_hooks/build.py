@@ -16,6 +16,7 @@ from fpga_hooks import (
     entitlement,
     errors,
     grants,
+    image_bitstreams,
     layout,
     owners,
     sites,
@@ -83,7 +84,8 @@ class FpgaBuildInstanceHook(base.Hook):
                     _burn_missing(context, instance, granted)
             except errors.CliError as e:
                 raise sites.failure(e, instance) from e
-        grants.record(instance, granted)
+        new_image = image_bitstreams.named_by(instance) != grants.accepted(instance)
+        grants.record(instance, granted, new_image)
 
     def update_resources(self, resources: dict[str, typing.Any]) -> None:
         """Set how many regions instances of this host have or may get; 0 where it is not known.

@@ -15,12 +15,15 @@ from fpga_hooks import accounting, consistency
 _OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done", "error")
 
 _INSTANCES = sa.text(
-    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, m.value "
+    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, "
+    "COALESCE(g.value, m.value) AS value "
     "FROM instances i LEFT JOIN instance_extra e ON e.instance_uuid = i.uuid AND e.deleted = 0 "
     "LEFT JOIN instance_system_metadata m "
     "ON m.instance_uuid = i.uuid AND m.deleted = 0 AND m.key = :of_image "
+    "LEFT JOIN instance_system_metadata g "
+    "ON g.instance_uuid = i.uuid AND g.deleted = 0 AND g.key = :accepted "
     "WHERE i.deleted = 0"
-).bindparams(of_image=accounting.IMAGE_METADATA)
+).bindparams(of_image=accounting.IMAGE_METADATA, accepted=accounting.ACCEPTED_METADATA)
 _NODES = sa.text(
     "SELECT uuid, host, fpga_regions, fpga_regions_used FROM compute_nodes WHERE deleted = 0"
 )
@@ -128,7 +131,7 @@ def _of_one(get: Get, uuid: str) -> consistency.Provider | None:
 
 
 def _wanted(flavor: str | None, named: str | None) -> dict[str, str]:
-    """The extra specs of the flavor that Nova keeps as JSON, and what the image names."""
+    """The extra specs of the flavor that Nova keeps as JSON, and what was accepted of its image."""
     told = json.loads(flavor)["cur"] if flavor else None
     found = told["nova_object.data"].get("extra_specs") if told else None
     return accounting.with_image(dict(found or {}), named)

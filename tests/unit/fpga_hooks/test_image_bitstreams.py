@@ -186,6 +186,18 @@ def test_accepted_bitstream_stays_on_record_while_a_flavor_names_others() -> Non
     assert grants.accepted(instance) == IMAGE
 
 
+def test_rebuild_with_another_image_forgets_what_was_accepted_of_the_old_one(
+    program, monkeypatch
+) -> None:
+    monkeypatch.setattr(host, "name", lambda: "node")
+    program.answers(out=status(region()))
+    instance = _instance("active", "rebuilding", REGION, **{"hw:fpga_ip_id": IMAGE})
+    grants.record(instance, grants.of_image(OTHER))
+    build.FpgaBuildInstanceHook().check_rebuild(CONTEXT, instance)
+    assert grants.accepted(instance) is None
+    assert grants.of(instance) == grants.of_flavor(instance.flavor)
+
+
 def test_instance_that_lost_its_grants_has_a_right_to_nothing() -> None:
     instance = _instance("active", None, REGION)
     grants.record(instance, grants.of_image(IMAGE))
