@@ -71,12 +71,16 @@ def _with_image(
     """
     if not CONF.fpga.image_bitstreams:
         return own
-    granted = _granted(context, request_spec)
+    server = _server(context, request_spec)
+    granted = grants.accepted(server) if server else None
     if granted is not None:
         return accounting.with_image(own, granted)
     named = refusal = None
     try:
-        named = _named_by_image(context, request_spec)
+        # The image in the request may be one with which a rebuild was refused.
+        named = (
+            image_bitstreams.named_by(server) if server else _named_by_image(context, request_spec)
+        )
         refusal = image_bitstreams.refusal(context, named) if named else None
     except bitstreams.UnansweredError as e:
         LOG.warning("Hosts will ask for themselves: %s", e)
@@ -85,8 +89,8 @@ def _with_image(
     return accounting.with_image(own, named)
 
 
-def _granted(context: typing.Any, request_spec: "objects.RequestSpec") -> str | None:
-    """What was accepted of the image of a server that is to be moved; a new one is in no cell."""
+def _server(context: typing.Any, request_spec: "objects.RequestSpec") -> "objects.Instance | None":
+    """The server that is to be moved; None for a new one, which is in no cell."""
     uuid = request_spec.instance_uuid if "instance_uuid" in request_spec else None
     if uuid is None:
         return None
@@ -95,12 +99,9 @@ def _granted(context: typing.Any, request_spec: "objects.RequestSpec") -> str | 
         if cell is None:
             return None
         with nova_context.target_cell(context, cell) as in_cell:
-            instance = objects.Instance.get_by_uuid(
-                in_cell, uuid, expected_attrs=["system_metadata"]
-            )
+            return objects.Instance.get_by_uuid(in_cell, uuid, expected_attrs=["system_metadata"])
     except (exception.InstanceMappingNotFound, exception.InstanceNotFound):
         return None
-    return grants.accepted(instance)
 
 
 def _named_by_image(context: typing.Any, request_spec: "objects.RequestSpec") -> str | None:

@@ -268,6 +268,16 @@ class Moves(ImageBitstreamsTestCase, LifecycleTestCase):
         self._revert_resize(server)
         self.assert_owners([server], [])
 
+    def test_migrated_after_a_refused_rebuild(self):
+        self.refused()
+        server = self.boot(self.plain_flavor(), host="host1")
+        body = {"rebuild": {"imageRef": OTHER_CONTAINER}}
+        self.api.post_server_action(server["id"], body)
+        self._wait_for_action_fail_completion(server, "rebuild", "compute_rebuild_instance")
+        self._wait_until(server, lambda told: told["OS-EXT-STS:task_state"] is None)
+        self._migrate_server(server)
+        self.assert_owners()
+
     def test_evacuated_from_a_dead_host(self):
         server = self.server()
         self.computes["host1"].stop()
