@@ -19,6 +19,9 @@ IMAGE_PROPERTY = "hw_fpga_ip_id"
 #: Under this key an instance's system metadata has what that property was.
 IMAGE_METADATA = f"image_{IMAGE_PROPERTY}"
 
+#: Under this key it has which bitstream was accepted of the image (`fpga_hooks.grants`).
+ACCEPTED_METADATA = "fpga_grant_image"
+
 #: The number of the region that each extra spec asks for; no other key asks for one.
 NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in REGION_NUMBERS[1:]}
 
@@ -69,6 +72,12 @@ def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:
     nova-api checks them from microversion 2.86 on, and not before.
     """
     for key, value in sorted(extra_specs.items()):
+        meant = key.lower()
+        if key != meant and meant.startswith(EXTRA_SPEC):
+            return (
+                f"the flavor has {key}, which asks for nothing: write it {meant}; the operator has "
+                "to correct it"
+            )
         if key in NUMBERS and not UUID.fullmatch(value):
             return (
                 f"the flavor's {key} is '{value}', which is not the uuid of an image; the operator "

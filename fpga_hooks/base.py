@@ -33,6 +33,17 @@ class Hook:
         :raises Exception: the build fails and is cleaned up after, delete_instance included
         """
 
+    def check_rebuild(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance"
+    ) -> None:
+        """Before the guest of an instance of this host is destroyed, to be made anew.
+
+        What the instance has of its image is of the new one already.
+
+        :raises Exception: it is not rebuilt, and is as it was; its users find the reason in the
+            server's event
+        """
+
     def delete_instance(
         self, context: "nova_context.RequestContext", instance: "objects.Instance"
     ) -> None:

@@ -11,11 +11,13 @@ from fpga_hooks import (
     base,
     burns,
     cards,
+    cli,
     column,
     entitlement,
     errors,
     function_traits,
     grants,
+    image_bitstreams,
     layout,
     owners,
     sites,
@@ -39,6 +41,7 @@ class FpgaBuildInstanceHook(base.Hook):
         """
         layout.decide_anew()
         host_regions.start(host)
+        entitlement.adopt(host)
 
     def build_instance(
         self,
@@ -62,6 +65,28 @@ class FpgaBuildInstanceHook(base.Hook):
             raise sites.failure(e, instance) from e
         if not burns.awaited_by_driver():
             finish(instance)
+
+    def check_rebuild(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance"
+    ) -> None:
+        """See that the server will have its regions, before its guest is gone.
+
+        A region that it does not hold yet is burnt now: whatever keeps it from being burnt is no
+        harm to the guest then. One that it holds is burnt in `build_instance`, because the guest
+        has it still.
+
+        :raises nova.exception.NovaException: it is not entitled to what it asks for, or cannot get
+            it
+        """
+        granted = entitlement.decide(context, instance)
+        if granted:
+            try:
+                with owners.held(instance.uuid):
+                    _burn_missing(context, instance, granted)
+            except errors.CliError as e:
+                raise sites.failure(e, instance) from e
+        new_image = image_bitstreams.named_by(instance) != grants.accepted(instance)
+        grants.record(instance, granted, new_image)
 
     def update_resources(self, resources: dict[str, typing.Any]) -> None:
         """Set how many regions instances of this host have or may get; 0 where it is not known.
@@ -89,6 +114,18 @@ def finish(instance: "objects.Instance") -> None:
         value = accounting.joined(region_ids)
         LOG.info("FPGA region %s burnt", value, instance=instance)
         column.write(instance, value)
+
+
+def _burn_missing(
+    context: "nova_context.RequestContext",
+    instance: "objects.Instance",
+    granted: dict[int, grants.Grant],
+) -> None:
+    """Not on record yet, so that the audit takes back what is burnt if this process dies here."""
+    held = cli.status().owned_by(instance.uuid)
+    missing = {number: grant for number, grant in granted.items() if number not in held}
+    if missing:
+        cards.burn(missing, instance.uuid, cards.chosen(context, instance.uuid))
 
 
 def _burn(granted: dict[int, grants.Grant], owner: str, chosen: list[str]) -> dict[int, str]:

@@ -21,6 +21,9 @@ conf.register_opts(CONF)
 
 GROUP = "nova.fpga.hooks"
 
+#: Nova keeps an image's properties in an instance's system metadata under this.
+_IMAGE_PREFIX = "image_"
+
 
 def init_host(host: str) -> None:
     """nova-compute starts. Loads the hooks where the host has FPGA access.
@@ -37,6 +40,53 @@ def build_instance(
 ) -> None:
     """The guest of an instance is about to be made."""
     _call("build_instance", context, instance, image_meta)
+
+
+def check_rebuild(
+    context: "nova_context.RequestContext",
+    instance: "objects.Instance",
+    image_ref: str | None,
+    system_metadata: typing.Mapping[str, str],
+    evacuate: bool,
+) -> None:
+    """The guest of an instance of this host is about to be destroyed, to be made anew.
+
+    Where that is refused, the instance gets back what the request has changed already, so that it
+    is what it was: Nova restores the state, and leaves guest and allocations alone.
+
+    :param image_ref: the image that it had before
+    :param system_metadata: what it had before, its image's properties among it
+    :param evacuate: there is no guest here; a claim was made instead
+    :raises nova.exception.InstanceFaultRollback: it must not be
+    """
+    if evacuate:
+        return
+    try:
+        _call("check_rebuild", context, instance)
+    except Exception as e:
+        from nova import exception
+
+        _take_back(instance, image_ref, system_metadata)
+        reason = repr(e)
+        if isinstance(e, exception.NovaException):
+            reason = e.kwargs.get("reason") or e.format_message()
+        # The event has room for 255 characters.
+        refused = exception.BuildAbortException(
+            instance_uuid=instance.uuid, reason=f"the server is as it was: {reason}"
+        )
+        raise exception.InstanceFaultRollback(inner_exception=refused) from e
+
+
+def _take_back(
+    instance: "objects.Instance", image_ref: str | None, system_metadata: typing.Mapping[str, str]
+) -> None:
+    """Give an instance the image of before; one that boots from a volume has none."""
+    if instance.image_ref:
+        instance.image_ref = image_ref
+    properties = {k: v for k, v in system_metadata.items() if k.startswith(_IMAGE_PREFIX)}
+    others = {k: v for k, v in instance.system_metadata.items() if not k.startswith(_IMAGE_PREFIX)}
+    instance.system_metadata = others | properties
+    instance.save()
 
 
 def delete_instance(context: "nova_context.RequestContext", instance: "objects.Instance") -> None:

@@ -15,17 +15,21 @@ from fpga_hooks import accounting, consistency
 _OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done", "error")
 
 _LIVING = (
-    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, m.value, "
+    "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, "
+    "COALESCE(g.value, m.value) AS value, "
     "i.project_id, i.user_id, i.image_ref, b.destination_type "
     "FROM instances i LEFT JOIN instance_extra e ON e.instance_uuid = i.uuid AND e.deleted = 0 "
     "LEFT JOIN instance_system_metadata m "
     "ON m.instance_uuid = i.uuid AND m.deleted = 0 AND m.key = :of_image "
+    "LEFT JOIN instance_system_metadata g "
+    "ON g.instance_uuid = i.uuid AND g.deleted = 0 AND g.key = :accepted "
     "LEFT JOIN block_device_mapping b "
     "ON b.instance_uuid = i.uuid AND b.deleted = 0 AND b.boot_index = 0 "
     "WHERE i.deleted = 0"
 )
-_INSTANCES = sa.text(_LIVING).bindparams(of_image=accounting.IMAGE_METADATA)
-_INSTANCE = sa.text(f"{_LIVING} AND i.uuid = :uuid").bindparams(of_image=accounting.IMAGE_METADATA)
+_KEYS = {"of_image": accounting.IMAGE_METADATA, "accepted": accounting.ACCEPTED_METADATA}
+_INSTANCES = sa.text(_LIVING).bindparams(**_KEYS)
+_INSTANCE = sa.text(f"{_LIVING} AND i.uuid = :uuid").bindparams(**_KEYS)
 _NODES = sa.text(
     "SELECT uuid, host, fpga_regions, fpga_regions_used FROM compute_nodes WHERE deleted = 0"
 )

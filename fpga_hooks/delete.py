@@ -12,6 +12,7 @@ from fpga_hooks import (
     cli,
     column,
     errors,
+    grants,
     host,
     image_bitstreams,
     owners,
@@ -62,12 +63,16 @@ def _may_hold_region(instance: "objects.Instance") -> bool:
     flavors = (getattr(instance, kind) for kind in kinds if kind in instance)
     return (
         bool(column.read(instance))
+        or grants.known(instance)
         or any(accounting.bitstreams_of(flavor) for flavor in flavors)
         or bool(image_bitstreams.named_by(instance))
     )
 
 
 def _clear_column(instance: "objects.Instance") -> None:
-    """Forget the region, unless the column tells of the host that the instance went to."""
-    if column.read(instance) and instance.host == host.name():
+    """Forget the region, unless the column tells of the host that the instance went to.
+
+    After a failed unshelve, and before a build is tried elsewhere, the instance is on no host.
+    """
+    if column.read(instance) and instance.host in (None, host.name()):
         column.write(instance, None)

@@ -8,13 +8,26 @@ asked once: the grant stands until the server is rebuilt with an image that name
 import typing
 
 from nova import exception
+from oslo_log import log as logging
 
-from fpga_hooks import accounting, column, grants, image_bitstreams, sites
+from fpga_hooks import (
+    accounting,
+    cli,
+    column,
+    errors,
+    grants,
+    image_bitstreams,
+    mending,
+    owners,
+    sites,
+)
 from scheduler_filters import bitstreams
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
+
+LOG = logging.getLogger(__name__)
 
 
 def decide(
@@ -29,6 +42,30 @@ def decide(
     if flaw is not None:
         raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=flaw)
     return grants.of_flavor(instance.flavor) or _of_image(context, instance)
+
+
+def adopt(host: str) -> None:
+    """Put on record what instances of this host hold that were built before there was a record.
+
+    Once, when the service starts. Where the regions cannot be looked at, the next start does it.
+    """
+    of_before = [one for one in mending.instances_of(host).values() if _has_no_record(one)]
+    if not of_before:
+        return
+    try:
+        status = cli.status()
+    except errors.CliError as e:
+        LOG.error("What instances of host %s were granted is not put on record: %s", host, e)
+        return
+    for instance in of_before:
+        with owners.held_at_once(instance.uuid) as held:
+            if held and mending.still_here(instance, host) and _has_no_record(instance):
+                regions = status.owned_by(instance.uuid)
+                grants.record(instance, grants.or_derived(instance, regions))
+
+
+def _has_no_record(instance: "objects.Instance") -> bool:
+    return bool(column.read(instance)) and not grants.known(instance)
 
 
 def _of_image(

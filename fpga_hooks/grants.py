@@ -18,7 +18,7 @@ if typing.TYPE_CHECKING:
 
 _KEYS = {number: f"fpga_grant_{number}" for number in REGION_NUMBERS}
 #: What was accepted of the image; stays on record while a flavor names bitstreams itself.
-_ACCEPTED = "fpga_grant_image"
+_ACCEPTED = accounting.ACCEPTED_METADATA
 _ALL = frozenset({*_KEYS.values(), _ACCEPTED})
 #: On record where an instance had regions and has a right to none any more.
 _NOTHING = {_KEYS[1]: "none"}
@@ -85,14 +85,17 @@ def of_image(image_id: str) -> dict[int, Grant]:
     return {1: Grant(image_id, Rule.IMAGE)}
 
 
-def record(instance: "objects.Instance", granted: typing.Mapping[int, Grant]) -> None:
+def record(
+    instance: "objects.Instance", granted: typing.Mapping[int, Grant], new_image: bool = False
+) -> None:
     """Put grants on record in the place of those that are, before anything is burnt.
 
+    :param new_image: forget what was accepted of the image that the instance had before
     :raises nova.exception.InstanceNotFound: the instance was deleted meanwhile
     """
     new = {_KEYS[number]: f"{grant.rule} {grant.image_id}" for number, grant in granted.items()}
     named = next((g.image_id for g in granted.values() if g.rule == Rule.IMAGE), None)
-    image_id = named or (accepted(instance) if granted else None)
+    image_id = named or (accepted(instance) if granted and not new_image else None)
     if image_id:
         new[_ACCEPTED] = image_id
     if not new and (known(instance) or column.read(instance)):

@@ -54,6 +54,8 @@ def extra_specs(instance: "objects.Instance", flavor: typing.Any = None) -> dict
     :param flavor: another than that which the instance has now
     """
     own = accounting.extra_specs_of(instance.flavor if flavor is None else flavor)
+    if accounting.bitstreams(own):
+        return own
     accepted = grants.accepted(instance)
     of_before = not grants.known(instance) and column.read(instance)
     if accepted is None and (of_before or may_get_one(instance)):

@@ -7,11 +7,12 @@ was asked for here is counted once by each.
 
 import typing
 
+from nova import context as nova_context
 from nova import exception, objects
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, image_bitstreams, traits
+from fpga_hooks import accounting, grants, image_bitstreams, traits
 from scheduler_filters import bitstreams, conf
 
 CONF = cfg.CONF
@@ -62,15 +63,24 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
 def _with_image(
     context: typing.Any, request_spec: "objects.RequestSpec", own: dict[str, str]
 ) -> dict[str, str]:
-    """The extra specs with the bitstream that the container image names.
+    """The extra specs with the bitstream that was granted for the image, or that it names.
 
     Where Glance does not answer, the host asks again, and its claim counts.
 
     :raises nova.exception.RequestFilterFailed: the operator does not accept it of images
     """
+    if not CONF.fpga.image_bitstreams:
+        return own
+    server = _server(context, request_spec)
+    granted = grants.accepted(server) if server else None
+    if granted is not None:
+        return accounting.with_image(own, granted)
     named = refusal = None
     try:
-        named = _named_by_image(context, request_spec)
+        # The image in the request may be one with which a rebuild was refused.
+        named = (
+            image_bitstreams.named_by(server) if server else _named_by_image(context, request_spec)
+        )
         refusal = image_bitstreams.refusal(context, named) if named else None
     except bitstreams.UnansweredError as e:
         LOG.warning("Hosts will ask for themselves: %s", e)
@@ -79,10 +89,25 @@ def _with_image(
     return accounting.with_image(own, named)
 
 
+def _server(context: typing.Any, request_spec: "objects.RequestSpec") -> "objects.Instance | None":
+    """The server that is to be moved; None for a new one, which is in no cell."""
+    uuid = request_spec.instance_uuid if "instance_uuid" in request_spec else None
+    if uuid is None:
+        return None
+    try:
+        cell = objects.InstanceMapping.get_by_instance_uuid(context, uuid).cell_mapping
+        if cell is None:
+            return None
+        with nova_context.target_cell(context, cell) as in_cell:
+            return objects.Instance.get_by_uuid(in_cell, uuid, expected_attrs=["system_metadata"])
+    except (exception.InstanceMappingNotFound, exception.InstanceNotFound):
+        return None
+
+
 def _named_by_image(context: typing.Any, request_spec: "objects.RequestSpec") -> str | None:
     """What the container image names; Nova leaves properties that it does not know out."""
     image = request_spec.image if "image" in request_spec else None
-    if not CONF.fpga.image_bitstreams or image is None or "id" not in image or not image.id:
+    if image is None or "id" not in image or not image.id:
         return None
     found = bitstreams.describe(context, image.id)
     return found.names if found else None

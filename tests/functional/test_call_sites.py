@@ -2,6 +2,7 @@
 """Where Nova calls the hooks: before a guest is made and after it is destroyed, on every path."""
 
 import fixtures
+from nova import exception
 from nova.policies import base as base_policies
 from nova.policies import servers as servers_policies
 from nova.tests.fixtures import glance
@@ -16,7 +17,8 @@ class NotingTestCase(base.FunctionalTestCase):
 
     def configure(self):
         self.flags(compute_driver="tests.functional.recorder.RecordingDriver")
-        for name, note in (("build_instance", "build"), ("delete_instance", "delete")):
+        notes = {"build_instance": "build", "delete_instance": "delete", "check_rebuild": "check"}
+        for name, note in notes.items():
             self.useFixture(fixtures.MonkeyPatch(f"fpga_hooks.calls.{name}", self._noting(note)))
         self.useFixture(
             fixtures.MonkeyPatch("fpga_hooks.calls.init_host", lambda host: EVENTS.note("init"))
@@ -74,7 +76,23 @@ class TwoHosts(NotingTestCase):
     def test_rebuild_builds_again_and_deletes_nothing(self):
         server = self.booted()
         self._rebuild_server(server, glance.GlanceFixture.image2["id"])
-        self.assertEqual(["destroy", "build", "spawn"], EVENTS)
+        self.assertEqual(["check", "destroy", "build", "spawn"], EVENTS)
+
+    def test_rebuild_that_is_refused_destroys_nothing_and_keeps_its_allocations(self):
+        server = self.booted()
+        before = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
+
+        def refuse(*_told):
+            inner = exception.BuildAbortException(instance_uuid=server["id"], reason="no")
+            raise exception.InstanceFaultRollback(inner_exception=inner)
+
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.calls.check_rebuild", refuse))
+        body = {"rebuild": {"imageRef": glance.GlanceFixture.image2["id"]}}
+        self.api.post_server_action(server["id"], body)
+        self._wait_for_action_fail_completion(server, "rebuild", "compute_rebuild_instance")
+        self._wait_for_server_parameter(server, {"status": "ACTIVE", "OS-EXT-STS:task_state": None})
+        after = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
+        self.assertEqual((before, []), (after, EVENTS))
 
     def test_shelved_server_is_deleted_from_its_host(self):
         self._shelve_server(self.booted())
@@ -118,7 +136,7 @@ class TwoHosts(NotingTestCase):
         service = self.computes["host1"].service_ref
         self.admin_api.put_service_force_down(service.uuid, True)
         self._evacuate_server(server, expected_host="host2")
-        self.assertEqual(["build", "spawn"], EVENTS)
+        self.assertEqual(["check", "build", "spawn"], EVENTS)
         EVENTS.clear()
         self.restart_compute_service(self.computes["host1"], keep_hypervisor_state=True)
         self.assertEqual(["driver init", "init", "destroy", "delete"], EVENTS)

@@ -160,9 +160,13 @@ class TwoRegions(HooksTestCase):
         image = self.cloud.add(bitstreams.without_manifest())
         self.assert_refused(image, "it has no manifest.json at its top")
 
-    def test_image_service_that_is_down_is_in_the_fault(self):
+    def test_image_service_that_no_host_reaches_is_in_the_log(self):
         self.cloud.stop()
-        self.assert_refused(self.image, "cannot be reached: Connection refused")
+        server = self.boot(self.fpga_flavor(self.image), state="ERROR")
+        self.assertIn("Exhausted all hosts", self.fault(server))
+        self.assertIn("cannot be reached: Connection refused", self.log())
+        self.assertNotIn("spawn", EVENTS)
+        self.assertEqual(({}, 0), (self.regions(), self.used()))
 
     def test_rebuilt_server_keeps_its_region_without_burning_it_again(self):
         server = self.boot(self.fpga_flavor(self.image))

@@ -2,39 +2,52 @@
 """Servers whose image, not whose flavor, names the bitstream."""
 
 import fixtures
+from nova import exception, objects
+from nova.image import glance as image_api
 from nova.tests.fixtures import glance
 
 from fpga_hooks import image_bitstreams
 from scheduler_filters import bitstreams
+from tests.functional import recorder
 from tests.functional.test_hooks import HooksTestCase
+from tests.functional.test_lifecycle import LifecycleTestCase
+from tests.support import bitstreams as packages
 
 OPERATOR = "99999999999949998999999999999999"
 CONTAINER = "aaaaaaaa-0000-4000-8000-000000000001"
+OTHER_CONTAINER = "bbbbbbbb-0000-4000-8000-000000000002"
 
 
-class ImageBitstreams(HooksTestCase):
-    """A host with two regions, and an operator who accepts the bitstreams of one project."""
+class ImageBitstreamsTestCase(HooksTestCase):
+    """An operator who accepts the bitstreams of one project."""
 
     def configure(self):
         super().configure()
         self.flags(image_bitstreams=[OPERATOR], group="fpga")
         bitstreams.forget()
 
-    def tell(self, owner=OPERATOR):
-        """Have Glance know the bitstream, and an image that names it."""
+    def tell(self, owner=OPERATOR, bitstream=None, container=CONTAINER):
+        """Have Glance know a bitstream, and an image that names it."""
         context = self.admin_context()
-        known = {"id": self.image, "name": "bitstream", "owner": owner, "properties": {}}
+        bitstream = bitstream or self.image
+        known = {"id": bitstream, "name": "bitstream", "owner": owner, "properties": {}}
         self.glance.create(context, known)
         container = {
-            "id": CONTAINER,
+            "id": container,
             "name": "container",
             "status": "active",
             "size": 1,
             "container_format": "docker",
             "disk_format": "raw",
-            "properties": {"hw_fpga_ip_id": self.image},
+            "properties": {"hw_fpga_ip_id": bitstream},
         }
         self.glance.create(context, container)
+
+    def refused(self):
+        """A bitstream that the operator does not accept, named by OTHER_CONTAINER."""
+        bitstream = self.cloud.add(packages.package())
+        self.tell("somebody", bitstream, OTHER_CONTAINER)
+        return bitstream
 
     def start(self, state="ACTIVE"):
         return self._create_server(
@@ -46,6 +59,10 @@ class ImageBitstreams(HooksTestCase):
 
     def counts(self):
         return self.used(), self.host.status()["used"]
+
+
+class ImageBitstreams(ImageBitstreamsTestCase):
+    """A host with two regions."""
 
     def test_region_is_counted_burnt_kept_and_given_back(self):
         self.tell()
@@ -120,3 +137,156 @@ class ImageBitstreams(HooksTestCase):
         self.tell()
         self.start()
         self.assertEqual((0, 0), self.counts())
+
+
+class Rebuilds(ImageBitstreamsTestCase):
+    """A rebuild that cannot have its bitstream is refused while the guest is there still."""
+
+    def server(self):
+        """An ordinary server, with all that a refused rebuild must leave alone."""
+        server = self.boot(self.plain_flavor())
+        self.before = self.looks(server)
+        recorder.EVENTS.clear()
+        return server
+
+    def looks(self, server):
+        """What there is of a server."""
+        shown, record = self.api.get_server(server["id"]), self.instance(server)
+        allocations = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
+        return {
+            "status": (shown["status"], shown["OS-EXT-STS:task_state"], shown["image"]),
+            "metadata": record.system_metadata,
+            "allocations": {name: told["resources"] for name, told in allocations.items()},
+            "guest": server["id"] in self.compute.driver.list_instance_uuids(),
+            "region": (self.regions().get(server["id"]) or {}).get("image_id"),
+        }
+
+    def rebuild(self, server, image):
+        """Rebuild a server; what its event says of it."""
+        self.api.post_server_action(server["id"], {"rebuild": {"imageRef": image}})
+        action = self._wait_for_action_fail_completion(
+            server, "rebuild", "compute_rebuild_instance"
+        )
+        self._wait_until(server, lambda told: told["OS-EXT-STS:task_state"] is None)
+        return action["details"]
+
+    def assert_refused(self, server, image, words):
+        details = self.rebuild(server, image)
+        self.assertIn(words, details)
+        self.assertIn("the server is as it was", details)
+        self.assertEqual(self.before, self.looks(server))
+        self.assertNotIn("destroy", recorder.EVENTS)
+
+    def test_without_a_free_region(self):
+        self.tell()
+        server = self.server()
+        flavor = self.fpga_flavor(self.image)
+        self.boot(flavor)
+        self.boot(flavor)
+        self.assert_refused(server, CONTAINER, "no free region")
+
+    def test_by_the_policy(self):
+        self.refused()
+        self.assert_refused(self.server(), OTHER_CONTAINER, "not one that the operator accepts")
+
+    def test_that_glance_does_not_answer_for(self):
+        self.tell()
+        real = image_api.API.get
+
+        def get(api, context, image_id, **options):
+            if image_id == self.image:
+                raise exception.GlanceConnectionFailed(server="glance", reason="down")
+            return real(api, context, image_id, **options)
+
+        self.useFixture(fixtures.MonkeyPatch("nova.image.glance.API.get", get))
+        self.assert_refused(self.server(), CONTAINER, "so try again")
+
+    def test_with_a_package_that_no_region_takes(self):
+        bad = self.cloud.add(b"no zip")
+        self.tell(bitstream=bad)
+        self.assert_refused(self.server(), CONTAINER, "not a zip")
+
+    def test_of_a_server_with_a_region_leaves_it_its_region(self):
+        self.tell()
+        self.refused()
+        server = self._create_server(
+            image_uuid=CONTAINER, flavor_id=self.plain_flavor(), networks="none"
+        )
+        self.before = self.looks(server)
+        recorder.EVENTS.clear()
+        self.assert_refused(server, OTHER_CONTAINER, "not one that the operator accepts")
+
+    def test_that_was_refused_is_never_burnt_by_the_audit(self):
+        self.tell()
+        refused = self.refused()
+        server = self._create_server(
+            image_uuid=CONTAINER, flavor_id=self.plain_flavor(), networks="none"
+        )
+        with self.in_cell() as context:
+            # What a refused rebuild left there before it was taken back.
+            record = objects.Instance.get_by_uuid(context, server["id"])
+            record.system_metadata["image_hw_fpga_ip_id"] = refused
+            record.save()
+        region = self.regions()[server["id"]]["id"]
+        self.host.run("quarantine", region, "--reason", "fan")
+        self.audit()
+        self.assertFalse([path for path in self.cloud.asked if refused in path])
+        told = {r["image_id"] for r in self.host.status()["regions"]}
+        self.assertNotIn(refused, told)
+
+    def test_with_the_same_image_asks_no_policy(self):
+        self.tell()
+        server = self._create_server(
+            image_uuid=CONTAINER, flavor_id=self.plain_flavor(), networks="none"
+        )
+        self.flags(image_bitstreams=[], group="fpga")
+        self._rebuild_server(server, CONTAINER)
+        self.audit()
+        self.assertEqual(self.image, self.looks(server)["region"])
+        self.assertEqual((1, 1), self.counts())
+
+
+class Moves(ImageBitstreamsTestCase, LifecycleTestCase):
+    """A server gets on its new host what it was granted, though the policy has changed."""
+
+    HOSTS = ("host1", "host2")
+
+    def server(self):
+        self.tell()
+        server = self._create_server(
+            image_uuid=CONTAINER, flavor_id=self.plain_flavor(), networks="none", host="host1"
+        )
+        self.flags(image_bitstreams=["nobody"], group="fpga")
+        return server
+
+    def burnt(self, host):
+        return [r["image_id"] for r in self.ledgers[host].status()["regions"] if r["owner"]]
+
+    def test_migrated_and_reverted(self):
+        server = self._migrate_server(self.server())
+        self.assertEqual(([self.image], [self.image]), (self.burnt("host1"), self.burnt("host2")))
+        self._revert_resize(server)
+        self.assert_owners([server], [])
+
+    def test_migrated_after_a_refused_rebuild(self):
+        self.refused()
+        server = self.boot(self.plain_flavor(), host="host1")
+        body = {"rebuild": {"imageRef": OTHER_CONTAINER}}
+        self.api.post_server_action(server["id"], body)
+        self._wait_for_action_fail_completion(server, "rebuild", "compute_rebuild_instance")
+        self._wait_until(server, lambda told: told["OS-EXT-STS:task_state"] is None)
+        self._migrate_server(server)
+        self.assert_owners()
+
+    def test_evacuated_from_a_dead_host(self):
+        server = self.server()
+        self.computes["host1"].stop()
+        self.admin_api.put_service_force_down(self.computes["host1"].service_ref.uuid, True)
+        self._evacuate_server(server, expected_host="host2")
+        self.assertEqual([self.image], self.burnt("host2"))
+
+    def test_shelved_and_unshelved(self):
+        server = self._shelve_server(self.server())
+        self.assertEqual([], self.burnt("host1"))
+        self._unshelve_server(server)
+        self.assertEqual([self.image], self.burnt("host1") + self.burnt("host2"))

@@ -314,6 +314,24 @@ class TwoHosts(LifecycleTestCase):
         held = [owner for owners in self.owners().values() for owner in owners]
         self.assertEqual([server["id"]], held)
 
+    def test_unshelve_that_fails_leaves_neither_a_region_nor_the_name_of_one(self):
+        server = self._shelve_server(self.fpga_server(host="host1"))
+        recorder.EVENTS.fail.add("spawn")
+        self.api.post_server_action(server["id"], {"unshelve": None})
+        self._wait_for_action_fail_completion(server, "unshelve", "compute_unshelve_instance")
+        self._wait_until(server, lambda told: told["OS-EXT-STS:task_state"] is None)
+        self.assert_owners()
+        self.assertIsNone(self.instance(server).fpga_device)
+
+    def test_host_that_cannot_reach_glance_leaves_the_build_to_another(self):
+        wrong = self.ledgers["host1"].config
+        nobody = "http://127.0.0.1:9/v3"
+        wrong.write_text(wrong.read_text().replace(f"{self.cloud.url}/v3", nobody))
+        self.boot(self.plain_flavor(), host="host2")  # so that host1 has more room, and is tried
+        server = self.fpga_server()
+        self.assert_owners([], [server])
+        self.assertIn("fpga-cli.py exit 73", self.log())
+
     def test_live_migration_is_refused_and_changes_nothing(self):
         server = self.fpga_server(host="host1")
         before = self.ledgers["host1"].status()

@@ -65,6 +65,13 @@ def test_value_that_is_no_uuid_is_a_flaw(key: str) -> None:
     assert words.startswith(f"the flavor's {key} is 'lzo', which is not the uuid of an image")
 
 
+@pytest.mark.parametrize("key", ["HW:FPGA_IP_ID", "Hw:fpga_ip_id", "HW:fpga_ip_id_2"])
+def test_key_in_other_letters_is_a_flaw(key: str) -> None:
+    words = accounting.flaw({key: IMAGE})
+    assert words is not None
+    assert f"has {key}, which asks for nothing: write it {key.lower()}" in words
+
+
 @pytest.mark.parametrize("number", ["0", "1", "7", "10", "02", "x", ""])
 def test_number_that_no_region_can_have_is_a_flaw(number: str) -> None:
     words = accounting.flaw({f"hw:fpga_ip_id_{number}": IMAGE})

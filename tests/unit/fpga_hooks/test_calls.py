@@ -2,11 +2,13 @@
 """What Nova calls, and what it does where there is no FPGA."""
 
 import pytest
+from nova import context as nova_context
+from nova import exception
 from stevedore import extension
 
 from fpga_hooks import calls
 
-from .conftest import Program, region, status
+from .conftest import IMAGE, OWNER, REGION, Instance, Program, an_instance, region, status
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +55,60 @@ def test_only_a_whole_sync_of_the_main_database_reaches_our_columns(
     version: str | None, database: str
 ) -> None:
     calls.upgrade_database(object(), version, database)
+
+
+CONTEXT = nova_context.RequestContext("user", "project", is_admin=True)
+BEFORE = {"image_base_image_ref": "old", "image_docker_devices": "/dev/fpga0", "boot_roles": "x"}
+
+
+def _rebuilt(**extra_specs: str) -> Instance:
+    """An instance after nova-api has taken a rebuild with another image."""
+    instance = an_instance({key.replace("__", ":"): value for key, value in extra_specs.items()})
+    instance.vm_state, instance.task_state, instance.image_ref = "active", "rebuilding", "new"
+    instance.system_metadata = {
+        "image_base_image_ref": "new",
+        "image_hw_fpga_ip_id": OWNER,
+        "boot_roles": "x",
+    }
+    return instance
+
+
+def _check(instance: Instance, evacuate: bool = False) -> None:
+    calls.check_rebuild(CONTEXT, instance, "old", BEFORE, evacuate)
+
+
+def test_refused_rebuild_gives_an_instance_its_image_back(program: Program) -> None:
+    program.answers(err="Error: cannot tell - the card is gone", code=127)
+    instance = _rebuilt(hw__fpga_ip_id=IMAGE)
+    with pytest.raises(exception.InstanceFaultRollback) as caught:
+        _check(instance)
+    assert isinstance(caught.value.inner_exception, exception.BuildAbortException)
+    assert "the server is as it was: cannot tell - the card" in str(caught.value.inner_exception)
+    assert (instance.image_ref, instance.system_metadata) == ("old", BEFORE)
+
+
+def test_rebuild_burns_what_is_missing_and_nothing_that_a_guest_has(program: Program) -> None:
+    held = status(region(number=1))
+    program.answers(out=REGION, first=f"case $1 in status) echo '{held}'; exit;; esac")
+    _check(_rebuilt(hw__fpga_ip_id=IMAGE, hw__fpga_ip_id_2=OWNER))
+    assert program.calls == ["status --format json", f"burn {OWNER} --owner {OWNER} --number 2"]
+
+
+def test_ordinary_rebuild_asks_nobody(program: Program) -> None:
+    instance = _rebuilt()
+    _check(instance)
+    assert (program.calls, instance.image_ref) == ([], "new")
+
+
+def test_evacuation_has_no_guest_to_save(program: Program) -> None:
+    _check(_rebuilt(hw__fpga_ip_id=IMAGE), evacuate=True)
+    assert program.calls == []
+
+
+def test_defect_of_a_hook_is_a_refusal_too(program: Program, monkeypatch) -> None:
+    def broken(*_told) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("fpga_hooks.entitlement.decide", broken)
+    with pytest.raises(exception.InstanceFaultRollback, match="a defect"):
+        _check(_rebuilt())

@@ -22,7 +22,7 @@ from fpga_hooks import (
 )
 from scheduler_filters import bitstreams
 
-from .conftest import IMAGE, OWNER, REGION, Instance, an_instance
+from .conftest import IMAGE, OWNER, REGION, Instance, an_instance, region, status
 
 OTHER = "aaaaaaaa-0000-4000-8000-000000000001"
 CONTEXT = nova_context.RequestContext("user", "project", is_admin=True)
@@ -186,6 +186,18 @@ def test_accepted_bitstream_stays_on_record_while_a_flavor_names_others() -> Non
     assert grants.accepted(instance) == IMAGE
 
 
+def test_rebuild_with_another_image_forgets_what_was_accepted_of_the_old_one(
+    program, monkeypatch
+) -> None:
+    monkeypatch.setattr(host, "name", lambda: "node")
+    program.answers(out=status(region()))
+    instance = _instance("active", "rebuilding", REGION, **{"hw:fpga_ip_id": IMAGE})
+    grants.record(instance, grants.of_image(OTHER))
+    build.FpgaBuildInstanceHook().check_rebuild(CONTEXT, instance)
+    assert grants.accepted(instance) is None
+    assert grants.of(instance) == grants.of_flavor(instance.flavor)
+
+
 def test_instance_that_lost_its_grants_has_a_right_to_nothing() -> None:
     instance = _instance("active", None, REGION)
     grants.record(instance, grants.of_image(IMAGE))
@@ -206,3 +218,29 @@ def test_record_has_no_value_that_nova_would_cut() -> None:
     grants.record(instance, grants.of_flavor(flavor))
     assert grants.of(instance) == grants.of_flavor(flavor)
     assert all(len(value) < 255 for value in instance.system_metadata.values())
+
+
+def test_start_puts_on_record_what_a_server_of_before_holds(nova, program, monkeypatch) -> None:
+    instance = _instance("active", None, REGION)
+    monkeypatch.setattr(Instance, "refresh", lambda _instance: None)
+    nova.here[OWNER] = instance
+    instance.system_metadata["image_hw_fpga_ip_id"] = OTHER
+    program.answers(out=status(region(image_id=IMAGE)))
+    entitlement.adopt("node")
+    assert grants.of(instance) == grants.of_image(IMAGE)
+    entitlement.adopt("node")
+    assert len(program.calls) == 1
+
+
+def test_start_leaves_ordinary_servers_alone(nova, program) -> None:
+    nova.here[OWNER] = an_instance({})
+    entitlement.adopt("node")
+    assert program.calls == []
+
+
+def test_start_goes_on_where_the_regions_cannot_be_looked_at(nova, program) -> None:
+    instance = _instance("active", None, REGION)
+    nova.here[OWNER] = instance
+    program.answers(err="Error: no - card is gone", code=127)
+    entitlement.adopt("node")
+    assert not grants.known(instance)
