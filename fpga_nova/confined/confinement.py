@@ -56,8 +56,15 @@ class Confinement:
         :raises processes.TooLong: it did not end before the deadline
         :raises processes.Failed: it is not there, or cannot be confined
         """
+        name = os.path.basename(argv[0])  # noqa: PTH119 - a name, not a path to look at
         confined = [*self._prefix(deadline), *argv]
-        return processes.run(confined, deadline, keep, place, mortal=False)
+        try:
+            finished = processes.run(confined, deadline, keep, place, mortal=False)
+        except processes.TooLong as e:
+            raise processes.TooLong(
+                f"{name} did not end within {deadline.seconds:g} seconds"
+            ) from e
+        return dataclasses.replace(finished, name=name)
 
     def _prefix(self, deadline: Deadline) -> list[str]:
         limits = [

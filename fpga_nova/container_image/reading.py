@@ -50,6 +50,8 @@ def rewrite(source: typing.BinaryIO, target: typing.BinaryIO, request: Request) 
     try:
         with tempfile.TemporaryFile(dir=Path(target.name).parent) as scratch:
             finished = _run(source, target, scratch, request)
+    except processes.TooLong as e:
+        raise NotRead(f"it took more than {request.seconds:g} seconds") from e
     except processes.Failed as e:
         raise NotRead(str(e)) from e
     try:

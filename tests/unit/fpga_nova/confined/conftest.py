@@ -39,7 +39,7 @@ class Runner(typing.Protocol):
 @pytest.fixture(scope="session")
 def readable() -> typing.Iterator[pathlib.Path]:
     """Where every user can import the package."""
-    with tempfile.TemporaryDirectory(prefix="fpga-nova-confined-") as name:
+    with tempfile.TemporaryDirectory(prefix="fpga-nova-confined-", dir="/tmp") as name:
         folder = pathlib.Path(name)
         shutil.copytree(ROOT / "fpga_nova", folder / "fpga_nova")
         folder.chmod(0o755)
