@@ -259,7 +259,10 @@ to nobody else.
         default=100,
         min=1,
         max=100,
-        help="Share of one processor that the simulation of a bitstream may have.",
+        help="""
+Share of one processor that the processes behind a region may have together, by a control group.
+Where the host lets none be made: that the simulation of a bitstream may have.
+""",
     ),
     cfg.IntOpt(
         "max_input",
@@ -293,7 +296,10 @@ neither takes nor gives.
         "max_memory",
         default=1024 * _MIB,
         min=64 * _MIB,
-        help="Bytes of address space that the process behind a region may have.",
+        help="""
+Bytes of memory that the processes behind a region may have together, by a control group. Where the
+host lets none be made: of address space that each of them may have.
+""",
     ),
 ]
 

@@ -39,7 +39,6 @@ class Settings:
     :param uid: a user that no other region has
     :param sockets: descriptors of the listening sockets that clients reach
     :param control: descriptor of the listening socket on which the driver asks for the function
-    :param groups: files that take the processes of the region's control groups
     """
 
     user: str | None
@@ -51,7 +50,6 @@ class Settings:
     client_timeout: int
     max_memory: int
     cpu_percent: int
-    groups: list[str]
 
 
 class RefusedError(Exception):
@@ -75,7 +73,6 @@ def run(
     """
     settings = Settings(**json.loads(arguments[1]))
     try:
-        _join_groups(settings)
         _drop_privileges(settings, alone)
         serve = prepare(settings, json.loads(sys.stdin.buffer.read()))
     except RefusedError as e:
@@ -95,17 +92,6 @@ def run(
 def _fail(word: str, error: Exception) -> int:
     print(word, " ".join(str(error).split()) or type(error).__name__, flush=True)
     return 1
-
-
-def _join_groups(settings: Settings) -> None:
-    """Be bound by what the region may use in all, with everything that is started later."""
-    for group in settings.groups:
-        try:
-            with open(group, "w") as file:  # noqa: PTH123 - pathlib takes long to load
-                file.write("0")
-        except OSError as e:
-            # The limits of each process remain.
-            print(f"{group} cannot be entered: {e}", file=sys.stderr)
 
 
 def _drop_privileges(settings: Settings, alone: bool) -> None:

@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -105,11 +106,8 @@ class Servers:
             control = here.enter_context(_listen(folder, _CONTROL, 0o600))
             log = here.enter_context((folder / _LOG).open("ab"))
             descriptors = [listener.fileno() for listener in listeners]
-            more = {
-                "sockets": descriptors,
-                "control": control.fileno(),
-                "groups": groups.make(self.group(region_id), limits),
-            }
+            more = {"sockets": descriptors, "control": control.fileno()}
+            entrances = groups.make(self.group(region_id), limits)
             server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [
                     *(sys.executable, "-I", "-m", f"{_PACKAGE}.{load.module}", region_id),
@@ -120,6 +118,7 @@ class Servers:
                 stderr=log,
                 pass_fds=[*descriptors, control.fileno(), *load.files],
                 start_new_session=True,
+                preexec_fn=functools.partial(groups.enter, entrances),
                 cwd="/",
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
                 text=True,
