@@ -120,6 +120,9 @@ class Reconciler:
             if region.state == State.PROGRAMMED:
                 return self._programmed(region)
         except errors.NoAnswer as e:
+            if region.state == State.FREE and region.warm is None:
+                # Whoever burns it next clears it first, and reads back what it holds then.
+                return None
             return _difference(Kind.SILENT, region, f"does not say what it holds: {e.why}")
         return None
 

@@ -8,6 +8,7 @@ import pytest
 
 from fpga_hooks import devices, guests
 from novadocker import errors, numbers
+from novadocker.engine import Engine
 from novadocker.guests import Probe
 
 
@@ -79,9 +80,9 @@ def test_guest_is_found_by_a_link_to_its_node_and_by_its_number(boot, probe, reg
         assert [guest.instance for guest in guests.with_nodes({node})] == [instance.uuid]
 
 
-def test_guests_are_unknown_while_the_engine_does_not_answer(servers, probe, config):
+def test_guests_are_unknown_while_the_engine_does_not_answer(servers, config):
     config(host_url="unix:///nonexistent", group="docker")
-    servers.driver.engine._client = None
+    guests.register(Probe(Engine()))
     with pytest.raises(guests.UnknownError, match="cannot tell which guests there are"):
         guests.with_nodes({"/dev/null"})
 
