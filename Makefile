@@ -98,7 +98,7 @@ e2e: demo-up ## end-to-end tests on the demo cloud
 .PHONY: faults
 faults: demo-up ## nova-compute killed at every point of every path, 200 servers at once (an hour)
 	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py \
-		tests/e2e/test_outages.py
+		tests/e2e/test_outages.py tests/e2e/test_living_guests.py
 
 .PHONY: e2e-distro
 e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back

@@ -28,8 +28,9 @@ from fpga_regions.packages import Package
 
 GROUP = "fake"
 _KINDS = frozenset({"char", "pipe", "socket"})
-#: A character device that every host has and that gives nothing away.
-_CHAR = "/dev/null"
+#: Of character devices that no driver has (Documentation/admin-guide/devices.txt, "local use").
+_MAJOR = 60
+_NODES = 16  # that a package exposes at most, see manifest.schema.json
 _PAUSE = 0.02  # seconds between two looks at the clock
 
 
@@ -153,24 +154,22 @@ class FakeDriver(base.Driver):
     def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
         """A node of its kind for each that the package exposes; none of them answers."""
         return tuple(
-            Node(exposed.kind, self._path(region, number, exposed.kind), exposed.name)
+            Node(exposed.kind, str(self._nodes / region.id / f"fpga{number}"), exposed.name)
             for number, exposed in enumerate(package.manifest.exposes)
         )
 
-    def _path(self, region: Region, number: int, kind: str) -> str:
-        return _CHAR if kind == "char" else str(self._nodes / region.id / f"fpga{number}")
-
     def _make_nodes(self, region: Region, nodes: typing.Iterable[Node]) -> None:
-        types = {"pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK}
+        types = {"pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK, "char": stat.S_IFCHR}
         folders.make_private(self._nodes)
         folder = self._nodes / region.id
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(folder)
         folder.mkdir(mode=0o700)
-        for node in nodes:
-            if node.kind in types:
-                os.mknod(node.path, types[node.kind] | 0o600)
-                pathlib.Path(node.path).chmod(0o666)
+        # Numbers of the region's own, as a real card's nodes have.
+        first = int(region.id.replace("-", "")[:4], 16) * _NODES
+        for number, node in enumerate(nodes):
+            os.mknod(node.path, types[node.kind] | 0o600, os.makedev(_MAJOR, first + number))
+            pathlib.Path(node.path).chmod(0o666)
 
     def _hold(self, region: Region, loaded: Loaded) -> None:
         self._make_folders()

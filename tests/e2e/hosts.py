@@ -29,17 +29,24 @@ class ComputeHost:
 
     :param driver: the virt driver, ``module:Class``
     :param audit: seconds between two audits
+    :param cli: the regions of another host; its own if None
     """
 
     def __init__(
-        self, cloud: Cloud, folder: pathlib.Path, name: str, driver: str, audit: int = 1
+        self,
+        cloud: Cloud,
+        folder: pathlib.Path,
+        name: str,
+        driver: str,
+        audit: int = 1,
+        cli: Host | None = None,
     ) -> None:
         self.name = name
         self.driver = driver
         self._cloud = cloud
         self._folder = folder
         folder.mkdir(parents=True)
-        self.cli = Host(folder, _glance(cloud), drivers="fake")
+        self.cli = cli or Host(folder, _glance(cloud), drivers="fake")
         self.cli.python = str(cloud.folder / "venv" / "regions" / "bin" / "python")
         self._point = folder / "point"
         self._config = folder / "nova-compute.conf"
@@ -140,6 +147,20 @@ class ComputeHost:
             return False
         return code == -signal.SIGKILL
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send nova-compute a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def ended(self, seconds: float) -> bool:
+        """Wait until nova-compute has ended by itself; whether it has."""
+        assert self._process is not None
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def audited(self) -> None:
         """Wait for the end of an audit."""
         told = self.log().count(_AUDITED)
@@ -167,9 +188,13 @@ class ComputeHost:
             self._process.wait()
 
     def close(self) -> None:
-        """Stop it and take the host out of the cloud."""
+        """Stop it, end its regions, and take the host out of the cloud."""
         self.stop()
         self.cli.close()
+        self.leave()
+
+    def leave(self) -> None:
+        """Take the host out of the cloud."""
         for service in self._cloud.api.compute.services(binary="nova-compute", host=self.name):
             self._cloud.api.compute.delete_service(service)
 
