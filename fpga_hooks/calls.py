@@ -42,7 +42,18 @@ def build_instance(
     _call("build_instance", context, instance, image_meta)
 
 
+def check_rescue(driver: typing.Any, instance: "objects.Instance") -> None:
+    """A guest is about to be stopped for a rescue, which a virt driver of ours may not have.
+
+    :raises nova.exception.NovaException: the driver refuses it; nothing was touched
+    """
+    check = getattr(driver, "check_rescue", None)
+    if check is not None:
+        check(instance)
+
+
 def check_rebuild(
+    driver: typing.Any,
     context: "nova_context.RequestContext",
     instance: "objects.Instance",
     image_ref: str | None,
@@ -52,7 +63,8 @@ def check_rebuild(
     """The guest of an instance of this host is about to be destroyed, to be made anew.
 
     Where that is refused, the instance gets back what the request has changed already, so that it
-    is what it was: Nova restores the state, and leaves guest and allocations alone.
+    is what it was: Nova restores the state, and leaves guest and allocations alone. A virt driver
+    of ours is asked first, for the image.
 
     :param image_ref: the image that it had before
     :param system_metadata: what it had before, its image's properties among it
@@ -61,7 +73,10 @@ def check_rebuild(
     """
     if evacuate:
         return
+    check = getattr(driver, "check_rebuild", None)
     try:
+        if check is not None:
+            check(context, instance)
         _call("check_rebuild", context, instance)
     except Exception as e:
         from nova import exception

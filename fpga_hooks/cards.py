@@ -5,8 +5,9 @@ import typing
 
 from nova.scheduler.client import report
 
-from fpga_hooks import cli, errors, grants, layout
+from fpga_hooks import cli, errors, grants, guests, layout
 from fpga_hooks.accounting import RESOURCE_CLASS
+from fpga_nova.contract import Exit
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -63,10 +64,38 @@ def free_of(cards: list[str], held: typing.Mapping[int, cli.Region]) -> list[str
 def burn_one(grant: grants.Grant, owner: str, number: int, left: list[str]) -> str:
     """Burn a granted bitstream on the first of these cards that takes it; take the card from them.
 
-    Nothing else burns for an instance.
+    Nothing else burns for an instance. What the instance holds by this number, and what cannot hold
+    the bitstream, is erased first if no guest has it.
 
     :raises errors.CliError: none took it
     """
+    try:
+        return _burn_first(grant, owner, number, left)
+    except errors.CliError as e:
+        if e.code != Exit.HANDED_OUT:
+            raise
+        _take_back(owner, number, e)
+    return _burn_first(grant, owner, number, left)
+
+
+def _take_back(owner: str, number: int, refusal: errors.CliError) -> None:
+    """Erase a region of an instance whose guest is gone.
+
+    :raises errors.CliError: it is not gone, or that is not known
+    """
+    region = cli.status().owned_by(owner).get(number)
+    if region is None:
+        return
+    try:
+        found = guests.with_nodes(region.paths, owner)
+    except guests.UnknownError as e:
+        raise errors.CliError(refusal.code, f"{refusal.reason}; {e}") from e
+    if found:
+        raise refusal
+    cli.erase(owner, region.id)
+
+
+def _burn_first(grant: grants.Grant, owner: str, number: int, left: list[str]) -> str:
     different = list(dict.fromkeys(left))
     for card in different:
         try:

@@ -139,6 +139,15 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
             LOG.warning("User data is not given to containers", instance=instance)
         self.builder.build(context, instance, image_meta, power_on)
 
+    def check_rebuild(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance"
+    ) -> None:
+        """See that a container can be made of the image, while the old one is still there.
+
+        :raises nova.exception.NovaException: the reason why none can
+        """
+        self.builder.check_image(context, instance.image_meta)
+
     def rebuild(
         self,
         context: "nova_context.RequestContext",
@@ -155,8 +164,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         """
         try:
             request.check(instance, injected_files, None, None)
-            self.builder.check_image(context, image_meta)
-        except (exception.NovaException, OSError) as e:
+        except errors.NotServed as e:
             raise exception.InstanceFaultRollback(inner_exception=e) from e
         raise NotImplementedError
 

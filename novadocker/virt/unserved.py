@@ -18,13 +18,11 @@ IMAGE_API = glance.API()
 
 _Any = typing.Any
 
-#: Nova stops the guest before it asks the driver for these actions, which are refused then.
-_STOPS_IN_VAIN = (task_states.SHELVING, task_states.RESCUING)
-
 
 def stops_in_vain(instance: "objects.Instance") -> bool:
-    """Whether Nova stops the guest for the sake of an action that will be refused."""
-    return instance.task_state in _STOPS_IN_VAIN
+    """Whether Nova stops the guest for the sake of a shelving, which will be refused."""
+    shelved: bool = instance.task_state == task_states.SHELVING
+    return shelved
 
 
 class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
@@ -52,10 +50,8 @@ class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
             raise errors.ActionNotServed("shelving to an image")
         raise errors.ActionNotServed("snapshots")
 
-    def rescue(
-        self, context: "nova_context.RequestContext", *_others: _Any, **_more: _Any
-    ) -> typing.NoReturn:
-        """Refuse; the container runs on, but Nova sets the server to ERROR.
+    def check_rescue(self, instance: "objects.Instance") -> typing.NoReturn:
+        """Refuse a rescue before Nova stops the container; see fpga_hooks.calls.
 
         :raises errors.ActionNotServed: always
         """

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Nova calls, and what it does where there is no FPGA."""
 
+from types import SimpleNamespace
+
 import pytest
 from nova import context as nova_context
 from nova import exception
@@ -73,8 +75,8 @@ def _rebuilt(**extra_specs: str) -> Instance:
     return instance
 
 
-def _check(instance: Instance, evacuate: bool = False) -> None:
-    calls.check_rebuild(CONTEXT, instance, "old", BEFORE, evacuate)
+def _check(instance: Instance, evacuate: bool = False, driver: object = None) -> None:
+    calls.check_rebuild(driver, CONTEXT, instance, "old", BEFORE, evacuate)
 
 
 def test_refused_rebuild_gives_an_instance_its_image_back(program: Program) -> None:
@@ -98,6 +100,25 @@ def test_ordinary_rebuild_asks_nobody(program: Program) -> None:
     instance = _rebuilt()
     _check(instance)
     assert (program.calls, instance.image_ref) == ([], "new")
+
+
+def test_driver_that_refuses_a_rebuild_is_asked_first(program: Program) -> None:
+    def check_rebuild(*_told) -> None:
+        raise exception.ImageUnacceptable(image_id="new", reason="it is no archive")
+
+    instance, driver = _rebuilt(hw__fpga_ip_id=IMAGE), SimpleNamespace(check_rebuild=check_rebuild)
+    with pytest.raises(exception.InstanceFaultRollback) as caught:
+        _check(instance, driver=driver)
+    assert "it is no archive" in str(caught.value.inner_exception)
+    assert (program.calls, instance.image_ref) == ([], "old")
+
+
+def test_driver_that_has_no_rescue_is_asked_before_the_guest_is_stopped() -> None:
+    asked: list[object] = []
+    instance = _rebuilt()
+    calls.check_rescue(SimpleNamespace(check_rescue=asked.append), instance)
+    calls.check_rescue(object(), instance)
+    assert asked == [instance]
 
 
 def test_evacuation_has_no_guest_to_save(program: Program) -> None:

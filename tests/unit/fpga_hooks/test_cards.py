@@ -3,7 +3,8 @@
 
 import pytest
 
-from fpga_hooks import cards, errors, grants
+from fpga_hooks import cards, errors, grants, guests
+from fpga_hooks.guests import Guest
 
 from .conftest import IMAGE, OWNER, REGION, Program, region, status
 
@@ -65,3 +66,54 @@ def test_last_card_that_does_not_take_an_image_ends_the_build(program: Program) 
     with pytest.raises(errors.CliError) as caught:
         cards.burn(FIRST, OWNER, ["a", "b", "a"])
     assert (caught.value.code, _burns(program)) == (64, ["--device a", "--device b"])
+
+
+class _Machine:
+    """A virt driver with these guests."""
+
+    def __init__(self, *found: Guest, error: Exception | None = None) -> None:
+        self._found, self._error = found, error
+
+    def guests(self) -> tuple[Guest, ...]:
+        if self._error:
+            raise self._error
+        return self._found
+
+    def stop(self, guest: Guest) -> None:
+        raise AssertionError(f"{guest} is stopped")
+
+
+@pytest.fixture
+def handed_out(program: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """The owner has a region that cannot hold the image, until it is erased."""
+    monkeypatch.setattr(guests, "_probes", [])
+    erased = program.path.parent / "erased"
+    refusal = f"burn*) test -e {erased} || exit 74;; erase*) touch {erased}; exit 0;;"
+    _answers(program, region(number=1), refusal=refusal)
+    return program
+
+
+def test_region_of_a_guest_that_is_gone_is_erased_where_it_cannot_hold_the_image(
+    handed_out: Program,
+) -> None:
+    guests.register(_Machine())
+    assert cards.burn(FIRST, OWNER, []) == {1: REGION}
+    assert f"erase {REGION} --owner {OWNER}" in handed_out.calls
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        _Machine(Guest("g", OWNER, False, frozenset())),
+        _Machine(Guest("g", None, True, frozenset({"/run/r0/fpga0"}))),
+        _Machine(error=OSError("the engine is down")),
+    ],
+)
+def test_region_that_a_guest_may_have_is_not_erased_though_it_cannot_hold_the_image(
+    handed_out: Program, machine: _Machine
+) -> None:
+    guests.register(machine)
+    with pytest.raises(errors.CliError) as refused:
+        cards.burn(FIRST, OWNER, [])
+    assert refused.value.code == 74
+    assert not any(call.startswith("erase") for call in handed_out.calls)
