@@ -126,6 +126,7 @@ def test_stopped_containers_start_again_after_the_engine_was_restarted(servers, 
 
 
 def test_a_missing_dockerd_is_told_with_what_to_install(monkeypatch):
-    monkeypatch.setattr(engines, "_PATH", "/nonexistent")
+    monkeypatch.setattr(engines, "_INSTALLED", "/nonexistent")
+    monkeypatch.setattr(engines, "ENGINE", "")
     with pytest.raises(RuntimeError, match=r"apt-get install docker\.io"):
         engines.Dockerd()
