@@ -14,6 +14,7 @@ import time
 import typing
 
 from nova import context as nova_context
+from nova import exception
 from oslo_config import cfg
 from oslo_log import log as logging
 
@@ -137,7 +138,11 @@ class Reconciler:
             if region in need.surplus and not starting and self._give_back(instance, region):
                 del ids[number]
                 changed = True
-        chosen = _chosen(instance, held) if need.lost else []
+        try:
+            chosen = _chosen(instance, held) if need.lost else []
+        except exception.ConsumerAllocationRetrievalFailed as e:
+            self._retries.say(instance.uuid, f"its cards are not known: {e}", instance=instance)
+            return changed
         for number, grant in need.lost.items():
             free = [] if number in held else chosen
             region_id = self._burn_again(instance, number, grant, free, starting)

@@ -3,7 +3,6 @@
 
 import dataclasses
 import functools
-import importlib.resources
 import json
 import math
 import re
@@ -71,8 +70,21 @@ def read(text: bytes) -> Manifest:
     )
 
 
+def bitfile_of(text: bytes) -> str:
+    """The file that a manifest names, before the manifest is checked; empty if it names none."""
+    try:
+        told = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        return ""
+    name = told.get("bitfile") if isinstance(told, dict) else None
+    return name if isinstance(name, str) else ""
+
+
 def schema() -> dict[str, typing.Any]:
     """The JSON Schema of manifests."""
+    # Not at the top: the process that takes packages apart does without it.
+    import importlib.resources
+
     text = importlib.resources.files(__package__).joinpath("manifest.schema.json").read_text()
     return typing.cast(dict[str, typing.Any], json.loads(text))
 

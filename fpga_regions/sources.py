@@ -26,7 +26,7 @@ def from_glance(conf: cfg.ConfigOpts, image_id: str) -> packages.Package:
     store = cache.Cache(pathlib.Path(conf.state_dir) / CACHE, conf.packages.cache_size)
     image = glance.fetch(conf, image_id, store, limits.max_size)
     with image.file as file:
-        package = packages.read(file, limits)
+        package = packages.read_confined(file, limits)
         trust.check(conf, package, image)
     return package
 
@@ -49,4 +49,4 @@ def read(conf: cfg.ConfigOpts, path: pathlib.Path) -> packages.Package:
     :raises errors.BadPackage: it cannot be read, is not valid, or is larger than a limit
     """
     with files.opened(path) as file:
-        return packages.read(file, packages.Limits.of(conf))
+        return packages.read_confined(file, packages.Limits.of(conf))

@@ -70,7 +70,7 @@ class Archive:
         if digest and hashlib.new(digest.partition(":")[0], text).hexdigest() not in digest:
             raise Refused(f"{_shown(name)} in it does not have its digest")
         try:
-            return json.loads(text), text
+            return json.loads(text.decode()), text
         except (ValueError, RecursionError) as e:
             raise Refused(f"{_shown(name)} in it is not JSON") from e
 

@@ -251,13 +251,17 @@ class CommandDriver(hardware.HardwareDriver):
         """Erase what was burnt, and see that the program counts one region less in use, or none.
 
         A program that does not know the identifier may have lost what it knew, so its exit status
-        is no evidence.
+        alone is no evidence. It is where no more regions are in use than others have on record: an
+        erase that was killed had come so far.
         """
         card = job.region.slot.device
         before, _ = self._status(card)
         finished = self._run_erase(job, identifier)
         after, _ = self._status(card)
-        if after and after >= before:
+        known_to_others = finished.status == _UNKNOWN and after <= len(
+            self._burnt_beside(job.region)
+        )
+        if after >= before and after and not known_to_others:
             raise programs.Failed(
                 f"{finished.complaint}, but {after} regions of the card are in use, as before"
             )

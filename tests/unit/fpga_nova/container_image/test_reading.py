@@ -118,6 +118,13 @@ def test_long_names_are_refused(confined: Confined) -> None:
         confined.read(name)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "cp500"])
+def test_json_of_another_encoding_is_refused(confined: Confined, encoding: str) -> None:
+    # A codec that is not loaded yet cannot be loaded by a confined process.
+    with pytest.raises(Refused, match="not JSON"):
+        confined.read(made.tar({"manifest.json": "[{}]".encode(encoding)}))
+
+
 def test_links_in_a_circle_end(confined: Confined) -> None:
     with pytest.raises(Refused, match="neither manifest"):
         confined.read(made.tar({"manifest.json": b"->a", "a": b"->b", "b": b"->a"}))
