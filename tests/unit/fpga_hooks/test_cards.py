@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """On which card each image of a server is burnt."""
 
+from pathlib import Path
+
 import pytest
 
 from fpga_hooks import cards, errors, grants
@@ -65,3 +67,12 @@ def test_last_card_that_does_not_take_an_image_ends_the_build(program: Program) 
     with pytest.raises(errors.CliError) as caught:
         cards.burn(FIRST, OWNER, ["a", "b", "a"])
     assert (caught.value.code, _burns(program)) == (64, ["--device a", "--device b"])
+
+
+def test_one_place_burns_for_instances() -> None:
+    burning = [
+        path.name
+        for path in Path(cards.__file__).parent.glob("*.py")
+        if "cli.burn(" in path.read_text()
+    ]
+    assert burning == ["cards.py"]
