@@ -28,6 +28,7 @@ from fpga_hooks import (
     grants,
     guests,
     mending,
+    misplaced,
     owners,
     retries,
 )
@@ -79,7 +80,7 @@ class Reconciler:
         changed = [self._erase(host, owner, regions) for owner, regions in orphans.items()]
         changed += [self._release(r) for r in status.regions if _may_be_released(r)]
         if any(region.numbered for region in status.regions):
-            self._stop_where_numbers_changed()
+            misplaced.stop_guests(self._retries)
         changed.append(self._mend_all(host, status, instances, starting=False))
         return any(changed)
 
@@ -108,24 +109,6 @@ class Reconciler:
                     break
         return changed
 
-    def _stop_where_numbers_changed(self) -> None:
-        """End guests whose device numbers are of other nodes now, perhaps of others' regions."""
-        try:
-            found = [guest for guest in guests.all_of_them() if guest.misplaced]
-        except guests.UnknownError as e:
-            self._retries.say("numbers", f"Device numbers of guests are not compared: {e}")
-            return
-        for guest in found:
-            words = (
-                f"Guest {guest.name} has device numbers that its nodes do not have any more; it is "
-                "stopped, and gets those of its own region when it is started"
-            )
-            try:
-                guests.stop(guest)
-            except guests.UnknownError as e:
-                words = f"{words}; {e}"
-            self._retries.say(guest.instance or guest.name, words)
-
     def _mend(self, instance: "objects.Instance", starting: bool) -> bool:
         if not mending.settled(instance, starting):
             return False
@@ -150,7 +133,7 @@ class Reconciler:
                 ids[number] = region_id
                 changed = True
         if changed and numbered:
-            self._stop_where_numbers_changed()
+            misplaced.stop_guests(self._retries)
         if all(region.settled for region in held.values()):
             _repair(instance, ids, told=not changed)
         return changed

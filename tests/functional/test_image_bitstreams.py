@@ -3,10 +3,11 @@
 
 import fixtures
 from nova import exception, objects
+from nova.db.main import api as main_db_api
 from nova.image import glance as image_api
 from nova.tests.fixtures import glance
 
-from fpga_hooks import image_bitstreams
+from fpga_hooks import consistency_sources, image_bitstreams
 from scheduler_filters import bitstreams
 from tests.functional import recorder
 from tests.functional.test_hooks import HooksTestCase
@@ -131,6 +132,16 @@ class ImageBitstreams(ImageBitstreamsTestCase):
         self.delete(server)
         self.audit()
         self.assertEqual((0, 0), self.counts())
+
+    def test_check_reads_what_was_granted_and_not_what_the_image_names(self):
+        self.tell()
+        server = self.start()
+        with self.in_cell() as context:
+            record = objects.Instance.get_by_uuid(context, server["id"])
+            record.system_metadata["image_hw_fpga_ip_id"] = CONTAINER
+            record.save()
+            database = consistency_sources.Database(main_db_api.get_engine(context=context))
+        self.assertEqual([{1: self.image}], [one.wanted for one in database.instances])
 
     def test_image_names_nothing_where_the_operator_does_not_say_so(self):
         self.flags(image_bitstreams=[], group="fpga")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """On which card each image of a server is burnt."""
 
+from pathlib import Path
+
 import pytest
 
 from fpga_hooks import cards, errors, grants, guests
@@ -117,3 +119,12 @@ def test_region_that_a_guest_may_have_is_not_erased_though_it_cannot_hold_the_im
         cards.burn(FIRST, OWNER, [])
     assert refused.value.code == 74
     assert not any(call.startswith("erase") for call in handed_out.calls)
+
+
+def test_one_place_burns_for_instances() -> None:
+    burning = [
+        path.name
+        for path in Path(cards.__file__).parent.glob("*.py")
+        if "cli.burn(" in path.read_text()
+    ]
+    assert burning == ["cards.py"]
