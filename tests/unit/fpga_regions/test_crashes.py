@@ -19,6 +19,7 @@ from .conftest import owner
 CRASH = Path(__file__).with_name("crash.py")
 MOVE = "fpga_regions.ledger:Ledger.move"
 EMULATOR = "fpga_regions.drivers.emulator:EmulatorDriver"
+SERVERS = "fpga_regions.emulator.server:Servers"
 POINTS_OF_BURN = {
     "ledger made": ("after", 1, "fpga_regions.ledger:Ledger.register"),
     "claim not written": ("before", 1, "fpga_regions.ledger:Ledger.claim"),
@@ -26,9 +27,9 @@ POINTS_OF_BURN = {
     "image fetched": ("after", 1, "fpga_regions.glance:fetch"),
     "package read": ("after", 1, "fpga_regions.packages:read"),
     "programming written": ("after", 1, MOVE),
-    "folder made": ("after", 1, f"{EMULATOR}._make_folder"),
-    "process started": ("before", 1, f"{EMULATOR}._record"),
-    "process on record": ("after", 1, f"{EMULATOR}._record"),
+    "folder made": ("after", 1, f"{SERVERS}._make_folder"),
+    "process started": ("before", 1, f"{SERVERS}._record"),
+    "process on record": ("after", 1, f"{SERVERS}._record"),
     "region programmed": ("after", 1, f"{EMULATOR}.program"),
     "function read back": ("after", 1, f"{EMULATOR}.read_back"),
     "programmed not written": ("before", 2, MOVE),
@@ -36,7 +37,7 @@ POINTS_OF_BURN = {
 POINTS_OF_ERASE = {
     "erasing not written": ("before", 1, MOVE),
     "erasing written": ("after", 1, MOVE),
-    "process still there": ("before", 1, f"{EMULATOR}._end"),
+    "process still there": ("before", 1, f"{SERVERS}.end"),
     "process ended": ("after", 1, "fpga_regions.processes:end"),
     "region cleared": ("after", 1, f"{EMULATOR}.clear"),
     "free not written": ("before", 2, MOVE),
