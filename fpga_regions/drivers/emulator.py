@@ -7,7 +7,6 @@ docs/emulator.md tells what that means.
 """
 
 import contextlib
-import logging
 import pathlib
 import pwd
 import typing
@@ -26,7 +25,6 @@ if typing.TYPE_CHECKING:
     from fpga_regions.emulator import compiler, models
 
 BOARD = "emulator"
-_LOG = logging.getLogger(__name__)
 _MAX_DESCRIPTOR = 4096
 _MORE_PROCESSES = 16  # of a region, beside one for each client
 

@@ -137,13 +137,11 @@ def _check_cells(verilog: str) -> None:
 
     :raises errors.BadPackage: it is not; that stays so
     """
-    unknown = {cell for cell in _CELL.findall(verilog) if cell != _RAM}
-    for cell in sorted(unknown):
-        what = next(
-            (what for name, what in _UNSUPPORTED.items() if cell.startswith(name)), "a cell"
-        )
+    cell = min((cell for cell in _CELL.findall(verilog) if cell != _RAM), default=None)
+    if cell is not None:
+        names = (what for name, what in _UNSUPPORTED.items() if cell.startswith(name))
         raise errors.BadPackage(
-            f"the bitstream uses {what} ({cell}), which the emulator does not have"
+            f"the bitstream uses {next(names, 'a cell')} ({cell}), which the emulator does not have"
         )
 
 
