@@ -62,8 +62,8 @@ def read_confined(file: typing.BinaryIO, limits: Limits) -> Package:
     """The package in a file that may be a stranger's: a process of its own takes it apart.
 
     :raises errors.BadPackage: as `read` does
-    :raises errors.ImageUnavailable: the process did not come to its end, which says nothing of the
-        package
+    :raises errors.ImageServiceUnavailable: the process did not come to its end, which says nothing
+        of the package
     """
     return _checked(_unpack_confined(file, limits))
 
@@ -86,9 +86,11 @@ def _unpack_confined(file: typing.BinaryIO, limits: Limits) -> Files:
             )
             report = json.loads(finished.output) if finished.status == 0 else None
         except (processes.Failed, ValueError) as e:
-            raise errors.ImageUnavailable(f"it cannot be read on this host: {e}") from e
+            raise errors.ImageServiceUnavailable(f"it cannot be read on this host: {e}") from e
         if report is None:
-            raise errors.ImageUnavailable(f"it cannot be read on this host: {finished.complaint}")
+            raise errors.ImageServiceUnavailable(
+                f"it cannot be read on this host: {finished.complaint}"
+            )
         if "refused" in report:
             raise errors.BadPackage(errors.shorten(str(report["refused"])))
         target.seek(0)

@@ -80,7 +80,7 @@ def test_reader_that_does_not_come_to_its_end_says_nothing_of_the_package(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, output: str, status: int
 ) -> None:
     _reports(monkeypatch, output, status)
-    with pytest.raises(errors.ImageUnavailable, match="cannot be read on this host"):
+    with pytest.raises(errors.ImageServiceUnavailable, match="cannot be read on this host"):
         confined(GOOD, tmp_path)
 
 
