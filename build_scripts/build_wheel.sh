@@ -12,8 +12,11 @@ folder=${1:?usage: build_wheel.sh FOLDER}
 cd "$(dirname "$0")/.."
 uv=$PWD/.tools/bin/uv
 
+packages=$(sed -n '/^include = \[$/,/^]$/s/^ *"\([a-z_]*\)\*",$/\1/p' pyproject.toml)
+
 sources() {
-    find -L bin fpga_hooks fpga_patch fpga_regions migrations novadocker scheduler_filters \
+    # shellcheck disable=SC2086 # one word each
+    find -L bin $packages \
         docs/man etc/bash_completion.d pyproject.toml README.md LICENSE -type f ! -name '*.pyc' ! -path '*/.*' | LC_ALL=C sort
 }
 
