@@ -126,6 +126,7 @@ class CommandDriver(hardware.HardwareDriver):
             # The card lost what is on record. If it stayed there, this burn would look like one of
             # those, and nobody would know which regions are lost.
             self._records.empty(region.slot.device)
+        self._counted(region).unlink(missing_ok=True)
         self._attempt(region).write_text(str(used - len(self._burnt_beside(region))))
         finished = job.try_to_run(
             *self._argv(
@@ -247,23 +248,27 @@ class CommandDriver(hardware.HardwareDriver):
     def _attempt(self, region: Region) -> pathlib.Path:
         return self._folder / f"{region.id}.attempt"
 
+    def _counted(self, region: Region) -> pathlib.Path:
+        """How many regions were in use, besides those that others have on record, at its erase."""
+        return self._folder / f"{region.id}.counted"
+
     def _erase(self, job: hardware.Job, identifier: str) -> None:
         """Erase what was burnt, and see that the program counts one region less in use, or none.
 
         A program that does not know the identifier may have lost what it knew, so its exit status
-        alone is no evidence. It is where no more regions are in use than others have on record: an
-        erase that was killed had come so far.
+        is no evidence. How many were in use before is in a file, for the case that an erase is
+        killed once it is done.
         """
-        card = job.region.slot.device
-        before, _ = self._status(card)
+        region = job.region
+        counted = self._counted(region)
+        if not counted.exists():
+            counted.write_text(str(self._unknown(region)))
+        before = int(counted.read_text() or 0)
         finished = self._run_erase(job, identifier)
-        after, _ = self._status(card)
-        known_to_others = finished.status == _UNKNOWN and after <= len(
-            self._burnt_beside(job.region)
-        )
-        if after >= before and after and not known_to_others:
+        used, _ = self._status(region.slot.device)
+        if used and used - len(self._burnt_beside(region)) >= before:
             raise programs.Failed(
-                f"{finished.complaint}, but {after} regions of the card are in use, as before"
+                f"{finished.complaint}, but {used} regions of the card are in use, as before"
             )
 
     def _run_erase(self, job: hardware.Job, identifier: str) -> programs.Finished:

@@ -25,7 +25,7 @@ POINTS_OF_BURN = {
     "claim not written": ("before", 1, "fpga_regions.ledger:Ledger.claim"),
     "claim written": ("after", 1, "fpga_regions.ledger:Ledger.claim"),
     "image fetched": ("after", 1, "fpga_regions.glance:fetch"),
-    "package read": ("after", 1, "fpga_regions.packages:read"),
+    "package read": ("after", 1, "fpga_regions.packages:read_confined"),
     "programming written": ("after", 1, MOVE),
     "folder made": ("after", 1, f"{SERVERS}._make_folder"),
     "process started": ("before", 1, f"{SERVERS}._record"),

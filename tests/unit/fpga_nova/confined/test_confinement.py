@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -45,12 +46,15 @@ def test_memory_over_the_limit_is_not_given(confined: Runner) -> None:
     assert confined(script, memory=64 << 20).returncode != 0
 
 
-def test_file_over_the_limit_is_not_written(confined: Runner, tmp_path: pathlib.Path) -> None:
-    (tmp_path / "file").touch()
-    for path in (tmp_path, *tmp_path.parents[:2], tmp_path / "file"):
-        path.chmod(0o777)
-    confined(f"head -c 3000 /dev/zero > {tmp_path}/file", file_size=2000)
-    assert (tmp_path / "file").stat().st_size == 2000
+def test_file_over_the_limit_is_not_written(confined: Runner) -> None:
+    # Not in the folder of the test, which is below one that only its owner enters.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        file = pathlib.Path(folder, "file")
+        file.touch()
+        for path in (file, file.parent):
+            path.chmod(0o777)
+        confined(f"head -c 3000 /dev/zero > {file}", file_size=2000)
+        assert file.stat().st_size == 2000
 
 
 def test_processor_time_over_the_deadline_ends_it(confined: Runner) -> None:
