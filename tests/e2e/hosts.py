@@ -65,6 +65,7 @@ class ComputeHost:
                 f"state_path = {state}",
                 f"instances_path = {state}/instances",
                 f"update_resources_interval = {audit}",
+                "cpu_allocation_ratio = 32",
                 "reclaim_instance_interval = 3",
                 "shelved_offload_time = 0",
                 # A guest that a deleted server has left keeps its region until Nova removes it.

@@ -118,7 +118,8 @@ def test_stop_of_nova_compute_amid_builds_and_deletes_leaves_each_done_or_undone
     stage: Stage,
 ) -> None:
     stage.here.cli.configure(drivers="fake", fake__regions=MANY, fake__program_delay=0.5)
-    stage.here.audited()
+    for _audit in range(2):  # one may have begun before
+        stage.here.audited()
     first = [stage.create() for _ in range(MANY // 2)]
     for server in first:
         stage.state(server, "ACTIVE")
