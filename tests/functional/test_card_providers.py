@@ -133,7 +133,8 @@ class ByCard(TwoCards):
         before = self.burnt(server)
         for region in self.host.status()["regions"]:
             if region["owner"]:
-                self.host.run("erase", region["id"])
+                erased = self.host.run("erase", region["id"], "--owner", region["owner"])
+                self.assertEqual(0, erased.returncode)
         self.audit()
         self.assertEqual(before, self.burnt(server))
 

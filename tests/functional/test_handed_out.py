@@ -83,7 +83,6 @@ class HandedOut(HooksTestCase):
         )
         self.flavor = None
         self.machine = Machine()
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.guests._probes", []))
         guests.register(self.machine)
 
     def number(self, index, minor):
@@ -127,11 +126,11 @@ class HandedOut(HooksTestCase):
         self.audit()
         _other, others = self.server()
         self.assertEqual(frozenset(), nodes & others)
-        self.boot(self.flavor, state="ERROR")
         self.assertEqual("quarantined", self.region(server)["state"])
         self.one_audit()
         self.assertEqual("programmed", self.region(server)["state"])
         self.assertEqual(nodes, self.nodes(server))
+        self.boot(self.flavor, state="ERROR")
 
     def test_region_in_quarantine_is_free_once_its_server_is_deleted(self):
         server, _ = self.server()

@@ -39,6 +39,8 @@ class HooksTestCase(base.FunctionalTestCase):
         )
         # What rootwrap would be is not what is tested here; for root Nova uses none anyway.
         self.useFixture(fixtures.MonkeyPatch("nova.utils.get_root_helper", lambda: "env"))
+        # Nor are the guests of a virt driver that another test has started.
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.guests._probes", []))
         self.addCleanup(calls._hooks.cache_clear)
         calls._hooks.cache_clear()
         EVENTS.clear()

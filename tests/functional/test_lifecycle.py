@@ -67,7 +67,6 @@ class LifecycleTestCase(HooksTestCase):
         start = functools.partial(burn_there, burns.start)
         self.useFixture(fixtures.MonkeyPatch("fpga_hooks.burns.start", start))
         self.useFixture(fixtures.MonkeyPatch("fpga_hooks.host.name", host_at_work))
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.guests._probes", []))
 
     def program(self, first=""):
         """Make the program that reaches each host's ledger; `first` is shell to run before."""

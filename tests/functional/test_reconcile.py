@@ -31,11 +31,6 @@ class Containers:
 class OneHost(HooksTestCase):
     """One host with two regions."""
 
-    def configure(self):
-        super().configure()
-        # The ledger, not the driver of these tests, is asked what has a guest.
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.guests._probes", []))
-
     def restart(self):
         self.compute = self.restart_compute_service(self.compute, keep_hypervisor_state=False)
 

@@ -89,7 +89,8 @@ class TwoRegions(PlacementTestCase):
     def test_region_of_two_that_is_gone_is_burnt_again_by_the_audit(self):
         server = self.two()
         ids = {r["number"]: r["id"] for r in self.host.status()["regions"]}
-        self.host.run("erase", ids[2])
+        erased = self.host.run("erase", ids[2], "--owner", server["id"])
+        self.assertEqual(0, erased.returncode)
         self.audit()
         self.assertEqual({1: self.image, 2: self.other}, self.held(server))
         now = {r["number"]: r["id"] for r in self.host.status()["regions"]}

@@ -64,7 +64,7 @@ def test_an_image_with_a_container_stays(servers):
 
 
 def test_an_image_with_an_instance_stays(servers, unused):
-    _manage(servers, servers.instance(image_ref=servers.image.id))
+    _manage(servers, servers.instance())
     assert len(_names(servers)) == 1
 
 
@@ -114,6 +114,6 @@ def test_nothing_is_removed_where_the_operator_says_so(servers, unused, config):
 
 def test_nothing_happens_while_the_engine_is_down(servers, unused, config):
     config(host_url="unix:///nonexistent/docker.sock", group="docker")
-    servers.driver.engine._client = None
+    servers.driver.engine._connection = None
     _manage(servers)
     assert len(_names(servers)) == 1
