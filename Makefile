@@ -93,7 +93,7 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_errors.py
+	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_errors.py tests/e2e/test_living_guests.py
 
 .PHONY: faults
 faults: demo-up ## nova-compute killed at every point of every path, 200 servers at once (an hour)
