@@ -160,13 +160,14 @@ def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tri
     cli.burn(stage.image, owner)
     (stage.region,) = cli.status().owned_by(owner).values()
     between, kept = [], 0
-    for _ in range(tries):
-        seconds, looks, owner = stage.handover("busybox", owner, chance.uniform(0, 0.5))
-        between.append(seconds)
-        kept += looks
+    with contextlib.suppress(KeyboardInterrupt):
+        for _ in range(tries):
+            seconds, looks, owner = stage.handover("busybox", owner, chance.uniform(0, 0.5))
+            between.append(seconds)
+            kept += looks
     early = sum(seconds < 0 for seconds in between)
     print(
-        f"{tries} tries, {early} claimed before the container was gone; from its end to the claim: "
+        f"{len(between)} tries, {early} claimed before the container was gone; from its end to the claim: "
         f"least {min(between) * 1000:.0f} ms, median {statistics.median(between) * 1000:.0f} ms, "
         f"most {max(between) * 1000:.0f} ms; {kept} looks kept the region"
     )
