@@ -167,7 +167,8 @@ def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tri
             kept += looks
     early = sum(seconds < 0 for seconds in between)
     print(
-        f"{len(between)} tries, {early} claimed before the container was gone; from its end to the claim: "
+        f"{len(between)} tries, {early} claimed before the container was gone; "
+        "from its end to the claim: "
         f"least {min(between) * 1000:.0f} ms, median {statistics.median(between) * 1000:.0f} ms, "
         f"most {max(between) * 1000:.0f} ms; {kept} looks kept the region"
     )
