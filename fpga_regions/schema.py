@@ -170,7 +170,8 @@ CREATE UNIQUE INDEX one_region_per_number ON regions (owner, number) WHERE owner
 # reports that no guest has its nodes. What a previous release programmed for an owner was handed
 # out; what it was at work on may have been. Its quarantine forgot the owner and the number. Events
 # since the region was free name the owner, whose first number that is left it gets: that release
-# may have burnt another region for the same number meanwhile.
+# may have burnt another region for the same number meanwhile. Where events do not reach back to
+# that, nobody knows whether a guest has it: only an operator may release it.
 _FOURTH = """
 CREATE TABLE regions_made_anew (
     id TEXT PRIMARY KEY,
@@ -247,6 +248,11 @@ FROM (SELECT region_id, owner, number FROM previous_owners JOIN numbers_left USI
 WHERE id = given.region_id;
 
 DROP TABLE numbers_left;
+
+UPDATE regions_made_anew SET state = 'quarantined', quarantine = 'operator'
+WHERE state IN ('quarantined', 'reset') AND owner IS NULL
+    AND function IS NOT NULL AND digest IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM events WHERE region_id = regions_made_anew.id AND state = 'free');
 
 DROP TABLE previous_owners;
 

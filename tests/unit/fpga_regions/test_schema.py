@@ -277,6 +277,24 @@ def test_quarantine_of_an_older_ledger_gets_no_owner_of_before_the_region_was_fr
     assert (region.owner, region.handed_out) == (None, None)
 
 
+@pytest.mark.parametrize("state", ["quarantined", "reset"])
+def test_quarantine_of_an_older_ledger_whose_events_name_nobody_any_more_is_an_operators(
+    third: Path, state: str
+) -> None:
+    note(third, *RETRY)
+    with sqlite3.connect(third / "ledger.sqlite3") as db:
+        oldest = "SELECT min(sequence) FROM events WHERE region_id = ?"
+        for _ in range(3):
+            db.execute(f"DELETE FROM events WHERE sequence = ({oldest})", (IDS[0],))
+        if state == "reset":
+            change = "UPDATE regions SET state = 'reset', quarantine = NULL WHERE id = ?"
+            db.execute(change, (IDS[0],))
+    region = Ledger(third, 1).region(IDS[0])
+    assert region is not None
+    assert (region.state, region.quarantine) == (State.QUARANTINED, Cause.OPERATOR)
+    assert (region.owner, region.handed_out) == (None, None)
+
+
 @pytest.mark.parametrize(("has", "gets"), [(1, 2), (2, 1)])
 def test_quarantine_of_an_older_ledger_gets_a_number_that_its_owner_has_left(
     third: Path, has: int, gets: int
