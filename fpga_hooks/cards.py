@@ -3,6 +3,8 @@
 
 import typing
 
+from keystoneauth1 import exceptions as keystone_exceptions
+from nova import exception
 from nova.scheduler.client import report
 
 from fpga_hooks import cli, errors, grants, guests, layout
@@ -22,7 +24,12 @@ def chosen(context: "nova_context.RequestContext", consumer: str) -> list[str]:
     """
     if not layout.by_card():
         return []
-    told = report.report_client_singleton().get_allocs_for_consumer(context, consumer)
+    try:
+        told = report.report_client_singleton().get_allocs_for_consumer(context, consumer)
+    except keystone_exceptions.ClientException as e:
+        raise exception.ConsumerAllocationRetrievalFailed(
+            consumer_uuid=consumer, error=str(e)
+        ) from e
     cards: list[str] = []
     for provider, allocation in told["allocations"].items():
         card = layout.card_of(provider)

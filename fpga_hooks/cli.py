@@ -23,7 +23,7 @@ NOT_ERASED = "erase"
 class Region:
     """One region as ``status --format json`` tells it.
 
-    :ivar stray: its owner is no instance of this host, and a guest may have it
+    :ivar stray: its owner has no use for it on this host, and it is not erased yet
     """
 
     id: str

@@ -14,6 +14,9 @@ from fpga_hooks import accounting
 #: A guest of an instance in one of these has its region.
 _LIVING = frozenset({"active", "stopped", "paused", "suspended", "rescued", "soft-delete"})
 
+#: No fpga-cli is at work on a region in one of these, and it is not free.
+_SETTLED = frozenset({"programmed", "quarantined"})
+
 #: The code of an instance that has fewer regions in Placement than it is to have.
 ALLOCATION_MISSING = "allocation-missing"
 
@@ -125,8 +128,10 @@ def of_ledger(
         if instance.device != held:
             words = f"instances.fpga_device is {instance.device}, the ledger has {held}"
             yield Finding("device-differs", node.host, instance.uuid, words)
-    usable = sum(r["state"] != "quarantined" and not _by_hand(r) for r in regions)
-    if usable != node.regions:
+    usable = sum(not _withheld(region) for region in regions)
+    wanted = {instance.uuid: instance.wanted for instance in here}
+    stray = sum(_may_be_stray(region, wanted) for region in regions)
+    if not usable - stray <= node.regions <= usable:
         words = f"compute_nodes.fpga_regions is {node.regions}, the ledger has {usable}"
         yield Finding("regions-differ", node.host, node.host, words)
 
@@ -205,16 +210,26 @@ def _why_quarantined(region: typing.Mapping[str, typing.Any]) -> str:
     return f"{words}; instance {region['owner']} may have it" if region["owner"] else words
 
 
-def _by_hand(region: typing.Mapping[str, typing.Any]) -> bool:
-    return region["state"] == "programmed" and region["owner"] is None
+def _withheld(region: typing.Mapping[str, typing.Any]) -> bool:
+    """Whether no instance has it or may get it; one in quarantine may be in its owner's guest."""
+    return region["owner"] is None and region["state"] in _SETTLED
+
+
+def _may_be_stray(
+    region: typing.Mapping[str, typing.Any], wanted: typing.Mapping[str, dict[int, str]]
+) -> bool:
+    """Whether its owner has no use for it: until it is erased, the audit offers it to nobody."""
+    if region["owner"] is None or region["state"] not in _SETTLED:
+        return False
+    return (region.get("number") or 1) not in wanted.get(region["owner"], {})
 
 
 def _held(
     regions: typing.Sequence[typing.Mapping[str, typing.Any]],
 ) -> dict[str, dict[int, str]]:
-    """The ids of the programmed regions, by owner and number."""
+    """The ids of the regions that instances have, those in quarantine too, by owner and number."""
     held: dict[str, dict[int, str]] = {}
     for region in regions:
-        if region["owner"] and region["state"] == "programmed":
+        if region["owner"] and region["state"] in _SETTLED:
             held.setdefault(region["owner"], {})[region.get("number") or 1] = region["id"]
     return held

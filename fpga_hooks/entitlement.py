@@ -5,6 +5,7 @@ Flavors are the operator's. What an image names is for the policy (`image_bitstr
 asked once: the grant stands until the server is rebuilt with an image that names another.
 """
 
+import contextlib
 import typing
 
 from nova import exception
@@ -61,7 +62,8 @@ def adopt(host: str) -> None:
         with owners.held_at_once(instance.uuid) as held:
             if held and mending.still_here(instance, host) and _has_no_record(instance):
                 regions = status.owned_by(instance.uuid)
-                grants.record(instance, grants.or_derived(instance, regions))
+                with contextlib.suppress(exception.InstanceNotFound):
+                    grants.record(instance, grants.or_derived(instance, regions))
 
 
 def _has_no_record(instance: "objects.Instance") -> bool:

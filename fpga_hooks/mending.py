@@ -69,7 +69,7 @@ def need(instance: "objects.Instance", held: typing.Mapping[int, cli.Region]) ->
     surplus = tuple(
         region
         for number, region in held.items()
-        if living and region.programmed and number not in granted
+        if living and region.settled and number not in granted
     )
     lost = {number: grant for number, grant in granted.items() if living and number not in held}
     for number, region in held.items():

@@ -47,8 +47,8 @@ class _UnreachableError(Exception):
 class Reconciler:
     """Remembers what it said and what failed, so that neither is repeated with every audit.
 
-    :ivar stray: ids of the regions whose owner is no instance of this host, as of the last audit,
-        and that were not erased because a guest has them, or may have
+    :ivar stray: ids of the regions for which their owners have no use on this host, as of the last
+        audit, and that were not erased: a guest has them, or may have, or the erase failed
     """
 
     def __init__(self) -> None:
@@ -104,12 +104,16 @@ class Reconciler:
                     continue
                 try:
                     changed |= self._mend(instance, starting)
-                except _UnreachableError as e:
+                except (_UnreachableError, errors.CliError) as e:
                     LOG.error("Other FPGA regions are left for the next audit: %s", e)
                     break
         return changed
 
     def _mend(self, instance: "objects.Instance", starting: bool) -> bool:
+        """Bring an instance and its regions in line.
+
+        :raises errors.CliError: the regions cannot be looked at
+        """
         if not mending.settled(instance, starting):
             return False
         held = cli.status().owned_by(instance.uuid)
@@ -127,6 +131,8 @@ class Reconciler:
             self._retries.say(instance.uuid, f"its cards are not known: {e}", instance=instance)
             return changed
         for number, grant in need.lost.items():
+            if starting and number not in held and CONF.fpga.providers == "card":
+                continue  # its card is not known yet
             free = [] if number in held else chosen
             region_id = self._burn_again(instance, number, grant, free, starting)
             if region_id is not None:
@@ -170,7 +176,9 @@ class Reconciler:
     def _give_back(self, instance: "objects.Instance", region: cli.Region) -> bool:
         why = "its instance's flavor does not ask for it"
         name = f"{instance.uuid} {region.number}"
-        if not self._is_without_guest(name, [region], why, None):
+        # Of what an older release had in quarantine, the nodes are not on record.
+        owner = None if region.paths else instance.uuid
+        if not self._is_without_guest(name, [region], why, owner):
             return False
         return self._erase_now(name, instance.uuid, [region], why, region.id)
 
@@ -217,7 +225,9 @@ class Reconciler:
         why: str,
         region_id: str | None = None,
     ) -> bool:
-        """Erase all that an owner holds, or one region of it."""
+        """Erase all that an owner holds, or one region of it; until it is, nobody else gets it."""
+        ids = {region.id for region in regions}
+        self.stray |= ids
         if not self._retries.due(name):
             return False
         try:
@@ -227,6 +237,7 @@ class Reconciler:
             self._retries.failed(name, words, instance_uuid=owner)
             return False
         self._retries.done(name)
+        self.stray -= ids
         LOG.warning("%s erased: %s", _named(regions), why, instance_uuid=owner)
         return True
 

@@ -168,7 +168,10 @@ CREATE UNIQUE INDEX one_region_per_number ON regions (owner, number) WHERE owner
 
 # A region that was handed out stays its owner's, in quarantine too, until somebody who knows
 # reports that no guest has its nodes. What a previous release programmed for an owner was handed
-# out; what it was at work on may have been. Its quarantine forgot the owner; events name it still.
+# out; what it was at work on may have been. Its quarantine forgot the owner and the number. Events
+# since the region was free name the owner, whose first number that is left it gets: that release
+# may have burnt another region for the same number meanwhile. Where events do not reach back to
+# that, nobody knows whether a guest has it: only an operator may release it.
 _FOURTH = """
 CREATE TABLE regions_made_anew (
     id TEXT PRIMARY KEY,
@@ -220,20 +223,36 @@ SELECT rowid, id, driver, device, slot, vendor, board, part, interface, kinds, s
     image_id, function, digest, nodes, lost, quarantine, warm FROM regions;
 
 CREATE TEMPORARY TABLE previous_owners AS
-SELECT region_id, owner, MIN(region_id) OVER (PARTITION BY owner) AS first FROM (
+SELECT region_id, owner, ROW_NUMBER() OVER (PARTITION BY owner ORDER BY region_id) AS place FROM (
     SELECT r.id AS region_id, (
-        SELECT e.owner FROM events e WHERE e.region_id = r.id AND e.sequence = (
-            SELECT MAX(sequence) FROM events
-            WHERE region_id = r.id AND state = 'quarantined' AND before IS NOT 'quarantined')
+        SELECT e.owner FROM events e
+        WHERE e.region_id = r.id AND e.owner IS NOT NULL AND e.sequence > (
+            SELECT COALESCE(MAX(sequence), 0) FROM events WHERE region_id = r.id AND state = 'free')
+        ORDER BY e.sequence DESC LIMIT 1
     ) AS owner
     FROM regions_made_anew r
-    WHERE r.state = 'quarantined' AND r.function IS NOT NULL AND r.digest IS NOT NULL
-) WHERE owner IS NOT NULL AND owner NOT IN (
-    SELECT owner FROM regions_made_anew WHERE owner IS NOT NULL);
+    WHERE r.state IN ('quarantined', 'reset') AND r.owner IS NULL
+        AND r.function IS NOT NULL AND r.digest IS NOT NULL
+) WHERE owner IS NOT NULL;
 
-UPDATE regions_made_anew SET handed_out = since, number = 1,
-    owner = (SELECT owner FROM previous_owners WHERE region_id = regions_made_anew.id)
-WHERE id IN (SELECT region_id FROM previous_owners WHERE region_id = first);
+CREATE TEMPORARY TABLE numbers_left AS
+SELECT owner, number, ROW_NUMBER() OVER (PARTITION BY owner ORDER BY number) AS place FROM (
+    SELECT DISTINCT p.owner, n.column1 AS number
+    FROM previous_owners p, (VALUES (1), (2), (3), (4), (5), (6)) n
+    WHERE NOT EXISTS (
+        SELECT 1 FROM regions_made_anew WHERE owner = p.owner AND number = n.column1));
+
+UPDATE regions_made_anew SET handed_out = since, owner = given.owner, number = given.number
+FROM (SELECT region_id, owner, number FROM previous_owners JOIN numbers_left USING (owner, place))
+    AS given
+WHERE id = given.region_id;
+
+DROP TABLE numbers_left;
+
+UPDATE regions_made_anew SET state = 'quarantined', quarantine = 'operator'
+WHERE state IN ('quarantined', 'reset') AND owner IS NULL
+    AND function IS NOT NULL AND digest IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM events WHERE region_id = regions_made_anew.id AND state = 'free');
 
 DROP TABLE previous_owners;
 

@@ -16,7 +16,7 @@ from fpga_regions.drivers.base import Driver
 from fpga_regions.history import now
 from fpga_regions.ledger import Ledger
 from fpga_regions.locks import Deadline
-from fpga_regions.model import Cause, Loaded, Region, State, Warm
+from fpga_regions.model import Cause, Loaded, Node, Region, State, Warm
 from fpga_regions.packages import Package
 
 _LOG = logging.getLogger(__name__)
@@ -66,8 +66,12 @@ class Worker:
         :returns: the region's id
         :raises errors.ProgrammingFailed, errors.TimedOut: it did not take the bitfile
         :raises errors.WrongFunction: it holds something else now
+        :raises errors.NoFreeRegion: another region has one of its nodes
         """
         driver = self._driver(region)
+        # Not all drivers know them yet. What is known keeps the other's function from being lost.
+        with contextlib.suppress(errors.ProgrammingFailed):
+            self._see_that_no_other_has(region, driver.nodes(region, package))
         kept = self.keeps(region, package)
         region = self._ledger.move(
             region,
@@ -80,9 +84,26 @@ class Worker:
         note = "handed out warm: not programmed"
         if not (kept and self._is_warm(driver, region, driver.resets_again)):
             region, note = self._program(driver, region, package), "programmed"
-        nodes = [dataclasses.asdict(node) for node in driver.nodes(region, package)]
-        self._ledger.move(region, State.PROGRAMMED, note, nodes=json.dumps(nodes))
+        nodes = driver.nodes(region, package)
+        self._see_that_no_other_has(region, nodes)
+        text = json.dumps([dataclasses.asdict(node) for node in nodes])
+        self._ledger.move(region, State.PROGRAMMED, note, nodes=text)
         return region.id
+
+    def _see_that_no_other_has(self, region: Region, nodes: tuple[Node, ...]) -> None:
+        """See that no two regions in use have a node in common: a card may have been renamed.
+
+        :raises errors.NoFreeRegion: another one has it
+        """
+        paths = {node.path for node in nodes}
+        for other in self._ledger.on_record():
+            shared = paths & {node.path for node in other.nodes}
+            if other.id != region.id and shared:
+                raise errors.NoFreeRegion(
+                    f"{min(shared)} of region {region.id} ({region.slot.device}) is a node of "
+                    f"region {other.id} ({other.slot.device}), which {other.holder or 'nobody'} "
+                    "has: give a renamed card its former name, and each region nodes of its own"
+                )
 
     def keeps(self, region: Region, package: Package) -> bool:
         """Whether a region is kept warm with just what a package would make of it."""

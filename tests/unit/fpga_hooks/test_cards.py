@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """On which card each image of a server is burnt."""
 
+import typing
 from pathlib import Path
 
 import pytest
+from keystoneauth1 import exceptions as keystone_exceptions
+from nova import context as nova_context
+from nova import exception
 
 from fpga_hooks import cards, errors, grants, guests
 from fpga_hooks.guests import Guest
@@ -128,3 +132,16 @@ def test_one_place_burns_for_instances() -> None:
         if "cli.burn(" in path.read_text()
     ]
     assert burning == ["cards.py"]
+
+
+def test_placement_that_is_out_of_reach_is_a_failure_that_nova_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Client:
+        def get_allocs_for_consumer(self, *_arguments: object) -> typing.NoReturn:
+            raise keystone_exceptions.ConnectFailure("connection refused")
+
+    monkeypatch.setattr(cards.layout, "by_card", lambda: True)
+    monkeypatch.setattr(cards.report, "report_client_singleton", Client)
+    with pytest.raises(exception.ConsumerAllocationRetrievalFailed, match="connection refused"):
+        cards.chosen(nova_context.get_admin_context(), OWNER)

@@ -88,6 +88,19 @@ def test_what_something_is_at_work_on_is_not_judged(regions, here, node) -> None
     assert _ledger(regions, here, **node) == []
 
 
+def test_a_region_in_quarantine_that_a_guest_may_have_is_its_instances() -> None:
+    withdrawn = _region(state="quarantined", quarantine="erase", healthy=None)
+    assert _ledger([withdrawn], [_instance()]) == ["quarantined"]
+
+
+@pytest.mark.parametrize("regions", [1, 2])
+def test_a_region_that_waits_to_be_erased_is_counted_or_not(regions) -> None:
+    surplus = _region(id="s", number=2, state="quarantined", quarantine="erase", healthy=None)
+    here = [_instance(device="r,s")]
+    assert _ledger([_region(number=1), surplus], here, regions=regions) == ["quarantined"]
+    assert "regions-differ" in _ledger([_region(number=1), surplus], here, regions=3)
+
+
 def test_a_region_that_two_instances_have_is_found() -> None:
     here = [_instance(), _instance("j")]
     found = consistency.of_database(_node(used=2), here)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from nova import exception, objects
 
-from fpga_hooks import burns, cli, guests, owners, reconcile, retries
+from fpga_hooks import burns, cards, cli, errors, guests, owners, reconcile, retries
 from fpga_hooks.guests import Guest
 
 from .conftest import IMAGE, OWNER, REGION, Program, region, status
@@ -559,3 +559,80 @@ def test_a_region_of_an_instance_that_may_go_back_to_its_old_flavor_is_kept(
     nova.here[OWNER] = Instance(fpga=False, **changes)
     assert not reconciler.audit(HOST, told(_held()))
     assert program.calls == []
+
+
+@pytest.mark.parametrize("starting", [True, False])
+def test_status_that_fails_meanwhile_leaves_the_rest_for_the_next_audit(
+    reconciler, program, told, nova, monkeypatch, starting, caplog
+) -> None:
+    seen = told(*_many(nova, 2))
+
+    def fail() -> cli.Status:
+        raise errors.CliError(70, "status did not end within 600 s")
+
+    monkeypatch.setattr(cli, "status", fail)
+    assert not (reconciler.start if starting else reconciler.audit)(HOST, seen)
+    assert program.calls == []
+    assert caplog.text.count("left for the next audit: status did not end within 600 s") == 1
+
+
+@pytest.mark.parametrize("code", [31, 70, 127])
+def test_a_region_that_is_not_erased_for_its_orphan_is_offered_to_nobody(
+    reconciler, program, told, nova, code
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    seen = told(_held())
+    program.answers(err="Error: cannot erase - it hangs", code=code)
+    for _again in range(2):
+        reconciler.audit(HOST, seen)
+        assert reconciler.stray == {REGION}
+    del nova.elsewhere[OWNER]
+    reconciler.audit(HOST, seen)
+    assert reconciler.stray == set()
+
+
+def test_a_surplus_region_that_is_not_erased_is_offered_to_nobody(
+    reconciler, program, told, nova
+) -> None:
+    nova.here[OWNER] = Instance(fpga=False)
+    seen = told(_held())
+    program.answers(err="Error: cannot erase - it hangs", code=70)
+    reconciler.audit(HOST, seen)
+    assert reconciler.stray == {REGION}
+
+
+def _of_before(**changes):
+    """A region that an older release had in quarantine, as a migrated ledger reports it."""
+    withdrawn = {"state": "quarantined", "number": 2, "nodes": None, "image_id": IMAGE}
+    return region(id=SECOND, **(withdrawn | changes))
+
+
+@pytest.mark.parametrize("cause", ["erase", "operator"])
+def test_a_surplus_region_in_quarantine_is_kept_while_its_owner_has_a_guest(
+    reconciler, program, told, nova, engine, cause
+) -> None:
+    nova.here[OWNER] = Instance()
+    engine.found = [a_guest(OWNER, NODE)]
+    assert not reconciler.audit(HOST, told(_held(number=1), _of_before(quarantine=cause)))
+    assert (program.calls, reconciler.stray) == ([], {SECOND})
+
+
+def test_a_surplus_region_in_quarantine_is_given_back_once_its_owner_has_no_guest(
+    reconciler, program, told, nova, engine
+) -> None:
+    nova.here[OWNER] = Instance(vm_state="stopped")
+    assert reconciler.audit(HOST, told(_held(number=1), _of_before(quarantine="erase")))
+    assert program.calls == [f"erase {SECOND} --owner {OWNER}"]
+
+
+def test_a_region_that_is_not_held_waits_for_its_card_at_start(
+    reconciler, program, told, nova, config, monkeypatch
+) -> None:
+    config(providers="card")
+    nova.here[OWNER] = Instance(fpga_device=None)
+    monkeypatch.setattr(cards, "chosen", lambda *a: ["b"])
+    seen = told(region(owner=None, state="free", device="a"))
+    reconciler.start(HOST, seen)
+    assert program.calls == []
+    reconciler.audit(HOST, seen)
+    assert program.calls == [f"burn {IMAGE} --owner {OWNER} --device b"]

@@ -74,8 +74,10 @@ class Tried:
             f"[fake]\nprogram_failures = 0.4\nseed = 3\n"
             f"[command]\ncards = a\n"
             f"[command:a]\nexec = {self.folder}/tool/run\nboard = b\npart = p\n"
-            f"nodes = char:/dev/null\nreset = reset {{id}}\n"
+            f"nodes = char:{self.folder}/node{{index}}\nreset = reset {{id}}\n"
         )
+        for index, device in enumerate(("null", "zero")):
+            (self.folder / f"node{index}").symlink_to(f"/dev/{device}")
         (self.folder / "tool").mkdir()
         (self.folder / "tool" / "run").write_text(PROGRAM)
         (self.folder / "tool" / "run").chmod(0o755)

@@ -2,14 +2,17 @@
 """A region whose nodes a guest may have is nobody else's, whatever the hardware does."""
 
 import typing
+from pathlib import Path
 
 import pytest
 
 from fpga_regions import errors
-from fpga_regions.model import Cause, Region, State
+from fpga_regions.model import Cause, Node, Region, State
+from fpga_regions.packages import Package
 from fpga_regions.reconcile import Reconciler
 
 from .conftest import CRC, LZO, Rig, owner
+from .hardware import slot
 
 A, B = owner(0), owner(1)
 
@@ -207,3 +210,38 @@ def test_reconcile_frees_nothing_that_a_guest_may_have(
         harm()
         Reconciler(rig.ledger, rig.manager, fix).run()
         withheld(rig, handed_out)
+
+
+def test_node_of_a_renamed_card_is_given_to_nobody_else(rig: Rig, tmp_path: Path) -> None:
+    rig.hardware.nodes_at = tmp_path
+    rig.hardware.slots = [slot(0)]
+    before = rig.region(rig.manager.burn(LZO, A))
+    rig.hardware.slots = [slot(0, "renamed")]
+    rig.hardware.done.clear()
+    with pytest.raises(errors.NoFreeRegion, match=f"{tmp_path}/fpga0 .* give a renamed card"):
+        rig.manager.burn(LZO, B)
+    assert ("program", before.id) not in rig.hardware.done
+    assert [step for step, _region in rig.hardware.done] == []
+    assert withheld(rig, before) == before
+    assert rig.states() == ["programmed", "free"]
+    rig.manager.erase(None, A)
+    assert rig.manager.burn(LZO, B) != before.id
+
+
+def test_node_that_only_programming_shows_to_be_anothers_is_given_to_nobody_else(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.hardware.nodes_at = tmp_path
+    before = rig.region(rig.manager.burn(LZO, A))
+    real = rig.hardware.nodes
+
+    def nodes(region: Region, package: Package) -> tuple[Node, ...]:
+        if region.id not in rig.hardware.loaded:
+            raise errors.ProgrammingFailed("the region has no node yet")
+        return real(region, package)
+
+    monkeypatch.setattr(rig.hardware, "nodes", nodes)
+    with pytest.raises(errors.NoFreeRegion, match="the region was cleared"):
+        rig.manager.burn(LZO, B)
+    assert withheld(rig, before) == before
+    assert rig.states() == ["programmed", "free"]

@@ -2,6 +2,7 @@
 """One manager over several drivers, each with several cards of several regions."""
 
 import io
+import os
 import pathlib
 import typing
 
@@ -33,13 +34,13 @@ cards = left, right
 exec = {folder}/left
 board = scripted
 part = left
-nodes = char:/dev/null
+nodes = char:{folder}/left-node{{index}}
 
 [command:right]
 exec = {folder}/right
 board = scripted
 part = right
-nodes = char:/dev/null
+nodes = char:{folder}/right-node{{index}}
 
 [linux]
 cards = soc
@@ -53,7 +54,7 @@ part = zynq
 regions = region0, region1
 overlays = {folder}/region0.dtbo, {folder}/region1.dtbo
 blanks = {folder}/blank, {folder}/blank
-nodes = char:/dev/null
+nodes = char:{folder}/soc-node{{index}}
 """
 FAKE, LEFT, RIGHT, SOC = (
     ("fake", "fake"),
@@ -75,11 +76,21 @@ class Mixed:
             blob = f"fpga-nova-soc-{index}.bin\0".encode()
             (folder / f"region{index}.dtbo").write_bytes(blob)
         (folder / "blank").write_bytes(b"nothing")
+        self.terminals: list[int] = []
+        for card, total in (("left", 2), ("right", 3), ("soc", 2)):
+            for index in range(total):
+                self._add_node(folder / f"{card}-node{index}")
         self.left, self.right = self._tool(folder, "left", 2), self._tool(folder, "right", 3)
         self.conf = load_conf(folder, CONF.format(folder=folder, kernel=self.kernel))
         self.drivers = base.load(self.conf)
         self.ledger = Ledger(folder / "state", 5)
         self.manager = Manager(self.conf, self.ledger, self.drivers, self._fetch)
+
+    def _add_node(self, link: pathlib.Path) -> None:
+        """Make a link, as udev does, to a character device that is no other region's."""
+        terminal = os.openpty()
+        self.terminals += terminal
+        link.symlink_to(os.ttyname(terminal[1]))
 
     def _tool(self, folder: pathlib.Path, name: str, total: int) -> Tool:
         tool = Tool(folder / name)
@@ -115,6 +126,8 @@ def mixed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> typing.Ite
     mixed = Mixed(tmp_path, monkeypatch)
     yield mixed
     mixed.ledger.close()
+    for descriptor in mixed.terminals:
+        os.close(descriptor)
 
 
 def test_all_cards_of_all_drivers_are_here_in_the_operators_order(mixed: Mixed) -> None:

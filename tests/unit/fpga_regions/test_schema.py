@@ -225,18 +225,104 @@ def test_quarantine_of_an_older_ledger_gets_back_the_owner_that_its_events_name(
     assert (other.owner, other.handed_out) == (None, None)
 
 
-def test_quarantine_of_an_older_ledger_stays_nobodys_where_the_owner_has_another_region(
+def note(folder: Path, *events: tuple[str, str, str | None]) -> None:
+    """Have the third release note what happened to the region in quarantine: before, after, who."""
+    with sqlite3.connect(folder / "ledger.sqlite3") as db:
+        for before, after, whose in events:
+            db.execute(
+                "INSERT INTO events (at, region_id, before, state, owner, note)"
+                " VALUES ('later', ?, ?, ?, ?, 'noted')",
+                (IDS[0], before, after, whose),
+            )
+
+
+RETRY: list[tuple[str, str, str | None]] = [
+    ("quarantined", "reset", None),
+    ("reset", "quarantined", None),
+]
+
+
+def test_quarantine_of_an_older_ledger_gets_its_owner_back_after_erases_that_failed_again(
     third: Path,
 ) -> None:
+    note(third, *RETRY, *RETRY)
+    region = Ledger(third, 1).region(IDS[0])
+    assert region is not None
+    assert (region.owner, region.number, region.handed_out) == (owner(), 1, "then")
+
+
+def test_region_in_whose_release_an_older_release_was_killed_gets_its_owner_back(
+    third: Path,
+) -> None:
+    note(third, RETRY[0])
     with sqlite3.connect(third / "ledger.sqlite3") as db:
-        db.execute(
-            "UPDATE regions SET state = 'programmed', quarantine = NULL, owner = ?, number = 2,"
-            " function = 'f', digest = 'sha256:00' WHERE id = ?",
-            (owner(), IDS[1]),
-        )
+        db.execute("UPDATE regions SET state = 'reset', quarantine = NULL WHERE id = ?", (IDS[0],))
+    region = Ledger(third, 1).region(IDS[0])
+    assert region is not None
+    assert (region.state, region.owner, region.handed_out) == (State.ERASING, owner(), "then")
+
+
+def test_quarantine_of_an_older_ledger_gets_no_owner_of_before_the_region_was_free(
+    third: Path,
+) -> None:
+    note(
+        third,
+        ("reset", "free", owner()),
+        ("free", "write", None),
+        ("write", "reset", None),
+        ("reset", "quarantined", None),
+    )
     region = Ledger(third, 1).region(IDS[0])
     assert region is not None
     assert (region.owner, region.handed_out) == (None, None)
+
+
+@pytest.mark.parametrize("state", ["quarantined", "reset"])
+def test_quarantine_of_an_older_ledger_whose_events_name_nobody_any_more_is_an_operators(
+    third: Path, state: str
+) -> None:
+    note(third, *RETRY)
+    with sqlite3.connect(third / "ledger.sqlite3") as db:
+        oldest = "SELECT min(sequence) FROM events WHERE region_id = ?"
+        for _ in range(3):
+            db.execute(f"DELETE FROM events WHERE sequence = ({oldest})", (IDS[0],))
+        if state == "reset":
+            change = "UPDATE regions SET state = 'reset', quarantine = NULL WHERE id = ?"
+            db.execute(change, (IDS[0],))
+    region = Ledger(third, 1).region(IDS[0])
+    assert region is not None
+    assert (region.state, region.quarantine) == (State.QUARANTINED, Cause.OPERATOR)
+    assert (region.owner, region.handed_out) == (None, None)
+
+
+@pytest.mark.parametrize(("has", "gets"), [(1, 2), (2, 1)])
+def test_quarantine_of_an_older_ledger_gets_a_number_that_its_owner_has_left(
+    third: Path, has: int, gets: int
+) -> None:
+    with sqlite3.connect(third / "ledger.sqlite3") as db:
+        db.execute(
+            "UPDATE regions SET state = 'programmed', quarantine = NULL, owner = ?, number = ?,"
+            " function = 'f', digest = 'sha256:00' WHERE id = ?",
+            (owner(), has, IDS[1]),
+        )
+    region = Ledger(third, 1).region(IDS[0])
+    assert region is not None
+    assert (region.owner, region.number, region.handed_out) == (owner(), gets, "then")
+
+
+def test_all_regions_of_an_owner_in_an_older_quarantine_get_it_back(third: Path) -> None:
+    note(third, *RETRY)
+    with sqlite3.connect(third / "ledger.sqlite3") as db:
+        db.execute(
+            "UPDATE regions SET function = 'f', digest = 'sha256:00' WHERE id = ?", (IDS[1],)
+        )
+        db.execute(
+            "INSERT INTO events (at, region_id, before, state, owner, note)"
+            " VALUES ('later', ?, 'reset', 'quarantined', ?, 'noted')",
+            (IDS[1], owner()),
+        )
+    held = Ledger(third, 1).held_by(owner())
+    assert [(region.id, region.number) for region in held] == [(IDS[1], 1), (IDS[0], 2)]
 
 
 @pytest.mark.parametrize(
