@@ -34,6 +34,19 @@ def test_streams_that_follow_one_another_are_one_as_pigz_and_zstd_write_them() -
             assert layers(read_here(pack(data) + bytes(3000))) == [ONE, TWO]
 
 
+@pytest.mark.parametrize("packer", ["gzip", "bzip2", "xz"])
+def test_a_layer_of_thousands_of_streams_is_one_as_estargz_has_one_for_each_file(
+    packer: str,
+) -> None:
+    layer = made.tar({f"file{number}": b"x" * 700 for number in range(900)})
+    cut = [layer[start : start + 512] for start in range(0, len(layer), 512)]
+    image = Image((layer,))
+    members = made.docker_members(image)
+    (name,) = json.loads(members["manifest.json"])[0]["Layers"]
+    members[name] = b"".join(map(made.PACKERS[packer], cut))
+    assert layers(read_here(made.tar(members))) == [layer]
+
+
 def test_an_archive_of_docker_25_names_its_image_twice_and_has_one() -> None:
     members = {**made.oci_members(IMAGE), **made.docker_members(IMAGE)}
     assert layers(read_here(made.tar(members))) == [ONE, TWO]
