@@ -5,12 +5,12 @@ import dataclasses
 import platform
 import typing
 
-from fpga_nova.container_image import archive
+from fpga_nova.container_image import archive, configuration
 from fpga_nova.container_image.limits import Refused
 
 _MANIFEST, _INDEX = "manifest.json", "index.json"
-#: overlay2 mounts no more layers than this.
-_MAX_LAYERS = 128
+#: The engine's own limit (moby, layer/layer_store.go: maxLayerDepth).
+_MAX_LAYERS = 125
 _MAX_IMAGES = 100
 _MAX_DEPTH = 3
 _INDEXES = (
@@ -40,7 +40,7 @@ _Json = dict[str, typing.Any]
 class Image:
     """An image that an archive names; its layers are not looked at yet.
 
-    :param config: the bytes of its configuration
+    :param config: the bytes of its configuration, written anew
     :param architecture: by Go's name; empty if the configuration has none
     :param layers: names of files in the archive, lowest first
     :param diffs: the layers' digests, unpacked
@@ -164,7 +164,8 @@ def _note(found: dict[bytes, Image], config: tuple[typing.Any, bytes], layers: l
         architecture = told.get("architecture") or ""
         if not isinstance(architecture, str) or not architecture.isprintable():
             raise Refused("the configuration of an image in it has no proper architecture")
-        found.setdefault(text, Image(text, architecture[:20], tuple(layers), tuple(diffs)))
+        clean = configuration.clean(told, architecture, diffs)
+        found.setdefault(text, Image(clean, architecture[:20], tuple(layers), tuple(diffs)))
 
 
 def _strings(value: typing.Any) -> typing.TypeGuard[list[str]]:
