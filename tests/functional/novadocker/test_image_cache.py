@@ -5,9 +5,12 @@ import os
 import pathlib
 import time
 
+import docker
 import nova.conf
 import pytest
 from nova import objects
+
+from tests.support import container_images as made
 
 _DAY = 24 * 3600
 
@@ -64,7 +67,7 @@ def test_an_image_with_a_container_stays(servers):
 
 
 def test_an_image_with_an_instance_stays(servers, unused):
-    _manage(servers, servers.instance(image_ref=servers.image.id))
+    _manage(servers, servers.instance())
     assert len(_names(servers)) == 1
 
 
@@ -106,6 +109,28 @@ def test_images_of_others_stay(servers, unused):
     servers.client.images.remove("busybox:1")
 
 
+def test_an_image_that_goes_meanwhile_keeps_no_other_from_going(
+    servers, unused, glance, monkeypatch
+):
+    other = glance.add(made.tar(made.docker_members(made.Image((made.tar({"a": b""}),)))))
+    instance = servers.instance()
+    servers.spawn(instance, other)
+    servers.destroy(instance)
+    real = docker.APIClient.images
+
+    def images(*arguments, **named):
+        found = real(*arguments, **named)
+        patch.undo()
+        for name in _names(servers, other):
+            servers.client.images.remove(name)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(docker.APIClient, "images", images)
+        _manage(servers)
+    assert _names(servers) == []
+
+
 def test_nothing_is_removed_where_the_operator_says_so(servers, unused, config):
     config(remove_unused_base_images=False, group="image_cache")
     _manage(servers)
@@ -114,6 +139,6 @@ def test_nothing_is_removed_where_the_operator_says_so(servers, unused, config):
 
 def test_nothing_happens_while_the_engine_is_down(servers, unused, config):
     config(host_url="unix:///nonexistent/docker.sock", group="docker")
-    servers.driver.engine._client = None
+    servers.driver.engine._connection = None
     _manage(servers)
     assert len(_names(servers)) == 1
