@@ -2,6 +2,7 @@
 """Which image of an archive is taken, of whatever tool the archive is."""
 
 import json
+import time
 
 import pytest
 
@@ -164,6 +165,20 @@ def test_what_a_configuration_leaves_empty_is_not_in_the_new_one() -> None:
         "Cmd": ["/x"]
     }
     assert _clean(config=None)["config"] == {}
+
+
+def test_indexes_that_name_each_other_many_times_are_read_once() -> None:
+    members = made.oci_members(IMAGE)
+    told = json.loads(members["index.json"])
+    for _ in range(3):
+        data = json.dumps(told).encode()
+        kind = "application/vnd.oci.image.index.v1+json"
+        told = {"manifests": [{"mediaType": kind, "digest": made.digest(data)}] * 100}
+        members[f"blobs/{made.digest(data).replace(':', '/')}"] = data
+    members["index.json"] = json.dumps(told).encode()
+    begun = time.monotonic()
+    assert layers(read_here(made.tar(members))) == [ONE, TWO]
+    assert time.monotonic() - begun < 5
 
 
 def _changed_blob() -> bytes:
