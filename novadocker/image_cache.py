@@ -38,12 +38,15 @@ def manage(engine: Engine, instances: "typing.Iterable[objects.Instance]") -> No
     wanted = {str(instance.image_ref) for instance in instances}
     try:
         with engine.asked_to("list its images and containers") as client:
-            found = client.images.list(filters={"reference": f"{images.REPOSITORY}/*"})
+            # The low-level call asks once; the other looks at each image, which may be gone.
+            found = client.api.images(filters={"reference": f"{images.REPOSITORY}/*"})
             used = {one["ImageID"] for one in client.api.containers(all=True)}
     except exception.NovaException as e:
         LOG.warning("Unused images are not looked for: %s", e.message)
         return
-    names = {name: image.id in used for image in found for name in image.tags if _ours(name)}
+    names = {
+        name: one["Id"] in used for one in found for name in one["RepoTags"] or () if _ours(name)
+    }
     for name, in_use in names.items():
         if in_use or _glance_id(name) in wanted:
             images.note_use(name)

@@ -34,18 +34,22 @@ def load(engine: Engine, path: pathlib.Path, image_id: str, name: str, layers: l
         reported = _load(client.api.api_version, path, image_id)
         refused = next((one for one in reported if one.get("error")), None)
         if refused:
-            # containerd's image store keeps what it could not unpack, and its name.
-            with contextlib.suppress(docker.errors.APIError):
-                client.images.remove(name)
+            _forget(client, name)  # containerd's image store keeps what it could not unpack
             raise errors.EngineRefused(what, str(refused["error"]))
         try:
             image = client.images.get(name)
         except docker.errors.ImageNotFound:
             said = " ".join(str(one.get("stream", "")).strip() for one in reported)
             raise errors.EngineRefused(what, f"it has no {name} afterwards ({said})") from None
-    if image.attrs.get("RootFS", {}).get("Layers") != layers:
-        raise errors.EngineRefused(what, f"{name} has other layers than what was loaded")
+        if (image.attrs.get("RootFS", {}).get("Layers") or []) != layers:
+            _forget(client, name)  # the next boot takes what has the name
+            raise errors.EngineRefused(what, f"{name} has other layers than what was loaded")
     return str(image.id)
+
+
+def _forget(client: docker.DockerClient, name: str) -> None:
+    with contextlib.suppress(docker.errors.APIError):
+        client.images.remove(name)
 
 
 def _load(version: str, path: pathlib.Path, image_id: str) -> list[dict[str, typing.Any]]:

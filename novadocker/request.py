@@ -5,7 +5,7 @@ import pathlib
 import shlex
 import typing
 
-from docker.types import LogConfig, Mount
+from docker.types import LogConfig, Mount, Ulimit
 from nova.virt import driver
 from oslo_config import cfg
 
@@ -138,6 +138,8 @@ def container_options(
         "cap_drop": _CAPABILITIES_DROPPED,
         "security_opt": ["no-new-privileges"],
         "init": True,
+        # The host's core_pattern may name a program, which runs outside of all these limits.
+        "ulimits": [Ulimit(name="core", soft=0, hard=0)],
         "log_config": LogConfig(type="json-file", config={"max-size": _LOG_SIZE, "max-file": "2"}),
         **device_options(passed),
     }

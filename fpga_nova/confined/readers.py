@@ -3,7 +3,7 @@
 
 The module has `main(arguments)`, which gives the exit status. It is imported first, then gives up
 its user (`start`), and only then reads: Python itself may lie where the user that it becomes cannot
-read. So it must import all that it needs at its top.
+read, and a reader opens nothing. So it must import all that it needs at its top.
 """
 
 import dataclasses

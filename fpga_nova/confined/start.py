@@ -20,4 +20,7 @@ def start(arguments: list[str]) -> typing.NoReturn:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    # It has all that it reads and writes. An ordinary user's reader could open that user's files
+    # otherwise, and the engine's socket, which makes it root.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     sys.exit(module.main(arguments[2:]))

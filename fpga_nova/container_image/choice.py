@@ -5,12 +5,12 @@ import dataclasses
 import platform
 import typing
 
-from fpga_nova.container_image import archive
+from fpga_nova.container_image import archive, configuration
 from fpga_nova.container_image.limits import Refused
 
 _MANIFEST, _INDEX = "manifest.json", "index.json"
-#: overlay2 mounts no more layers than this.
-_MAX_LAYERS = 128
+#: The engine's own limit (moby, layer/layer_store.go: maxLayerDepth).
+_MAX_LAYERS = 125
 _MAX_IMAGES = 100
 _MAX_DEPTH = 3
 _INDEXES = (
@@ -40,7 +40,7 @@ _Json = dict[str, typing.Any]
 class Image:
     """An image that an archive names; its layers are not looked at yet.
 
-    :param config: the bytes of its configuration
+    :param config: the bytes of its configuration, written anew
     :param architecture: by Go's name; empty if the configuration has none
     :param layers: names of files in the archive, lowest first
     :param diffs: the layers' digests, unpacked
@@ -85,7 +85,7 @@ def _images(source: archive.Archive) -> list[Image]:
             _note(found, source.json(config), layers)
     # Docker 25 and later write both, and engines differ in which they read.
     if _INDEX in source:
-        for descriptor in _descriptors(source, source.json(_INDEX)[0], 0):
+        for descriptor in _descriptors(source, source.json(_INDEX)[0], 0, set()):
             _of_oci(source, descriptor, found)
     if not found:
         lists = _MANIFEST in source or _INDEX in source
@@ -112,8 +112,13 @@ def _of_docker(source: archive.Archive) -> typing.Iterator[tuple[str, list[str]]
         yield config, layers or []
 
 
-def _descriptors(source: archive.Archive, index: typing.Any, depth: int) -> typing.Iterator[_Json]:
-    """The manifests that an index names, and those that are named by an index in it."""
+def _descriptors(
+    source: archive.Archive, index: typing.Any, depth: int, known: set[str]
+) -> typing.Iterator[_Json]:
+    """The manifests that an index names, and those that are named by an index in it.
+
+    :param known: names of those that came already; each comes once
+    """
     named = index.get("manifests") if isinstance(index, dict) else None
     if not isinstance(named, list) or len(named) > _MAX_IMAGES or depth > _MAX_DEPTH:
         raise Refused(f"its {_INDEX} is not a list of at most {_MAX_IMAGES} images")
@@ -121,11 +126,13 @@ def _descriptors(source: archive.Archive, index: typing.Any, depth: int) -> typi
         if not isinstance(descriptor, dict):
             raise Refused(f"its {_INDEX} names something that is no image")
         name = archive.blob(descriptor.get("digest"))
-        if name not in source:  # of an image for many architectures, those that were saved
+        # Of an image for many architectures, those are there that were saved.
+        if name in known or name not in source:
             continue
+        known.add(name)
         if descriptor.get("mediaType") in _INDEXES:
             inner = source.json(name, descriptor["digest"])[0]
-            yield from _descriptors(source, inner, depth + 1)
+            yield from _descriptors(source, inner, depth + 1, known)
         else:
             yield descriptor
 
@@ -164,7 +171,8 @@ def _note(found: dict[bytes, Image], config: tuple[typing.Any, bytes], layers: l
         architecture = told.get("architecture") or ""
         if not isinstance(architecture, str) or not architecture.isprintable():
             raise Refused("the configuration of an image in it has no proper architecture")
-        found.setdefault(text, Image(text, architecture[:20], tuple(layers), tuple(diffs)))
+        clean = configuration.clean(told, architecture, diffs)
+        found.setdefault(text, Image(clean, architecture[:20], tuple(layers), tuple(diffs)))
 
 
 def _strings(value: typing.Any) -> typing.TypeGuard[list[str]]:

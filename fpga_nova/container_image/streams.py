@@ -13,6 +13,9 @@ import zstandard
 from fpga_nova.container_image.limits import Readable, Refused
 
 CHUNK = 1 << 20
+#: Fed to a decompressor at once; the rest is copied at the end of each stream, of which a layer has
+#: one for each file in eStargz.
+_FED = 1 << 16
 _GZIP = b"\x1f\x8b"
 #: Memory for a window: what `zstd` and `xz` themselves need by default for any level.
 _MAX_WINDOW = 128 << 20
@@ -69,12 +72,13 @@ class _Inflated:
 
     def __init__(self, source: Part, make: typing.Callable[[], typing.Any]) -> None:
         self._source, self._make, self._current = source, make, make()
+        self._early = b""  # what was read with the end of the stream before
 
     def read(self, size: int = CHUNK, /) -> bytes:
         while True:
             if self._current.eof and not self._next():
                 return b""
-            fed = self._source.read(CHUNK) if self._current.needs_input else b""
+            fed = self._feed() if self._current.needs_input else b""
             starved = self._current.needs_input and not fed
             found: bytes = self._current.decompress(fed, size)
             if found:
@@ -84,12 +88,15 @@ class _Inflated:
 
     def _next(self) -> bool:
         """Go on with the stream after this one, if there is one; zeros may pad the end."""
-        rest = self._current.unused_data or self._source.read(CHUNK)
+        rest = self._current.unused_data or self._feed()
         if not rest.strip(b"\0"):
             return bool(rest) and self._skip(rest)
-        self._current = self._make()
-        self._source = _Again(rest, self._source)  # type: ignore[assignment]
+        self._current, self._early = self._make(), rest
         return True
+
+    def _feed(self) -> bytes:
+        data, self._early = self._early or self._source.read(_FED), b""
+        return data
 
     def _skip(self, rest: bytes) -> bool:
         while rest:
@@ -97,19 +104,6 @@ class _Inflated:
                 raise EOFError("something follows its end")
             rest = self._source.read(CHUNK)
         return False
-
-
-class _Again:
-    """Bytes that were read too early, then the rest."""
-
-    def __init__(self, early: bytes, source: Readable) -> None:
-        self._early, self._source = early, source
-
-    def read(self, size: int, /) -> bytes:
-        if not self._early:
-            return self._source.read(size)
-        data, self._early = self._early[:size], self._early[size:]
-        return data
 
 
 def _zstd(source: Part) -> Readable:

@@ -55,7 +55,9 @@ def entries(stream: Stream) -> typing.Iterator[Entry]:
             text = _special(stream, size)
             if kind == _EXTENDED:
                 records = _records(text)
-            elif kind != _GLOBAL:  # a global one changes nothing for Go
+            elif kind == _GLOBAL:  # an entry for Go: it changes none, and uses up what is before it
+                records, names = {}, {}
+            else:
                 names[kind] = _text(text)
             continue
         entry = _entry(stream, block, records, names)

@@ -21,6 +21,7 @@ from fpga_regions.locks import Deadline
 _OUTPUT = "output"  # what the tools print
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."}
 _WORDS = 300  # characters of it that an error repeats
+_END = 16 * _WORDS  # bytes of it that these are looked for in
 _NOT_RUN = 126  # and above: exit statuses (POSIX, "Exit Status for Commands")
 
 
@@ -103,8 +104,10 @@ class Sandbox:
         except processes.Failed as e:
             raise errors.ProgrammingFailed(f"{command[0]} cannot be confined: {e}") from e
         if ran.status != 0:
-            said = _take(folder / _OUTPUT, command[0], self.max_file).decode("utf-8", "replace")
-            words = " ".join(said.split())[-_WORDS:] or f"exit status {ran.status}"
+            # Of a file as large as a tool may write, words take many times its size.
+            end = _take(folder / _OUTPUT, command[0], self.max_file)[-_END:]
+            words = " ".join(end.decode("utf-8", "replace").split())[-_WORDS:]
+            words = words or f"exit status {ran.status}"
             # Above: what a shell and the like say of a program that was killed, or did not start.
             raise ToolFailed(command[0], words, by_itself=0 < ran.status < _NOT_RUN)
 

@@ -5,9 +5,12 @@ import os
 import pathlib
 import time
 
+import docker
 import nova.conf
 import pytest
 from nova import objects
+
+from tests.support import container_images as made
 
 _DAY = 24 * 3600
 
@@ -104,6 +107,28 @@ def test_images_of_others_stay(servers, unused):
     _manage(servers)
     assert servers.client.images.get("busybox:1")
     servers.client.images.remove("busybox:1")
+
+
+def test_an_image_that_goes_meanwhile_keeps_no_other_from_going(
+    servers, unused, glance, monkeypatch
+):
+    other = glance.add(made.tar(made.docker_members(made.Image((made.tar({"a": b""}),)))))
+    instance = servers.instance()
+    servers.spawn(instance, other)
+    servers.destroy(instance)
+    real = docker.APIClient.images
+
+    def images(*arguments, **named):
+        found = real(*arguments, **named)
+        patch.undo()
+        for name in _names(servers, other):
+            servers.client.images.remove(name)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(docker.APIClient, "images", images)
+        _manage(servers)
+    assert _names(servers) == []
 
 
 def test_nothing_is_removed_where_the_operator_says_so(servers, unused, config):

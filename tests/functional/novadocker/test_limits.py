@@ -40,6 +40,10 @@ def test_a_container_has_no_network_and_no_privileges(servers):
     assert servers.run(instance, "mknod /tmp/mem c 1 1")[0] != 0
 
 
+def test_a_crash_in_a_container_has_the_host_dump_no_core(servers):
+    assert servers.run(servers.boot(), "ulimit -Hc") == (0, "0\n")
+
+
 def test_the_container_has_the_name_of_its_server(servers):
     instance = servers.boot()
     assert servers.run(instance, "hostname") == (0, f"{instance.hostname}\n")

@@ -3,20 +3,25 @@
 
 import json
 import os
-import pathlib
 import re
+import socket
 import sys
 import threading
 import time
 import typing
+
+# A reader opens nothing any more once it reads; what these tell is of the time of reading.
+_STATUS = os.open("/proc/self/status", os.O_RDONLY)
+_NETWORK = os.open("/proc/net/dev", os.O_RDONLY)
 
 
 def main(arguments: list[str]) -> int:
     """Look around."""
     if "sleep" in arguments:
         time.sleep(600)
-    status = dict(re.findall(r"(\w+):\t(.*)", pathlib.Path("/proc/self/status").read_text()))
-    network = re.findall(r"(\w+):", pathlib.Path("/proc/net/dev").read_text())
+    with os.fdopen(_STATUS) as status_file, os.fdopen(_NETWORK) as network_file:
+        status = dict(re.findall(r"(\w+):\t(.*)", status_file.read()))
+        network = re.findall(r"(\w+):", network_file.read())
     told = {
         "input": sys.stdin.read(),
         "arguments": arguments,
@@ -26,6 +31,8 @@ def main(arguments: list[str]) -> int:
         "no_new_privs": status["NoNewPrivs"],
         "fork": _outcome(os.fork),
         "thread": _outcome(threading.Thread(target=int).start),
+        "file": _outcome(lambda: os.open("/dev/null", os.O_RDONLY)),
+        "socket": _outcome(lambda: socket.socket(socket.AF_UNIX)),
         "network": network,
         "environment": dict(os.environ),
         "descriptors": _descriptors(),

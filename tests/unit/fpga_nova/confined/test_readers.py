@@ -44,6 +44,12 @@ def test_it_starts_no_other_process_and_no_thread(tmp_path: pathlib.Path) -> Non
     assert (told["fork"], told["thread"]) == ("refused", "refused")
 
 
+def test_it_opens_no_file_and_no_socket_such_as_the_engine_s(tmp_path: pathlib.Path) -> None:
+    # An ordinary user's reader stays that user, who may be in the group docker.
+    told = look(tmp_path)
+    assert (told["file"], told["socket"]) == ("refused", "refused")
+
+
 def test_it_has_no_network_and_sees_no_environment(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 """Which image of an archive is taken, of whatever tool the archive is."""
 
 import json
+import time
 
 import pytest
 
@@ -32,6 +33,19 @@ def test_streams_that_follow_one_another_are_one_as_pigz_and_zstd_write_them() -
         assert layers(read_here(pack(data[:1000]) + pack(data[1000:]))) == [ONE, TWO]
         if name != "zstd":  # which is not told that nothing follows
             assert layers(read_here(pack(data) + bytes(3000))) == [ONE, TWO]
+
+
+@pytest.mark.parametrize("packer", ["gzip", "bzip2", "xz"])
+def test_a_layer_of_thousands_of_streams_is_one_as_estargz_has_one_for_each_file(
+    packer: str,
+) -> None:
+    layer = made.tar({f"file{number}": b"x" * 700 for number in range(900)})
+    cut = [layer[start : start + 512] for start in range(0, len(layer), 512)]
+    image = Image((layer,))
+    members = made.docker_members(image)
+    (name,) = json.loads(members["manifest.json"])[0]["Layers"]
+    members[name] = b"".join(map(made.PACKERS[packer], cut))
+    assert layers(read_here(made.tar(members))) == [layer]
 
 
 def test_an_archive_of_docker_25_names_its_image_twice_and_has_one() -> None:
@@ -121,6 +135,52 @@ def _deep() -> bytes:
     return made.tar({**members, "index.json": json.dumps(told).encode()})
 
 
+def _clean(**changes: object) -> dict[str, object]:
+    read = read_here(_config(**changes))
+    (entry,) = json.loads(read["manifest.json"])
+    config = json.loads(read[entry["Config"]])
+    assert isinstance(config, dict)
+    return config
+
+
+def test_the_engine_gets_of_a_configuration_what_a_container_needs() -> None:
+    needed = {
+        "User": "1:2",
+        "WorkingDir": "/x",
+        "StopSignal": "SIGINT",
+        "Env": ["A=\ud800"],
+        "Cmd": ["/x"],
+        "Entrypoint": ["/y"],
+        "Labels": {"a": "b"},
+    }
+    root = {"type": "layers", "diff_ids": [made.digest(ONE)]}
+    others = {"Volumes": {"/": {}}, "Healthcheck": {}, "OnBuild": [], "user": "0", "Shell": ["z"]}
+    clean = _clean(config={**needed, **others}, variant="v8", ROOTFS={"diff_ids": []}, OS="plan9")
+    system = {"architecture": "amd64", "variant": "v8", "os": "linux"}
+    assert clean == {**system, "config": needed, "rootfs": root}
+
+
+def test_what_a_configuration_leaves_empty_is_not_in_the_new_one() -> None:
+    assert _clean(config={"Cmd": "/x", "Env": None, "User": "", "Labels": None})["config"] == {
+        "Cmd": ["/x"]
+    }
+    assert _clean(config=None)["config"] == {}
+
+
+def test_indexes_that_name_each_other_many_times_are_read_once() -> None:
+    members = made.oci_members(IMAGE)
+    told = json.loads(members["index.json"])
+    for _ in range(3):
+        data = json.dumps(told).encode()
+        kind = "application/vnd.oci.image.index.v1+json"
+        told = {"manifests": [{"mediaType": kind, "digest": made.digest(data)}] * 100}
+        members[f"blobs/{made.digest(data).replace(':', '/')}"] = data
+    members["index.json"] = json.dumps(told).encode()
+    begun = time.monotonic()
+    assert layers(read_here(made.tar(members))) == [ONE, TWO]
+    assert time.monotonic() - begun < 5
+
+
 def _changed_blob() -> bytes:
     members = made.oci_members(IMAGE)
     name = f"blobs/{made.digest(IMAGE.config).replace(':', '/')}"
@@ -148,13 +208,18 @@ def _config(**changes: object) -> bytes:
         (made.tar({"manifest.json": b"->/etc/passwd"}), "neither"),
         (_manifest(Config="missing"), "lacks the file 'missing'"),
         (_manifest(Layers=["missing"] * 2), "lacks the file 'missing'"),
-        (_manifest(Layers=["x"] * 129), "128 are the most"),
+        (_manifest(Layers=["x"] * 126), "125 are the most"),
         (_manifest(Layers=[1]), "does not name"),
         (_manifest(Layers=[]), "0 layers, its configuration 2"),
         (_config(rootfs=None), "no list of layers"),
         (_config(rootfs={"diff_ids": ["md5:1"]}), "digest that is none"),
         (_config(rootfs={"diff_ids": [f"sha256:{'1' * 64}"]}), "has not the digest"),
         (_config(architecture=["amd64"]), "no proper architecture"),
+        (_config(config=["x"]), "no proper config"),
+        (_config(config={"Env": {"A": "1"}}), "no proper Env"),
+        (_config(config={"Cmd": [1]}), "no proper Cmd"),
+        (_config(config={"User": 0.5}), "no proper User"),
+        (_config(config={"Labels": {"a": 1}}), "no proper Labels"),
         (_index(b"[]"), "not a list of at most"),
         (_index(b'{"manifests": [1]}'), "names something"),
         (_index(b'{"manifests": [{"digest": "sha256:../../x"}]}'), "digest that is none"),

@@ -63,10 +63,23 @@ def test_size_of_an_extended_header_counts() -> None:
 
 
 def test_global_header_counts_for_nothing_as_in_go() -> None:
-    block = bytearray(made.pax({"size": "513"}))
-    block[156:157] = b"g"
-    data = made.summed(block[:512].copy()) + bytes(block[512:])
+    data = _global({"size": "513"})
     assert sizes(data + made.header("a", made.octal(0)) + END) == [("a", 0, 0)]
+
+
+def test_global_header_uses_up_what_is_before_it_as_in_go() -> None:
+    # Otherwise the file's data passes for a header that hides all entries after it.
+    hidden = made.header("hidden", made.octal(512))
+    data = made.pax({"size": "0"}) + _global({"comment": "x"})
+    data += made.header("a", made.octal(512)) + hidden
+    data += made.header("b", made.octal(0)) + made.header("c", made.octal(0))
+    assert [name for name, _, _ in sizes(data + END)] == ["a", "b", "c"]
+
+
+def _global(records: dict[str, str]) -> bytes:
+    block = bytearray(made.pax(records))
+    block[156:157] = b"g"
+    return made.summed(block[:512].copy()) + bytes(block[512:])
 
 
 @pytest.mark.parametrize("key", ["GNU.sparse.size", "GNU.sparse.realsize"])

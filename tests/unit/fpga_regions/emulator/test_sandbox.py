@@ -4,6 +4,7 @@
 import os
 import pathlib
 import time
+import tracemalloc
 
 import pytest
 
@@ -82,6 +83,16 @@ def test_folder_that_is_in_use_is_left_alone(box: Sandbox) -> None:
 def test_failure_tells_the_last_words_of_the_tool(box: Sandbox) -> None:
     with pytest.raises(ToolFailed, match="sh: no such thing"):
         run(box, "echo no such thing >&2; exit 3")
+
+
+def test_failure_of_a_tool_that_prints_much_takes_no_more_memory_than_that(box: Sandbox) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ToolFailed, match=r"y y last$"):
+            run(box, "yes | head -c 8000000; echo last; exit 3")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_tool_that_is_not_installed_is_told(box: Sandbox) -> None:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the configuration of an image anew: the layers that were read, and what a container needs.
+
+An engine does what a configuration asks for. It makes a volume on the host for each that is named,
+copies to it what the image has there, and runs health checks outside of a container's limits. Go
+also reads keys whatever their case, the last of several: a copy could name other layers than those
+that were read, and for these an engine takes what it has from other tenants.
+"""
+
+import json
+import typing
+
+from fpga_nova.container_image.limits import Refused
+
+_Json = dict[str, typing.Any]
+
+_TEXTS = ("User", "WorkingDir", "StopSignal")
+_LISTS = ("Env", "Entrypoint", "Cmd")
+_LABELS = "Labels"
+
+
+def clean(original: _Json, architecture: str, diffs: typing.Sequence[str]) -> bytes:
+    """The configuration that the engine gets.
+
+    :param original: what the archive has
+    :param architecture: by Go's name; empty for none
+    :param diffs: the digests of the layers, unpacked, lowest first
+    :raises Refused: something that a container needs is not of its type
+    """
+    config = original.get("config") or {}
+    if not isinstance(config, dict):
+        raise _improper("config")
+    names = {"architecture": architecture, "variant": _text(original, "variant"), "os": "linux"}
+    clean: _Json = {name: value for name, value in names.items() if value}
+    wanted = {
+        **{key: _text(config, key) for key in _TEXTS},
+        **{key: _list(config, key) for key in _LISTS},
+        _LABELS: _labels(config),
+    }
+    clean["config"] = {key: value for key, value in wanted.items() if value}
+    clean["rootfs"] = {"type": "layers", "diff_ids": list(diffs)}
+    return json.dumps(clean).encode()
+
+
+def _text(source: _Json, key: str) -> str:
+    value = source.get(key) or ""
+    if not isinstance(value, str):
+        raise _improper(key)
+    return value
+
+
+def _list(source: _Json, key: str) -> list[str]:
+    value = source.get(key) or []
+    if isinstance(value, str):  # as Docker reads a command
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise _improper(key)
+    return value
+
+
+def _labels(source: _Json) -> dict[str, str]:
+    value = source.get(_LABELS) or {}
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise _improper(_LABELS)
+    return value
+
+
+def _improper(key: str) -> Refused:
+    return Refused(f"the configuration of an image in it has no proper {key}")
