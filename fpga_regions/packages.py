@@ -65,7 +65,11 @@ def read_confined(file: typing.BinaryIO, limits: Limits) -> Package:
     :raises errors.ImageServiceUnavailable: the process did not come to its end, which says nothing
         of the package
     """
-    return _checked(_unpack_confined(file, limits))
+    try:
+        files = _unpack_confined(file, limits)
+    except OSError as e:  # no room, or no folder, for temporary files
+        raise errors.ImageServiceUnavailable(f"it cannot be read on this host: {e}") from e
+    return _checked(files)
 
 
 def _unpack_confined(file: typing.BinaryIO, limits: Limits) -> Files:

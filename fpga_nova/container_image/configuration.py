@@ -2,9 +2,10 @@
 """Writes the configuration of an image anew: the layers that were read, and what a container needs.
 
 An engine does what a configuration asks for. It makes a volume on the host for each that is named,
-copies to it what the image has there, and runs health checks outside of a container's limits. Go
-also reads keys whatever their case, the last of several: a copy could name other layers than those
-that were read, and for these an engine takes what it has from other tenants.
+copies to it what the image has there, and runs health checks outside of a container's limits.
+Other programs of a host obey the labels of containers. Go also reads keys whatever their case, the
+last of several: a copy could name other layers than those that were read, and for these an engine
+takes what it has from other tenants.
 """
 
 import json
@@ -16,7 +17,8 @@ _Json = dict[str, typing.Any]
 
 _TEXTS = ("User", "WorkingDir", "StopSignal")
 _LISTS = ("Env", "Entrypoint", "Cmd")
-_LABELS = "Labels"
+#: Bytes of all of these; an engine repeats them each time that it describes the container.
+_MAX_SIZE = 256 << 10
 
 
 def clean(original: _Json, architecture: str, diffs: typing.Sequence[str]) -> bytes:
@@ -35,9 +37,10 @@ def clean(original: _Json, architecture: str, diffs: typing.Sequence[str]) -> by
     wanted = {
         **{key: _text(config, key) for key in _TEXTS},
         **{key: _list(config, key) for key in _LISTS},
-        _LABELS: _labels(config),
     }
     clean["config"] = {key: value for key, value in wanted.items() if value}
+    if len(json.dumps(clean)) > _MAX_SIZE:
+        raise Refused(f"its variables and arguments have more than {_MAX_SIZE >> 10} KiB")
     clean["rootfs"] = {"type": "layers", "diff_ids": list(diffs)}
     return json.dumps(clean).encode()
 
@@ -55,13 +58,6 @@ def _list(source: _Json, key: str) -> list[str]:
         value = [value]
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise _improper(key)
-    return value
-
-
-def _labels(source: _Json) -> dict[str, str]:
-    value = source.get(_LABELS) or {}
-    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
-        raise _improper(_LABELS)
     return value
 
 

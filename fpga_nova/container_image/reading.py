@@ -52,7 +52,7 @@ def rewrite(source: typing.BinaryIO, target: typing.BinaryIO, request: Request) 
             finished = _run(source, target, scratch, request)
     except processes.TooLong as e:
         raise NotRead(f"it took more than {request.seconds:g} seconds") from e
-    except processes.Failed as e:
+    except (processes.Failed, OSError) as e:
         raise NotRead(str(e)) from e
     try:
         report = json.loads(finished.output)

@@ -22,6 +22,7 @@ _MAX_SIZE = 1 << 63
 _WITHOUT_DATA = b"123456"
 _EXTENDED, _GLOBAL, _LONG_NAME, _LONG_LINK, _SPARSE = b"x", b"g", b"L", b"K", b"S"
 _SPARSE_SIZES = ("GNU.sparse.size", "GNU.sparse.realsize")
+_RECORD = re.compile(rb"([0-9]{1,7}) ")
 _NUMBER = re.compile(r"\+?[0-9]{1,19}")
 
 
@@ -114,14 +115,16 @@ def _special(stream: Stream, size: int) -> bytes:
 def _records(text: bytes) -> dict[str, str]:
     """What an extended header says; the last word counts."""
     found = {}
-    while text:
-        length, blank, _ = text.partition(b" ")
-        if not blank or not re.fullmatch(rb"[0-9]{1,7}", length):
+    at = 0  # slices of all that follows would take a minute for a large header
+    while at < len(text):
+        length = _RECORD.match(text, at)
+        if length is None:
             raise Refused("an extended header in it is damaged")
-        record, text = text[len(length) + 1 : int(length)], text[int(length) :]
-        name, equals, value = record.removesuffix(b"\n").partition(b"=")
-        if not record.endswith(b"\n") or not name or not equals:
+        end = at + int(length[1])
+        name, equals, value = text[length.end() : end].removesuffix(b"\n").partition(b"=")
+        if end > len(text) or text[end - 1 : end] != b"\n" or not name or not equals:
             raise Refused("an extended header in it is damaged")
+        at = end
         if value:
             found[_decode(name)] = _decode(value)
         else:

@@ -4,6 +4,7 @@
 import io
 import json
 import pathlib
+import tempfile
 import typing
 import zipfile
 
@@ -81,6 +82,14 @@ def test_reader_that_does_not_come_to_its_end_says_nothing_of_the_package(
 ) -> None:
     _reports(monkeypatch, output, status)
     with pytest.raises(errors.ImageServiceUnavailable, match="cannot be read on this host"):
+        confined(GOOD, tmp_path)
+
+
+def test_host_without_temporary_files_says_nothing_of_the_package(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(errors.ImageServiceUnavailable, match="No such file or directory"):
         confined(GOOD, tmp_path)
 
 

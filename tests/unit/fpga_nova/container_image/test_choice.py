@@ -151,19 +151,22 @@ def test_the_engine_gets_of_a_configuration_what_a_container_needs() -> None:
         "Env": ["A=\ud800"],
         "Cmd": ["/x"],
         "Entrypoint": ["/y"],
-        "Labels": {"a": "b"},
     }
     root = {"type": "layers", "diff_ids": [made.digest(ONE)]}
-    others = {"Volumes": {"/": {}}, "Healthcheck": {}, "OnBuild": [], "user": "0", "Shell": ["z"]}
+    others = {
+        "Volumes": {"/": {}},
+        "Healthcheck": {},
+        "Labels": {"a": "b"},
+        "user": "0",
+        "Shell": ["z"],
+    }
     clean = _clean(config={**needed, **others}, variant="v8", ROOTFS={"diff_ids": []}, OS="plan9")
     system = {"architecture": "amd64", "variant": "v8", "os": "linux"}
     assert clean == {**system, "config": needed, "rootfs": root}
 
 
 def test_what_a_configuration_leaves_empty_is_not_in_the_new_one() -> None:
-    assert _clean(config={"Cmd": "/x", "Env": None, "User": "", "Labels": None})["config"] == {
-        "Cmd": ["/x"]
-    }
+    assert _clean(config={"Cmd": "/x", "Env": None, "User": ""})["config"] == {"Cmd": ["/x"]}
     assert _clean(config=None)["config"] == {}
 
 
@@ -219,7 +222,7 @@ def _config(**changes: object) -> bytes:
         (_config(config={"Env": {"A": "1"}}), "no proper Env"),
         (_config(config={"Cmd": [1]}), "no proper Cmd"),
         (_config(config={"User": 0.5}), "no proper User"),
-        (_config(config={"Labels": {"a": 1}}), "no proper Labels"),
+        (_config(config={"Env": ["A=" + "x" * (256 << 10)]}), "more than 256 KiB"),
         (_index(b"[]"), "not a list of at most"),
         (_index(b'{"manifests": [1]}'), "names something"),
         (_index(b'{"manifests": [{"digest": "sha256:../../x"}]}'), "digest that is none"),

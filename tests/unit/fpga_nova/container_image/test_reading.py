@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hostile archives end in bounded time, memory and disk, and say nothing wrong of the image."""
 
+import errno
 import gzip
 import json
+import tempfile
 import time
 import typing
 
@@ -160,6 +162,17 @@ def test_reader_that_cannot_run_says_nothing_of_the_image(
 ) -> None:
     monkeypatch.setattr("fpga_nova.container_image.reading._MEMORY", 1 << 20)
     with pytest.raises(NotRead):
+        confined.read(GOOD)
+
+
+def test_folder_that_takes_no_files_says_nothing_of_the_image(
+    confined: Confined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> typing.NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(NotRead, match="No space left"):
         confined.read(GOOD)
 
 

@@ -3,6 +3,7 @@
 
 import io
 import tarfile
+import time
 
 import pytest
 
@@ -60,6 +61,24 @@ def test_odd_size_of_an_extended_header_is_refused(size: str) -> None:
 def test_size_of_an_extended_header_counts() -> None:
     data = made.pax({"size": "513"}) + made.header("a", made.octal(0)) + bytes(1024)
     assert sizes(data + END) == [("a", 513, 513)]
+
+
+def test_large_extended_header_is_read_in_no_time() -> None:
+    text = b"6 a=b\n" * 170_000
+    data = made.header("x", made.octal(len(text)), b"x", b"ustar\x0000") + made.padded(text)
+    begun = time.monotonic()
+    assert sizes(data + made.header("a", made.octal(0)) + END) == [("a", 0, 0)]
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"0 a=b\n", b"2 a=b\n", b"4 a=b\n", b"7 a=b\n", b"5 a=b\n", b"6 a=b ", b"6 =ab\n", b"x"],
+)
+def test_damaged_extended_header_is_refused(text: bytes) -> None:
+    data = made.header("x", made.octal(len(text)), b"x", b"ustar\x0000") + made.padded(text)
+    with pytest.raises(Refused, match="extended header in it is damaged"):
+        entries(data + made.header("a", made.octal(0)) + END)
 
 
 def test_global_header_counts_for_nothing_as_in_go() -> None:
