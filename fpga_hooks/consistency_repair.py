@@ -93,11 +93,12 @@ class Repair:
             return {}
         if len(offered) == 1:
             return dict.fromkeys(offered, lacking)
-        cards = self._cards_of(instance.uuid)
+        cards, nodename = self._cards_of(instance.uuid), self._name()
         found = collections.Counter[str]()
         for provider, name in offered.items():
             room = lacking - found.total()
-            found[provider] = min(room, max(cards[traits.card_in(name)] - has[provider], 0))
+            card = traits.card_in(name, nodename)
+            found[provider] = min(room, max(cards[card] - has[provider], 0))
         if found.total() < lacking:
             raise NotRepairedError(
                 f"its ledger has {cards.total()} regions of it; wait for the next audit of its host"
@@ -113,6 +114,10 @@ class Repair:
         return collections.Counter(
             region.get("device") for region in self.regions if region["owner"] == owner
         )
+
+    def _name(self) -> str:
+        """The name of the host's own provider, which may have no inventory of regions."""
+        return str(self.placement.get(f"/resource_providers/{self.node.uuid}")["name"])
 
     def _providers(self) -> dict[str, str]:
         """The names of the host's providers that offer regions, by uuid."""

@@ -54,7 +54,7 @@ def places(
     for name in found:
         if not tree.exists(name):
             tree.new_child(name, nodename)
-        _cards[tree.data(name).uuid] = str(traits.card_in(name))
+        _cards[tree.data(name).uuid] = str(traits.card_in(name, nodename))
     return found
 
 

@@ -53,7 +53,7 @@ def update_provider_tree(
         known = tree.data(name).inventory
         _tell(tree, name, _inventory(regions, known.get(RESOURCE_CLASS)))
     if left and status is not None and allocations is not None:
-        _move(tree, left, places, reshape.Mover(status, allocations))
+        _move(tree, nodename, left, places, reshape.Mover(status, allocations))
     if status is not None or not CONF.fpga.access:
         for name in {nodename: (), **places}:
             _set_traits(tree, nodename, name, places)
@@ -83,6 +83,7 @@ def _inventory(
 
 def _move(
     tree: "provider_tree.ProviderTree",
+    nodename: str,
     left: list[str],
     places: typing.Mapping[str, layout.Regions],
     mover: reshape.Mover,
@@ -90,7 +91,7 @@ def _move(
     """Bring inventories with their allocations from the providers that had them to those of now."""
     here = {tree.data(name).uuid: name for name, regions in places.items() if regions}
     rooms = {
-        uuid: reshape.Room(traits.card_in(name), len(places[name] or ()))
+        uuid: reshape.Room(traits.card_in(name, nodename), len(places[name] or ()))
         for uuid, name in here.items()
     }
     mover.move({tree.data(name).uuid for name in left}, rooms)
@@ -99,7 +100,7 @@ def _move(
         ours = tree.data(name).inventory[RESOURCE_CLASS]
         _tell(tree, name, {**ours, "reserved": min(ours["reserved"], rooms[uuid].free)})
     for name in left:
-        if traits.card_in(name):
+        if name != nodename:
             tree.remove(name)
             continue
         rest = dict(tree.data(name).inventory)

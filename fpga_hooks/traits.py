@@ -19,6 +19,7 @@ def name(kind: str, value: str) -> str:
 OF_CARD = "_fpga_"
 
 
-def card_in(provider: str) -> str | None:
-    """The card in the name of a provider; None in that of a host."""
-    return provider.partition(OF_CARD)[2] or None
+def card_in(provider: str, nodename: str) -> str | None:
+    """The card in the name of a provider of a node; None in that of the node itself."""
+    of_cards = f"{nodename}{OF_CARD}"
+    return provider.removeprefix(of_cards) if provider.startswith(of_cards) else None

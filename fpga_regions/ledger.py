@@ -98,7 +98,8 @@ class Ledger:
 
     def regions(self) -> list[Region]:
         """All regions of this host, in the order in which they are given out."""
-        return self._select("WHERE present OR state != 'free' ORDER BY rowid")
+        in_use = "state NOT IN ('free', 'quarantined') OR owner IS NOT NULL"
+        return self._select(f"WHERE present OR {in_use} ORDER BY rowid")
 
     def region(self, region_id: str) -> Region | None:
         """The region of an id."""
@@ -133,8 +134,8 @@ class Ledger:
     def register(self, slots: typing.Sequence[Slot]) -> None:
         """Make the regions known be those that the drivers found; nothing is written if they are.
 
-        A region that is gone is no longer counted unless it is in use; its id is kept for the case
-        that it comes back.
+        A region that is gone is no longer counted unless it is in use, or in quarantine and in a
+        guest perhaps; its id and its state are kept for the case that it comes back.
         """
         if {region.slot for region in self._select("WHERE present")} == set(slots):
             return

@@ -121,8 +121,8 @@ class Worker:
         :param note: why, for the ledger
         :raises errors.NotErased: it is in quarantine
         """
-        driver = self._driver(region)
-        if not (self._conf.warm and driver.can_reset(region) and self.healthy(region)):
+        driver = self._drivers.get(region.slot.driver)
+        if not (driver and self._conf.warm and driver.can_reset(region) and self.healthy(region)):
             self.clear(region, note, returned=True)
             return
         region = self._ledger.move(region, State.ERASING, note, returned=True)
@@ -181,14 +181,14 @@ class Worker:
         :param returned: somebody who knows reports that no guest has its nodes any more
         :raises errors.NotErased: it is in quarantine
         """
-        driver = self._driver(region)
         if region.state != State.ERASING or returned:
             region = self._ledger.move(region, State.ERASING, note, returned=returned)
         wanted = Cause.OPERATOR if after == State.QUARANTINED else None
         try:
+            driver = self._driver(region)
             driver.clear(region, Deadline(self._conf.clear_timeout))
             self._check_silence(driver, region)
-        except (errors.NotErased, errors.TimedOut) as e:
+        except (errors.NotErased, errors.TimedOut, errors.NotAccessible) as e:
             self._ledger.move(
                 region, State.QUARANTINED, f"not erased: {e.why}", wanted or Cause.ERASE
             )

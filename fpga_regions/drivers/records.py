@@ -100,7 +100,9 @@ def _read(path: pathlib.Path) -> Record | None:
         loaded = None if function is None else Loaded(str(function), str(digest))
         sign, card, boot = str(fields["sign"]), str(fields["card"]), str(fields["boot"])
     except (ValueError, KeyError, TypeError) as e:
-        raise ValueError(f"the record {path.name} is damaged") from e
+        raise ValueError(
+            f"the record {path.name} is damaged: quarantine region {path.stem}, and release it"
+        ) from e
     return Record(loaded, sign, card, fresh=boot == _boot())
 
 

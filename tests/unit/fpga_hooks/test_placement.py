@@ -5,10 +5,11 @@ import types
 import uuid
 
 import pytest
+from nova import exception
 from nova.compute import provider_tree
 from oslo_config import cfg
 
-from fpga_hooks import calls, function_traits, host, placement
+from fpga_hooks import calls, function_traits, host, layout, placement
 
 from .conftest import IMAGE, REGION, Program, region, status
 
@@ -232,3 +233,20 @@ def test_placement_that_does_not_answer_is_asked_again(audit, client) -> None:
     for _ in range(2):
         audit(region())
     assert client.deleted == ["CUSTOM_FPGA_FUNCTION_OLD"]
+
+
+def test_host_whose_name_looks_like_that_of_a_card_is_none(program, tree, config) -> None:
+    name = "rack_fpga_3"
+    tree.new_root(name, str(uuid.uuid4()))
+    program.answers(out=status(region(**FREE, device="a")))
+    calls.update_resources({})
+    layout.decide_anew()
+    placement.update_provider_tree(tree, name)
+    config(providers="card")
+    layout.decide_anew()
+    with pytest.raises(exception.ReshapeNeeded):
+        placement.update_provider_tree(tree, name)
+    placement.update_provider_tree(tree, name, {})
+    assert tree.exists(name)
+    assert layout.card_of(tree.data(f"{name}_fpga_a").uuid) == "a"
+    layout.decide_anew()

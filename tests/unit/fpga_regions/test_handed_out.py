@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fpga_regions import errors
+from fpga_regions.manager import Manager
 from fpga_regions.model import Cause, Node, Region, State
 from fpga_regions.packages import Package
 from fpga_regions.reconcile import Reconciler
@@ -245,3 +246,33 @@ def test_node_that_only_programming_shows_to_be_anothers_is_given_to_nobody_else
         rig.manager.burn(LZO, B)
     assert withheld(rig, before) == before
     assert rig.states() == ["programmed", "free"]
+
+
+def test_region_whose_driver_was_removed_leaves_the_host_with_its_owner(
+    rig: Rig, handed_out: Region
+) -> None:
+    removed = Manager(rig.conf, rig.ledger, {}, rig.manager._fetch)
+    removed.refresh()
+    assert [region.id for region in rig.ledger.regions()] == [handed_out.id]
+    with pytest.raises(errors.NotErased, match="add it to drivers"):
+        removed.erase(None, A)
+    assert rig.ledger.regions() == []
+    region = rig.region(handed_out.id)
+    assert (region.state, region.quarantine, region.owner) == (
+        State.QUARANTINED,
+        Cause.ERASE,
+        None,
+    )
+    rig.manager.refresh()
+    assert rig.states() == ["quarantined", "free"]
+    rig.manager.release(handed_out.id)
+    assert rig.states() == ["free", "free"]
+
+
+def test_region_in_quarantine_that_a_guest_may_have_is_counted_though_its_card_is_gone(
+    rig: Rig, handed_out: Region
+) -> None:
+    rig.manager.quarantine(handed_out.id, "fan is broken")
+    rig.hardware.slots = []
+    rig.manager.refresh()
+    assert [region.id for region in rig.ledger.regions()] == [handed_out.id]

@@ -213,3 +213,17 @@ def test_nothing_that_answers_is_told(mixed: Mixed) -> None:
         tool.answer("status", status=127)
     with pytest.raises(errors.NotAccessible, match="card left: left ended with 127; card right"):
         mixed.manager.regions()
+
+
+def test_damaged_record_of_one_region_is_mended_as_the_message_of_the_others_says(
+    mixed: Mixed,
+) -> None:
+    mixed.burn(LEFT, 0)
+    region = mixed.ledger.held_by(owner(0))[0]
+    mixed.manager.erase(None, owner(0))
+    (mixed.ledger.folder / f"drivers/command/{region.id}.record").write_text("")
+    with pytest.raises(errors.RegionError, match=f"quarantine region {region.id}, and release it"):
+        mixed.burn(RIGHT, 1)
+    mixed.manager.quarantine(region.id, "its record is damaged")
+    mixed.manager.release(region.id)
+    assert mixed.burn(RIGHT, 1)[:2] == ("command", "right")
