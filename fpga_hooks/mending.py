@@ -101,7 +101,7 @@ def of_owner(owner: str, host: str, left: bool, ids: typing.Collection[str]) -> 
     """Whether an owner, who is no instance of this host, has a use for regions on it.
 
     :param left: they were burnt before this process started; a task that the instance has is not
-        at work on them, unless it is of this host or of one that is up
+        at work on them, unless it is of this host, or of one that is up and shares this ledger
     :param ids: the regions' ids
     """
     context = nova_context.get_admin_context(read_deleted="yes")
@@ -111,26 +111,24 @@ def of_owner(owner: str, host: str, left: bool, ids: typing.Collection[str]) -> 
         return Verdict(orphan="Nova knows no instance of its owner's id")
     if instance.deleted:
         return Verdict(orphan="its instance is deleted")
-    if instance.host == host or not _nobody_at_work(instance, left):
+    if instance.host == host or not (left or instance.task_state is None):
         return Verdict()
-    if not set((column.read(instance) or "").split(",")).isdisjoint(ids):
-        return Verdict(
-            doubt=f"its instance is on host {instance.host}, has this very region, and this host "
-            f"is {host}; if it was renamed, give it its former name"
-        )
     moves = objects.MigrationList.get_by_filters(context, {"instance_uuid": owner})
-    if any(m.status not in _OVER and host in (m.source_compute, m.dest_compute) for m in moves):
+    here = [move for move in moves if host in (move.source_compute, move.dest_compute)]
+    if any(move.status not in _OVER for move in here):
         return Verdict()
+    if not here:
+        # Nothing says that the instance was ever on a host of this name.
+        if instance.task_state is not None and instance.host and _is_up(instance.host):
+            return Verdict()
+        if not set((column.read(instance) or "").split(",")).isdisjoint(ids):
+            return Verdict(
+                doubt=f"its instance is on host {instance.host}, has this very region, and this "
+                f"host is {host}; if it was renamed, give it its former name"
+            )
     return Verdict(
         orphan=f"its instance is on host {instance.host}" if instance.host else "its instance left"
     )
-
-
-def _nobody_at_work(instance: "objects.Instance", left: bool) -> bool:
-    """Whether no nova-compute burns for the instance now."""
-    if instance.task_state is None:
-        return True
-    return left and not (instance.host and _is_up(instance.host))
 
 
 def _is_up(host: str) -> bool:

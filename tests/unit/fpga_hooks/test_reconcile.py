@@ -172,6 +172,20 @@ def test_what_an_evacuation_that_was_killed_has_left_is_erased(
     assert program.calls == [f"erase --owner {OWNER}"]
 
 
+@pytest.mark.parametrize("device", ["the region of the source", REGION])
+def test_what_a_killed_evacuation_has_left_is_erased_though_the_source_is_back(
+    reconciler, program, told, nova, device
+) -> None:
+    nova.elsewhere[OWNER] = Instance(
+        host="other", task_state="rebuild_spawning", fpga_device=device
+    )
+    nova.up = {"other"}
+    nova.migrations = [SimpleNamespace(status="failed", source_compute="other", dest_compute=HOST)]
+    reconciler.start(HOST, told(_held()))
+    assert reconciler.audit(HOST, told(_held()))
+    assert program.calls == [f"erase --owner {OWNER}"]
+
+
 def test_what_was_left_is_kept_where_its_owner_comes_back(reconciler, program, told, nova) -> None:
     _on_its_way(nova)
     reconciler.start(HOST, told(_held()))
