@@ -114,9 +114,12 @@ def test_disk_that_cannot_be_written_is_told_and_everything_stays(
     assert host.run("erase", "--owner", owner()).returncode == 0
 
 
-@pytest.mark.parametrize("moment", ["program", "read_back", "nodes"])
+@pytest.mark.parametrize(
+    ("moment", "state"),
+    [("program", "write"), ("read_back", "write"), ("nodes", "firmware request")],
+)
 def test_disk_that_is_full_in_the_middle_of_a_burn_leaves_what_the_next_command_undoes(
-    rig: Rig, disk: Disk, moment: str, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, disk: Disk, moment: str, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.manager.refresh()
     real = getattr(rig.hardware, moment)
@@ -129,7 +132,7 @@ def test_disk_that_is_full_in_the_middle_of_a_burn_leaves_what_the_next_command_
         patch.setattr(rig.hardware, moment, filling)
         with pytest.raises(errors.LedgerUnusable, match="the disk is full"):
             rig.manager.burn(LZO, owner())
-    assert rig.states() == ["write", "free"]
+    assert rig.states() == [state, "free"]
     with pytest.raises(errors.LedgerUnusable, match="the disk is full"):
         rig.manager.burn(LZO, owner(1))
     disk.empty()
