@@ -40,10 +40,6 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
-class _UnreachableError(Exception):
-    """What this whole host needs to burn anything is out of reach now."""
-
-
 class Reconciler:
     """Remembers what it said and what failed, so that neither is repeated with every audit.
 
@@ -104,7 +100,7 @@ class Reconciler:
                     continue
                 try:
                     changed |= self._mend(instance, starting)
-                except (_UnreachableError, errors.CliError) as e:
+                except errors.CliError as e:
                     LOG.error("Other FPGA regions are left for the next audit: %s", e)
                     break
         return changed
@@ -112,7 +108,7 @@ class Reconciler:
     def _mend(self, instance: "objects.Instance", starting: bool) -> bool:
         """Bring an instance and its regions in line.
 
-        :raises errors.CliError: the regions cannot be looked at
+        :raises errors.CliError: the regions cannot be looked at, or this host can burn nothing now
         """
         if not mending.settled(instance, starting):
             return False
@@ -162,7 +158,7 @@ class Reconciler:
             words = f"its FPGA region has lost its configuration and cannot be burnt again: {e}"
             self._retries.failed(name, words, instance_uuid=instance.uuid)
             if e.code in errors.OF_HOST:
-                raise _UnreachableError(str(e)) from e
+                raise
             return None
         self._retries.done(name)
         LOG.warning(
