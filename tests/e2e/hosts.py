@@ -2,6 +2,7 @@
 """More compute hosts for a demo cloud: nova-computes with regions, which can be killed."""
 
 import configparser
+import contextlib
 import json
 import os
 import pathlib
@@ -21,7 +22,9 @@ KEEPING = "tests.support.virt:KeepingDriver"
 DOCKER = "novadocker.virt.docker:DockerDriver"
 
 _READY = "Join ServiceGroup membership for this service compute"
+_ENDS = "Graceful shutdown start"
 _PATIENCE = 120  # seconds
+_HEARD = 5  # seconds in which nova-compute says that it ends
 
 
 class ComputeHost:
@@ -148,10 +151,20 @@ class ComputeHost:
             return False
         return code == -signal.SIGKILL
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send nova-compute a signal."""
+    def terminate(self) -> None:
+        """Ask nova-compute to end, and return once it does so.
+
+        Python runs a handler in the main thread only.  If the kernel gives the signal to a
+        thread that starts a program, the main thread sleeps on: it is lost and is sent again.
+        """
         assert self._process is not None
-        self._process.send_signal(number)
+        end = time.monotonic() + _PATIENCE
+        while not self.dead and _ENDS not in self.log():
+            if time.monotonic() > end:
+                raise CloudError(f"nova-compute of {self.name} does not hear SIGTERM")
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_HEARD)
 
     def ended(self, seconds: float) -> bool:
         """Wait until nova-compute has ended by itself; whether it has."""
@@ -181,10 +194,10 @@ class ComputeHost:
         """Stop nova-compute, if it runs."""
         if self._process is None or self._process.poll() is not None:
             return
-        self._process.terminate()
         try:
+            self.terminate()
             self._process.wait(60)
-        except subprocess.TimeoutExpired:
+        except (CloudError, subprocess.TimeoutExpired):
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 

@@ -8,7 +8,6 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import signal
 import stat
 import time
 import typing
@@ -127,7 +126,7 @@ def test_stop_of_nova_compute_amid_builds_and_deletes_leaves_each_done_or_undone
         deletes = [pool.submit(stage.compute.delete_server, server) for server in first]
         builds = [pool.submit(stage.create) for _ in range(MANY // 2)]
         time.sleep(1)
-        stage.here.signal(signal.SIGTERM)
+        stage.here.terminate()
         concurrent.futures.wait([*deletes, *builds])
     assert stage.here.ended(300), "nova-compute does not end after SIGTERM"
     stage.here.cli.configure(drivers="fake", fake__regions=MANY)
