@@ -23,7 +23,9 @@ import nova.conf
 from nova import context as nova_context
 from nova import objects
 
-from fpga_hooks import build, burns, calls, cli, devices
+from fpga_hooks import build, calls
+from fpga_hooks.instance import background, devices
+from fpga_hooks.program import client
 from tests.support import bitstreams
 from tests.support.host import Host
 from tests.support.openstack import OpenStack
@@ -35,7 +37,7 @@ PAUSES = (0.0, 0.5, 1.0)
 
 def one(image_id: str, rest: float, beside: bool) -> float:
     """Seconds from the call of the hook to the devices, with a rest of so many seconds between."""
-    burns._driver_waits = beside
+    background._driver_waits = beside
     instance: Instance = an_instance({"hw:fpga_ip_id": image_id})
     instance.uuid = str(uuid.uuid4())
     began = time.perf_counter()
@@ -47,7 +49,7 @@ def one(image_id: str, rest: float, beside: bool) -> float:
     took = time.perf_counter() - began
     if not found:
         raise SystemExit("Error: no device was found")
-    cli.erase(instance.uuid)
+    client.erase(instance.uuid)
     return took
 
 

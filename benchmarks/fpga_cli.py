@@ -100,7 +100,8 @@ def _rootwrap(host: Host) -> tuple[typing.Any, list[str]]:
 
 def _reader(host: Host) -> typing.Callable[[], object]:
     """What nova-compute does; the status before it in each turn has published anew."""
-    from fpga_hooks import calls, published  # noqa: F401 - calls registers the options
+    from fpga_hooks import calls  # noqa: F401 - registers the options
+    from fpga_hooks.program import published
 
     published.CONF([], project="nova", default_config_files=[])
     published.CONF.set_override("status_file", str(host.runtime / "status.json"), "fpga")

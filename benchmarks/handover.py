@@ -33,8 +33,12 @@ import uuid
 
 from oslo_config import cfg
 
-from fpga_hooks import calls, cli, guests, mending, reconcile
-from novadocker import conf
+from fpga_hooks import calls
+from fpga_hooks.program import client
+from fpga_hooks.instance import guests
+from fpga_hooks.host import reconcile
+from fpga_hooks.instance import needs
+from novadocker import options as conf
 from novadocker.engine import Engine
 from novadocker.guests import Probe
 from tests.support import bitstreams
@@ -77,7 +81,7 @@ class Stage:
         )
         exposes = [{"kind": "char", "name": "/dev/fpga0"}]
         self.image = cloud.add(bitstreams.package(exposes=exposes))
-        self.region: cli.Region
+        self.region: client.Region
         self.client = engine.client()
         self.reconciler = reconcile.Reconciler()
         self.ended: dict[str, int] = {}
@@ -111,7 +115,7 @@ class Stage:
         while not self.reconciler._erase("host", first, regions):
             looks += 1
             time.sleep(0.02)  # a look costs the engine something
-        cli.burn(self.image, second)
+        client.burn(self.image, second)
         ending.join()
         while name not in self.ended:
             time.sleep(0.01)
@@ -131,9 +135,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=typing.cast(str, __doc__).splitlines()[0])
     parser.add_argument("--tries", type=int, default=1000)
     options = parser.parse_args()
-    calls.conf.register_opts(CONF)
+    calls.options.register_opts(CONF)
     conf.register_opts(CONF)
-    mending.of_owner = lambda *_: mending.Verdict(orphan="its instance is deleted")
+    needs.of_owner = lambda *_: needs.Verdict(orphan="its instance is deleted")
     with tempfile.TemporaryDirectory() as folder, OpenStack() as cloud:
         for engine in engines.started():
             measure(pathlib.Path(folder), cloud, engine, options.tries)
@@ -157,8 +161,8 @@ def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tri
     stage.client.api.import_image_from_data(layer.getvalue(), repository="busybox")
     chance = random.Random(0)
     owner = str(uuid.uuid4())
-    cli.burn(stage.image, owner)
-    (stage.region,) = cli.status().owned_by(owner).values()
+    client.burn(stage.image, owner)
+    (stage.region,) = client.status().owned_by(owner).values()
     between, kept = [], 0
     with contextlib.suppress(KeyboardInterrupt):
         for _ in range(tries):

@@ -21,7 +21,7 @@ import typing
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from fpga_hooks import root
+from fpga_hooks.program import root
 from tests.support.host import Host
 
 STATUS = ["fpga-cli.py", "status", "--format", "json"]

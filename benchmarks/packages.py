@@ -25,7 +25,7 @@ import figures
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fpga_regions import package_writer
+from fpga_regions.package import writer
 from tests.support import bitstreams
 from tests.support.host import Host
 from tests.support.openstack import OpenStack
@@ -37,7 +37,7 @@ _MIB = 1024 * 1024
 def package(size: int) -> bytes:
     """A valid package of at least so many bytes, which do not compress."""
     content = bitstreams.bitfile()
-    described = package_writer.describe(bitstreams.fields(), content)
+    described = writer.describe(bitstreams.fields(), content)
     more = zipfile.ZipInfo("random")
     return bitstreams.archive(
         ("manifest.json", described), ("core.json", content), (more, os.urandom(size))

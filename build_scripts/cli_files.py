@@ -9,7 +9,7 @@ import argparse
 import string
 from pathlib import Path
 
-from fpga_regions import arguments
+from fpga_regions.command import arguments
 
 ROOT = Path(__file__).parents[1]
 MAN = ROOT / "docs" / "man" / "fpga-cli.8"

@@ -4,31 +4,16 @@
 import functools
 import typing
 
-from oslo_log import log as logging
-
-from fpga_hooks import (
-    accounting,
-    base,
-    burns,
-    cards,
-    cli,
-    column,
-    entitlement,
-    errors,
-    function_traits,
-    grants,
-    image_bitstreams,
-    layout,
-    owners,
-    sites,
-)
-from fpga_hooks import host as host_regions
+from fpga_hooks import base
+from fpga_hooks.host import audit
+from fpga_hooks.instance import background, call_sites, cards, entitlement, owner_locks
+from fpga_hooks.placement import function_traits, providers
+from fpga_hooks.program import client, errors, last_look
+from fpga_nova import grants, image_bitstreams, request
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
-
-LOG = logging.getLogger(__name__)
 
 
 class FpgaBuildInstanceHook(base.Hook):
@@ -37,10 +22,10 @@ class FpgaBuildInstanceHook(base.Hook):
     def init_host(self, host: str) -> None:
         """Refuse to start where instances would get what the operator did not ask for.
 
-        :raises nova.exception.InvalidConfiguration: see fpga_hooks.host.start
+        :raises nova.exception.InvalidConfiguration: see fpga_hooks.host.audit.start
         """
-        layout.decide_anew()
-        host_regions.start(host)
+        providers.decide_anew()
+        audit.start(host)
         entitlement.adopt(host)
 
     def build_instance(
@@ -52,7 +37,7 @@ class FpgaBuildInstanceHook(base.Hook):
         """Record what the instance is granted and burn it, beside what else the build does.
 
         :raises nova.exception.NovaException: it is not entitled to what it asks for, or a region
-            could not be burnt; see `sites`. Where the driver waits itself, it gets the latter
+            could not be burnt; see `call_sites`. Where the driver waits itself, it gets the latter
         """
         granted = entitlement.decide(context, instance)
         grants.record(instance, granted)
@@ -60,11 +45,13 @@ class FpgaBuildInstanceHook(base.Hook):
             return
         chosen = cards.chosen(context, instance.uuid)
         try:
-            burns.start(instance.uuid, functools.partial(_burn, granted, instance.uuid, chosen))
+            background.start(
+                instance.uuid, functools.partial(_burn, granted, instance.uuid, chosen)
+            )
         except errors.CliError as e:
-            raise sites.failure(e, instance) from e
-        if not burns.awaited_by_driver():
-            finish(instance)
+            raise call_sites.failure(e, instance) from e
+        if not background.awaited_by_driver():
+            background.finish(instance)
 
     def check_rebuild(
         self, context: "nova_context.RequestContext", instance: "objects.Instance"
@@ -81,10 +68,10 @@ class FpgaBuildInstanceHook(base.Hook):
         granted = entitlement.decide(context, instance)
         if granted:
             try:
-                with owners.held(instance.uuid):
+                with owner_locks.held(instance.uuid):
                     _burn_missing(context, instance, granted)
             except errors.CliError as e:
-                raise sites.failure(e, instance) from e
+                raise call_sites.failure(e, instance) from e
         new_image = image_bitstreams.named_by(instance) != grants.accepted(instance)
         grants.record(instance, granted, new_image)
 
@@ -94,26 +81,10 @@ class FpgaBuildInstanceHook(base.Hook):
         What they hold, and what free ones are kept warm with, is among the host's stats, for
         FpgaWeigher.
         """
-        resources["fpga_regions"] = host_regions.audit()
-        ours = {stat: host_regions.images(state) for state, stat in accounting.STATS.items()}
+        resources["fpga_regions"] = audit.audit()
+        ours = {stat: last_look.images(state) for state, stat in request.STATS.items()}
         resources["stats"] = {**resources.get("stats", {}), **ours}
         function_traits.sweep.run()
-
-
-def finish(instance: "objects.Instance") -> None:
-    """Wait for the burn of an instance, if one goes on, and write the regions' ids to the instance.
-
-    :raises nova.exception.NovaException: a region could not be burnt
-    """
-    try:
-        region_ids = burns.result(instance.uuid)
-    except errors.CliError as e:
-        LOG.error("No FPGA region was burnt: %s", e.reason, instance=instance)
-        raise sites.failure(e, instance) from e
-    if region_ids is not None:
-        value = accounting.joined(region_ids)
-        LOG.info("FPGA region %s burnt", value, instance=instance)
-        column.write(instance, value)
 
 
 def _burn_missing(
@@ -122,7 +93,7 @@ def _burn_missing(
     granted: dict[int, grants.Grant],
 ) -> None:
     """Not on record yet, so that the audit takes back what is burnt if this process dies here."""
-    held = cli.status().owned_by(instance.uuid)
+    held = client.status().owned_by(instance.uuid)
     missing = {number: grant for number, grant in granted.items() if number not in held}
     if missing:
         cards.burn(missing, instance.uuid, cards.chosen(context, instance.uuid))
@@ -130,5 +101,5 @@ def _burn_missing(
 
 def _burn(granted: dict[int, grants.Grant], owner: str, chosen: list[str]) -> dict[int, str]:
     """Where one fails, Nova's clean-up has all of the owner erased."""
-    with owners.held(owner):
+    with owner_locks.held(owner):
         return cards.burn(granted, owner, chosen)

@@ -9,7 +9,7 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_hooks import accounting, conf, image_bitstreams
+from fpga_nova import image_bitstreams, options, request
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
     from stevedore import extension
 
 CONF = cfg.CONF
-conf.register_opts(CONF)
+options.register_opts(CONF)
 
 GROUP = "nova.fpga.hooks"
 
@@ -132,8 +132,8 @@ def update_usage(
     compute_node: "objects.ComputeNode", usage: typing.Mapping[str, typing.Any], sign: int
 ) -> None:
     """The resource tracker adds (sign 1) or takes away (-1) what an instance uses."""
-    used = accounting.count(compute_node, "fpga_regions_used")
-    used += sign * accounting.regions_wanted(usage.get("extra_specs"))
+    used = request.count(compute_node, "fpga_regions_used")
+    used += sign * request.regions_wanted(usage.get("extra_specs"))
     compute_node.fpga_regions_used = max(used, 0)
 
 
@@ -143,8 +143,8 @@ def claim_failure(claim: typing.Any, compute_node: "objects.ComputeNode") -> str
     Called by the claim test, under the resource tracker's lock.
     """
     asked = image_bitstreams.extra_specs(claim.instance, getattr(claim, "flavor", None))
-    wanted = accounting.regions_wanted(asked)
-    free = accounting.regions_free(compute_node)
+    wanted = request.regions_wanted(asked)
+    free = request.regions_free(compute_node)
     if wanted <= free:
         return None
     return f"{wanted} FPGA region{'s' * (wanted > 1)} wanted, {free} free"
@@ -158,14 +158,14 @@ def init_host_state(host_state: typing.Any) -> None:
 
 def update_host_state(host_state: typing.Any, compute_node: "objects.ComputeNode") -> None:
     """The scheduler takes over a compute node's record."""
-    host_state.fpga_regions = accounting.count(compute_node, "fpga_regions")
-    host_state.fpga_regions_used = accounting.count(compute_node, "fpga_regions_used")
+    host_state.fpga_regions = request.count(compute_node, "fpga_regions")
+    host_state.fpga_regions_used = request.count(compute_node, "fpga_regions_used")
 
 
 def consume_host_state(host_state: typing.Any, spec_obj: "objects.RequestSpec") -> None:
     """The scheduler has chosen a host for a request: its regions are fewer from now on."""
-    extra_specs = accounting.extra_specs_of(spec_obj.flavor)
-    host_state.fpga_regions_used += accounting.regions_wanted(extra_specs)
+    extra_specs = request.extra_specs_of(spec_obj.flavor)
+    host_state.fpga_regions_used += request.regions_wanted(extra_specs)
 
 
 def process_request(context: typing.Any, spec_obj: "objects.RequestSpec") -> None:
@@ -182,9 +182,9 @@ def upgrade_database(engine: typing.Any, version: str | None, database: str) -> 
     """
     if version is not None or database != "main":
         return
-    import migrations
+    from fpga_manage import database as columns
 
-    migrations.upgrade(engine)
+    columns.upgrade(engine)
 
 
 def _call(step: str, *arguments: typing.Any) -> None:

@@ -5,18 +5,10 @@ import typing
 
 from oslo_log import log as logging
 
-from fpga_hooks import (
-    accounting,
-    base,
-    burns,
-    cli,
-    column,
-    errors,
-    grants,
-    host,
-    image_bitstreams,
-    owners,
-)
+from fpga_hooks import base
+from fpga_hooks.instance import background, owner_locks
+from fpga_hooks.program import client, errors, last_look
+from fpga_nova import column, grants, image_bitstreams, request
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -42,10 +34,10 @@ class FpgaDeleteInstanceHook(base.Hook):
         """
         if not _may_hold_region(instance):
             return
-        burns.settle(instance.uuid)
+        background.settle(instance.uuid)
         try:
-            with owners.held(instance.uuid):
-                cli.erase(instance.uuid)
+            with owner_locks.held(instance.uuid):
+                client.erase(instance.uuid)
         except errors.CliError as e:
             LOG.error(
                 "The FPGA region was not erased: %s; see 'fpga-cli.py status'",
@@ -64,7 +56,7 @@ def _may_hold_region(instance: "objects.Instance") -> bool:
     return (
         bool(column.read(instance))
         or grants.known(instance)
-        or any(accounting.bitstreams_of(flavor) for flavor in flavors)
+        or any(request.bitstreams_of(flavor) for flavor in flavors)
         or bool(image_bitstreams.named_by(instance))
     )
 
@@ -74,5 +66,5 @@ def _clear_column(instance: "objects.Instance") -> None:
 
     After a failed unshelve, and before a build is tried elsewhere, the instance is on no host.
     """
-    if column.read(instance) and instance.host in (None, host.name()):
+    if column.read(instance) and instance.host in (None, last_look.host()):
         column.write(instance, None)

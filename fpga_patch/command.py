@@ -20,9 +20,9 @@ import typing
 
 from oslo_config import cfg
 
+from fpga_nova.version import ShowVersion
 from fpga_patch import configure, doctor, errors, foreign, releases, verify, work
 from fpga_patch.doctor import finding
-from fpga_regions.version import ShowVersion
 
 
 class Run:

@@ -9,7 +9,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from nova.virt import driver
 from oslo_config import cfg
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from fpga_nova.contract import NODE_KINDS
 from novadocker import errors
 

@@ -15,7 +15,7 @@ import pathlib
 import sys
 import tempfile
 
-from fpga_regions import cli
+from fpga_regions.command import main as cli
 from fpga_regions.drivers import emulator
 from fpga_regions.emulator import SOFTWARE, software
 

@@ -13,7 +13,7 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_hooks import conf as hooks_conf
+from fpga_nova import options as hooks_conf
 from fpga_patch import bytecode
 
 #: The drop-in that ``apply --configure`` writes.

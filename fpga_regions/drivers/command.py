@@ -14,12 +14,13 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_regions import errors, programs
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
 
 GROUP = "command"
 _STATUS = re.compile(r"Used regions:\s*(\d{1,4})\s*/\s*(\d{1,4})")
@@ -143,9 +144,11 @@ class CommandDriver(hardware.HardwareDriver):
             raise failure(finished.complaint)
         identifier = finished.output.strip()
         if not _IDENTIFIER.fullmatch(identifier):
-            raise programs.Failed(f"{finished.name} burn printed no identifier: {identifier!r:.80}")
+            raise processes.Failed(
+                f"{finished.name} burn printed no identifier: {identifier!r:.80}"
+            )
         if self._needs_id(region) and identifier in self._burnt_beside(region):
-            raise programs.Failed(
+            raise processes.Failed(
                 f"{finished.name} burn printed the identifier of another region: {identifier!r:.80}"
             )
         return identifier
@@ -176,7 +179,7 @@ class CommandDriver(hardware.HardwareDriver):
         """
         try:
             return self._conclude(region, record)
-        except programs.Failed:
+        except processes.Failed:
             # Another process may have been burning or erasing: then counts and records differ for
             # a moment.
             deadline = Deadline(self.card(region.slot.device).timeout)
@@ -190,17 +193,17 @@ class CommandDriver(hardware.HardwareDriver):
         burnt = len(self._burnt_beside(region))
         if record is not None and record.loaded is not None:
             if used < burnt + 1:
-                raise programs.Failed(
+                raise processes.Failed(
                     f"{burnt + 1} regions of the card were burnt, and {used} are in use"
                 )
             return record.loaded if record.fresh else None
         if record is None and self._attempt(region).exists():
-            raise programs.Failed("a burn was begun, and nobody knows how it ended")
+            raise processes.Failed("a burn was begun, and nobody knows how it ended")
         if used - burnt <= _baseline(record.sign if record else ""):
             return None
         if used == total:
             return Loaded("something that is not on record", "unknown")
-        raise programs.Failed(f"{used} regions of the card are in use, and {burnt} are on record")
+        raise processes.Failed(f"{used} regions of the card are in use, and {burnt} are on record")
 
     def can_reset(self, region: Region) -> bool:
         """Whether the card's program has the verb."""
@@ -212,7 +215,7 @@ class CommandDriver(hardware.HardwareDriver):
         with self.erasing(region, deadline) as job:
             record = self._records.read(region)
             if record is None or record.loaded is None or not record.fresh:
-                raise programs.Failed("what was burnt is not on record since the host started")
+                raise processes.Failed("what was burnt is not on record since the host started")
             places = {"id": record.sign, "index": str(region.slot.index)}
             job.run(*self._argv(region, "reset", **places))
 
@@ -234,12 +237,12 @@ class CommandDriver(hardware.HardwareDriver):
         """How many regions are used, and how many there are."""
         options = self.card(card)
         argv = [options.exec, *shlex.split(options.status)]
-        finished = programs.run(argv, Deadline(options.timeout))
+        finished = processes.run(argv, Deadline(options.timeout))
         if finished.status != 0:
-            raise programs.Failed(finished.complaint)
+            raise processes.Failed(finished.complaint)
         told = _STATUS.search(finished.output)
         if told is None or not int(told[1]) <= int(told[2]) <= _MAX_REGIONS:
-            raise programs.Failed(f"{finished.name} status did not print 'Used regions: U/T'")
+            raise processes.Failed(f"{finished.name} status did not print 'Used regions: U/T'")
         return int(told[1]), int(told[2])
 
     def _needs_id(self, region: Region) -> bool:
@@ -267,17 +270,17 @@ class CommandDriver(hardware.HardwareDriver):
         finished = self._run_erase(job, identifier)
         used, _ = self._status(region.slot.device)
         if used and used - len(self._burnt_beside(region)) >= before:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"{finished.complaint}, but {used} regions of the card are in use, as before"
             )
 
-    def _run_erase(self, job: hardware.Job, identifier: str) -> programs.Finished:
+    def _run_erase(self, job: hardware.Job, identifier: str) -> processes.Finished:
         region = job.region
         finished = job.try_to_run(
             *self._argv(region, "erase", id=identifier, index=str(region.slot.index))
         )
         if finished.status not in (0, _UNKNOWN):
-            raise programs.Failed(finished.complaint)
+            raise processes.Failed(finished.complaint)
         return finished
 
     def _see_that_nothing_was_burnt(self, region: Region, always: bool = False) -> None:
@@ -291,7 +294,7 @@ class CommandDriver(hardware.HardwareDriver):
         known = _baseline(attempt.read_text()) if attempt.exists() else 0
         used, _ = self._status(region.slot.device)
         if used and used - len(self._burnt_beside(region)) > known:
-            raise programs.Failed(
+            raise processes.Failed(
                 "a burn was begun and its identifier is not known; erase it with the program itself"
             )
         attempt.unlink(missing_ok=True)

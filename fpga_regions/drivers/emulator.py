@@ -13,13 +13,13 @@ import typing
 
 from oslo_config import cfg
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.drivers import base
+from fpga_regions.drivers import api
 from fpga_regions.emulator import SOFTWARE
 from fpga_regions.emulator.server import Broken, Load, Servers
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Node, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
 
 if typing.TYPE_CHECKING:
     from fpga_regions.emulator import compiler, models
@@ -29,7 +29,7 @@ _MAX_DESCRIPTOR = 4096
 _MORE_PROCESSES = 16  # of a region, beside one for each client
 
 
-class EmulatorDriver(base.Driver):
+class EmulatorDriver(api.Driver):
     """A number of cards, each with a number of regions, as group `emulator` says."""
 
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:

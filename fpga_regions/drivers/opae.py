@@ -15,12 +15,13 @@ import uuid
 
 from oslo_config import cfg
 
-from fpga_regions import errors, programs
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class OpaeDriver(hardware.HardwareDriver):
 
     def card_names(self) -> list[str]:
         """Those that are configured; all are looked up at once."""
-        programs.find(self._options.fpgaconf)
+        processes.find(self._options.fpgaconf)
         self._interfaces = self._look("fme", _INTERFACE)
         self._accelerators = self._look("port", _ACCELERATOR)
         return list(self.cards)
@@ -85,9 +86,9 @@ class OpaeDriver(hardware.HardwareDriver):
         options = self.card(card)
         interface = self._interfaces.get(options.address)
         if interface is None:
-            raise programs.Failed(f"fpgainfo shows no card at {options.address}")
+            raise processes.Failed(f"fpgainfo shows no card at {options.address}")
         if options.interface and uuid.UUID(options.interface) != uuid.UUID(interface):
-            raise programs.Failed(f"it has the interface {interface}, not {options.interface}")
+            raise processes.Failed(f"it has the interface {interface}, not {options.interface}")
         self._see_that_the_port_shows(options.address)
         kinds = frozenset({"char"})
         vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
@@ -154,7 +155,7 @@ class OpaeDriver(hardware.HardwareDriver):
         job.run(self._options.fpgaconf, *chosen, str(bitfile))
         shown = self._accelerator(card)
         if shown != accelerator:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"after programming, the port shows the accelerator {shown}, not {accelerator}"
             )
 
@@ -167,7 +168,7 @@ class OpaeDriver(hardware.HardwareDriver):
         address = self.card(card).address
         shown = self._look("port", _ACCELERATOR).get(address)
         if shown is None:
-            raise programs.Failed(f"fpgainfo shows no accelerator at {address}")
+            raise processes.Failed(f"fpgainfo shows no accelerator at {address}")
         return shown
 
     def _see_that_the_port_shows(self, address: str) -> None:
@@ -179,16 +180,16 @@ class OpaeDriver(hardware.HardwareDriver):
         card = address.rpartition(".")[0]
         others = [one for one in self._accelerators if one.rpartition(".")[0] == card]
         if others and address not in others:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"fpgainfo shows accelerators at {', '.join(sorted(others))}, and none at {address}"
                 ": what is programmed could not be verified"
             )
 
     def _look(self, what: str, names: tuple[str, ...]) -> dict[str, str]:
         """An uuid of each card that fpgainfo shows, by the card's PCIe address."""
-        finished = programs.run([self._options.fpgainfo, what], Deadline(self._options.timeout))
+        finished = processes.run([self._options.fpgainfo, what], Deadline(self._options.timeout))
         if finished.status != 0:
-            raise programs.Failed(finished.complaint)
+            raise processes.Failed(finished.complaint)
         found: dict[str, str] = {}
         # What is before the first heading is the board controller's.
         parts = _HEADING.split(finished.output)[1:]

@@ -3,7 +3,7 @@
 
 import pathlib
 
-from fpga_regions import programs
+from fpga_nova.confined import processes
 
 #: What the kernel gives anew to a device that is plugged in.
 _PLACE = ("busnum", "devnum")
@@ -16,7 +16,7 @@ def place(folder: pathlib.Path, serial: str | None, bus_device: str | None) -> s
     :param serial: serial number of the board, if configured
     :param bus_device: its BUS:DEVICE, if configured
     :returns: empty if neither is configured: then nobody knows which device it is
-    :raises programs.Failed: it is not plugged in
+    :raises processes.Failed: it is not plugged in
     """
     wanted = {"serial": serial} if serial else {}
     if bus_device:
@@ -28,7 +28,7 @@ def place(folder: pathlib.Path, serial: str | None, bus_device: str | None) -> s
         if _is(entry, wanted):
             return ":".join((entry / name).read_text().strip() for name in _PLACE)
     described = ", ".join(f"{name} {value}" for name, value in wanted.items())
-    raise programs.Failed(f"there is no USB device with {described}")
+    raise processes.Failed(f"there is no USB device with {described}")
 
 
 def _is(entry: pathlib.Path, wanted: dict[str, str]) -> bool:

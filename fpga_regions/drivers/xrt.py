@@ -15,12 +15,14 @@ import uuid
 
 from oslo_config import cfg
 
-from fpga_regions import errors, folders, programs
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
+from fpga_regions.system import folders
 
 GROUP = "xrt"
 _NOTHING = str(uuid.UUID(int=0))
@@ -80,9 +82,9 @@ class XrtDriver(hardware.HardwareDriver):
         options = self.card(card)
         seen = self._seen.get(options.address)
         if seen is None:
-            raise programs.Failed(f"xbutil shows no card at {options.address}")
+            raise processes.Failed(f"xbutil shows no card at {options.address}")
         if str(seen.get("is_ready", "true")).lower() != "true":
-            raise programs.Failed(f"xbutil says that the card at {options.address} is not ready")
+            raise processes.Failed(f"xbutil says that the card at {options.address} is not ready")
         interface = _uuid(options.interface) or _uuid(seen.get("id"))
         kinds = frozenset({"char"})
         vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
@@ -115,7 +117,7 @@ class XrtDriver(hardware.HardwareDriver):
         job.run(self._options.xbutil, "--force", "reset", "--device", options.address)
         shown = self._loaded(card, job.deadline)
         if shown:
-            raise programs.Failed(f"after the reset, the card still shows {', '.join(shown)}")
+            raise processes.Failed(f"after the reset, the card still shows {', '.join(shown)}")
         return _NOTHING
 
     def look(self, region: Region, record: records.Record | None) -> Loaded | None:
@@ -150,7 +152,7 @@ class XrtDriver(hardware.HardwareDriver):
         job.run(self._options.xbutil, "program", "--device", address, "--user", str(bitfile))
         shown = self._loaded(card, job.deadline)
         if shown != [wanted]:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"after programming, the card shows {', '.join(shown) or 'no xclbin'}, not {wanted}"
             )
 
@@ -164,7 +166,7 @@ class XrtDriver(hardware.HardwareDriver):
     def _loaded(self, card: str, deadline: Deadline) -> list[str]:
         """The uuids of what is loaded; none if the card shows that nothing is.
 
-        :raises programs.Failed: it does not show what is loaded
+        :raises processes.Failed: it does not show what is loaded
         """
         address = self.card(card).address
         report = self._report(deadline, "--device", address, "--report", "dynamic-regions")
@@ -184,12 +186,12 @@ class XrtDriver(hardware.HardwareDriver):
         """
         for one in objects:
             if one.get("error_msg"):
-                raise programs.Failed(f"xbutil reports: {one['error_msg']!s:.200}")
+                raise processes.Failed(f"xbutil reports: {one['error_msg']!s:.200}")
         file = pathlib.Path(self._options.sysfs) / "bus/pci/devices" / address / "xclbinuuid"
         words = file.read_text().split()
         loaded = {found for word in words if (found := _uuid(word))} - {_NOTHING}
         if loaded:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"xbutil reports no xclbin, and the kernel has {', '.join(sorted(loaded))}"
             )
 
@@ -199,7 +201,7 @@ class XrtDriver(hardware.HardwareDriver):
         folders.make_private(self._folder)
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="report-") as folder:
             file = pathlib.Path(folder) / "report.json"
-            finished = programs.run(
+            finished = processes.run(
                 [
                     *(self._options.xbutil, "examine", *arguments),
                     *("--format", "JSON", "--output", str(file)),
@@ -207,10 +209,10 @@ class XrtDriver(hardware.HardwareDriver):
                 deadline,
             )
             if finished.status != 0:
-                raise programs.Failed(finished.complaint)
+                raise processes.Failed(finished.complaint)
             with contextlib.suppress(FileNotFoundError, RecursionError), file.open("rb") as text:
                 return json.loads(text.read(_MAX_REPORT))
-        raise programs.Failed(f"{finished.name} wrote no report")
+        raise processes.Failed(f"{finished.name} wrote no report")
 
 
 def describe(bitfile: bytes) -> str:
@@ -239,7 +241,7 @@ def _walk(report: typing.Any) -> typing.Iterator[dict[str, typing.Any]]:
 
 
 def _unreadable(text: str) -> typing.NoReturn:
-    raise programs.Failed(f"xbutil reports the uuid {text!r:.80}")
+    raise processes.Failed(f"xbutil reports the uuid {text!r:.80}")
 
 
 def _uuid(text: typing.Any) -> str | None:

@@ -8,7 +8,7 @@ import typing
 import uuid
 from pathlib import Path
 
-from fpga_regions import folders
+from fpga_regions.system import folders
 
 _UNFINISHED = ".new"
 

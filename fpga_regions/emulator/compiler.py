@@ -15,9 +15,10 @@ import types
 import typing
 from pathlib import Path
 
-from fpga_regions import locks, processes
+from fpga_nova.deadline import Deadline
 from fpga_regions.emulator.models import Models
 from fpga_regions.emulator.sandbox import Sandbox
+from fpga_regions.system import locks, processes
 
 RECORD = "compiler"
 _LOCK = "compiler.lock"
@@ -87,7 +88,7 @@ def _work(folder: Path, models: Models, timeout: int) -> None:
         record.write_text(json.dumps(dataclasses.asdict(process)))
     try:
         for wish in models.wishes():
-            models.fulfil(wish, locks.Deadline(timeout))
+            models.fulfil(wish, Deadline(timeout))
     finally:
         record.unlink(missing_ok=True)
 

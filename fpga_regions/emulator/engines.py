@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import typing
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import refusals
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
 
 _LOG = logging.getLogger(__name__)
 #: A netlist that every engine takes.

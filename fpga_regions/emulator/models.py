@@ -7,11 +7,12 @@ import logging
 import typing
 from pathlib import Path
 
-from fpga_regions import errors, folders
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.emulator import cache, netlist
 from fpga_regions.emulator.engines import ENGINES, Engine
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
+from fpga_regions.system import folders
 
 _LOG = logging.getLogger(__name__)
 #: A part of the key of a netlist; to be changed whenever netlist.py makes another of a bitstream.

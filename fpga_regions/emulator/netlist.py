@@ -7,10 +7,10 @@ import importlib.resources.abc
 import re
 import typing
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import refusals
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
 
 #: What icepack calls the device of each part. Nothing in a bitstream tells HX from LP.
 DEVICES = {"hx1k": "1k", "hx8k": "8k"}

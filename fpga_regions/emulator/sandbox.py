@@ -14,9 +14,9 @@ import typing
 from pathlib import Path
 
 from fpga_nova.confined import confinement, folders, processes
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions import folders as private
-from fpga_regions.locks import Deadline
+from fpga_regions.system import folders as private
 
 _OUTPUT = "output"  # what the tools print
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."}

@@ -16,9 +16,10 @@ import sys
 import time
 import typing
 
-from fpga_regions import errors, folders, processes, sockets
-from fpga_regions.locks import Deadline
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.model import Loaded
+from fpga_regions.system import folders, processes, sockets
 
 if typing.TYPE_CHECKING:
     from fpga_regions.emulator import groups

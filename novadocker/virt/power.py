@@ -8,7 +8,7 @@ from nova.compute import power_state
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from novadocker import builder, containers, errors, request
 from novadocker.virt import unserved
 

@@ -49,6 +49,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _virt_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the driver of one test said of itself does not hold for that of the next."""
-    from fpga_hooks import burns
+    from fpga_hooks.instance import background
 
-    monkeypatch.setattr(burns, "_driver_waits", False)
+    monkeypatch.setattr(background, "_driver_waits", False)

@@ -4,8 +4,9 @@
 from nova.db.main import api as main_db_api
 from oslo_config import cfg
 
-from fpga_hooks import consistency_sources
-from scheduler_filters import bitstreams, conf
+from fpga_manage.check import sources
+from fpga_nova import bitstream_images
+from scheduler_filters import options
 from tests.functional.test_placement import REGION, PlacementTestCase
 
 
@@ -17,9 +18,9 @@ class TwoCards(PlacementTestCase):
     def configure(self):
         super().configure()
         self.host.configure(emulator__cards=2, emulator__regions=2)
-        conf.register_opts(cfg.CONF)
+        options.register_opts(cfg.CONF)
         self.flags(request_placement=True, providers=self.PROVIDERS, group="fpga")
-        bitstreams.forget()
+        bitstream_images.forget()
 
     def tree(self):
         """The providers of the host, by name."""
@@ -164,14 +165,14 @@ class ByCard(TwoCards):
     def test_check_finds_nothing(self):
         self.three()
         with self.in_cell() as context:
-            database = consistency_sources.Database(main_db_api.get_engine(context=context))
+            database = sources.Database(main_db_api.get_engine(context=context))
 
         def get(path):
-            answer = self.placement.get(path, version=consistency_sources.MICROVERSION)
+            answer = self.placement.get(path, version=sources.MICROVERSION)
             return answer.body if answer.status == 200 else None
 
         statuses = {"host1": self.host.status()["regions"]}
-        self.assertEqual([], consistency_sources.findings(database, statuses, get))
+        self.assertEqual([], sources.findings(database, statuses, get))
 
 
 class Change(TwoCards):

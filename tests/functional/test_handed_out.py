@@ -12,9 +12,9 @@ import time
 
 import fixtures
 
-from fpga_hooks import devices, guests
-from fpga_hooks import host as host_regions
-from fpga_hooks.guests import Guest
+from fpga_hooks.host import audit as host_regions
+from fpga_hooks.instance import devices, guests
+from fpga_hooks.instance.guests import Guest
 from tests.functional.test_hooks import HooksTestCase
 from tests.support import bitstreams
 
@@ -171,7 +171,7 @@ class HandedOut(HooksTestCase):
         burns = []
         self.useFixture(
             fixtures.MonkeyPatch(
-                "fpga_hooks.cards.burn_one",
+                "fpga_hooks.instance.cards.burn_one",
                 lambda *a: burns.append(list(self.machine.stopped)) or self.region(server)["id"],
             )
         )

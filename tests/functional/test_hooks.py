@@ -7,7 +7,8 @@ import fixtures
 import pytest
 from nova import exception
 
-from fpga_hooks import calls, devices
+from fpga_hooks import calls
+from fpga_hooks.instance import devices
 from tests.functional import base, recorder
 from tests.support import bitstreams
 from tests.support.host import Host
@@ -40,7 +41,7 @@ class HooksTestCase(base.FunctionalTestCase):
         # What rootwrap would be is not what is tested here; for root Nova uses none anyway.
         self.useFixture(fixtures.MonkeyPatch("nova.utils.get_root_helper", lambda: "env"))
         # Nor are the guests of a virt driver that another test has started.
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.guests._probes", []))
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.instance.guests._probes", []))
         self.addCleanup(calls._hooks.cache_clear)
         calls._hooks.cache_clear()
         EVENTS.clear()
@@ -85,7 +86,7 @@ class TwoRegions(HooksTestCase):
         real = recorder.RecordingDriver.spawn
 
         def spawn(driver, context, instance, *arguments, **more):
-            with fixtures.MonkeyPatch("fpga_hooks.cli.status", None):
+            with fixtures.MonkeyPatch("fpga_hooks.program.client.status", None):
                 found.extend(devices.for_instance(instance))
             return real(driver, context, instance, *arguments, **more)
 

@@ -7,8 +7,8 @@ from nova.db.main import api as main_db_api
 from nova.image import glance as image_api
 from nova.tests.fixtures import glance
 
-from fpga_hooks import consistency_sources, image_bitstreams
-from scheduler_filters import bitstreams
+from fpga_manage.check import sources
+from fpga_nova import bitstream_images, image_bitstreams
 from tests.functional import recorder
 from tests.functional.test_hooks import HooksTestCase
 from tests.functional.test_lifecycle import LifecycleTestCase
@@ -25,7 +25,7 @@ class ImageBitstreamsTestCase(HooksTestCase):
     def configure(self):
         super().configure()
         self.flags(image_bitstreams=[OPERATOR], group="fpga")
-        bitstreams.forget()
+        bitstream_images.forget()
 
     def tell(self, owner=OPERATOR, bitstream=None, container=CONTAINER):
         """Have Glance know a bitstream, and an image that names it."""
@@ -95,7 +95,7 @@ class ImageBitstreams(ImageBitstreamsTestCase):
             asked.append(told)
             return real(*told) if len(asked) > 1 else None
 
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.image_bitstreams.refusal", late))
+        self.useFixture(fixtures.MonkeyPatch("fpga_nova.image_bitstreams.refusal", late))
         server = self.start("ERROR")
         self.assertIn("not one that the operator accepts", self.fault(server))
         self.assertEqual(((0, 0), 0), (self.counts(), self.cloud.downloads))
@@ -140,7 +140,7 @@ class ImageBitstreams(ImageBitstreamsTestCase):
             record = objects.Instance.get_by_uuid(context, server["id"])
             record.system_metadata["image_hw_fpga_ip_id"] = CONTAINER
             record.save()
-            database = consistency_sources.Database(main_db_api.get_engine(context=context))
+            database = sources.Database(main_db_api.get_engine(context=context))
         self.assertEqual([{1: self.image}], [one.wanted for one in database.instances])
 
     def test_image_names_nothing_where_the_operator_does_not_say_so(self):

@@ -15,7 +15,8 @@ import time
 import fixtures
 from nova.compute import manager, resource_tracker
 
-from fpga_hooks import burns, root
+from fpga_hooks.instance import background
+from fpga_hooks.program import root
 from tests.functional import recorder
 from tests.functional.test_hooks import HooksTestCase
 from tests.support.host import Host, wait_until
@@ -61,12 +62,13 @@ class LifecycleTestCase(HooksTestCase):
         real = root._environment
         self.useFixture(
             fixtures.MonkeyPatch(
-                "fpga_hooks.root._environment", lambda: real() | {"FPGA_HOST": host_at_work()}
+                "fpga_hooks.program.root._environment",
+                lambda: real() | {"FPGA_HOST": host_at_work()},
             )
         )
-        start = functools.partial(burn_there, burns.start)
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.burns.start", start))
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.host.name", host_at_work))
+        start = functools.partial(burn_there, background.start)
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.instance.background.start", start))
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.program.last_look.host", host_at_work))
 
     def program(self, first=""):
         """Make the program that reaches each host's ledger; `first` is shell to run before."""
@@ -190,7 +192,7 @@ class OneHost(LifecycleTestCase):
         self.assert_owners([server])
         self.restart(keep_hypervisor_state=False)
         self.assert_owners()
-        self.assertIn("fpga_hooks.reconcile", self.log())
+        self.assertIn("fpga_hooks.host.reconcile", self.log())
 
     def test_restart_of_the_service_leaves_a_server_and_its_region_alone(self):
         server = self.fpga_server()

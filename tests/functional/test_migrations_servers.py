@@ -10,8 +10,7 @@ import typing
 import pytest
 import sqlalchemy as sa
 
-import migrations
-from migrations import command, schema
+from fpga_manage import command, database, schema
 from tests.functional import servers
 
 ALL = ("fpga_regions", "fpga_regions_used", "fpga_device")
@@ -87,7 +86,7 @@ def running(
 @pytest.fixture
 def cloud(running: Cloud) -> Cloud:
     """The cell as stock Nova made it, without rows."""
-    migrations.downgrade(running.engine("nova"))
+    database.downgrade(running.engine("nova"))
     for table in ADDED:
         running.execute(f"DELETE FROM {table}")
     assert running.ours() == NONE
@@ -127,7 +126,7 @@ def test_second_downgrade_changes_nothing(cloud: Cloud) -> None:
 def test_sync_of_a_patched_nova_brings_the_columns(cloud: Cloud) -> None:
     cloud.nova_manage("nova", "db", "sync", "--local_cell")
     assert cloud.ours() == ADDED
-    assert migrations.current(cloud.engine("nova")) == migrations.head()
+    assert database.current(cloud.engine("nova")) == database.head()
 
 
 def test_sync_after_our_upgrade_leaves_both_chains_at_their_heads(cloud: Cloud) -> None:
@@ -135,12 +134,12 @@ def test_sync_after_our_upgrade_leaves_both_chains_at_their_heads(cloud: Cloud) 
     version = cloud.execute("SELECT version_num FROM alembic_version")
     cloud.nova_manage("nova", "db", "sync", "--local_cell")
     assert cloud.execute("SELECT version_num FROM alembic_version") == version
-    assert migrations.current(cloud.engine("nova")) == migrations.head()
+    assert database.current(cloud.engine("nova")) == database.head()
 
 
 def test_api_database_is_refused(cloud: Cloud) -> None:
     with pytest.raises(schema.SchemaError):
-        migrations.upgrade(cloud.engine("nova_api"))
+        database.upgrade(cloud.engine("nova_api"))
 
 
 def _delete_a_compute_node(cloud: Cloud) -> None:
@@ -184,7 +183,7 @@ def test_purge_empties_the_shadow_tables(cloud: Cloud) -> None:
     )
     told = cloud.nova_manage("nova", "db", "purge", "--all", "--verbose")
     assert cloud.execute("SELECT uuid FROM shadow_instances") == [], told
-    assert migrations.current(cloud.engine("nova")) == migrations.head()
+    assert database.current(cloud.engine("nova")) == database.head()
 
 
 def test_rows_survive_up_and_down(cloud: Cloud) -> None:

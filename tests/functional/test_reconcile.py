@@ -4,8 +4,8 @@
 import fixtures
 from nova import objects
 
-from fpga_hooks import guests
-from fpga_hooks.guests import Guest
+from fpga_hooks.instance import guests
+from fpga_hooks.instance.guests import Guest
 from tests.functional.test_hooks import HooksTestCase
 from tests.support.host import wait_until
 

@@ -5,7 +5,8 @@ import json
 
 from oslo_config import cfg
 
-from scheduler_filters import bitstreams, conf
+from fpga_nova import bitstream_images
+from scheduler_filters import options
 from tests.functional import base
 from tests.functional.test_placement import PlacementTestCase
 
@@ -15,9 +16,9 @@ class RequestFilter(PlacementTestCase):
 
     def configure(self):
         super().configure()
-        conf.register_opts(cfg.CONF)
+        options.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
-        bitstreams.forget()
+        bitstream_images.forget()
 
     def tell(self, board):
         """Have Glance say what board the bitstream image is for."""

@@ -3,7 +3,8 @@
 
 from oslo_config import cfg
 
-from scheduler_filters import bitstreams, conf
+from fpga_nova import bitstream_images
+from scheduler_filters import options as conf
 from tests.functional.test_placement import PlacementTestCase
 from tests.support import bitstreams as packages
 
@@ -16,7 +17,7 @@ class TwoRegions(PlacementTestCase):
         self.host.configure(emulator__regions=3)
         conf.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
-        bitstreams.forget()
+        bitstream_images.forget()
         self.other = self.cloud.add(packages.package())
 
     def flavor(self, *images):

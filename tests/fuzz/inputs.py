@@ -16,7 +16,7 @@ import zlib
 
 from hypothesis import strategies as st
 
-from fpga_regions import manifest
+from fpga_regions.package import manifest
 from tests.support import bitstreams
 
 _LOCAL = struct.Struct("<4s5H3L2H")

@@ -22,7 +22,9 @@ import warnings
 import hypothesis
 from hypothesis import strategies as st
 
-from fpga_regions import errors, manifest, packages
+from fpga_regions import errors
+from fpga_regions.package import manifest
+from fpga_regions.package import reader as packages
 from tests.fuzz import inputs
 
 LIMITS = packages.Limits(

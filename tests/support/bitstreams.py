@@ -7,7 +7,7 @@ import pathlib
 import typing
 import zipfile
 
-from fpga_regions import package_writer
+from fpga_regions.package import writer
 
 
 def fields(core: str = "lzo1x_compress", **changes: typing.Any) -> dict[str, typing.Any]:
@@ -34,7 +34,7 @@ def package(
 ) -> bytes:
     """A valid package; `content` for another bitfile than the core's own."""
     content = bitfile(core) if content is None else content
-    return package_writer.write(package_writer.describe(fields(core, **changes), content), content)
+    return writer.write(writer.describe(fields(core, **changes), content), content)
 
 
 CORES = pathlib.Path(__file__).parents[2] / "cores"

@@ -12,9 +12,10 @@ import sys
 import time
 import typing
 
-from fpga_regions import locks, processes
+from fpga_nova.deadline import Deadline
 from fpga_regions.emulator import groups
 from fpga_regions.emulator.server import Servers
+from fpga_regions.system import processes
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "bin" / "fpga-cli.py"
 
@@ -106,15 +107,15 @@ class Host:
     def close(self) -> None:
         """End every process behind a region, and what compiles for the next one."""
         for server in [*self.servers(), *self.compilers()]:
-            processes.end(server, locks.Deadline(5))
+            processes.end(server, Deadline(5))
         names = Servers(self.runtime, self.state)
         for record in (self.state / "emulator").glob("*"):
-            groups.end(names.group(record.name), locks.Deadline(5))
+            groups.end(names.group(record.name), Deadline(5))
 
 
 def wait_until(condition: typing.Callable[[], bool], seconds: float = 10) -> None:
     """Wait for something that another process brings about, and fail if it does not."""
-    deadline = locks.Deadline(seconds)
+    deadline = Deadline(seconds)
     while not condition():
         assert not deadline.passed, "it did not come about in time"
         time.sleep(0.01)

@@ -21,13 +21,16 @@ import uuid
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from fpga_regions import conf as configuration
-from fpga_regions import errors, packages, processes, reconcile
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
+from fpga_regions.command import options as configuration
 from fpga_regions.drivers.fake import FakeDriver
-from fpga_regions.ledger import Ledger
-from fpga_regions.locks import Deadline
-from fpga_regions.manager import Manager
+from fpga_regions.ledger.ledger import Ledger
+from fpga_regions.manager import reconcile
+from fpga_regions.manager.manager import Manager
 from fpga_regions.model import Loaded, Region, State
+from fpga_regions.package import reader
+from fpga_regions.system import processes
 from tests.support import bitstreams
 
 IMAGES = [str(uuid.UUID(int=number + 1)) for number in range(3)]
@@ -75,7 +78,7 @@ class Outcome:
 class _Watched(FakeDriver):
     """Sees that a region is worked on by one process at a time."""
 
-    def program(self, region: Region, package: packages.Package, deadline: Deadline) -> None:
+    def program(self, region: Region, package: reader.Package, deadline: Deadline) -> None:
         with self._alone(region):
             super().program(region, package, deadline)
 
@@ -110,13 +113,13 @@ class _Host:
         self.ledger = Ledger(folder / "state", self.conf.ledger_timeout, self.conf.events_kept)
         self.driver = _Watched("fake", self.conf)
         self.manager = Manager(self.conf, self.ledger, {"fake": self.driver}, self._fetch)
-        limits = packages.Limits.of(self.conf)
+        limits = reader.Limits.of(self.conf)
         self._packages = {
-            image: packages.read(io.BytesIO(_package(number)), limits)
+            image: reader.read(io.BytesIO(_package(number)), limits)
             for number, image in enumerate(IMAGES)
         }
 
-    def _fetch(self, image_id: str) -> packages.Package:
+    def _fetch(self, image_id: str) -> reader.Package:
         return self._packages[image_id]
 
     def holds(self, image_id: str) -> Loaded:

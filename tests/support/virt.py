@@ -9,8 +9,9 @@ from nova.compute import power_state
 from nova.virt import fake
 from oslo_config import cfg
 
-from fpga_hooks import guests, placement
-from fpga_hooks.guests import Guest
+from fpga_hooks.instance import guests
+from fpga_hooks.instance.guests import Guest
+from fpga_hooks.placement import inventory
 
 
 class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
@@ -58,7 +59,7 @@ class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         super().update_provider_tree(provider_tree, nodename, allocations)
         merged = {**known, **provider_tree.data(nodename).inventory}
         provider_tree.update_inventory(nodename, merged)
-        placement.update_provider_tree(provider_tree, nodename)
+        inventory.update_provider_tree(provider_tree, nodename)
 
     def _keep(self) -> None:
         told = {uuid: guest.name for uuid, guest in self.instances.items()}

@@ -8,7 +8,7 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from novadocker import errors
 
 

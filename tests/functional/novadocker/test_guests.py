@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from fpga_hooks import devices, guests
+from fpga_hooks.instance import devices, guests
 from novadocker import errors, numbers
 from novadocker.engine import Engine
 from novadocker.guests import Probe

@@ -10,7 +10,7 @@ import threading
 import pytest
 from nova import exception
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from novadocker import errors
 
 

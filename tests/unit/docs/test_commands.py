@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from fpga_manage import command as fpga_manage
 from fpga_patch import command as fpga_patch
-from fpga_regions import arguments as fpga_cli
-from migrations import command as fpga_manage
+from fpga_regions.command import arguments as fpga_cli
 from tests.support.host import Host
 from tests.support.openstack import OpenStack
 from tests.unit.docs import pages

@@ -16,11 +16,9 @@ from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 
 import fpga_nova
-from fpga_hooks import (
-    calls,  # noqa: F401  (registers the [fpga] options)
-    function_traits,
-    mending,
-)
+from fpga_hooks import calls  # noqa: F401 - registers the options
+from fpga_hooks.instance import needs
+from fpga_hooks.placement import function_traits
 
 OWNER = "11111111-2222-3333-4444-555555555555"
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
@@ -162,7 +160,7 @@ def nova(monkeypatch: pytest.MonkeyPatch) -> Nova:
     """A Nova without instances, until a test adds one."""
     told = Nova()
     monkeypatch.setattr(
-        mending,
+        needs,
         "objects",
         SimpleNamespace(
             InstanceList=SimpleNamespace(get_by_host=lambda *a, **o: list(told.here.values())),
@@ -172,7 +170,7 @@ def nova(monkeypatch: pytest.MonkeyPatch) -> Nova:
         ),
     )
     up = SimpleNamespace(API=lambda: SimpleNamespace(service_is_up=lambda service: True))
-    monkeypatch.setattr(mending, "servicegroup", up)
+    monkeypatch.setattr(needs, "servicegroup", up)
     return told
 
 

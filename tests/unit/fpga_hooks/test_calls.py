@@ -9,8 +9,16 @@ from nova import exception
 from stevedore import extension
 
 from fpga_hooks import calls
-
-from .conftest import IMAGE, OWNER, REGION, Instance, Program, an_instance, region, status
+from tests.unit.fpga_hooks.conftest import (
+    IMAGE,
+    OWNER,
+    REGION,
+    Instance,
+    Program,
+    an_instance,
+    region,
+    status,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +138,6 @@ def test_defect_of_a_hook_is_a_refusal_too(program: Program, monkeypatch) -> Non
     def broken(*_told) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("fpga_hooks.entitlement.decide", broken)
+    monkeypatch.setattr("fpga_hooks.instance.entitlement.decide", broken)
     with pytest.raises(exception.InstanceFaultRollback, match="a defect"):
         _check(_rebuilt())

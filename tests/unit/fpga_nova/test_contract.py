@@ -47,7 +47,7 @@ def test_rootwrap_permits_exactly_the_numbers() -> None:
 
 
 def test_ledger_holds_exactly_the_numbers() -> None:
-    from fpga_regions import schema
+    from fpga_regions.ledger import schema
 
     text = Path(schema.__file__).read_text()
     ranges = {tuple(map(int, found)) for found in re.findall(r"BETWEEN (\d+) AND (\d+)", text)}
@@ -55,13 +55,13 @@ def test_ledger_holds_exactly_the_numbers() -> None:
 
 
 def test_flavors_name_exactly_the_numbers() -> None:
-    from fpga_hooks import accounting
+    from fpga_nova import request
 
-    assert list(accounting.NUMBERS.values()) == list(contract.REGION_NUMBERS)
+    assert list(request.NUMBERS.values()) == list(contract.REGION_NUMBERS)
 
 
 def test_manifest_takes_exactly_the_kinds_of_nodes() -> None:
-    schema = (ROOT / "fpga_regions/manifest.schema.json").read_text()
+    schema = (ROOT / "fpga_regions/package/manifest.schema.json").read_text()
     found: list[list[str]] = []
     json.loads(schema, object_hook=lambda told: found.append(told.get("kind", {})) or told)
     kinds = [kind["enum"] for kind in found if isinstance(kind, dict) and "enum" in kind]

@@ -10,7 +10,7 @@ import signal
 import sys
 import typing
 
-from fpga_regions import cli
+from fpga_regions.command import main
 
 
 def _arm(when: str, number: int, target: str) -> None:
@@ -37,4 +37,4 @@ def _arm(when: str, number: int, target: str) -> None:
 
 if __name__ == "__main__":
     _arm(sys.argv[1], int(sys.argv[2]), sys.argv[3])
-    sys.exit(cli.main(sys.argv[4:]))
+    sys.exit(main.main(sys.argv[4:]))

@@ -13,19 +13,18 @@ import pytest
 from tests.support import bitstreams
 from tests.support.host import Host, wait_until
 from tests.support.openstack import OpenStack
-
-from .conftest import owner
+from tests.unit.fpga_regions.conftest import owner
 
 CRASH = Path(__file__).with_name("crash.py")
-MOVE = "fpga_regions.ledger:Ledger.move"
+MOVE = "fpga_regions.ledger.ledger:Ledger.move"
 EMULATOR = "fpga_regions.drivers.emulator:EmulatorDriver"
 SERVERS = "fpga_regions.emulator.server:Servers"
 POINTS_OF_BURN = {
-    "ledger made": ("after", 1, "fpga_regions.ledger:Ledger.register"),
-    "claim not written": ("before", 1, "fpga_regions.ledger:Ledger.claim"),
-    "claim written": ("after", 1, "fpga_regions.ledger:Ledger.claim"),
-    "image fetched": ("after", 1, "fpga_regions.glance:fetch"),
-    "package read": ("after", 1, "fpga_regions.packages:read_confined"),
+    "ledger made": ("after", 1, "fpga_regions.ledger.ledger:Ledger.register"),
+    "claim not written": ("before", 1, "fpga_regions.ledger.ledger:Ledger.claim"),
+    "claim written": ("after", 1, "fpga_regions.ledger.ledger:Ledger.claim"),
+    "image fetched": ("after", 1, "fpga_regions.image.glance:fetch"),
+    "package read": ("after", 1, "fpga_regions.package.reader:read_confined"),
     "programming written": ("after", 1, MOVE),
     "folder made": ("after", 1, f"{SERVERS}._make_folder"),
     "process started": ("before", 1, f"{SERVERS}._record"),
@@ -38,7 +37,7 @@ POINTS_OF_ERASE = {
     "erasing not written": ("before", 1, MOVE),
     "erasing written": ("after", 1, MOVE),
     "process still there": ("before", 1, f"{SERVERS}.end"),
-    "process ended": ("after", 1, "fpga_regions.processes:end"),
+    "process ended": ("after", 1, "fpga_regions.system.processes:end"),
     "region cleared": ("after", 1, f"{EMULATOR}.clear"),
     "free not written": ("before", 2, MOVE),
     "free written": ("after", 2, MOVE),

@@ -14,36 +14,37 @@ from pathlib import Path
 
 import pytest
 
-from fpga_regions import conf as configuration
-from fpga_regions import packages, reconcile, schema
-from fpga_regions.drivers import base
-from fpga_regions.ledger import Ledger
-from fpga_regions.manager import Manager
+from fpga_regions.command import options as configuration
+from fpga_regions.drivers import api
+from fpga_regions.ledger import schema
+from fpga_regions.ledger.ledger import Ledger
+from fpga_regions.manager import reconcile
+from fpga_regions.manager.manager import Manager
 from fpga_regions.model import Region, State
+from fpga_regions.package import reader
 from tests.support import bitstreams, points
 from tests.support.wrapped import PROGRAM
-
-from .conftest import owner, unpack
+from tests.unit.fpga_regions.conftest import owner, unpack
 
 Verb = typing.Callable[[Manager], object]
 
 LEDGER = [
-    "fpga_regions.ledger:Ledger.register",
-    "fpga_regions.ledger:Ledger.claim",
-    "fpga_regions.ledger:Ledger.move",
-    "fpga_regions.history:History.note",
+    "fpga_regions.ledger.ledger:Ledger.register",
+    "fpga_regions.ledger.ledger:Ledger.claim",
+    "fpga_regions.ledger.ledger:Ledger.move",
+    "fpga_regions.ledger.events:History.note",
 ]
 STEPS = ["program", "read_back", "clear", "nodes", "reset"]
 DRIVERS = {
     "emulator": (
         "fpga_regions.drivers.emulator:EmulatorDriver",
-        ["fpga_regions.processes:end", "subprocess:Popen._execute_child"],
+        ["fpga_regions.system.processes:end", "subprocess:Popen._execute_child"],
     ),
     "fake": ("fpga_regions.drivers.fake:FakeDriver", []),
     "command": (
         "fpga_regions.drivers.command:CommandDriver",
         [
-            "fpga_regions.programs:run",
+            "fpga_regions.system.programs:run",
             "fpga_regions.drivers.records:Records.write",
             "fpga_regions.drivers.records:Records.remove",
         ],
@@ -63,7 +64,7 @@ class Tried:
         self.settled = {"free", "programmed"} | ({"quarantined"} if self.may_be_silent else set())
         self._configure(warm)
         self.conf = configuration.load(str(folder / "fpga-cli.conf"))
-        self.drivers = base.load(self.conf)
+        self.drivers = api.load(self.conf)
         self.packages = [self._package(number) for number in range(2)]
 
     def _configure(self, warm: bool) -> None:
@@ -82,7 +83,7 @@ class Tried:
         (self.folder / "tool" / "run").write_text(PROGRAM)
         (self.folder / "tool" / "run").chmod(0o755)
 
-    def _package(self, number: int) -> packages.Package:
+    def _package(self, number: int) -> reader.Package:
         core = ("lzo1x_compress", "crc32")[number]
         change: dict[str, typing.Any] = {}
         if self.driver == "fake":
@@ -371,7 +372,7 @@ def test_upgrade_of_the_ledger_can_be_killed_anywhere(host: Tried) -> None:
         return lambda manager: manager.regions()
 
     at = 1
-    while host.kill(at, ["fpga_regions.schema:sqlite3.complete_statement"], prepare()):
+    while host.kill(at, ["fpga_regions.ledger.schema:sqlite3.complete_statement"], prepare()):
         assert list(host.regions()) == ids
         at += 1
     assert at > 100

@@ -7,7 +7,7 @@ import stat
 import pytest
 from nova import exception, objects
 
-from fpga_hooks.devices import Device
+from fpga_hooks.instance.devices import Device
 from novadocker import errors, request
 
 

@@ -4,8 +4,8 @@
 import pytest
 from nova import exception, objects
 
-from fpga_hooks import accounting, image_bitstreams
-from scheduler_filters import bitstreams, request_filter
+from fpga_nova import bitstream_images, image_bitstreams, request
+from scheduler_filters import request_filter
 
 BITSTREAM = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 
@@ -31,7 +31,7 @@ def _asked(context, cloud, names: str | None, **extra_specs: str) -> dict[int, s
     specs = {key.replace("__", ":"): value for key, value in extra_specs.items()}
     spec = objects.RequestSpec(flavor=objects.Flavor(extra_specs=specs), image=image)
     request_filter.request_regions(context, spec)
-    return accounting.bitstreams_of(spec.flavor)
+    return request.bitstreams_of(spec.flavor)
 
 
 def test_nothing_that_an_image_names_counts_by_default(context, cloud) -> None:
@@ -125,5 +125,5 @@ def test_request_passes_where_glance_does_not_answer_for_the_bitstream(
     named = _bitstream(cloud, owner="ops")
     cloud.answers[f"/v2/images/{named}"] = status
     assert _asked(context, cloud, named) == {1: named}
-    with pytest.raises(bitstreams.UnansweredError, match="try again"):
+    with pytest.raises(bitstream_images.UnansweredError, match="try again"):
         image_bitstreams.refusal(context, named)

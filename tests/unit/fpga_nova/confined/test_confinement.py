@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from .conftest import ROOT, USER, Runner
+from tests.unit.fpga_nova.confined.conftest import ROOT, USER, Runner
 
 
 def test_program_has_no_privileges_and_gains_none(confined: Runner) -> None:

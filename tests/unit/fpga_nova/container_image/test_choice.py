@@ -9,8 +9,7 @@ import pytest
 from fpga_nova.container_image.limits import Refused
 from tests.support import container_images as made
 from tests.support.container_images import Image
-
-from .conftest import layers, read_here
+from tests.unit.fpga_nova.container_image.conftest import layers, read_here
 
 ONE = made.tar({"one": b"1" * 700})
 TWO = made.tar({"two": b"2"})

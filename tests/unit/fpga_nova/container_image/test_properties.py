@@ -16,8 +16,7 @@ from fpga_nova.container_image.streams import Stream
 from tests.fuzz import inputs
 from tests.support import container_images as made
 from tests.support.container_images import Image
-
-from .conftest import layers, read_here
+from tests.unit.fpga_nova.container_image.conftest import layers, read_here
 
 LIMITS = Limits(unpacked=1 << 20, files=20)
 LAYER = made.tar({"a": b"x" * 600, "b": b"->a"})

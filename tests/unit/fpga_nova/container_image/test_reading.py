@@ -14,8 +14,7 @@ from fpga_nova.container_image.limits import Limits, Refused
 from fpga_nova.container_image.reading import NotRead
 from tests.support import container_images as made
 from tests.support.container_images import Image
-
-from .conftest import LIMITS, Confined, layers, members
+from tests.unit.fpga_nova.container_image.conftest import LIMITS, Confined, layers, members
 
 LAYER = made.tar({"file": b"x" * 3000})
 GOOD = made.tar(made.docker_members(Image((LAYER,), packer="gzip")))

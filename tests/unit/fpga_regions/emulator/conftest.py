@@ -8,13 +8,13 @@ import typing
 import pytest
 from oslo_config import cfg
 
-from fpga_regions import conf as configuration
+from fpga_nova.deadline import Deadline
+from fpga_regions.command import options as configuration
 from fpga_regions.drivers.emulator import EmulatorDriver
 from fpga_regions.emulator.models import Model, Models
 from fpga_regions.emulator.sandbox import Sandbox
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, State
-from fpga_regions.processes import Process
+from fpga_regions.system.processes import Process
 from tests.support import bitstreams
 from tests.support.host import Host
 

@@ -13,14 +13,14 @@ import zlib
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded
 from tests.support import bitstreams
 from tests.support.host import connected, talk, wait_until
+from tests.unit.fpga_regions.emulator.conftest import Board
 
 from ..conftest import unpack
-from .conftest import Board
 
 DATA = b"the quick brown fox " * 50
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support import bitstreams
 from tests.support.host import talk
-
-from .conftest import Board
+from tests.unit.fpga_regions.emulator.conftest import Board
 
 #: Inputs with runs, and without.
 INPUTS = st.one_of(

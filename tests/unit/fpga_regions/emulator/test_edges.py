@@ -8,14 +8,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from fpga_nova.deadline import Deadline
 from fpga_regions.emulator import netlist
 from fpga_regions.emulator.engines import ENGINES
 from fpga_regions.emulator.sandbox import Sandbox
-from fpga_regions.locks import Deadline
 from tests.support import synthesis
 from tests.support.host import talk
-
-from .conftest import UID, Board
+from tests.unit.fpga_regions.emulator.conftest import UID, Board
 
 DATA = b"hello, \x00\xff\x80\x7f world"
 

@@ -11,13 +11,13 @@ import uuid
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions.emulator import groups
-from fpga_regions.locks import Deadline
 from tests.support import bitstreams
 from tests.support.host import wait_until
+from tests.unit.fpga_regions.emulator.conftest import Board
 
 from ..conftest import unpack
-from .conftest import Board
 
 ENTER = "import sys, os, time\nfor group in sys.argv[1:]: open(group, 'w').write('0')\n"
 MIB = 1 << 20

@@ -5,11 +5,10 @@ import pathlib
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import engines, models
-from fpga_regions.locks import Deadline
-
-from .conftest import Workshop
+from tests.unit.fpga_regions.emulator.conftest import Workshop
 
 
 def made(workshop: Workshop) -> list[str]:

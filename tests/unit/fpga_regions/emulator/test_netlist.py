@@ -5,10 +5,10 @@ import random
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import netlist
 from fpga_regions.emulator.sandbox import Sandbox
-from fpga_regions.locks import Deadline
 from tests.support import bitstreams
 
 CRC = bitstreams.bitstream("crc32", "hx1k")

@@ -7,8 +7,7 @@ import subprocess
 import pytest
 
 from tests.support.host import talk
-
-from .conftest import Board
+from tests.unit.fpga_regions.emulator.conftest import Board
 
 SHELL = pathlib.Path(__file__).parents[4] / "fpga_regions" / "emulator" / "shell"
 #: Writes the input over the content, one byte each, and answers with all of it.

@@ -12,16 +12,16 @@ import threading
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import engines, models, netlist, refusals
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
 from tests.support import bitstreams, synthesis
 from tests.support.host import connected, talk, wait_until
+from tests.unit.fpga_regions.emulator.conftest import Board, Workshop
+from tests.unit.fpga_regions.emulator.test_chip import _processes_of, receive
 
 from ..conftest import owner
-from .conftest import Board, Workshop
-from .test_chip import _processes_of, receive
 
 DATA = b"the quick brown fox"
 HANDSHAKE = """

@@ -8,11 +8,10 @@ import tracemalloc
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
-
-from .conftest import UID
+from tests.unit.fpga_regions.emulator.conftest import UID
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up root")
 

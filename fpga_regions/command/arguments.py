@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of fpga-cli: verbs, options, help; the man page and the completion follow it."""
+
+import argparse
+import textwrap
+import typing
+import uuid
+
+from fpga_nova.contract import REGION_NUMBERS, Exit
+from fpga_nova.version import ShowVersion
+from fpga_regions.command import image_verbs, verbs
+
+PROGRAM = "fpga-cli.py"
+
+_REGION = "a0399bc1-cb67-4548-b0b8-aa95a91402d3"
+_IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
+_INSTANCE = "1a4c6fc8-5a64-4b6b-a1d5-7c9f0a1f7a05"
+
+#: What each exit status means.
+EXITS = {int(code): code.meaning for code in Exit}
+
+#: For the command and for each verb: lines to type, and what each does.
+EXAMPLES: dict[str, list[tuple[str, str]]] = {
+    "": [
+        (
+            f"burn {_IMAGE}",
+            "fetches the bitstream image from Glance, programs a free region, prints its id",
+        ),
+        (f"erase {_REGION}", "erases that region"),
+        ("status", "prints how many regions are in use"),
+    ],
+    "burn": [
+        (f"burn {_IMAGE}", "programs a free region and prints its id"),
+        (f"burn {_IMAGE} --device emulator0", "the same, on that card"),
+        (f"burn {_IMAGE} --owner {_INSTANCE}", "for an instance; again: the same region"),
+        (f"burn {_IMAGE} --owner {_INSTANCE} --number 2", "a second region for that instance"),
+        ("burn --file crc32.zip", "from a file, with no OpenStack at all"),
+        ("burn --dry-run --file crc32.zip", "which region it would be, and why not the others"),
+    ],
+    "erase": [
+        (f"erase {_REGION}", "erases that region, which no guest may have"),
+        (
+            f"erase --owner {_INSTANCE}",
+            "erases all that that instance holds, none of whose guests has it any more",
+        ),
+        (f"erase {_REGION} --owner {_INSTANCE}", "erases that region if that instance holds it"),
+    ],
+    "status": [
+        ("status", "prints how many regions are in use"),
+        ("status --format json", "prints all that is known of each region"),
+    ],
+    "describe": [
+        (f"describe {_REGION}", "prints what that region is and what it holds"),
+        (f"describe {_REGION} --format json", "the same, for programs"),
+    ],
+    "events": [
+        ("events", "prints what happened on this host, oldest first"),
+        (f"events {_REGION} --last 5", "the last five events of that region"),
+        (f"events {_REGION} --format json", "all of them, for programs"),
+    ],
+    "reconcile": [
+        ("reconcile", "lists where hardware and ledger differ, and changes nothing"),
+        ("reconcile --fix", "settles it: erases, marks as lost, finishes"),
+    ],
+    "quarantine": [
+        (
+            f"quarantine {_REGION} --reason 'fan is broken'",
+            "erases the region; nobody gets it until it is released",
+        ),
+    ],
+    "release": [
+        (
+            f"release {_REGION}",
+            "erases the region; it is free, or its owner's if a guest may have it",
+        )
+    ],
+    "image": [
+        (
+            "image build --bitfile crc32.bin --manifest crc32.json --output crc32.zip",
+            "makes a package of a bitfile and the members of a manifest",
+        ),
+        (
+            "image build --bitfile crc32.bin --name crc32 --version 1.0 --vendor example "
+            "--function crc32 --board ice40 --part hx8k --node socket:/dev/fpga0 "
+            "--sign key.pem --output crc32.zip",
+            "the same with no file for the manifest, and signed",
+        ),
+        ("image validate crc32.zip", "checks a package and prints what it is"),
+        (
+            "image create crc32.zip --visibility public",
+            "checks it, uploads it to Glance and prints the image's id",
+        ),
+    ],
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong command line in one line, as every other error is told."""
+
+    def error(self, message: str) -> typing.NoReturn:
+        self.exit(2, f"Error: wrong command line - {message}; see {self.prog} --help\n")
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The options of a command line; ends the process where it is wrong, with exit status 2.
+
+    Besides the options the result has `run`, what carries the verb out, and `attempt`, which tells
+    what is attempted.
+
+    :param arguments: those after the command's name; None for the process's own
+    """
+    made = parser()
+    options = made.parse_args(arguments)
+    if options.verb == "erase" and options.region_id is None and options.owner is None:
+        made.error("erase needs a REGION_ID, an --owner, or both")
+    if options.verb == "burn" and (options.image_id is None) == (options.file is None):
+        made.error("burn needs an IMAGE_ID or a --file, and not both")
+    if options.verb == "burn" and options.number is None:
+        options.number = REGION_NUMBERS[0]
+    elif options.verb == "burn" and options.owner is None:
+        made.error("burn takes a --number only with an --owner")
+    return options
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    exits = "; ".join(f"{code} {meaning}" for code, meaning in EXITS.items())
+    made = _Parser(
+        prog=PROGRAM,
+        description="Programs and erases the FPGA regions of this host, and tells their status.",
+        epilog=f"{_examples('')}\n\n{textwrap.fill(f'exit status: {exits}', 96)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("--version", action=ShowVersion)
+    made.add_argument(
+        "--config-file", metavar="FILE", help="instead of /etc/fpga-nova/fpga-cli.conf"
+    )
+    made.add_argument("--debug", action="store_true", help="tell more of what goes wrong")
+    added = made.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_burn(added)
+    _add_erase(added)
+    _add_status(added)
+    _add_describe(added)
+    _add_events(added)
+    _add_reconcile(added)
+    _add_quarantine(added)
+    _add_release(added)
+    image_verbs.add_to(add_verb(added, "image", "check, make or upload a package"))
+    return made
+
+
+def verbs_of(made: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parser of each verb; none where there are none."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for one in made._actions:
+        if isinstance(one, argparse._SubParsersAction):
+            found |= one.choices
+    return found
+
+
+if typing.TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[_Parser]
+
+
+def add_verb(added: "Verbs", name: str, purpose: str, **defaults: typing.Any) -> "_Parser":
+    """Add a verb with its help and examples."""
+    verb = added.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=_examples(name),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    verb.set_defaults(**defaults)
+    return verb
+
+
+def _add_burn(added: "Verbs") -> None:
+    verb = add_verb(
+        added,
+        "burn",
+        "program a region and print its id",
+        run=verbs.burn,
+        attempt=lambda options: f"cannot program `{options.file or options.image_id}'",
+    )
+    verb.add_argument(
+        "image_id", nargs="?", metavar="IMAGE_ID", help="Glance id of the bitstream image"
+    )
+    verb.add_argument("--file", metavar="PACKAGE", help="a package on this host, without Glance")
+    verb.add_argument(
+        "--owner", type=_uuid, metavar="UUID", help="instance that is to hold it, once only"
+    )
+    verb.add_argument(
+        "--number",
+        type=int,
+        choices=REGION_NUMBERS,
+        metavar="NUMBER",
+        help=f"which of that instance's regions, {REGION_NUMBERS[0]} (if left out) to "
+        f"{REGION_NUMBERS[-1]}",
+    )
+    verb.add_argument("--device", metavar="ID", help="card, as status --format json names it")
+    verb.add_argument(
+        "--dry-run", action="store_true", help="only tell which region it would be, and why"
+    )
+
+
+def _add_erase(added: "Verbs") -> None:
+    verb = add_verb(added, "erase", "erase a region", run=verbs.erase, attempt=_attempt_erase)
+    verb.add_argument("region_id", nargs="?", metavar="REGION_ID", help="what burn printed")
+    verb.add_argument(
+        "--owner", type=_uuid, metavar="UUID", help="only what this instance holds; no guest has it"
+    )
+
+
+def _attempt_erase(options: argparse.Namespace) -> str:
+    if options.region_id is None:
+        return f"cannot erase FPGA devices of owner `{options.owner}'"
+    return f"cannot erase FPGA device with id `{options.region_id}'"
+
+
+def _add_status(added: "Verbs") -> None:
+    verb = add_verb(
+        added,
+        "status",
+        "tell the regions' status",
+        run=verbs.status,
+        attempt=lambda _options: "cannot tell the status of the FPGA regions",
+    )
+    _add_format(verb)
+
+
+def _add_describe(added: "Verbs") -> None:
+    verb = _add_for_region(added, "describe", "tell all that is known of a region", verbs.describe)
+    _add_format(verb)
+
+
+def _add_events(added: "Verbs") -> None:
+    verb = add_verb(
+        added,
+        "events",
+        "tell what happened to a region, or to all, and when",
+        run=verbs.events,
+        attempt=lambda _options: "cannot tell what happened to the FPGA regions",
+    )
+    verb.add_argument("region_id", nargs="?", metavar="REGION_ID", help="this one only")
+    verb.add_argument(
+        "--last", type=_count, metavar="NUMBER", help="no more than so many, the latest"
+    )
+    _add_format(verb)
+
+
+def _add_reconcile(added: "Verbs") -> None:
+    verb = add_verb(
+        added,
+        "reconcile",
+        "list where hardware and ledger differ",
+        run=verbs.reconcile,
+        attempt=lambda _options: "cannot reconcile the FPGA regions",
+    )
+    verb.add_argument(
+        "--fix",
+        action="store_true",
+        help="erase what nobody owns, mark lost configurations, finish interrupted transitions",
+    )
+    _add_format(verb)
+
+
+def _add_quarantine(added: "Verbs") -> None:
+    purpose = "erase a region and take it out of use"
+    verb = _add_for_region(added, "quarantine", purpose, verbs.quarantine)
+    verb.add_argument(
+        "--reason", metavar="TEXT", default="put into quarantine", help="for describe and events"
+    )
+
+
+def _add_release(added: "Verbs") -> None:
+    purpose = "end the quarantine of a region: erase it, and free it or leave it to its owner"
+    _add_for_region(added, "release", purpose, verbs.release)
+
+
+def _add_for_region(
+    added: "Verbs",
+    name: str,
+    purpose: str,
+    run: typing.Callable[..., int],
+) -> "_Parser":
+    def attempt(options: argparse.Namespace) -> str:
+        return f"cannot {name} FPGA device with id `{options.region_id}'"
+
+    verb = add_verb(added, name, purpose, run=run, attempt=attempt)
+    verb.add_argument("region_id", metavar="REGION_ID", help="as burn and status tell it")
+    return verb
+
+
+def _add_format(verb: "_Parser") -> None:
+    verb.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people, or for programs"
+    )
+
+
+def _examples(verb: str) -> str:
+    lines = [f"  {PROGRAM} {line}\n      {told}" for line, told in EXAMPLES.get(verb, [])]
+    return "\n".join(["examples:", *lines]) if lines else ""
+
+
+def _uuid(value: str) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a UUID") from None
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or int(value) < 1 or int(value) > 2**31:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number from 1")
+    return int(value)

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger: which regions this host has, who holds each of them and what is done to it now.
+
+One SQLite file. Every transition is one transaction on disk before the next step is made. The
+journal is a rollback journal, not a write-ahead log: each command is a process of its own, so that
+a log would be folded back and removed at the end of each of them, at no gain, and would make every
+reader a writer. `synchronous=EXTRA` is FULL plus what a rollback journal needs to survive a loss
+of power right after a commit: the folder is synced, too, once the journal is removed.
+"""
+
+import contextlib
+import os
+import sqlite3
+import typing
+import uuid
+from pathlib import Path
+
+from fpga_regions import errors
+from fpga_regions.ledger import rows, schema
+from fpga_regions.ledger.events import History, now
+from fpga_regions.model import Cause, Event, Region, Slot, State, Warm
+from fpga_regions.system import folders
+
+FILE = "ledger.sqlite3"
+LOCKS = "locks"
+
+_NEXT = {
+    State.FREE: {State.FETCHING, State.ERASING, State.QUARANTINED},
+    State.FETCHING: {State.PROGRAMMING, State.ERASING, State.FREE},
+    # Programming is tried again; a programmed region is marked as lost.
+    State.PROGRAMMING: {State.PROGRAMMING, State.PROGRAMMED, State.ERASING},
+    State.PROGRAMMED: {State.PROGRAMMED, State.PROGRAMMING, State.ERASING},
+    # A region that was handed out is erased and stays its owner's, marked as lost.
+    State.ERASING: {State.ERASING, State.FREE, State.PROGRAMMED, State.QUARANTINED},
+    State.QUARANTINED: {State.ERASING, State.QUARANTINED},
+}
+
+# What an event tells of its region besides the states.
+_ON_RECORD = ("owner", "image_id", "digest")
+
+_COLUMNS = (
+    "id, driver, device, slot, vendor, board, part, interface, kinds, simulated, state, since,"
+    " owner, number, handed_out, image_id, function, digest, nodes, lost, quarantine, warm"
+)
+_REASON = (
+    "(SELECT note FROM events WHERE region_id = regions.id ORDER BY sequence DESC LIMIT 1)"
+    " AS reason"
+)
+
+
+class OwnerHasRegion(Exception):
+    """The owner holds a region of this number already."""
+
+
+class NotFree(Exception):
+    """The region is not free any more."""
+
+
+class Ledger:
+    """The ledger of one host, open.
+
+    Every method raises errors.LedgerUnusable where the file cannot be read or written.
+
+    :param folder: the state folder; made if need be, refused if others than root could change it
+    :param timeout: seconds to wait for other processes' transactions
+    :param events_kept: how many events of each region stay on record, at least 1
+    :param changed: called after each change, which is on disk then
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        timeout: float,
+        events_kept: int = 1000,
+        changed: typing.Callable[["Ledger"], None] | None = None,
+    ) -> None:
+        self.folder = folder
+        self._changed = changed
+        self.path = folder / FILE
+        self._timeout = timeout
+        self._whole = False
+        with self._explained():
+            folders.make_private(folder)
+            folders.make_private(folder / LOCKS)
+            # Made here and not by SQLite, which would follow a link and obey the umask.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self.path, flags, mode=0o600)
+            os.fchmod(descriptor, 0o600)
+            os.close(descriptor)
+            self._db = self._connect()
+        self._history = History(self._db, events_kept)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def lock_path(self, region_id: str) -> Path:
+        """The file whose lock the process at work on a region holds."""
+        return self.folder / LOCKS / region_id
+
+    def regions(self) -> list[Region]:
+        """All regions of this host, in the order in which they are given out."""
+        in_use = "state NOT IN ('free', 'quarantined') OR owner IS NOT NULL"
+        return self._select(f"WHERE present OR {in_use} ORDER BY rowid")
+
+    def region(self, region_id: str) -> Region | None:
+        """The region of an id."""
+        return next(iter(self._select("WHERE id = ?", region_id)), None)
+
+    def held_by(self, owner: str) -> list[Region]:
+        """The regions that an owner holds, by their numbers."""
+        return self._select("WHERE owner = ? ORDER BY number", owner)
+
+    def held_as(self, owner: str, number: int) -> Region | None:
+        """The region of that number that an owner holds."""
+        return next((one for one in self.held_by(owner) if one.number == number), None)
+
+    def had(self, owner: str, region_id: str) -> bool:
+        """Whether an owner held a region, as far as its events are on record."""
+        with self._explained():
+            return self._history.had(owner, region_id)
+
+    def events(self, region_id: str | None = None, last: int | None = None) -> list[Event]:
+        """What happened, oldest first.
+
+        :param region_id: to this region; None for all
+        :param last: no more than so many, the latest; None for all
+        """
+        with self._explained():
+            return self._history.events(region_id, last)
+
+    def on_record(self) -> list[Region]:
+        """All regions that this host ever had, in the order in which they are given out."""
+        return self._select("ORDER BY rowid")
+
+    def register(self, slots: typing.Sequence[Slot]) -> None:
+        """Make the regions known be those that the drivers found; nothing is written if they are.
+
+        A region that is gone is no longer counted unless it is in use, or in quarantine and in a
+        guest perhaps; its id and its state are kept for the case that it comes back.
+        """
+        if {region.slot for region in self._select("WHERE present")} == set(slots):
+            return
+        with self._transaction():
+            self._db.execute("UPDATE regions SET present = 0")
+            for slot in slots:
+                self._register(slot)
+
+    def claim(
+        self, region_id: str, owner: str | None, image_id: str | None, number: int = 1
+    ) -> Region:
+        """Take a free region for an owner.
+
+        :param number: which of the owner's regions it is to be
+        :raises OwnerHasRegion: the owner holds another one of this number
+        :raises NotFree: somebody else was faster
+        """
+        with self._transaction():
+            held = self.region(region_id)
+            if held is None or held.state != State.FREE:
+                raise NotFree
+            if owner is not None and self.held_as(owner, number) is not None:
+                raise OwnerHasRegion
+            fields = {"owner": owner, "number": owner and number, "image_id": image_id}
+            return self._write(held, State.FETCHING, "claimed", **fields)
+
+    def exchange(self, region: Region, other_id: str, note: str) -> Region:
+        """Give a claimed region back and take a free one for the same owner, both or neither.
+
+        :param note: why, for people
+        :raises NotFree: somebody else was faster
+        """
+        claim = {"owner": region.owner, "number": region.number, "image_id": region.image_id}
+        with self._transaction():
+            other = self.region(other_id)
+            if other is None or other.state != State.FREE:
+                raise NotFree
+            self._see_that_it_is(region)
+            self._write(region, State.FREE, note)
+            return self._write(other, State.FETCHING, "claimed", **claim)
+
+    def move(
+        self,
+        region: Region,
+        after: State,
+        note: str,
+        cause: Cause | None = None,
+        warm: Warm | None = None,
+        returned: bool = False,
+        **fields: str | None,
+    ) -> Region:
+        """Bring a region into another state and write down that it was done.
+
+        :param region: as the caller, who holds its lock, last saw it
+        :param note: what happened, for people
+        :param cause: of quarantine, where it goes there
+        :param warm: what it still holds, where it is freed by a reset
+        :param returned: somebody who knows reports that no guest has its nodes any more
+        :param fields: image_id, function, digest, nodes, lost where they change
+        :raises ValueError: there is no such transition, the cause is missing, or the region would
+            be freed while a guest may have its nodes
+        """
+        if after not in _NEXT[region.state]:
+            raise ValueError(f"no region goes from {region.state} to {after}")
+        if (after == State.QUARANTINED) != (cause is not None):
+            raise ValueError("a region has a cause if it goes into quarantine, and only then")
+        if after == State.FREE and region.handed_out and not returned:
+            raise ValueError("a region that a guest may have is not freed")
+        if returned:
+            fields["handed_out"] = None
+        with self._transaction():
+            self._see_that_it_is(region)
+            if warm is not None:
+                fields["warm"] = rows.of_warm(warm)
+            return self._write(region, after, note, quarantine=cause, **fields)
+
+    def _see_that_it_is(self, region: Region) -> None:
+        if self.region(region.id) != region:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} was changed by something that does not keep its locks"
+            )
+
+    def _write(self, region: Region, after: State, note: str, **fields: str | int | None) -> Region:
+        told: dict[str, typing.Any] = {
+            name: fields.get(name, getattr(region, name)) for name in _ON_RECORD
+        }
+        handed_out = fields.get("handed_out", region.handed_out)
+        if after == State.PROGRAMMED and region.owner is not None:
+            fields["handed_out"] = handed_out or now()
+        if after == State.FREE or (after == State.QUARANTINED and handed_out is None):
+            fields |= {"owner": None, "number": None, "nodes": "[]", "handed_out": None}
+        if after == State.FREE:
+            fields |= dict.fromkeys(("image_id", "function", "digest"))
+        fields.setdefault("lost", None)
+        if after not in (State.FREE, State.FETCHING):
+            # From then on it is worked on, and nobody knows.
+            fields["warm"] = None
+        since = region.since if after == region.state else now()
+        sets = "".join(f", {name} = ?" for name in fields)
+        self._db.execute(
+            f"UPDATE regions SET state = ?, since = ?{sets} WHERE id = ?",  # noqa: S608
+            (after, since, *fields.values(), region.id),
+        )
+        self._history.note(region.id, region.state, after, note, **told)
+        return self._select("WHERE id = ?", region.id)[0]
+
+    def _register(self, slot: Slot) -> None:
+        values = {
+            "vendor": slot.vendor,
+            "board": slot.board,
+            "part": slot.part,
+            "interface": slot.interface,
+            "kinds": " ".join(sorted(slot.kinds)),
+            "simulated": int(slot.simulated),
+        }
+        row = self._db.execute(
+            "SELECT id FROM regions WHERE driver = ? AND device = ? AND slot = ?",
+            (slot.driver, slot.device, slot.index),
+        ).fetchone()
+        if row is not None:
+            sets = ", ".join(f"{name} = ?" for name in values)
+            self._db.execute(
+                f"UPDATE regions SET present = 1, {sets} WHERE id = ?",  # noqa: S608
+                (*values.values(), row[0]),
+            )
+            return
+        region_id = str(uuid.uuid4())
+        self._db.execute(
+            "INSERT INTO regions (id, driver, device, slot, vendor, board, part, interface, kinds,"
+            " simulated, state, since, nodes, present)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, '[]', 1)",
+            (region_id, slot.driver, slot.device, slot.index, *values.values(), now()),
+        )
+        self._history.note(region_id, None, State.FREE, "found")
+
+    def _select(self, condition: str, *values: str) -> list[Region]:
+        query = f"SELECT {_COLUMNS}, {_REASON} FROM regions {condition}"  # noqa: S608
+        with self._explained():
+            found = self._db.execute(query, values).fetchall()
+        try:
+            return [rows.to_region(row) for row in found]
+        except (ValueError, TypeError, KeyError) as e:
+            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA synchronous = EXTRA")
+        version = schema.prepare(db)
+        db.execute("PRAGMA foreign_keys = ON")
+        if version > schema.VERSION:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} has version {version}, this fpga-nova knows up to "
+                f"{schema.VERSION}: install the release that wrote it, or a newer one"
+            )
+        return db
+
+    @contextlib.contextmanager
+    def _transaction(self) -> typing.Iterator[None]:
+        with self._explained():
+            self._see_that_it_is_whole()
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        if self._changed is not None:
+            self._changed(self)
+
+    def _see_that_it_is_whole(self) -> None:
+        """Refuse to write a file that is damaged somewhere: it would only get worse."""
+        if not self._whole:
+            (told,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+            if told != "ok":
+                raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}")
+            self._whole = True
+
+    @contextlib.contextmanager
+    def _explained(self) -> typing.Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as e:
+            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.reason(e)}") from e
+        except UnicodeDecodeError as e:
+            # In a damaged schema, whose text SQLite's own complaint quotes.
+            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
+        except PermissionError as e:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} cannot be opened: {e.strerror}; run fpga-cli as root"
+            ) from e
+        except OSError as e:
+            raise errors.LedgerUnusable(
+                f"the ledger {self.path} cannot be opened: {e.strerror}"
+            ) from e
