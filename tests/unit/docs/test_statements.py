@@ -19,8 +19,8 @@ ROOT = pages.ROOT
 
 #: Where messages come from.
 _SOURCES = [
-    *(ROOT / "bin", ROOT / "build_scripts", ROOT / "fpga_hooks", ROOT / "fpga_nova"),
-    *(ROOT / "fpga_patch", ROOT / "fpga_regions", ROOT / "migrations", ROOT / "novadocker"),
+    *(ROOT / "bin", ROOT / "build_scripts", ROOT / "fpga_hooks", ROOT / "fpga_manage"),
+    *(ROOT / "fpga_nova", ROOT / "fpga_patch", ROOT / "fpga_regions", ROOT / "novadocker"),
     ROOT / "scheduler_filters",
     *(Path(nova.__path__[0]) / name for name in ("exception.py", "scheduler", "conductor")),
 ]

@@ -8,7 +8,7 @@ from nova import context as nova_context
 from nova import exception, objects
 
 from fpga_hooks import build, delete
-from fpga_hooks.host import audit
+from fpga_hooks.program import last_look
 from tests.unit.fpga_hooks.conftest import (
     IMAGE,
     OWNER,
@@ -31,7 +31,7 @@ def _fpga(device: str | None = None) -> Instance:
 
 @pytest.fixture(autouse=True)
 def _host(monkeypatch) -> None:
-    monkeypatch.setattr(audit, "name", lambda: "node")
+    monkeypatch.setattr(last_look, "host", lambda: "node")
 
 
 def test_a_build_burns_the_flavors_bitstream_and_writes_the_region(program, context) -> None:

@@ -4,9 +4,8 @@
 import pytest
 from nova import exception
 
-from fpga_hooks.host import audit
 from fpga_hooks.instance import call_sites
-from fpga_hooks.program import errors
+from fpga_hooks.program import errors, last_look
 from tests.unit.fpga_hooks.conftest import an_instance
 
 ELSEWHERE = [
@@ -47,7 +46,7 @@ def test_what_no_other_host_cures_aborts_the_build(code, expected, task_state) -
 def test_rebuild_without_guest_is_never_read_as_untouched(
     monkeypatch, code, expected, task_state
 ) -> None:
-    monkeypatch.setattr(audit, "name", lambda: "node")
+    monkeypatch.setattr(last_look, "host", lambda: "node")
     assert type(_failure(code, task_state)) is expected
 
 
@@ -56,5 +55,5 @@ def test_rebuild_without_guest_is_never_read_as_untouched(
 def test_evacuation_leaves_the_server_on_its_old_host(
     monkeypatch, code, expected, task_state
 ) -> None:
-    monkeypatch.setattr(audit, "name", lambda: "target")
+    monkeypatch.setattr(last_look, "host", lambda: "target")
     assert type(_failure(code, task_state)) is expected

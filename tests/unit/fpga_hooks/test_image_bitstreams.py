@@ -9,9 +9,8 @@ from nova import context as nova_context
 from nova import exception, objects
 
 from fpga_hooks import build, calls, delete
-from fpga_hooks.host import audit
 from fpga_hooks.instance import entitlement, needs
-from fpga_hooks.program import client
+from fpga_hooks.program import client, last_look
 from fpga_nova import bitstream_images, grants, image_bitstreams, request
 from tests.unit.fpga_hooks.conftest import (
     IMAGE,
@@ -160,7 +159,7 @@ def test_policy_is_not_asked_again_for_what_was_granted(monkeypatch) -> None:
 
 
 def test_rebuild_asks_the_policy_for_what_another_image_names(monkeypatch) -> None:
-    monkeypatch.setattr(audit, "name", lambda: "node")
+    monkeypatch.setattr(last_look, "host", lambda: "node")
     monkeypatch.setattr(image_bitstreams, "refusal", lambda *_told: None)
     instance = _instance("active", "rebuilding", REGION)
     grants.record(instance, grants.of_image(OTHER))
@@ -188,7 +187,7 @@ def test_accepted_bitstream_stays_on_record_while_a_flavor_names_others() -> Non
 def test_rebuild_with_another_image_forgets_what_was_accepted_of_the_old_one(
     program, monkeypatch
 ) -> None:
-    monkeypatch.setattr(audit, "name", lambda: "node")
+    monkeypatch.setattr(last_look, "host", lambda: "node")
     program.answers(out=status(region()))
     instance = _instance("active", "rebuilding", REGION, **{"hw:fpga_ip_id": IMAGE})
     grants.record(instance, grants.of_image(OTHER))
