@@ -34,7 +34,7 @@ from matrix_environment import Environment, StepError
 from fpga_patch import errors, releases
 
 #: Our own tests that every series has to pass; of fpga_regions nothing depends on Nova.
-UNIT = ("fpga_hooks", "fpga_nova", "migrations", "novadocker", "scheduler_filters")
+UNIT = ("fpga_hooks", "fpga_manage", "fpga_nova", "novadocker", "scheduler_filters")
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent / "tests"
 

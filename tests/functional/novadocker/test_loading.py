@@ -17,10 +17,10 @@ _KILLED = """
 import os, sys
 from oslo_config import cfg
 import nova.conf
-from novadocker import conf, engine, images
+from novadocker import engine, images, options
 CONF = nova.conf.CONF
 CONF([], project="nova", default_config_files=[], default_config_dirs=[])
-conf.register_opts(CONF)
+options.register_opts(CONF)
 CONF.set_override("instances_path", sys.argv[1])
 CONF.set_override("host_url", sys.argv[2], group="docker")
 

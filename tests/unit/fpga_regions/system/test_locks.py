@@ -16,7 +16,7 @@ from fpga_regions.system import locks
 
 _HOLDER = """
 import pathlib, sys, time
-from fpga_regions import locks
+from fpga_regions.system import locks
 with locks.held(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
