@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a driver is: a few methods between the region manager and one kind of hardware."""
+"""The interface of drivers: all that a driver, ours or another's, imports of the region manager.
+
+A driver is a class of a few methods between the region manager and one kind of hardware.
+"""
 
 import abc
 import typing
@@ -11,6 +14,8 @@ from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.model import Loaded, Node, Region, Slot
 from fpga_regions.package.reader import Package
+
+__all__ = ["Deadline", "Driver", "Loaded", "Node", "Package", "Region", "Slot", "errors", "load"]
 
 NAMESPACE = "fpga_regions.drivers"
 
