@@ -5,7 +5,8 @@
 #   build_wheel.sh FOLDER
 #
 # FOLDER gets the wheel and `wheel.digest`, the digest of its sources. They are copied first: a build
-# in the checkout leaves folders behind, whose stale modules would be in the next wheel.
+# in the checkout leaves folders behind, whose stale modules would be in the next wheel. The README of
+# the copy, which is the page on PyPI, gets no relative links.
 set -eu
 
 folder=${1:?usage: build_wheel.sh FOLDER}
@@ -29,6 +30,7 @@ fi
 rm -rf "$folder"
 mkdir -p "$folder/src"
 sources | xargs cp --parents -t "$folder/src"
+build_scripts/readme_links.py "$folder/src/README.md" pyproject.toml
 "$uv" build --quiet --wheel --python /usr/bin/python3 --out-dir "$folder" "$folder/src"
 rm -rf "$folder/src"
 echo "$digest" > "$folder/wheel.digest"

@@ -18,8 +18,8 @@ SECTIONS = (
     "2. Columns, once, on a controller",
     "3. Controllers",
     "4. Compute hosts with FPGA",
-    "When Nova is upgraded",
-    "Back to a stock Nova",
+    "Upgrade of Nova",
+    "Return to a stock Nova",
 )
 
 #: Users of the services, and where these are; for catalogue.py.
