@@ -111,7 +111,7 @@ It waits for a burn that has begun.
         default=50,
         min=0,
         help="""
-Most traits CUSTOM_FPGA_FUNCTION_... that the providers of this host have together.
+Most traits ``CUSTOM_FPGA_FUNCTION_...`` that the providers of this host have together.
 
 Users who can upload bitstreams choose the names, so their number needs a limit. Functions in use
 come first, then those of warm regions, each in alphabetical order. nova-compute deletes the traits

@@ -22,11 +22,11 @@ itself.
         help="""
 Properties of the bitstream image that the scheduler requires of a card, by its traits.
 
-``board`` is the property ``board``, or the board that the manifest names, as CUSTOM_FPGA_BOARD_...
-``vendor`` is the property ``vendor``, as CUSTOM_FPGA_VENDOR_... It is for clouds whose images have
-the maker of the card there, and is not a default, because ``image create`` writes the maker of the
-package. The option needs ``request_placement``. If Glance does not show the image, the scheduler
-requires no trait.
+``board`` is the property ``board``, or the board that the manifest names, as
+``CUSTOM_FPGA_BOARD_...``. ``vendor`` is the property ``vendor``, as ``CUSTOM_FPGA_VENDOR_...``. It
+is for clouds whose images have the maker of the card there. It is not a default, because ``image
+create`` writes the maker of the package. The option needs ``request_placement``. If Glance does not
+show the image, the scheduler requires no trait.
 """,
     ),
     cfg.FloatOpt(
