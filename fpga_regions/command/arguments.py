@@ -194,7 +194,10 @@ def _add_burn(added: "Verbs") -> None:
     )
     verb.add_argument("--file", metavar="PACKAGE", help="a package on this host, without Glance")
     verb.add_argument(
-        "--owner", type=_uuid, metavar="UUID", help="the instance that gets the region"
+        "--owner",
+        type=_uuid,
+        metavar="UUID",
+        help="the instance that gets it, one for each number",
     )
     verb.add_argument(
         "--number",
