@@ -25,7 +25,7 @@ $synopsis
 .SH DESCRIPTION
 .B fpga\-cli.py
 programs FPGA regions with bitstreams from Glance or from a file, erases them, and keeps a ledger of
-who holds which. It is run as root: by nova\-compute through rootwrap, or by people.
+who holds which. It runs as root: nova\-compute calls it through rootwrap, and people call it.
 .PP
 Standard output has the answer and nothing else. An error is one line on standard error:
 .IR "Error: what \- why" .
@@ -45,8 +45,8 @@ the ledger: regions, their states and owners, and what happened to them
 .I /run/fpga\-nova
 sockets and other things that a restart of the host may remove
 .SH SIGNALS
-On SIGTERM, SIGINT and SIGHUP it undoes what it had begun, then dies of the signal. What one that
-was killed left is undone by the next call.
+On SIGTERM, SIGINT and SIGHUP it undoes what it had begun, then dies of the signal. If it is killed,
+the next call undoes what it had begun.
 .SH SEE ALSO
 .BR nova\-compute (8),
 .BR nova\-rootwrap (1)

@@ -105,24 +105,28 @@ def _parser() -> argparse.ArgumentParser:
     groups = parser.add_subparsers(required=True, metavar="GROUP")
     columns = groups.add_parser("db", help="the columns in the cell's database")
     common = argparse.ArgumentParser(add_help=False)
-    # Where it is given to the verb, too, the verb's wins.
+    # If both the group and the verb have it, the verb's wins.
     common.add_argument("--config-file", default=argparse.SUPPRESS, **files)
     common.add_argument("--connection", metavar="URL", help="the database, as SQLAlchemy names it")
     checked = groups.add_parser(
         "check",
         parents=[common],
-        help="say where ledger, database and Placement do not agree",
-        description="Say where ledger, database and Placement do not agree; exit status 3 if they "
-        "do not.",
+        help="compare ledger, database and Placement",
+        description="Compare ledger, database and Placement. If they differ, list the findings and "
+        "exit with 3.",
     )
     command.add_arguments(checked)
     checked.set_defaults(run=command.run)
     common.add_argument("--json", action="store_true", help="print the outcome as JSON")
     verbs = columns.add_subparsers(required=True, metavar="VERB")
     for name, run, what in (
-        ("upgrade", _upgrade, "add the columns; nothing happens where they are"),
-        ("downgrade", _downgrade, "remove the columns and all trace; unpatch Nova first"),
-        ("version", _tell, "print the revision the database is at"),
+        ("upgrade", _upgrade, "add the columns; if they are there, change nothing"),
+        (
+            "downgrade",
+            _downgrade,
+            "remove the columns and all trace; revert the patch first",
+        ),
+        ("version", _tell, "print the revision of the database"),
     ):
         verbs.add_parser(name, parents=[common], help=what).set_defaults(run=run)
     return parser

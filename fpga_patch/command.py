@@ -177,12 +177,12 @@ _WHY: dict[work.TreeState, str] = {
 }
 
 _COMMANDS: dict[str, tuple[collections.abc.Callable[[Run], int], str]] = {
-    "status": (Run.status, "is it patched?"),
-    "plan": (Run.plan, "what apply would change"),
-    "apply": (Run.apply, "patch; does nothing where it is"),
-    "verify": (Run.verify, "is all as the diff leaves it, byte code and our packages included?"),
-    "revert": (Run.revert, "put Nova's own files back"),
-    "doctor": (Run.doctor, "what this host still lacks, and the line that brings it"),
+    "status": (Run.status, "show whether Nova is patched"),
+    "plan": (Run.plan, "show what apply would change"),
+    "apply": (Run.apply, "patch Nova; if it is patched, change nothing"),
+    "verify": (Run.verify, "compare all files with the diff, byte code and our packages included"),
+    "revert": (Run.revert, "restore Nova's own files"),
+    "doctor": (Run.doctor, "list what this host still lacks, and the command that adds it"),
 }
 
 
@@ -214,21 +214,21 @@ def _parser() -> argparse.ArgumentParser:
         "distribution's)",
     )
     common.add_argument(
-        "--tests", action="store_true", help="the companion diff for Nova's own tests as well"
+        "--tests", action="store_true", help="also the companion diff for Nova's own tests"
     )
     common.add_argument("--format", choices=("text", "json"), default="text")
     common.add_argument(
         "--state-dir",
         type=pathlib.Path,
         metavar="DIR",
-        help="where copies and the journal are kept (default: "
+        help="the folder of the copies and the journal (default: "
         "/var/lib/fpga-nova/patch-backup for a distribution's Nova, .fpga-patch beside any other)",
     )
     common.add_argument(
         "--reference",
         type=pathlib.Path,
         metavar="DIR",
-        help="a folder nova/ as shipped, to show a foreign change against",
+        help="a folder nova/ as shipped, to compare foreign changes with",
     )
     common.add_argument(
         "--etc",
@@ -244,13 +244,13 @@ def _parser() -> argparse.ArgumentParser:
         "--role",
         action="append",
         choices=tuple(doctor.CHECKS),
-        help="what this host is, more than once if it is both (default: by its services)",
+        help="the role of this host; may be repeated (default: by its services)",
     )
     common.add_argument(
         "--patches", type=pathlib.Path, default=releases.PATCHES, help=argparse.SUPPRESS
     )
     parser = argparse.ArgumentParser(
-        prog="fpga-patch", description="Patch an installed Nova, or take the patch back."
+        prog="fpga-patch", description="Patch an installed Nova, or revert the patch."
     )
     parser.add_argument("--version", action=ShowVersion)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -259,7 +259,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.set_defaults(run=run)
         if name in ("plan", "apply"):
             verb.add_argument(
-                "--configure", action="store_true", help="configuration files of our own, too"
+                "--configure", action="store_true", help="also write configuration files of our own"
             )
     return parser
 

@@ -17,8 +17,8 @@ OPTS = [
 Where the Docker Engine of this host listens.
 
 It is a URL that the Docker SDK for Python takes. The engine must run on the host of nova-compute,
-because devices and image files are passed by their paths. The user of nova-compute must be allowed
-to open the socket, which usually means that it is in the group ``docker``.
+because nova-compute passes devices and image files by their paths. The user of nova-compute must be
+allowed to open the socket, so it is usually in the group ``docker``.
 """,
     ),
     cfg.IntOpt(
@@ -38,8 +38,8 @@ A delete waits as long for a removal of the container that somebody else began.
         help="""
 Seconds that a starting nova-compute waits for the Docker Engine.
 
-After a reboot the engine may come up later than nova-compute does. When the time is over
-nova-compute starts all the same, with a warning in its log; builds fail until the engine answers.
+After a reboot, the engine may come up later than nova-compute does. When the time is over,
+nova-compute starts without it and logs a warning. Builds fail until the engine answers.
 """,
     ),
     cfg.IntOpt(
@@ -49,8 +49,9 @@ nova-compute starts all the same, with a warning in its log; builds fail until t
         help="""
 Seconds that a container has between SIGTERM and SIGKILL.
 
-It is the most that a stop or a soft reboot waits. Nova's own ``shutdown_timeout``, or the image's
-``os_shutdown_timeout``, counts where it is shorter. A hard reboot and a delete do not wait.
+A stop or a soft reboot waits no longer than that. If Nova's own ``shutdown_timeout``, or the
+image's ``os_shutdown_timeout``, is shorter, it counts instead. A hard reboot and a delete do not
+wait.
 """,
     ),
     cfg.IntOpt(
@@ -76,7 +77,7 @@ MiB that an image may have in Glance.
         help="""
 MiB that all layers of an image may have together once the Docker Engine has unpacked them.
 
-While an image is fetched, ``instances_path`` holds it twice, once as it came and once unpacked.
+While nova-compute fetches an image, ``instances_path`` holds it twice: as it came, and unpacked.
 """,
     ),
     cfg.IntOpt(

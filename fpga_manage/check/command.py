@@ -34,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="HOST=FILE",
-        help="what 'fpga-cli.py status --format json' printed on a compute host; - is standard "
+        help="the output of 'fpga-cli.py status --format json' on a compute host; - is standard "
         "input; may be repeated",
     )
-    parser.add_argument("--no-placement", action="store_true", help="leave Placement out")
+    parser.add_argument("--no-placement", action="store_true", help="skip Placement")
     parser.add_argument(
         "--fix",
         action="store_true",
-        help="allocate in Placement what instances lack there; nothing else is changed",
+        help="add the missing allocations of instances to Placement, and change nothing else",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 

@@ -32,16 +32,22 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
     "burn": [
         (f"burn {_IMAGE}", "programs a free region and prints its id"),
         (f"burn {_IMAGE} --device emulator0", "the same, on that card"),
-        (f"burn {_IMAGE} --owner {_INSTANCE}", "for an instance; again: the same region"),
+        (
+            f"burn {_IMAGE} --owner {_INSTANCE}",
+            "for an instance; the same call again gives the same region",
+        ),
         (f"burn {_IMAGE} --owner {_INSTANCE} --number 2", "a second region for that instance"),
         ("burn --file crc32.zip", "from a file, with no OpenStack at all"),
-        ("burn --dry-run --file crc32.zip", "which region it would be, and why not the others"),
+        (
+            "burn --dry-run --file crc32.zip",
+            "names the region that a burn would take, and why not the others",
+        ),
     ],
     "erase": [
         (f"erase {_REGION}", "erases that region, which no guest may have"),
         (
             f"erase --owner {_INSTANCE}",
-            "erases all that that instance holds, none of whose guests has it any more",
+            "erases all regions of that instance, once no guest has them",
         ),
         (f"erase {_REGION} --owner {_INSTANCE}", "erases that region if that instance holds it"),
     ],
@@ -50,7 +56,7 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ("status --format json", "prints all that is known of each region"),
     ],
     "describe": [
-        (f"describe {_REGION}", "prints what that region is and what it holds"),
+        (f"describe {_REGION}", "prints all that is known of that region"),
         (f"describe {_REGION} --format json", "the same, for programs"),
     ],
     "events": [
@@ -59,8 +65,8 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         (f"events {_REGION} --format json", "all of them, for programs"),
     ],
     "reconcile": [
-        ("reconcile", "lists where hardware and ledger differ, and changes nothing"),
-        ("reconcile --fix", "settles it: erases, marks as lost, finishes"),
+        ("reconcile", "lists the differences between hardware and ledger, and changes nothing"),
+        ("reconcile --fix", "settles them: erases, marks as lost, finishes"),
     ],
     "quarantine": [
         (
@@ -83,7 +89,7 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
             "image build --bitfile crc32.bin --name crc32 --version 1.0 --vendor example "
             "--function crc32 --board ice40 --part hx8k --node socket:/dev/fpga0 "
             "--sign key.pem --output crc32.zip",
-            "the same with no file for the manifest, and signed",
+            "the same without a file for the manifest, and signed",
         ),
         ("image validate crc32.zip", "checks a package and prints what it is"),
         (
@@ -127,16 +133,14 @@ def parser() -> argparse.ArgumentParser:
     exits = "; ".join(f"{code} {meaning}" for code, meaning in EXITS.items())
     made = _Parser(
         prog=PROGRAM,
-        description="Programs and erases the FPGA regions of this host, and tells their status.",
+        description="Programs, erases and reports the FPGA regions of this host.",
         epilog=f"{_examples('')}\n\n{textwrap.fill(f'exit status: {exits}', 96)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     made.add_argument("--version", action=ShowVersion)
-    made.add_argument(
-        "--config-file", metavar="FILE", help="instead of /etc/fpga-nova/fpga-cli.conf"
-    )
-    made.add_argument("--debug", action="store_true", help="tell more of what goes wrong")
+    made.add_argument("--config-file", metavar="FILE", help="default: /etc/fpga-nova/fpga-cli.conf")
+    made.add_argument("--debug", action="store_true", help="log more, and show where a defect lies")
     added = made.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_burn(added)
     _add_erase(added)
@@ -190,27 +194,35 @@ def _add_burn(added: "Verbs") -> None:
     )
     verb.add_argument("--file", metavar="PACKAGE", help="a package on this host, without Glance")
     verb.add_argument(
-        "--owner", type=_uuid, metavar="UUID", help="instance that is to hold it, once only"
+        "--owner",
+        type=_uuid,
+        metavar="UUID",
+        help="the instance that gets it, one for each number",
     )
     verb.add_argument(
         "--number",
         type=int,
         choices=REGION_NUMBERS,
         metavar="NUMBER",
-        help=f"which of that instance's regions, {REGION_NUMBERS[0]} (if left out) to "
+        help=f"which of that instance's regions, {REGION_NUMBERS[0]} (default) to "
         f"{REGION_NUMBERS[-1]}",
     )
     verb.add_argument("--device", metavar="ID", help="card, as status --format json names it")
     verb.add_argument(
-        "--dry-run", action="store_true", help="only tell which region it would be, and why"
+        "--dry-run", action="store_true", help="only print which region it would be, and why"
     )
 
 
 def _add_erase(added: "Verbs") -> None:
     verb = add_verb(added, "erase", "erase a region", run=verbs.erase, attempt=_attempt_erase)
-    verb.add_argument("region_id", nargs="?", metavar="REGION_ID", help="what burn printed")
     verb.add_argument(
-        "--owner", type=_uuid, metavar="UUID", help="only what this instance holds; no guest has it"
+        "region_id", nargs="?", metavar="REGION_ID", help="the region's id, as burn printed it"
+    )
+    verb.add_argument(
+        "--owner",
+        type=_uuid,
+        metavar="UUID",
+        help="only regions of this instance, which no guest has",
     )
 
 
@@ -224,15 +236,15 @@ def _add_status(added: "Verbs") -> None:
     verb = add_verb(
         added,
         "status",
-        "tell the regions' status",
+        "print the status of the regions",
         run=verbs.status,
-        attempt=lambda _options: "cannot tell the status of the FPGA regions",
+        attempt=lambda _options: "cannot report the status of the FPGA regions",
     )
     _add_format(verb)
 
 
 def _add_describe(added: "Verbs") -> None:
-    verb = _add_for_region(added, "describe", "tell all that is known of a region", verbs.describe)
+    verb = _add_for_region(added, "describe", "print all that is known of a region", verbs.describe)
     _add_format(verb)
 
 
@@ -240,13 +252,15 @@ def _add_events(added: "Verbs") -> None:
     verb = add_verb(
         added,
         "events",
-        "tell what happened to a region, or to all, and when",
+        "list the events of a region, or of all regions",
         run=verbs.events,
-        attempt=lambda _options: "cannot tell what happened to the FPGA regions",
+        attempt=lambda _options: "cannot list the events of the FPGA regions",
     )
-    verb.add_argument("region_id", nargs="?", metavar="REGION_ID", help="this one only")
     verb.add_argument(
-        "--last", type=_count, metavar="NUMBER", help="no more than so many, the latest"
+        "region_id", nargs="?", metavar="REGION_ID", help="only the events of this region"
+    )
+    verb.add_argument(
+        "--last", type=_count, metavar="NUMBER", help="only the latest events, so many at most"
     )
     _add_format(verb)
 
@@ -255,7 +269,7 @@ def _add_reconcile(added: "Verbs") -> None:
     verb = add_verb(
         added,
         "reconcile",
-        "list where hardware and ledger differ",
+        "list the differences between hardware and ledger",
         run=verbs.reconcile,
         attempt=lambda _options: "cannot reconcile the FPGA regions",
     )
@@ -268,10 +282,13 @@ def _add_reconcile(added: "Verbs") -> None:
 
 
 def _add_quarantine(added: "Verbs") -> None:
-    purpose = "erase a region and take it out of use"
+    purpose = "erase a region and withhold it until its release"
     verb = _add_for_region(added, "quarantine", purpose, verbs.quarantine)
     verb.add_argument(
-        "--reason", metavar="TEXT", default="put into quarantine", help="for describe and events"
+        "--reason",
+        metavar="TEXT",
+        default="put into quarantine",
+        help="the reason that describe and events show",
     )
 
 
@@ -290,7 +307,9 @@ def _add_for_region(
         return f"cannot {name} FPGA device with id `{options.region_id}'"
 
     verb = add_verb(added, name, purpose, run=run, attempt=attempt)
-    verb.add_argument("region_id", metavar="REGION_ID", help="as burn and status tell it")
+    verb.add_argument(
+        "region_id", metavar="REGION_ID", help="the region's id, as burn and status print it"
+    )
     return verb
 
 

@@ -38,15 +38,15 @@ def _add_create(kinds: typing.Any) -> None:
     create = kinds.add_parser(
         "create",
         help="check a package, upload it to Glance, print the image's id",
-        description="Credentials are OS_* of the environment where OS_AUTH_URL is set, else those "
-        "in [glance] of fpga-cli.conf.",
+        description="If OS_AUTH_URL is set, the credentials are OS_* of the environment, "
+        "otherwise those in [glance] of fpga-cli.conf.",
     )
     create.add_argument("file", metavar="FILE", type=pathlib.Path, help="the package, a zip")
-    create.add_argument("--name", help="of the image; that of the package by default")
+    create.add_argument("--name", help="the name of the image (default: the package's)")
     create.add_argument(
         "--visibility",
         choices=("private", "shared", "community", "public"),
-        help="who sees it; Glance's own default if it is not given",
+        help="who can see the image (default: Glance's own)",
     )
     create.set_defaults(
         run=_told(_create), attempt=lambda options: f"cannot upload `{options.file}'"
@@ -66,20 +66,20 @@ def _add_build(kinds: typing.Any) -> None:
         "--manifest",
         metavar="FILE",
         type=pathlib.Path,
-        help="JSON with members of the manifest; options below go before it, digests are made",
+        help="JSON with members of the manifest; the options below override it, digests are made",
     )
     build.add_argument("--sign", metavar="KEY", type=pathlib.Path, help="Ed25519 key, a PEM file")
     for name in ("name", "version", "vendor", "type", "description", "function"):
         build.add_argument(f"--{name}", metavar="TEXT")
-    build.add_argument("--board", metavar="TEXT", help="that it is for")
-    build.add_argument("--part", metavar="TEXT", help="that it is for")
-    build.add_argument("--interface", metavar="UUID", help="of the shell that it is for")
+    build.add_argument("--board", metavar="TEXT", help="the board of the target")
+    build.add_argument("--part", metavar="TEXT", help="the part of the target")
+    build.add_argument("--interface", metavar="UUID", help="the uuid of the target's shell")
     build.add_argument(
         "--node",
         metavar="KIND:PATH",
         action="append",
         type=_node,
-        help=f"what a container gets: {', '.join(NODE_KINDS)}, and /dev/NAME; may be given again",
+        help=f"a node for the container: {', '.join(NODE_KINDS)}, and /dev/NAME; may be repeated",
     )
 
 

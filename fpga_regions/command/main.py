@@ -106,7 +106,7 @@ def _tell_in_one_line(
     kind: type[BaseException], error: BaseException, _trace: types.TracebackType | None
 ) -> None:
     words = " ".join(str(error).split())
-    _fail(f"Error: fpga-cli has a defect - {kind.__name__}: {words}; --debug tells where", 1)
+    _fail(f"Error: fpga-cli has a defect - {kind.__name__}: {words}; --debug shows where", 1)
 
 
 def _fail(line: str, code: int) -> int:

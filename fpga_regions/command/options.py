@@ -19,17 +19,18 @@ main_opts: list[cfg.Opt] = [
         "drivers",
         default=[],
         help="""
-What programs the regions of this host: names in the stevedore group `fpga_regions.drivers`, in the
-order in which their regions are given out. With none, there is no FPGA here. `emulator` simulates
-regions in software; nothing is simulated unless it is named.
+Drivers that program the regions of this host, by their names in the stevedore group
+`fpga_regions.drivers`, in the order in which their regions are given out. If the list is empty,
+this host has no FPGA. `emulator` simulates regions in software. Nothing is simulated unless the list
+names it.
 """,
     ),
     cfg.StrOpt(
         "state_dir",
         default="/var/lib/fpga-nova",
         help="""
-Folder of the ledger and of what must survive a restart of the host. Made if need be; belongs to
-root and nobody else can look inside.
+Folder of the ledger, and of all that must survive a restart of the host. fpga-cli makes it if
+necessary. It belongs to root, and nobody else can look inside.
 """,
     ),
     cfg.StrOpt(
@@ -41,14 +42,15 @@ root and nobody else can look inside.
         "status_file",
         default="$runtime_dir/status.json",
         help="""
-File in which the status is published for programs that may not run fpga-cli, after each change and
-each look at the hardware; its folder is made if need be and must be root's. Empty for none.
+File in which fpga-cli publishes the status for programs that may not run fpga-cli. fpga-cli writes
+it after each change and each look at the hardware. It makes the folder if necessary, which must be
+root's. If this is empty, fpga-cli publishes nothing.
 """,
     ),
     cfg.StrOpt(
         "status_group",
         help="""
-Group that may read status_file: the one of nova-compute. Only root may without it.
+Group that may read status_file: the one of nova-compute. Without a group, only root may read it.
 """,
     ),
     cfg.IntOpt(
@@ -79,8 +81,8 @@ Group that may read status_file: the one of nova-compute. Only root may without 
         "warm",
         default=False,
         help="""
-Whether a region that is erased keeps its configuration, where its driver can reset that to its
-initial state: who burns the same bitstream next gets it without programming. docs/threat-model.md
+Whether an erased region keeps its configuration, if its driver can reset that to its initial state.
+The next burn of the same bitstream then gets the region without programming. docs/threat-model.md
 says why this is off by default.
 """,
     ),
@@ -95,8 +97,8 @@ says why this is off by default.
         default=1000,
         min=1,
         help="""
-How many events of each region stay in the ledger; the oldest go first. `erase` with a region and an
-owner looks here for whether the owner ever had the region.
+How many events of each region stay in the ledger; the oldest are removed first. `erase` with a
+region and an owner looks here whether the owner ever had the region.
 """,
     ),
     cfg.IntOpt(
@@ -104,7 +106,7 @@ owner looks here for whether the owner ever had the region.
         default=2,
         min=0,
         max=100,
-        help="How many times programming is tried again after it failed.",
+        help="How many times fpga-cli tries again after programming failed.",
     ),
     cfg.FloatOpt(
         "program_retry_pause",
@@ -141,8 +143,8 @@ packages_opts: list[cfg.Opt] = [
         default=200,
         min=1,
         help="""
-How many times larger than in the package a file may be when unpacked. (Deflate reaches 1032 at the
-most; bitstreams with little in them are often above 50.)
+How many times larger a file may be unpacked than in the package. (Deflate reaches 1032 at most;
+bitstreams with little in them are often above 50.)
 """,
     ),
     cfg.IntOpt(
@@ -150,18 +152,18 @@ most; bitstreams with little in them are often above 50.)
         default=1024 * _MIB,
         min=0,
         help="""
-Bytes that downloaded packages, kept in the folder `cache` of state_dir, may have together; what was
-not used for longest is removed first. 0 keeps none. Glance is asked for an image at each burn in
-any case, so that one that is deleted or deactivated cannot be burnt.
+Bytes that downloaded packages in the folder `cache` of state_dir may have together. The packages
+that were not used for longest are removed first. 0 keeps none. fpga-cli asks Glance for the image
+at each burn in any case, so that a deleted or deactivated image cannot be burnt.
 """,
     ),
     cfg.StrOpt(
         "require_signature",
         default="none",
         choices=[
-            ("none", "Signatures are not looked at."),
-            ("package", "manifest.json.sig in the package is of a key in package_keys."),
-            ("glance", "The image's signature in Glance is of a key in image_certificates."),
+            ("none", "fpga-cli ignores signatures."),
+            ("package", "A key in package_keys must have signed manifest.json."),
+            ("glance", "A key in image_certificates must have signed the image in Glance."),
             ("any", "One of the two."),
         ],
         help="Which signature a package must have to be burnt.",
@@ -179,10 +181,11 @@ one.
         default=[],
         help="""
 PEM files of the X.509 certificates whose keys may sign images in Glance (properties img_signature,
-img_signature_hash_method, img_signature_key_type; RSA-PSS and elliptic curves). Each is trusted
-itself while it is valid, no chain is followed; img_signature_certificate_uuid is not looked at.
-`castellan:ID` names one in a key manager, which is asked at each burn that programs something: with
-fpga-nova[castellan], and castellan's groups (`key_manager`, `barbican`, `vault`) in this file.
+img_signature_hash_method, img_signature_key_type; RSA-PSS and elliptic curves). fpga-cli trusts
+each certificate by itself while it is valid, and follows no chain. It ignores
+img_signature_certificate_uuid. `castellan:ID` names a certificate in a key manager, which fpga-cli
+asks at each burn that programs something. That needs fpga-nova[castellan], and castellan's groups
+(`key_manager`, `barbican`, `vault`) in this file.
 """,
     ),
     cfg.ListOpt(
@@ -190,8 +193,8 @@ fpga-nova[castellan], and castellan's groups (`key_manager`, `barbican`, `vault`
         item_type=cfg.types.String(regex=re.compile(r"^sha256:[0-9a-f]{64}$")),
         default=[],
         help="""
-Digests of the bitfiles that may be burnt, as `status --format json` and `image validate` tell them
-(sha256:...). With none, any may.
+Digests of the bitfiles that may be burnt, as `status --format json` and `image validate` print them
+(sha256:...). If the list is empty, any bitfile may be burnt.
 """,
     ),
 ]
@@ -206,9 +209,9 @@ emulator_opts: list[cfg.Opt] = [
         item_type=types.String(choices=["hx1k", "hx8k", "software"]),
         deprecated_name="part",
         help="""
-Parts that a region of an emulated card can be; the package that is burnt says which. `hx1k` and
-`hx8k` are Lattice iCE40 devices, whose bitstreams are simulated; `software` serves a function that
-is a program.
+Parts that a region of an emulated card can be; the burnt package says which. `hx1k` and `hx8k` are
+Lattice iCE40 devices, whose bitstreams are simulated; `software` serves a function that is a
+program.
 """,
     ),
     cfg.StrOpt(
@@ -217,7 +220,7 @@ is a program.
         choices=[
             (
                 "auto",
-                "Verilator where its model is at hand, else Icarus; compiled for the next burn",
+                "Verilator if its model is in the cache, else Icarus; compiles for the next burn",
             ),
             ("icarus", "Icarus Verilog: programmed fast, runs slowly"),
             ("verilator", "Verilator: a first burn waits for the compiler, then it runs fast"),
@@ -237,7 +240,7 @@ burn, beside its program_timeout.
         "cache_size",
         default=256 * _MIB,
         min=0,
-        help="Bytes of models that are kept in state_dir; those not used for longest go first.",
+        help="Bytes of models in state_dir; those not used for longest are removed first.",
     ),
     cfg.IntOpt(
         "first_uid",
@@ -245,9 +248,9 @@ burn, beside its program_timeout.
         min=1,
         max=2147483647 - 4097,
         help="""
-Number of the first of the users as which fpga-cli, run by root, has foreign things done: this one
-compiles, and each region has one of those that follow. They need no entry in passwd and must belong
-to nobody else.
+Number of the first user that handles foreign input for fpga-cli, if root runs it. This user
+compiles, and each region has one of the following users. They need no entry in passwd and must
+belong to nobody else.
 """,
     ),
     cfg.StrOpt(
@@ -260,8 +263,8 @@ to nobody else.
         min=1,
         max=100,
         help="""
-Share of one processor that the processes behind a region may have together, by a control group.
-Where the host lets none be made: that the simulation of a bitstream may have.
+Percent of one processor that the processes behind a region may have together, by a control group.
+If the host allows no control groups, it limits only the simulation of a bitstream.
 """,
     ),
     cfg.IntOpt(
@@ -269,8 +272,8 @@ Where the host lets none be made: that the simulation of a bitstream may have.
         default=16 * _MIB,
         min=1,
         help="""
-Bytes that a client may send to a region of part `software` at once; behind a bitstream: bytes that
-a client may leave unread while it goes on sending.
+Bytes that a client may send to a region of part `software` at once. With a bitstream, it is the
+bytes that a client may leave unread while it continues to send.
 """,
     ),
     cfg.IntOpt(
@@ -279,8 +282,8 @@ a client may leave unread while it goes on sending.
         min=1,
         max=128,
         help="""
-Clients that a region serves, or that a simulated chip has waiting, at the same time; others wait to
-be connected.
+Clients that a region serves, or that wait for a simulated chip, at the same time. Others wait for a
+connection.
 """,
     ),
     cfg.IntOpt(
@@ -288,7 +291,7 @@ be connected.
         default=60,
         min=1,
         help="""
-Seconds after which a client that neither sends nor reads is dropped, and the job of a chip that
+Seconds after which a region drops a client that neither sends nor reads, and the job of a chip that
 neither takes nor gives.
 """,
     ),
@@ -297,8 +300,8 @@ neither takes nor gives.
         default=1024 * _MIB,
         min=64 * _MIB,
         help="""
-Bytes of memory that the processes behind a region may have together, by a control group. Where the
-host lets none be made: of address space that each of them may have.
+Bytes of memory that the processes behind a region may have together, by a control group. If the
+host allows no control groups, it is the address space that each of them may have.
 """,
     ),
 ]

@@ -59,9 +59,9 @@ CARD_OPTIONS: list[cfg.Opt] = [
         default="burn {bitfile}",
         help="""
 Arguments of burn, split as a shell does; no shell is involved. {bitfile} is the path of the bitfile
-out of the package, {index} the number of the region on the card, {image_id} the Glance id (for a
-program that fetches by itself; what it fetches is not what was checked), {digest} the bitfile's
-SHA-256 digest in hexadecimal.
+out of the package, {index} the number of the region on the card, {digest} the bitfile's SHA-256
+digest in hexadecimal. {image_id} is the Glance id, for a program that fetches the image by itself;
+fpga-cli does not check what it fetches.
 """,
     ),
     cfg.StrOpt(
@@ -74,8 +74,8 @@ SHA-256 digest in hexadecimal.
         "reset",
         default="",
         help="""
-Arguments of reset, with the places of erase, for a program that can bring what it burnt to its
-initial state without burning it anew; with none, no region is kept warm.
+Arguments of reset, with the places of erase, for a program that can bring a function to its initial
+state without burning it anew. Without them, no region is kept warm.
 """,
     ),
     cfg.StrOpt(

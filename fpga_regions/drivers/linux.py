@@ -78,8 +78,8 @@ fpga-nova-CARD-N.bin with the card's name and the region's number, from 0.
         "flags",
         min=0,
         help="""
-Number to write to `flags` of the manager before programming, where the vendor's kernel has that
-file (linux-xlnx: 0 full, 1 partial). Not written if not set.
+Number to write to `flags` of the manager before programming, if the vendor's kernel has that file
+(linux-xlnx: 0 full, 1 partial). If this is not set, the driver writes nothing.
 """,
     ),
     settings.nodes_option("{index} stands for the number of the region."),

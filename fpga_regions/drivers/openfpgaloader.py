@@ -57,7 +57,7 @@ CARD_OPTIONS: list[cfg.Opt] = [
         "chain",
         default=[],
         item_type=cfg.types.Integer(min=0, max=255),
-        help="Places in the JTAG chain (--index-chain), a region each; one region if empty.",
+        help="Places in the JTAG chain (--index-chain), a region each; if empty, one region.",
     ),
     cfg.StrOpt(
         "idcode",
@@ -68,7 +68,7 @@ CARD_OPTIONS: list[cfg.Opt] = [
         "file_type",
         default="bit",
         choices=["bit", "bin", "cfg", "fs", "hex", "rbf"],
-        help="What a bitfile is. (An svf can do more than program a part, so it is none of them.)",
+        help="The type of bitfiles. (An svf can do more than program a part, so it is not a type.)",
     ),
     cfg.StrOpt(
         "blank",

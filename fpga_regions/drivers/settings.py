@@ -125,7 +125,7 @@ def interface_option() -> cfg.Opt:
     return cfg.StrOpt(
         "interface",
         regex=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-        help="Uuid of the shell around the regions, where there is one: target.interface.",
+        help="Uuid of the shell around the regions, if there is one: target.interface.",
     )
 
 
@@ -134,7 +134,7 @@ def vendor_option() -> cfg.Opt:
     return cfg.StrOpt(
         "vendor",
         regex=r"^[A-Za-z0-9._+-]{1,64}$",
-        help="Who made the card, for status and what reads it (Placement's traits).",
+        help="The maker of the card, for status and its readers (Placement's traits).",
     )
 
 

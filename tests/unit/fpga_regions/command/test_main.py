@@ -157,7 +157,7 @@ def test_ledger_that_is_damaged_is_told(host: Host) -> None:
     host.run("status")
     (host.state / "ledger.sqlite3").write_bytes(b"something else" * 100)
     assert refusal(host.run("status"), 71) == (
-        "Error: cannot tell the status of the FPGA regions - the ledger "
+        "Error: cannot report the status of the FPGA regions - the ledger "
         f"{host.state}/ledger.sqlite3 is not a ledger: move it away and restore a copy"
     )
 
