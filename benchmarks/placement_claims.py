@@ -141,7 +141,7 @@ def main() -> None:
             for setting in arguments.retries
         }
         db_api.get_placement_engine().dispose()
-    figures.tell(rows, arguments.json, claims=CLAIMS, threads=THREADS)
+    figures.report(rows, arguments.json, claims=CLAIMS, threads=THREADS)
 
 
 if __name__ == "__main__":

@@ -219,8 +219,8 @@ def main() -> int:
     more = commands.add_parser("full", help="the same on all releases, and the tests")
     more.add_argument("series", nargs="*", type=int, choices=known_series(), metavar="SERIES")
     more.add_argument("--no-functional", action="store_true", help="leave functional tests out")
-    told = "run Nova's own tests unpatched, too, for the whole count"
-    more.add_argument("--unpatched", action="store_true", help=told)
+    help_text = "run Nova's own tests unpatched, too, for the whole count"
+    more.add_argument("--unpatched", action="store_true", help=help_text)
     commands.add_parser("chain", help="go through the releases; mix patched and stock services")
     arguments = parser.parse_args()
     if arguments.command != "chain":
@@ -242,13 +242,13 @@ def main() -> int:
             steps.append(functools.partial(full, series, **options))
     if not arguments.series:
         steps.append(chain)
-    return int(sum(_told(step()) for step in steps) > 0)
+    return int(sum(_report(step()) for step in steps) > 0)
 
 
-def _told(row: Row) -> bool:
+def _report(row: Row) -> bool:
     """Print a row; whether it failed."""
-    told = [row.name, *(f"{what}: {found}" for what, found in row.cells.items())]
-    print("; ".join(told), flush=True)
+    cells = [row.name, *(f"{what}: {found}" for what, found in row.cells.items())]
+    print("; ".join(cells), flush=True)
     return row.failed
 
 

@@ -39,8 +39,8 @@ class Outcome:
     skipped: frozenset[str]
 
     def __str__(self) -> str:
-        told = f"{len(self.passed)} passed, {len(self.failed)} failed"
-        return f"{told}, {len(self.skipped)} skipped" if self.skipped else told
+        counts = f"{len(self.passed)} passed, {len(self.failed)} failed"
+        return f"{counts}, {len(self.skipped)} skipped" if self.skipped else counts
 
 
 class Environment:
@@ -108,12 +108,12 @@ class Environment:
         options = ["-q", "-p", "no:cacheprovider", "-p", "nova.cmd", f"--timeout={longest[0]}"]
         command = [str(self.python), "-m", "pytest", *options, *what]
         ran = self._run(name, command, native_threads, longest[1])
-        told = _SUMMARY.findall(ran.stdout)
-        if ran.returncode or not told:
+        summaries = _SUMMARY.findall(ran.stdout)
+        if ran.returncode or not summaries:
             raise StepError(
-                f"{name} tests: {told[-1] if told else 'none ran'}; see {self._log(name)}"
+                f"{name} tests: {summaries[-1] if summaries else 'none ran'}; see {self._log(name)}"
             )
-        return str(told[-1])
+        return str(summaries[-1])
 
     def nova_tests(self, name: str, only: typing.Collection[str] = ()) -> Outcome:
         """Run Nova's own unit tests of the touched modules, or the named ones of these.
