@@ -95,8 +95,8 @@ def refusal(context: typing.Any, named: str) -> str | None:
     from fpga_nova import bitstream_images
 
     if not request.UUID.fullmatch(named):
-        told = f"the image's {request.IMAGE_PROPERTY} is '{named}'"
-        return f"{told}, which is not the uuid of an image"
+        property_value = f"the image's {request.IMAGE_PROPERTY} is '{named}'"
+        return f"{property_value}, which is not the uuid of an image"
     what = f"the image names the bitstream {named}"
     found = bitstream_images.describe(context, named)
     accepted = CONF.fpga.image_bitstreams

@@ -13,7 +13,7 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_nova import options as hooks_conf
+from fpga_nova import options as fpga_options
 from fpga_patch import bytecode
 
 #: The drop-in that ``apply --configure`` writes.
@@ -66,7 +66,7 @@ class Settings:
         conf = cfg.ConfigOpts()
         for group, opts in _OPTS.items():
             conf.register_opts(opts, group=None if group == "DEFAULT" else group)
-        hooks_conf.register_opts(conf)
+        fpga_options.register_opts(conf)
         files = [
             str(self.etc / name)
             for name in ("nova.conf", "nova-compute.conf")
@@ -106,11 +106,11 @@ class Settings:
         named: list[str] | None = self.conf.filter_scheduler.enabled_filters
         if named is not None:
             return named
-        asked = self.ask_nova(
+        answer = self.ask_nova(
             "import json, nova.conf; print(json.dumps("
             "nova.conf.CONF.filter_scheduler.enabled_filters))"
         )
-        return list(asked or _FILTERS)
+        return list(answer or _FILTERS)
 
 
 #: The default of the releases 26 to 34.

@@ -64,8 +64,8 @@ class XrtDriver(hardware.HardwareDriver):
         self._options = settings.register(conf, GROUP, OPTIONS)
         self.cards = settings.cards(conf, GROUP, self._options.cards, CARD_OPTIONS)
         self._seen: dict[str, dict[str, typing.Any]] = {}
-        for card, told in self.cards.items():
-            if told.clear == "blank" and not told.blank:
+        for card, options in self.cards.items():
+            if options.clear == "blank" and not options.blank:
                 raise errors.NotAccessible(
                     f"[{GROUP}:{card}] blank is not set, and clear is not 'reset'"
                 )
@@ -97,14 +97,14 @@ class XrtDriver(hardware.HardwareDriver):
     def put(self, job: hardware.Job, bitfile: pathlib.Path, package: Package) -> str:
         """Load the xclbin, and see that the card shows its uuid."""
         try:
-            wanted = describe(package.bitfile)
+            identity = describe(package.bitfile)
         except ValueError as e:
             raise errors.BadPackage(f"the bitfile is no xclbin: {e}") from e
-        if wanted in (_NOTHING, self._blank(job.region.slot.device)):
+        if identity in (_NOTHING, self._blank(job.region.slot.device)):
             # Loaded, it would look erased.
-            raise errors.BadPackage(f"the bitfile has the uuid of an erased region, {wanted}")
-        self._load(job, bitfile, wanted)
-        return wanted
+            raise errors.BadPackage(f"the bitfile has the uuid of an erased region, {identity}")
+        self._load(job, bitfile, identity)
+        return identity
 
     def wipe(self, job: hardware.Job, record: records.Record | None) -> str:
         """Load the blank xclbin, or reset the card; see that the card shows that, or none."""
@@ -115,9 +115,9 @@ class XrtDriver(hardware.HardwareDriver):
             return blank
         self.forget(job.region)
         job.run(self._options.xbutil, "--force", "reset", "--device", options.address)
-        shown = self._loaded(card, job.deadline)
-        if shown:
-            raise processes.Failed(f"after the reset, the card still shows {', '.join(shown)}")
+        identities = self._loaded(card, job.deadline)
+        if identities:
+            raise processes.Failed(f"after the reset, the card still shows {', '.join(identities)}")
         return _NOTHING
 
     def look(self, region: Region, record: records.Record | None) -> Loaded | None:
@@ -127,16 +127,16 @@ class XrtDriver(hardware.HardwareDriver):
         too.
         """
         card = region.slot.device
-        shown, blank = self._loaded(card, Deadline(self._options.timeout)), self._blank(card)
-        if not shown or shown == [blank]:
+        identities, blank = self._loaded(card, Deadline(self._options.timeout)), self._blank(card)
+        if not identities or identities == [blank]:
             return None
         known = {blank}
         if record is not None and record.loaded is not None:
-            if shown == [record.sign]:
+            if identities == [record.sign]:
                 return record.loaded
             known.add(record.sign)
-        strange = [one for one in shown if one not in known]
-        return Loaded(f"xclbin {', '.join(strange or shown)}", "unknown")
+        strange = [one for one in identities if one not in known]
+        return Loaded(f"xclbin {', '.join(strange or identities)}", "unknown")
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The render node, as the kernel names it."""
@@ -145,15 +145,16 @@ class XrtDriver(hardware.HardwareDriver):
         found = sorted(folder.glob("renderD*"))
         return [HostNode("char", f"{self._options.dev}/dri/{node.name}") for node in found[:1]]
 
-    def _load(self, job: hardware.Job, bitfile: pathlib.Path, wanted: str) -> None:
+    def _load(self, job: hardware.Job, bitfile: pathlib.Path, expected: str) -> None:
         card = job.region.slot.device
         address = self.card(card).address
         self.forget(job.region)
         job.run(self._options.xbutil, "program", "--device", address, "--user", str(bitfile))
-        shown = self._loaded(card, job.deadline)
-        if shown != [wanted]:
+        identities = self._loaded(card, job.deadline)
+        if identities != [expected]:
             raise processes.Failed(
-                f"after programming, the card shows {', '.join(shown) or 'no xclbin'}, not {wanted}"
+                f"after programming, the card shows {', '.join(identities) or 'no xclbin'}, "
+                f"not {expected}"
             )
 
     def _blank(self, card: str) -> str | None:
@@ -230,14 +231,14 @@ def describe(bitfile: bytes) -> str:
 
 def _walk(report: typing.Any) -> typing.Iterator[dict[str, typing.Any]]:
     """All objects in a report: releases of XRT nest them differently."""
-    left = [report]
-    while left:
-        one = left.pop()
+    stack = [report]
+    while stack:
+        one = stack.pop()
         if isinstance(one, dict):
             yield one
-            left += one.values()
+            stack += one.values()
         elif isinstance(one, list):
-            left += one
+            stack += one
 
 
 def _unreadable(text: str) -> typing.NoReturn:

@@ -38,8 +38,8 @@ def check(conf: cfg.ConfigOpts, package: Package, image: "Fetched | None") -> No
     if required in (GLANCE, ANY):
         reasons.append(_image_fault(conf, image))
     if all(reasons):
-        told = "; ".join(reason for reason in reasons if reason)
-        raise errors.BadPackage(f"require_signature is {required}, and {told}")
+        text = "; ".join(reason for reason in reasons if reason)
+        raise errors.BadPackage(f"require_signature is {required}, and {text}")
 
 
 def package_fault(conf: cfg.ConfigOpts, package: Package) -> str | None:
@@ -67,7 +67,7 @@ def _image_fault(conf: cfg.ConfigOpts, image: "Fetched | None") -> str | None:
     with _usable("image_certificates"):
         certificates = _certificates(conf)
     try:
-        signatures.check_image(image.file, image.told, certificates)
+        signatures.check_image(image.file, image.record, certificates)
     except errors.BadPackage as e:
         return e.why
     return None

@@ -117,8 +117,8 @@ def unpack(file: typing.BinaryIO, limits: Limits) -> Files:
                 bitfile = _extract(archive, entry, limits.max_bitfile_size, "max_bitfile_size")
             return Files(text, bitfile, _signature(archive, entries))
     except _DAMAGE as e:
-        told = errors.shorten(str(e))
-        raise errors.BadPackage(f"it is not a zip, or a damaged one: {told}") from e
+        reason = errors.shorten(str(e))
+        raise errors.BadPackage(f"it is not a zip, or a damaged one: {reason}") from e
 
 
 def _signature(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> bytes | None:

@@ -25,9 +25,9 @@ def describe(fields: dict[str, typing.Any], bitfile: bytes) -> bytes:
     :raises errors.BadPackage: the fields do not make a valid manifest
     """
     digests = {"sha256": hashlib.sha256(bitfile).hexdigest()}
-    told = {"manifest_version": 1, **fields, "digests": digests}
+    document = {"manifest_version": 1, **fields, "digests": digests}
     try:
-        text = f"{json.dumps(told, indent=2, allow_nan=False)}\n".encode()
+        text = f"{json.dumps(document, indent=2, allow_nan=False)}\n".encode()
     except ValueError as e:
         raise errors.BadPackage(f"it is not JSON: {e}") from e
     except RecursionError:

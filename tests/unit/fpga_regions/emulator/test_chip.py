@@ -301,7 +301,7 @@ def test_chip_whose_model_is_not_in_the_cache_any_more_is_not_reset(board: Board
 class Over(Deadline):
     """A deadline that is over while the compiler is still at work."""
 
-    left = property(lambda _self: 0.0)  # type: ignore[assignment]
+    remaining = property(lambda _self: 0.0)  # type: ignore[assignment]
 
 
 def test_compiling_in_a_burn_does_not_count_towards_its_time(tmp_path: pathlib.Path) -> None:
