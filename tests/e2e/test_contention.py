@@ -38,23 +38,23 @@ def hosts(
     compute = cloud.api.compute
     others = list(compute.services(binary="nova-compute"))
     names = [f"many{number}-{uuid.uuid4().hex[:4]}" for number in range(HOSTS)]
-    made = [ComputeHost(cloud, tmp_path / name, name, KEEPING, audit=10) for name in names]
-    for host in made:
+    computes = [ComputeHost(cloud, tmp_path / name, name, KEEPING, audit=10) for name in names]
+    for host in computes:
         host.cli.configure(drivers="fake", fake__regions=REGIONS, fake__program_delay=0.2)
     schedulers = Schedulers(cloud, tmp_path, SCHEDULERS, request_placement=request.param)
     try:
-        for host in made:
+        for host in computes:
             host.start()
         known(cloud, names)
         for service in others:
             compute.disable_service(service)
         schedulers.start()
-        yield made
+        yield computes
     finally:
         schedulers.stop()
         for service in others:
             compute.enable_service(service)
-        for host in made:
+        for host in computes:
             host.close()
 
 
@@ -65,13 +65,13 @@ def flavor(cloud: Cloud) -> typing.Iterator[str]:
     image = cloud.api.image.create_image(
         "many", data=package, container_format="fpga", disk_format="raw", visibility="public"
     )
-    made = cloud.api.compute.create_flavor(name="many", ram=64, vcpus=1, disk=0)
-    cloud.api.compute.create_flavor_extra_specs(made, {"hw:fpga_ip_id": image.id})
+    record = cloud.api.compute.create_flavor(name="many", ram=64, vcpus=1, disk=0)
+    cloud.api.compute.create_flavor_extra_specs(record, {"hw:fpga_ip_id": image.id})
     project = cloud.api.current_project_id
     cloud.api.set_compute_quotas(project, instances=-1, cores=-1, ram=-1)
-    yield str(made.id)
+    yield str(record.id)
     cloud.api.delete_compute_quotas(project)
-    cloud.api.compute.delete_flavor(made)
+    cloud.api.compute.delete_flavor(record)
     cloud.api.image.delete_image(image)
 
 

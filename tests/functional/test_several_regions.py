@@ -4,9 +4,9 @@
 from oslo_config import cfg
 
 from fpga_nova import bitstream_images
-from scheduler_filters import options as conf
+from scheduler_filters import options
 from tests.functional.test_placement import PlacementTestCase
-from tests.support import bitstreams as packages
+from tests.support import bitstreams
 
 
 class TwoRegions(PlacementTestCase):
@@ -15,10 +15,10 @@ class TwoRegions(PlacementTestCase):
     def configure(self):
         super().configure()
         self.host.configure(emulator__regions=3)
-        conf.register_opts(cfg.CONF)
+        options.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
         bitstream_images.forget()
-        self.other = self.cloud.add(packages.package())
+        self.other = self.cloud.add(bitstreams.package())
 
     def flavor(self, *images):
         keys = ["hw:fpga_ip_id", *(f"hw:fpga_ip_id_{n}" for n in range(2, 7))]

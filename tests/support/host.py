@@ -37,14 +37,14 @@ class Host:
 
     def configure(self, **options: typing.Any) -> None:
         """Write the configuration; `group__name` for an option of a group."""
-        told = {
+        defaults = {
             "drivers": "emulator",
             "state_dir": self.state,
             "runtime_dir": self.runtime,
             "program_retry_pause": 0,
         }
         groups: dict[str, list[str]] = {"DEFAULT": []}
-        for name, value in (told | options).items():
+        for name, value in (defaults | options).items():
             group, _, option = name.rpartition("__")
             groups.setdefault(group or "DEFAULT", []).append(f"{option} = {value}")
         lines = [line for name, given in groups.items() for line in (f"[{name}]", *given)]
@@ -78,8 +78,8 @@ class Host:
         """All that the status tells."""
         ran = self.run("status", "--format", "json")
         assert (ran.returncode, ran.stderr) == (0, "")
-        told: dict[str, typing.Any] = json.loads(ran.stdout)
-        return told
+        report: dict[str, typing.Any] = json.loads(ran.stdout)
+        return report
 
     def states(self) -> list[str]:
         """The regions' states."""

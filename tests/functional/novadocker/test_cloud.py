@@ -23,8 +23,8 @@ class ServersAreContainers(cloud.CloudTestCase):
         self.assertEqual({name: "paused"}, self.containers())
         self.api.post_server_action(server["id"], {"unpause": None})
         self._wait_for_state_change(server, "ACTIVE")
-        shown = self.api.post_server_action(server["id"], {"os-getConsoleOutput": {}})
-        self.assertIn("Ready: ", shown["output"])
+        console = self.api.post_server_action(server["id"], {"os-getConsoleOutput": {}})
+        self.assertIn("Ready: ", console["output"])
         self.delete(server)
         self.assertEqual({}, self.containers())
 

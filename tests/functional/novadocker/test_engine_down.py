@@ -25,11 +25,13 @@ def engine(dockerd):
         dockerd.start()
 
 
-def test_a_spawn_tells_to_start_the_engine_and_fetches_nothing(servers, engine, glance):
+def test_a_spawn_advises_to_start_the_engine_and_fetches_nothing(servers, engine, glance):
     engine.stop()
-    with pytest.raises(errors.EngineUnavailable, match=r"Docker Engine at unix:.*start it") as told:
+    with pytest.raises(
+        errors.EngineUnavailable, match=r"Docker Engine at unix:.*start it"
+    ) as failure:
         servers.spawn(servers.instance())
-    assert "systemctl start docker" in told.value.format_message()
+    assert "systemctl start docker" in failure.value.format_message()
     assert glance.downloads == 0
 
 
@@ -72,11 +74,11 @@ def test_destroy_fails_after_a_restart_of_nova_compute_as_well(servers, engine):
 def test_destroy_fails_where_the_engine_died_while_it_made_the_container(
     servers, engine, monkeypatch
 ):
-    made = servers.driver.containers.start
+    start = servers.driver.containers.start
 
     def die(uuid):
         engine.stop()
-        made(uuid)
+        start(uuid)
 
     monkeypatch.setattr(servers.driver.containers, "start", die)
     instance = servers.instance()

@@ -48,13 +48,13 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: pathlib.Path) -> Host:
-    made = Host(tmp_path / "etc")
-    made.write(
+    host_folder = Host(tmp_path / "etc")
+    host_folder.write(
         "rootwrap.conf",
-        f"[DEFAULT]\nfilters_path={made.etc}/rootwrap.d\nexec_dirs={made.etc}/bin,/nowhere\n",
+        f"[DEFAULT]\nfilters_path={host_folder.etc}/rootwrap.d\nexec_dirs={host_folder.etc}/bin,/nowhere\n",
     )
-    (made.etc / "rootwrap.d").mkdir()
-    return made
+    (host_folder.etc / "rootwrap.d").mkdir()
+    return host_folder
 
 
 def levels(found: list[Finding]) -> list[str]:
@@ -250,17 +250,17 @@ class TestCommand:
 
         def call(verb: str, *more: str) -> dict[str, typing.Any]:
             where = ("--etc", str(host.etc), "--format", "json")
-            told: dict[str, typing.Any] = json.loads(tree.run(verb, *where, *more).stdout)
-            return told
+            report: dict[str, typing.Any] = json.loads(tree.run(verb, *where, *more).stdout)
+            return report
 
         return call
 
     ROLES = ("--role", "controller", "--role", "compute")
 
     def test_doctor_exits_7_where_something_is_missing(self, run: typing.Any) -> None:
-        told = run("doctor", *self.ROLES)
-        assert told["exit"] == 7
-        assert told["findings"][0] | {"text": ""} == {
+        report = run("doctor", *self.ROLES)
+        assert report["exit"] == 7
+        assert report["findings"][0] | {"text": ""} == {
             "check": "patch",
             "level": "missing",
             "text": "",
@@ -272,8 +272,8 @@ class TestCommand:
         assert run("doctor")["exit"] == 0
 
     def test_plan_shows_the_files_and_writes_none(self, run: typing.Any, host: Host) -> None:
-        told = run("plan", "--configure", *self.ROLES)
-        assert sorted(told["configuration"]) == [
+        report = run("plan", "--configure", *self.ROLES)
+        assert sorted(report["configuration"]) == [
             f"{host.etc}/nova.conf.d/fpga-nova.conf",
             f"{host.etc}/rootwrap.d/fpga.filters",
         ]
@@ -287,8 +287,8 @@ class TestCommand:
 
     def test_configuring_twice_changes_nothing(self, run: typing.Any) -> None:
         run("apply", "--configure", *self.ROLES)
-        told = run("apply", "--configure", *self.ROLES)
-        assert told["configuration"] == {"written": [], "left": []}
+        report = run("apply", "--configure", *self.ROLES)
+        assert report["configuration"] == {"written": [], "left": []}
 
     def test_apply_without_being_asked_writes_no_configuration(
         self, run: typing.Any, host: Host

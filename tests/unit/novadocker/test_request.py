@@ -81,8 +81,8 @@ def test_a_path_with_colons_is_one_path(config, instance):
         ("", "11111111-2222-3333-4444-555555555555"),
     ],
 )
-def test_a_host_name_is_one_that_linux_takes(config, instance, asked, given):
-    instance.hostname = asked
+def test_a_host_name_is_one_that_linux_takes(config, instance, hostname, given):
+    instance.hostname = hostname
     assert _options(instance)["hostname"] == given
 
 

@@ -15,8 +15,8 @@ from tests.unit.fpga_nova.confined.conftest import ROOT, USER, Runner
 
 
 def test_program_has_no_privileges_and_gains_none(confined: Runner) -> None:
-    told = confined("grep -E 'CapEff|NoNewPrivs' /proc/self/status").stdout.split()
-    assert told == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
+    words = confined("grep -E 'CapEff|NoNewPrivs' /proc/self/status").stdout.split()
+    assert words == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
 
 
 def test_program_of_root_is_nobodys(confined: Runner, request: pytest.FixtureRequest) -> None:
@@ -64,10 +64,10 @@ def test_processor_time_over_the_deadline_ends_it(confined: Runner) -> None:
 
 def test_all_that_it_started_ends_with_it(confined: Runner) -> None:
     mark = f"9{os.getpid()}"
-    begun = time.monotonic()
+    start = time.monotonic()
     ran = confined(f"setsid sleep {mark} & sleep {mark} & wait", seconds=1)
     assert "TooLong" in ran.stderr
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - start < 15
     assert _gone(mark)
 
 

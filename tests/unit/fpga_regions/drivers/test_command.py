@@ -26,13 +26,13 @@ class Wrapped:
 
     def driver(self, **options: str) -> CommandDriver:
         """The driver with a card `a`."""
-        told = {
+        defaults = {
             "exec": str(self.tool.path),
             "board": "b",
             "part": "p",
             "nodes": "char:/dev/null",
         } | options
-        lines = [f"{name} = {value}" for name, value in told.items()]
+        lines = [f"{name} = {value}" for name, value in defaults.items()]
         text = "\n".join(["[command]", "cards = a", "[command:a]", *lines])
         return CommandDriver("command", load_conf(self.folder, text))
 

@@ -85,9 +85,9 @@ def test_region_shows_what_it_holds(emulated: Emulated) -> None:
 
 def test_region_shows_the_core_that_runs_whatever_the_manifest_says(emulated: Emulated) -> None:
     emulated.program(bitstreams.package(content=bitstreams.bitfile("crc32")))
-    shown = emulated.read_back()
-    assert shown is not None
-    assert shown.function == "crc32"
+    loaded = emulated.read_back()
+    assert loaded is not None
+    assert loaded.function == "crc32"
 
 
 def test_each_node_has_a_socket_that_any_user_may_use(emulated: Emulated) -> None:
@@ -111,9 +111,9 @@ def test_function_does_not_run_as_root(emulated: Emulated) -> None:
     emulated.program(bitstreams.package())
     (server,) = emulated.host.servers()
     lines = pathlib.Path(f"/proc/{server.pid}/status").read_text().splitlines()
-    told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-    assert "0" not in told["Uid"].split()
-    assert (told["CapEff"], told["NoNewPrivs"]) == ("0" * 16, "1")
+    fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    assert "0" not in fields["Uid"].split()
+    assert (fields["CapEff"], fields["NoNewPrivs"]) == ("0" * 16, "1")
 
 
 def test_cleared_region_has_no_socket_and_no_process(emulated: Emulated) -> None:

@@ -37,7 +37,7 @@ class Soc:
 
     def driver(self, **options: typing.Any) -> LinuxDriver:
         """The driver with a card `soc`."""
-        told = {
+        defaults = {
             "board": "b",
             "part": "p",
             "manager": "fpga0",
@@ -46,7 +46,7 @@ class Soc:
             "blanks": f"{self.folder}/blank,{self.folder}/blank",
             "nodes": "char:/dev/null",
         } | options
-        card = "\n".join(f"{name} = {value}" for name, value in told.items())
+        card = "\n".join(f"{name} = {value}" for name, value in defaults.items())
         main = "\n".join(f"{n} = {getattr(self.kernel, n)}" for n in ("sysfs", "configfs"))
         firmware = f"firmware = {self.kernel.firmware}"
         text = f"[linux]\ncards = soc\n{main}\n{firmware}\n[linux:soc]\n{card}\n"

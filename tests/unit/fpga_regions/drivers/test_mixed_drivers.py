@@ -80,7 +80,8 @@ class Mixed:
         for card, total in (("left", 2), ("right", 3), ("soc", 2)):
             for index in range(total):
                 self._add_node(folder / f"{card}-node{index}")
-        self.left, self.right = self._tool(folder, "left", 2), self._tool(folder, "right", 3)
+        self.left_tool = self._tool(folder, "left", 2)
+        self.right_tool = self._tool(folder, "right", 3)
         self.conf = load_conf(folder, CONF.format(folder=folder, kernel=self.kernel))
         self.drivers = api.load(self.conf)
         self.ledger = Ledger(folder / "state", 5)
@@ -144,8 +145,8 @@ def test_all_cards_of_all_drivers_are_here_in_the_operators_order(mixed: Mixed) 
 
 
 def test_each_package_goes_to_a_card_of_its_kind(mixed: Mixed) -> None:
-    wanted = [SOC, RIGHT, FAKE, LEFT, RIGHT, SOC, FAKE]
-    assert [mixed.burn(target, number) for number, target in enumerate(wanted)] == [
+    targets = [SOC, RIGHT, FAKE, LEFT, RIGHT, SOC, FAKE]
+    assert [mixed.burn(target, number) for number, target in enumerate(targets)] == [
         ("linux", "soc", 0),
         ("command", "right", 0),
         ("fake", "fake0", 0),
@@ -172,7 +173,7 @@ def test_host_is_empty_again_after_all_is_erased(mixed: Mixed) -> None:
         mixed.manager.erase(None, owner(number))
     assert mixed.states() == ["free None"] * 11
     assert list(mixed.kernel.overlays.iterdir()) == []
-    assert (len(mixed.left.calls("erase*")), len(mixed.right.calls("erase*"))) == (1, 1)
+    assert (len(mixed.left_tool.calls("erase*")), len(mixed.right_tool.calls("erase*"))) == (1, 1)
 
 
 def test_failure_on_one_card_leaves_the_others_as_they_were(mixed: Mixed) -> None:
@@ -188,8 +189,8 @@ def test_failure_on_one_card_leaves_the_others_as_they_were(mixed: Mixed) -> Non
 def test_card_that_does_not_answer_hides_no_other(mixed: Mixed) -> None:
     mixed.burn(SOC, 0)
     mixed.burn(LEFT, 1)
-    mixed.left.answer("status", status=127)
-    mixed.right.answer("status", status=127)
+    mixed.left_tool.answer("status", status=127)
+    mixed.right_tool.answer("status", status=127)
     (mixed.kernel.sysfs / "class/fpga_manager/fpga0/state").unlink()
     assert mixed.states() == ["free None"] * 4 + ["programmed None"] * 2
     assert mixed.burn(FAKE, 2) == ("fake", "fake0", 0)
@@ -199,9 +200,9 @@ def test_cards_that_answer_again_have_the_same_regions(mixed: Mixed) -> None:
     mixed.burn(LEFT, 0)
     before = {region.id for region in mixed.ledger.regions()}
     healthy = mixed.drivers["command"].discover()
-    mixed.left.answer("status", status=127)
+    mixed.left_tool.answer("status", status=127)
     assert len(mixed.states()) == 10
-    mixed.left.answer("status", "Used regions: 1/2")
+    mixed.left_tool.answer("status", "Used regions: 1/2")
     assert mixed.drivers["command"].discover() == healthy
     assert "programmed True" in mixed.states()
     assert {region.id for region in mixed.ledger.regions()} == before
@@ -209,7 +210,7 @@ def test_cards_that_answer_again_have_the_same_regions(mixed: Mixed) -> None:
 
 def test_nothing_that_answers_is_told(mixed: Mixed) -> None:
     del mixed.drivers["fake"], mixed.drivers["linux"]
-    for tool in (mixed.left, mixed.right):
+    for tool in (mixed.left_tool, mixed.right_tool):
         tool.answer("status", status=127)
     with pytest.raises(errors.NotAccessible, match="card left: left ended with 127; card right"):
         mixed.manager.regions()

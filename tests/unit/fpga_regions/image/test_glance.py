@@ -9,7 +9,7 @@ import pytest
 from oslo_config import cfg
 
 from fpga_regions import errors
-from fpga_regions.command import options as configuration
+from fpga_regions.command import options
 from fpga_regions.image import cache, glance
 from tests.support.openstack import OpenStack
 
@@ -25,7 +25,7 @@ def reached(tmp_path: Path, cloud: OpenStack) -> cfg.ConfigOpts:
 def configured(folder: Path, text: str, fetch_timeout: int = 30) -> cfg.ConfigOpts:
     file = folder / "glance.conf"
     file.write_text(f"[DEFAULT]\nfetch_timeout = {fetch_timeout}\n{text}")
-    return configuration.load(str(file))
+    return options.load(str(file))
 
 
 def fetch(conf: cfg.ConfigOpts, image_id: str, folder: Path, max_size: int = 1 << 20) -> bytes:
@@ -35,7 +35,7 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, folder: Path, max_size: int = 1 <
         return file.read()
 
 
-def kept(folder: Path) -> list[str]:
+def contents(folder: Path) -> list[str]:
     """Names of the files in the cache."""
     return [path.name for path in (folder / "cache").glob("*-*")]
 
@@ -55,7 +55,7 @@ def _failure(
 ) -> str:
     with pytest.raises(kind) as caught:
         fetch(conf, image_id, folder)
-    assert kept(folder) == []
+    assert contents(folder) == []
     return caught.value.why
 
 
@@ -149,7 +149,7 @@ def test_what_is_no_uuid_is_never_asked_for(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, image_id: str
 ) -> None:
     assert "not the id of a Glance image" in refusal(reached, image_id, tmp_path)
-    assert cloud.asked == []
+    assert cloud.requests == []
 
 
 @pytest.mark.parametrize("held", ["docker", "bare", None])

@@ -35,9 +35,9 @@ def signers(tmp_path: Path) -> Signers:
     return Signers(package, image, options)
 
 
-def burn(host: Host, cloud: OpenStack, data: bytes, **told: typing.Any) -> tuple[int, str]:
+def burn(host: Host, cloud: OpenStack, data: bytes, **properties: typing.Any) -> tuple[int, str]:
     """Exit status and line of error of a burn."""
-    ran = host.run("burn", cloud.add(data, properties=told))
+    ran = host.run("burn", cloud.add(data, properties=properties))
     return ran.returncode, ran.stderr
 
 
@@ -50,9 +50,9 @@ def test_required_signature_decides(
     host.configure(packages__require_signature=required, **signers.options)
     signature = signers.package.sign(TEXT) if package else None
     data = writer.write(TEXT, CONTENT, signature)
-    told = keys.sign_image(signers.image, data) if image else {}
+    properties = keys.sign_image(signers.image, data) if image else {}
     good = {"none": True, "package": package, "glance": image, "any": package or image}[required]
-    code, line = burn(host, cloud, data, **told)
+    code, line = burn(host, cloud, data, **properties)
     assert code == (0 if good else 66)
     assert (f"require_signature is {required}, and " in line) is not good
     assert host.status()["used"] == good

@@ -17,10 +17,10 @@ from tests.unit.fpga_regions.conftest import owner
 def test_second_burn_of_a_bitstream_downloads_nothing(host: Host, cloud: OpenStack) -> None:
     image = cloud.add(bitstreams.package())
     host.burn(image, "--owner", owner(0))
-    asked = len(cloud.asked)
+    count = len(cloud.requests)
     host.burn(image, "--owner", owner(1))
     assert cloud.downloads == 1
-    assert cloud.asked[asked:] == ["/v3/auth/tokens", f"/v2/images/{image}"]
+    assert cloud.requests[count:] == ["/v3/auth/tokens", f"/v2/images/{image}"]
 
 
 def test_burns_at_the_same_time_download_once(host: Host, cloud: OpenStack) -> None:
@@ -62,8 +62,8 @@ def test_burn_that_is_killed_in_its_download_leaves_nothing_in_the_way(
 def test_damaged_file_in_the_cache_is_downloaded_again(host: Host, cloud: OpenStack) -> None:
     image = cloud.add(bitstreams.package())
     host.burn(image, "--owner", owner(0))
-    (kept,) = (host.state / "cache").glob("sha512-*")
-    kept.write_bytes(bitstreams.package("crc32"))
+    (file,) = (host.state / "cache").glob("sha512-*")
+    file.write_bytes(bitstreams.package("crc32"))
     host.burn(image, "--owner", owner(1))
     assert cloud.downloads == 2
     assert {region["function"] for region in host.status()["regions"]} == {"lzo1x_compress"}

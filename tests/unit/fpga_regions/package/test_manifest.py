@@ -23,8 +23,8 @@ JSON = st.recursive(
 )
 
 
-def read(told: typing.Any) -> manifest.Manifest:
-    return manifest.read(json.dumps(told).encode())
+def read(document: typing.Any) -> manifest.Manifest:
+    return manifest.read(json.dumps(document).encode())
 
 
 def refusal(text: bytes) -> str:
