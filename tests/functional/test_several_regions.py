@@ -31,8 +31,8 @@ class TwoRegions(PlacementTestCase):
             extra_spec=dict(zip(keys, images, strict=False)),
         )
 
-    def two(self, **options):
-        return self.boot(self.flavor(self.image, self.other), **options)
+    def two(self, **details):
+        return self.boot(self.flavor(self.image, self.other), **details)
 
     def held(self, server):
         """The images of a server's regions by number."""

@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 
 from fpga_regions import errors
 from fpga_regions.package import manifest
-from fpga_regions.package import reader as packages
+from fpga_regions.package import reader as package_reader
 from tests.fuzz import inputs
 
-LIMITS = packages.Limits(
+LIMITS = package_reader.Limits(
     max_size=1 << 16,
     max_entries=8,
     max_unpacked_size=1 << 16,
@@ -43,7 +43,7 @@ _VARIANTS = 20  # inputs that each of them stands for
 def read_package(data: bytes) -> str:
     """Read a package; what became of it."""
     try:
-        package = packages.read(io.BytesIO(data), LIMITS)
+        package = package_reader.read(io.BytesIO(data), LIMITS)
     except errors.BadPackage as e:
         return _refusal(e)
     if manifest.read(package.described) != package.manifest:

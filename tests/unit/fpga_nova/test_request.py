@@ -22,7 +22,7 @@ IMAGE = FPGA["hw:fpga_ip_id"]
 
 
 @pytest.mark.parametrize(
-    ("extra_specs", "wanted"),
+    ("extra_specs", "count"),
     [
         (FPGA, 1),
         (FPGA | {"hw:fpga_ip_id_2": IMAGE}, 2),

@@ -68,7 +68,7 @@ def test_a_path_with_colons_is_one_path(config, instance):
 
 
 @pytest.mark.parametrize(
-    ("asked", "given"),
+    ("hostname", "given"),
     [
         ("dcr1", "dcr1"),
         ("a" * 64, "a" * 64),

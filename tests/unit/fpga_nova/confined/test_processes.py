@@ -123,7 +123,7 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "complaint"),
     [
         ("echo progress; echo 'no cable' >&2; echo >&2; exit 1", "sh ended with 1: no cable"),
         ("echo only output; exit 2", "sh ended with 2: only output"),

@@ -15,7 +15,7 @@ from oslo_config import cfg
 
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.command import options as configuration
+from fpga_regions.command import options
 from fpga_regions.drivers.emulator import EmulatorDriver
 from fpga_regions.model import Loaded, Region, State
 from tests.support import bitstreams
@@ -30,7 +30,7 @@ class Emulated:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.conf: cfg.ConfigOpts = configuration.load(str(host.config))
+        self.conf: cfg.ConfigOpts = options.load(str(host.config))
         self.driver = EmulatorDriver("emulator", self.conf)
         self.slots = self.driver.discover()
         self.region = Region("a0399bc1-cb67-4548-b0b8-aa95a91402d3", self.slots[0], State.FREE, "")

@@ -364,7 +364,7 @@ def test_options_that_cannot_be_used_are_told(pac: Pac, options: dict[str, str],
 
 
 @pytest.mark.parametrize(
-    ("number", "told"), [("0x8086\n", "intel"), ("0x1172\n", None), (None, None)]
+    ("number", "vendor"), [("0x8086\n", "intel"), ("0x1172\n", None), (None, None)]
 )
 def test_vendor_is_known_by_its_number_on_pcie(
     pac: Pac, number: str | None, vendor: str | None

@@ -112,7 +112,7 @@ def sha256(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("data", "wanted"),
+    ("data", "digest"),
     [
         (b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         (b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),

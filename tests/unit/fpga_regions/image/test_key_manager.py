@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from oslo_config import cfg
 
 from fpga_regions import errors
-from fpga_regions.command import options as configuration
+from fpga_regions.command import options
 from fpga_regions.image import glance, policy
 from tests.support import bitstreams, keys
 from tests.unit.fpga_regions.conftest import unpack
@@ -55,7 +55,7 @@ def _conf(folder: Path, *certificates: str) -> cfg.ConfigOpts:
         f"image_certificates = {','.join(certificates)}\n"
         f"[key_manager]\nbackend = {__name__}.Stored\nauth_type = token\ntoken = t\n"
     )
-    return configuration.load(str(file))
+    return options.load(str(file))
 
 
 def _check(conf: cfg.ConfigOpts, key: keys.Key) -> None:
