@@ -90,7 +90,7 @@ class ByCard(TwoCards):
             {"host1_fpga_emulator0": (2, 0), "host1_fpga_emulator1": (2, 0)}, self.inventories()
         )
 
-    def test_card_has_the_traits_of_a_card_and_the_host_tells_that_it_has_cards(self):
+    def test_card_has_the_traits_of_a_card_and_the_host_reports_that_it_has_cards(self):
         traits = self.traits_of("host1_fpga_emulator1")
         ours = {trait for trait in traits if trait.startswith("CUSTOM_")}
         self.assertEqual({"CUSTOM_FPGA", "CUSTOM_FPGA_BOARD_EMULATOR"}, ours)

@@ -117,7 +117,7 @@ class Quarantine(PlacementTestCase):
         self.assertEqual((2, 0), (self.compute_node().fpga_regions, self.inventory()["reserved"]))
         self.assertIn("has erased at last", self.log())
 
-    def test_region_that_still_does_not_erase_is_reserved_and_told_once(self):
+    def test_region_that_still_does_not_erase_is_reserved_and_reported_once(self):
         self.audit()
         self.audit()
         self.assertEqual(["free", "quarantined"], sorted(self.host.states()))

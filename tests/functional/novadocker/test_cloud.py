@@ -33,7 +33,7 @@ class ServersAreContainers(cloud.CloudTestCase):
         self._rebuild_server(server, self.upload(self.archive))
         self.assertEqual({f"nova-{server['id']}": "running"}, self.containers())
 
-    def test_an_image_of_another_format_is_told(self):
+    def test_an_image_of_another_format_is_reported(self):
         image = self.upload(self.archive, container_format="bare")
         server = self.start("ERROR", image)
         self.assertIn("container format is bare, needs docker", self.fault(server))

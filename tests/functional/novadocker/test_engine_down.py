@@ -114,7 +114,7 @@ def test_nova_compute_starts_and_works_when_the_engine_comes(servers, engine, co
     assert anew.get_available_resource("host1")["hypervisor_type"] == "docker"
 
 
-def test_a_claim_can_tell_placement_the_inventory_that_the_last_audit_found(servers, engine):
+def test_a_claim_can_give_placement_the_inventory_that_the_last_audit_found(servers, engine):
     tree = provider_tree.ProviderTree()
     tree.new_root("host1", uuidutils.generate_uuid())
     servers.driver.get_available_resource("host1")
@@ -143,7 +143,7 @@ def test_stopped_containers_start_again_after_the_engine_was_restarted(servers, 
     assert servers.driver.get_info(instance).state == power_state.RUNNING
 
 
-def test_a_missing_dockerd_is_told_with_what_to_install(monkeypatch):
+def test_a_missing_dockerd_is_reported_with_what_to_install(monkeypatch):
     monkeypatch.setattr(engines, "_INSTALLED", "/nonexistent")
     monkeypatch.setattr(engines, "ENGINE", "")
     with pytest.raises(RuntimeError, match=r"apt-get install docker\.io"):

@@ -236,7 +236,7 @@ def test_reading_that_takes_too_long_does_not_blame_the_image(servers, glance, c
         servers.spawn(servers.instance(), glance.add(_with_layer(archives.zeros(8 << 30))))
 
 
-def test_what_the_engine_refuses_is_told_and_leaves_no_image(servers, glance):
+def test_what_the_engine_refuses_is_reported_and_leaves_no_image(servers, glance):
     layer = archives.header("odd", archives.octal(0), b"?") + bytes(1024)
     image = glance.add(_with_layer(layer, archives.digest(layer)))
     for _ in range(2):

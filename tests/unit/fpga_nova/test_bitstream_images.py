@@ -30,12 +30,12 @@ def test_property_board_goes_before_the_manifest(cloud, context) -> None:
     assert bitstream_images.describe(context, image) == bitstream_images.Bitstream(None, "u250")
 
 
-def test_image_without_properties_tells_nothing(cloud, context) -> None:
+def test_image_without_properties_describes_nothing(cloud, context) -> None:
     assert bitstream_images.describe(context, cloud.add(b"")) == bitstream_images.Bitstream()
 
 
 @pytest.mark.parametrize("manifest", ["{", "[]", '"x"', "{}", '{"target": []}'])
-def test_flawed_manifest_tells_no_board_and_is_logged(cloud, context, caplog, manifest) -> None:
+def test_flawed_manifest_names_no_board_and_is_logged(cloud, context, caplog, manifest) -> None:
     image = cloud.add(b"", properties={"manifest": manifest})
     assert bitstream_images.describe(context, image) == bitstream_images.Bitstream()
     assert f"manifest of image {image}" in caplog.text
@@ -76,7 +76,7 @@ def test_failure_is_remembered_too_so_that_a_slow_glance_slows_one_request(cloud
     assert _question_count(cloud) == 1
 
 
-def test_another_project_is_not_told_what_this_one_sees(cloud, context) -> None:
+def test_another_project_does_not_get_what_this_one_sees(cloud, context) -> None:
     image = cloud.add(b"", properties={"vendor": "acme"})
     bitstream_images.describe(context, image)
     cloud.answers["/v2/images"] = 404

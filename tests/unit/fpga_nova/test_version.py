@@ -19,7 +19,7 @@ from fpga_regions.command import main as command
         (fpga_manage.command.main, "fpga-manage"),
     ],
 )
-def test_version_is_told(
+def test_version_is_printed(
     main: typing.Callable[[list[str]], int], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -130,12 +130,12 @@ def test_file_that_nova_compute_reads_by_its_name_counts(host: Host) -> None:
     assert levels(compute.driver(host.settings())) == ["ok"]
 
 
-def test_another_driver_is_told_with_the_file_that_sets_it(host: Host) -> None:
+def test_another_driver_is_reported_with_the_file_that_sets_it(host: Host) -> None:
     line = remedy(compute.driver(host.settings("compute_driver = fake.FakeDriver")))
     assert line == f"{host.etc}/nova.conf, [DEFAULT]: compute_driver = {DRIVER}"
 
 
-def test_access_that_is_off_is_told(host: Host) -> None:
+def test_access_that_is_off_is_reported(host: Host) -> None:
     line = remedy(compute.access(host.settings()))
     assert line == f"{host.etc}/nova.conf.d/fpga-nova.conf, [fpga]: access = True"
 
@@ -144,7 +144,7 @@ def test_name_of_2016_turns_access_on(host: Host) -> None:
     assert levels(compute.access(host.settings("fpga_access = True"))) == ["ok"]
 
 
-def test_missing_filters_of_rootwrap_are_told(host: Host) -> None:
+def test_missing_filters_of_rootwrap_are_reported(host: Host) -> None:
     assert remedy(compute.filters_file(host.settings())).endswith(f"{host.etc}/rootwrap.d/")
 
 
@@ -159,7 +159,7 @@ def test_filters_of_rootwrap_as_shipped_are_well(host: Host) -> None:
     assert levels(compute.filters_file(host.settings())) == ["ok"]
 
 
-def test_program_outside_exec_dirs_is_told(host: Host) -> None:
+def test_program_outside_exec_dirs_is_reported(host: Host) -> None:
     found = compute.program(host.settings())
     assert f"in none of rootwrap's exec_dirs ({host.etc}/bin, /nowhere)" in found[0].text
 
@@ -171,7 +171,7 @@ def _program(host: Host, simulated: bool) -> pathlib.Path:
     return path
 
 
-def test_program_that_others_may_change_is_told(host: Host) -> None:
+def test_program_that_others_may_change_is_reported(host: Host) -> None:
     path = _program(host, simulated=False)
     path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IWOTH)
     assert "chmod go-w" in remedy(compute.program(host.settings()))
@@ -189,7 +189,7 @@ def test_simulated_regions_need_simulation_mode(
     assert levels(compute.program(host.settings(f"[fpga]\nsimulation_mode = {mode}"))) == [level]
 
 
-def test_absent_socket_of_the_engine_is_told(host: Host) -> None:
+def test_absent_socket_of_the_engine_is_reported(host: Host) -> None:
     settings = host.settings(f"[docker]\nhost_url = unix://{host.etc}/docker.sock")
     assert remedy(compute.docker(settings)) == "install and start the Docker Engine"
 
@@ -214,7 +214,7 @@ def test_columns_are_asked_for_in_every_cell(host: Host) -> None:
     assert levels(cells.columns(settings)) == ["ok", "ok"]
 
 
-def test_database_that_cannot_be_read_is_told(host: Host) -> None:
+def test_database_that_cannot_be_read_is_reported(host: Host) -> None:
     found = cells.columns(host.settings("[database]\nconnection = sqlite:////nowhere/nova"))
     assert levels(found) == ["missing"]
 

@@ -65,7 +65,7 @@ def test_revert_of_what_is_not_patched_does_nothing(tree: Tree) -> None:
     assert tree.files() == STOCK
 
 
-def test_status_tells_by_its_exit_status(tree: Tree) -> None:
+def test_status_reports_by_its_exit_status(tree: Tree) -> None:
     assert tree.run("status").returncode == 1
     tree.run("apply")
     assert tree.run("status").returncode == 0
@@ -123,7 +123,7 @@ def test_folder_without_nova_is_refused(tree: Tree) -> None:
     assert "no folder 'nova'" in refused(tree, 3, "apply")
 
 
-def test_missing_patch_program_is_told(tree: Tree, tmp_path: Path) -> None:
+def test_missing_patch_program_is_reported(tree: Tree, tmp_path: Path) -> None:
     assert "install patch(1)" in refused(tree, 5, "apply", PATH=str(tmp_path))
 
 
@@ -180,7 +180,7 @@ def test_old_byte_code_is_gone_after_apply(tree: Tree) -> None:
     assert not old.exists()
 
 
-def test_revert_takes_the_tests_back_without_being_told_of_them(tree: Tree) -> None:
+def test_revert_takes_the_tests_back_without_the_option(tree: Tree) -> None:
     tree.run("apply", "--tests")
     assert tree.run("revert").returncode == 0
     assert tree.files() == STOCK

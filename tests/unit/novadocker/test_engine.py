@@ -12,7 +12,7 @@ from novadocker import errors
 from novadocker.engine import Engine
 
 
-def test_an_engine_that_is_not_there_is_told_with_what_to_do(config, tmp_path):
+def test_an_engine_that_is_not_there_is_reported_with_what_to_do(config, tmp_path):
     config(host_url=f"unix://{tmp_path}/none", group="docker")
     with pytest.raises(errors.EngineUnavailable, match=f"Docker Engine at unix://{tmp_path}/none"):
         Engine().info()

@@ -98,7 +98,7 @@ def test_an_instance_without_a_region_gets_no_devices(config, instance):
     assert options["devices"] == options["mounts"] == []
 
 
-def test_the_devices_of_a_container_are_told_whatever_their_kind():
+def test_the_devices_of_a_container_are_found_whatever_their_kind():
     attributes = {
         "HostConfig": {
             "Devices": [{"PathOnHost": "/dev/a", "PathInContainer": "/dev/fpga0"}],

@@ -38,7 +38,7 @@ def wait_until_gone(pid: int) -> None:
     pytest.fail(f"{pid} still runs")
 
 
-def test_outputs_and_status_are_told() -> None:
+def test_outputs_and_status_are_reported() -> None:
     finished = shell("echo out; echo err >&2; exit 3")
     assert (finished.name, finished.status) == ("sh", 3)
     assert (finished.output, finished.errors) == ("out\n", "err\n")
@@ -76,7 +76,7 @@ def test_relative_path_is_no_program(name: str) -> None:
         processes.run([name], Deadline(1))
 
 
-def test_program_that_cannot_be_run_is_told(tmp_path: pathlib.Path) -> None:
+def test_program_that_cannot_be_run_is_reported(tmp_path: pathlib.Path) -> None:
     with pytest.raises(processes.Failed, match="nothing cannot be run: No such file"):
         processes.run([str(tmp_path / "nothing")], Deadline(1))
     (tmp_path / "data").write_text("")

@@ -71,7 +71,7 @@ def test_it_is_ended_at_the_deadline(tmp_path: pathlib.Path) -> None:
         look(tmp_path, [], 1, "sleep")
 
 
-def test_module_that_is_not_there_is_told(tmp_path: pathlib.Path) -> None:
+def test_module_that_is_not_there_is_reported(tmp_path: pathlib.Path) -> None:
     (tmp_path / "input").touch()
     with (tmp_path / "input").open("rb") as file:
         finished = readers.read("fpga_nova.nothing", [], BOX, Deadline(20), file)

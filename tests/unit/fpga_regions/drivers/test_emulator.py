@@ -186,14 +186,14 @@ def test_bitfile_that_it_can_never_run_is_a_bad_package(
     assert emulated.read_back() is None
 
 
-def test_process_that_is_not_ready_in_time_is_told(emulated: Emulated) -> None:
+def test_process_that_is_not_ready_in_time_is_reported(emulated: Emulated) -> None:
     with pytest.raises(errors.TimedOut, match="program_timeout"):
         emulated.driver.program(
             emulated.region, unpack(bitstreams.package(), emulated.conf), Deadline(0)
         )
 
 
-def test_user_that_does_not_exist_is_told(tmp_path: pathlib.Path) -> None:
+def test_user_that_does_not_exist_is_reported(tmp_path: pathlib.Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root becomes another user")
     emulated = Emulated(Host(tmp_path, emulator__user="nosuchuser"))

@@ -166,7 +166,7 @@ def test_state_that_cannot_be_written_is_a_failure(tmp_path: pathlib.Path) -> No
 
 
 @pytest.mark.parametrize("option", ["program_failures = 2", "cards = 0", "program_delay = soon"])
-def test_wrong_option_is_told_by_its_name(tmp_path: pathlib.Path, option: str) -> None:
+def test_wrong_option_is_reported_by_its_name(tmp_path: pathlib.Path, option: str) -> None:
     with pytest.raises(errors.NotAccessible, match=option.split()[0]):
         fake(tmp_path, option)
 

@@ -207,7 +207,7 @@ def test_state_after_programming_says_what_failed(soc: Soc, state: str, why: str
     assert list(soc.kernel.overlays.iterdir()) == []
 
 
-def test_status_of_the_manager_is_told_with_its_state(soc: Soc) -> None:
+def test_status_of_the_manager_is_reported_with_its_state(soc: Soc) -> None:
     card = soc.card()
     soc.kernel.state_after = "write error"
     soc.kernel.attribute("fpga0", "status").write_text("reconfig CRC error\n")
@@ -298,7 +298,9 @@ def test_card_that_the_kernel_does_not_have_is_not_accessible(
         ({"flags": "-1"}, "flags"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(soc: Soc, options: dict[str, str], why: str) -> None:
+def test_options_that_cannot_be_used_are_reported(
+    soc: Soc, options: dict[str, str], why: str
+) -> None:
     with pytest.raises(errors.NotAccessible, match=why):
         soc.driver(**options)
 

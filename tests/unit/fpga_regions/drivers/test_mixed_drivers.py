@@ -208,7 +208,7 @@ def test_cards_that_answer_again_have_the_same_regions(mixed: Mixed) -> None:
     assert {region.id for region in mixed.ledger.regions()} == before
 
 
-def test_nothing_that_answers_is_told(mixed: Mixed) -> None:
+def test_nothing_that_answers_is_reported(mixed: Mixed) -> None:
     del mixed.drivers["fake"], mixed.drivers["linux"]
     for tool in (mixed.left_tool, mixed.right_tool):
         tool.answer("status", status=127)

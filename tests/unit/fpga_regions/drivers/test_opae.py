@@ -262,7 +262,7 @@ def test_description_of_a_bitfile_is_read_or_refused(data: bytes, length: int) -
             continue
 
 
-def test_failed_load_is_told_with_the_programs_last_words(pac: Pac) -> None:
+def test_failed_load_is_reported_with_the_programs_last_words(pac: Pac) -> None:
     card = pac.card()
     pac.conf.answer("*.gbs", errors="Error writing bitstream to FPGA: resource busy\n", status=5)
     with pytest.raises(errors.ProgrammingFailed, match=r"fpgaconf ended with 5: .* busy"):
@@ -343,7 +343,7 @@ def test_fpgainfo_that_does_not_answer_means_no_access(
         pac.driver().discover()
 
 
-def test_fpgaconf_that_is_not_installed_is_told(pac: Pac) -> None:
+def test_fpgaconf_that_is_not_installed_is_reported(pac: Pac) -> None:
     text = "[opae]\ncards = a\nfpgaconf = fpgaconf-x\n"
     text += f"[opae:a]\nboard = b\npart = p\naddress = {FIRST}\nblank = /x\n"
     with pytest.raises(errors.NotAccessible, match="driver opae: fpgaconf-x is not installed"):
@@ -358,7 +358,9 @@ def test_fpgaconf_that_is_not_installed_is_told(pac: Pac) -> None:
         ({"blank": ""}, "blank is not set"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(pac: Pac, options: dict[str, str], why: str) -> None:
+def test_options_that_cannot_be_used_are_reported(
+    pac: Pac, options: dict[str, str], why: str
+) -> None:
     with pytest.raises(errors.NotAccessible, match=why):
         pac.driver(**options)
 

@@ -166,7 +166,7 @@ def test_missing_board_does_not_hide_the_others(board: Board) -> None:
     assert [slot.device for slot in driver.discover()] == ["b"]
 
 
-def test_program_that_is_not_installed_is_told(board: Board) -> None:
+def test_program_that_is_not_installed_is_reported(board: Board) -> None:
     text = (
         "[openfpgaloader]\ncards = a\nexec = openFPGALoader-of-tomorrow\n"
         "[openfpgaloader:a]\nboard = x\npart = y\ncable = ft2232\nblank = /x.bit\n"
@@ -260,7 +260,7 @@ def test_part_of_another_idcode_has_no_region_and_is_not_programmed(board: Board
     assert board.tool.calls("*--write-sram*") == []
 
 
-def test_place_without_a_part_is_told(board: Board) -> None:
+def test_place_without_a_part_is_reported(board: Board) -> None:
     with pytest.raises(errors.NotAccessible, match="no part at place 3 of the chain"):
         board.driver(chain="3").discover()
 
@@ -340,7 +340,7 @@ def test_blank_that_does_not_load_is_not_erased(
         ({"part": None}, "part is not set"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(
+def test_options_that_cannot_be_used_are_reported(
     board: Board, options: dict[str, typing.Any], why: str
 ) -> None:
     with pytest.raises(errors.NotAccessible, match=why):

@@ -268,7 +268,7 @@ def test_card_without_a_render_node_is_a_failure(alveo: Alveo) -> None:
         alveo.card().program(1, content=xclbin(ADD))
 
 
-def test_nodes_of_a_card_that_is_not_configured_any_more_cannot_be_told(alveo: Alveo) -> None:
+def test_nodes_of_a_card_that_is_not_configured_any_more_cannot_be_known(alveo: Alveo) -> None:
     card = alveo.card()
     package = card.package(content=xclbin(ADD))
     text = "[xrt]\ncards = b\n[xrt:b]\nboard = b\npart = p\nclear = reset\n"
@@ -410,7 +410,7 @@ def test_xbutil_that_does_not_answer_means_no_access(
         ({"clear": "pray"}, "clear"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(
+def test_options_that_cannot_be_used_are_reported(
     alveo: Alveo, options: dict[str, str | None], why: str
 ) -> None:
     with pytest.raises(errors.NotAccessible, match=why):

@@ -108,7 +108,7 @@ def test_client_that_does_nothing_is_dropped(tmp_path: pathlib.Path) -> None:
         board.close()
 
 
-def test_status_is_told_during_a_job(board: Board) -> None:
+def test_status_is_reported_during_a_job(board: Board) -> None:
     with connected(board.program("crc32")) as connection:
         connection.sendall(DATA)
         assert board.read_back() is not None
@@ -222,7 +222,7 @@ def test_burn_compiles_for_the_next_one_and_keeps_the_engine_it_has(
         board.close()
 
 
-def test_compiler_that_is_told_to_end_leaves_nothing(tmp_path: pathlib.Path) -> None:
+def test_compiler_that_a_signal_ends_leaves_nothing(tmp_path: pathlib.Path) -> None:
     board = Board(tmp_path / "auto", engine="auto")
     try:
         board.program("packbits")

@@ -16,13 +16,13 @@ def suffixes(workshop: Workshop) -> list[str]:
     return sorted(path.suffix for path in (workshop.folder / "models" / "models").iterdir())
 
 
-def test_first_burn_gets_icarus_and_wishes_for_verilator(workshop: Workshop) -> None:
+def test_first_burn_gets_icarus_and_queues_verilator(workshop: Workshop) -> None:
     assert workshop.get("crc32", "auto").engine.name == "icarus"
     assert len(workshop.models.queue()) == 1
     assert suffixes(workshop) == [".icarus", ".v"]
 
 
-def test_burn_after_the_wish_was_fulfilled_gets_verilator(workshop: Workshop) -> None:
+def test_burn_after_the_compilation_gets_verilator(workshop: Workshop) -> None:
     workshop.get("crc32", "auto")
     (source,) = workshop.models.queue()
     workshop.models.compile(source, Deadline(250))
@@ -38,7 +38,7 @@ def test_second_burn_runs_no_tool(workshop: Workshop, monkeypatch: pytest.Monkey
     assert workshop.get("crc32", "icarus").engine.name == "icarus"
 
 
-def test_engine_that_is_asked_for_wishes_for_no_other(workshop: Workshop) -> None:
+def test_engine_that_is_asked_for_queues_no_other(workshop: Workshop) -> None:
     workshop.get("crc32", "icarus")
     assert workshop.models.queue() == []
 
@@ -54,7 +54,7 @@ def test_compilation_that_fails_is_not_tried_again(
     assert workshop.models.queue() == []
 
 
-def test_wish_for_what_is_not_in_the_cache_any_more_is_dropped(workshop: Workshop) -> None:
+def test_queued_netlist_that_is_not_in_the_cache_any_more_is_dropped(workshop: Workshop) -> None:
     workshop.get("crc32", "auto")
     (source,) = workshop.models.queue()
     for path in (workshop.folder / "models" / "models").iterdir():
@@ -63,7 +63,7 @@ def test_wish_for_what_is_not_in_the_cache_any_more_is_dropped(workshop: Worksho
     assert workshop.models.queue() == []
 
 
-def test_host_without_verilator_gets_icarus_and_no_wish(
+def test_host_without_verilator_gets_icarus_and_queues_nothing(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines.Verilator, "tools", ("verilator", "nosuchcompiler"))
@@ -71,7 +71,7 @@ def test_host_without_verilator_gets_icarus_and_no_wish(
     assert workshop.models.queue() == []
 
 
-def test_host_without_the_engine_that_is_asked_for_tells_it(
+def test_host_without_the_engine_that_is_asked_for_reports_it(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines.Icarus, "tools", ("nosuchtool",))
@@ -106,7 +106,7 @@ def test_netlist_that_no_engine_takes_is_refused(
         (("false",), errors.ProgrammingFailed, "false does not tell its version"),
     ],
 )
-def test_tool_that_does_not_tell_its_version_is_told_of(
+def test_tool_that_does_not_print_its_version_is_reported(
     monkeypatch: pytest.MonkeyPatch,
     version: tuple[str, ...],
     error: type[errors.RegionError],

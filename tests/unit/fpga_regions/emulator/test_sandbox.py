@@ -79,7 +79,7 @@ def test_folder_that_is_in_use_is_left_alone(box: Sandbox) -> None:
     assert inner == ["inner\n"]
 
 
-def test_failure_tells_the_last_words_of_the_tool(box: Sandbox) -> None:
+def test_failure_reports_the_last_words_of_the_tool(box: Sandbox) -> None:
     with pytest.raises(ToolFailed, match="sh: no such thing"):
         run(box, "echo no such thing >&2; exit 3")
 
@@ -94,7 +94,7 @@ def test_failure_of_a_tool_that_prints_much_takes_no_more_memory_than_that(box: 
         tracemalloc.stop()
 
 
-def test_tool_that_is_not_installed_is_told(box: Sandbox) -> None:
+def test_tool_that_is_not_installed_is_reported(box: Sandbox) -> None:
     with pytest.raises(errors.ProgrammingFailed, match="nosuchtool is not installed"):
         box.make({}, [["nosuchtool"]], None, Deadline(10))
 

@@ -137,7 +137,7 @@ def test_digest_that_cannot_be_one_never_gets_into_a_path(
     assert "no digest of it" in refusal(reached, cloud.add(DATA, os_hash_value=value), tmp_path)
 
 
-def test_unknown_image_is_told(reached: cfg.ConfigOpts, tmp_path: Path) -> None:
+def test_unknown_image_is_reported(reached: cfg.ConfigOpts, tmp_path: Path) -> None:
     why = refusal(reached, "99999999-9999-4999-8999-999999999999", tmp_path)
     assert why.startswith("Glance has no such image")
 
@@ -153,7 +153,7 @@ def test_what_is_no_uuid_is_never_asked_for(
 
 
 @pytest.mark.parametrize("held", ["docker", "bare", None])
-def test_other_container_format_is_told_and_not_downloaded(
+def test_other_container_format_is_reported_and_not_downloaded(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, held: str | None
 ) -> None:
     why = refusal(reached, cloud.add(DATA, container_format=held), tmp_path)
@@ -161,7 +161,7 @@ def test_other_container_format_is_told_and_not_downloaded(
     assert cloud.downloads == 0
 
 
-def test_image_that_is_not_active_is_told(
+def test_image_that_is_not_active_is_reported(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
 ) -> None:
     why = refusal(reached, cloud.add(DATA, status="queued"), tmp_path)
@@ -205,7 +205,7 @@ def test_slow_download_ends_in_time(tmp_path: Path, cloud: OpenStack) -> None:
         fetch(conf, cloud.add(DATA), tmp_path, 1 << 20)
 
 
-def test_wrong_password_is_told(tmp_path: Path, cloud: OpenStack) -> None:
+def test_wrong_password_is_reported(tmp_path: Path, cloud: OpenStack) -> None:
     conf = configured(tmp_path, cloud.options(password="wrong"))
     assert "refused the credentials" in unknown(conf, cloud.add(DATA), tmp_path)
 
@@ -222,7 +222,7 @@ def test_answer_that_is_no_answer_to_the_question_leaves_it_open(
     assert words in unknown(reached, cloud.add(DATA), tmp_path)
 
 
-def test_data_that_glance_lost_is_told(
+def test_data_that_glance_lost_is_reported(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
 ) -> None:
     cloud.answers["/file$"] = 410
@@ -260,7 +260,7 @@ def test_service_that_is_busy_for_a_moment_is_asked_again(
     assert fetch(reached, cloud.add(DATA), tmp_path) == DATA
 
 
-def test_service_that_is_down_is_told(
+def test_service_that_is_down_is_reported(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
 ) -> None:
     image_id = cloud.add(DATA)
@@ -275,7 +275,7 @@ def test_silent_service_ends_in_time(tmp_path: Path, cloud: OpenStack) -> None:
         assert "cannot be reached" in unknown(conf, cloud.add(DATA), tmp_path)
 
 
-def test_something_else_than_glance_is_told(
+def test_something_else_than_glance_is_reported(
     reached: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path
 ) -> None:
     image_id = cloud.add(DATA)
@@ -283,7 +283,7 @@ def test_something_else_than_glance_is_told(
     assert "is not Glance" in unknown(reached, image_id, tmp_path)
 
 
-def test_missing_configuration_is_told(tmp_path: Path) -> None:
+def test_missing_configuration_is_reported(tmp_path: Path) -> None:
     conf = configured(tmp_path, "")
     why = unknown(conf, "99999999-9999-4999-8999-999999999999", tmp_path)
     assert "how to reach Glance is not configured" in why

@@ -58,7 +58,9 @@ def test_required_signature_decides(
     assert host.status()["used"] == good
 
 
-def test_signature_of_a_stranger_is_told(host: Host, cloud: OpenStack, signers: Signers) -> None:
+def test_signature_of_a_stranger_is_reported(
+    host: Host, cloud: OpenStack, signers: Signers
+) -> None:
     host.configure(packages__require_signature="package", **signers.options)
     stranger = ed25519.Ed25519PrivateKey.generate()
     code, line = burn(host, cloud, writer.write(TEXT, CONTENT, stranger.sign(TEXT)))
@@ -75,7 +77,7 @@ def test_package_that_is_cached_must_be_signed_too(
     assert (ran.returncode, "it is not signed" in ran.stderr) == (66, True)
 
 
-def test_key_that_cannot_be_used_is_told(host: Host, cloud: OpenStack, tmp_path: Path) -> None:
+def test_key_that_cannot_be_used_is_reported(host: Host, cloud: OpenStack, tmp_path: Path) -> None:
     host.configure(
         packages__require_signature="package", packages__package_keys=tmp_path / "nothing"
     )
@@ -96,7 +98,7 @@ def test_digest_must_be_among_those_allowed(host: Host, cloud: OpenStack, allowe
     ("option", "value"),
     [("allowed_digests", "0" * 64), ("allowed_digests", "md5:00"), ("require_signature", "yes")],
 )
-def test_value_that_cannot_be_used_is_told(host: Host, option: str, value: str) -> None:
+def test_value_that_cannot_be_used_is_reported(host: Host, option: str, value: str) -> None:
     host.configure(**{f"packages__{option}": value})
     ran = host.run("status")
     assert (ran.returncode, option in ran.stderr) == (127, True)

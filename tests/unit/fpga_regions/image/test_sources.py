@@ -75,7 +75,7 @@ def test_package_in_a_file_is_read(conf: cfg.ConfigOpts, tmp_path: Path) -> None
     assert sources.from_file(conf, file).bitfile == bitstreams.bitfile()
 
 
-def test_file_that_cannot_be_read_is_told(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+def test_file_that_cannot_be_read_is_reported(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     with pytest.raises(errors.BadPackage, match="cannot be read: No such file"):
         sources.from_file(conf, tmp_path / "nothing.zip")
     with pytest.raises(errors.BadPackage, match="cannot be read: it is not a file"):

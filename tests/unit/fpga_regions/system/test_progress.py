@@ -25,7 +25,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_terminal_is_told_and_left_clean() -> None:
+def test_terminal_gets_lines_and_is_left_clean() -> None:
     told = text_of(Terminal(), 1024 * 1024)
     assert "fetching it: 0.5 of 1.0 MiB (50 %)" in told
     assert told.endswith("\r\x1b[K")
@@ -37,7 +37,7 @@ def test_unknown_size_is_left_out() -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_pipe_is_told_nothing() -> None:
+def test_pipe_gets_nothing() -> None:
     assert text_of(io.StringIO(), 1024 * 1024) == ""
 
 
