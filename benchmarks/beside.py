@@ -40,13 +40,13 @@ def one(image_id: str, rest: float, beside: bool) -> float:
     background._driver_waits = beside
     instance: Instance = an_instance({"hw:fpga_ip_id": image_id})
     instance.uuid = str(uuid.uuid4())
-    began = time.perf_counter()
+    start = time.perf_counter()
     build.FpgaBuildInstanceHook().build_instance(
         nova_context.get_admin_context(), instance, objects.ImageMeta()
     )
     time.sleep(rest)
     found = devices.for_instance(instance)
-    duration = time.perf_counter() - began
+    duration = time.perf_counter() - start
     if not found:
         raise SystemExit("Error: no device was found")
     client.erase(instance.uuid)

@@ -142,9 +142,9 @@ def drivers(folder: Path, regions: int) -> dict[str, tuple[Host, bytes]]:
         "command": bitstreams.package("crc32", target={"board": "b", "part": "p"}, **node),
     }
     hosts = {}
-    for name, given in options.items():
+    for name, settings in options.items():
         (folder / name).mkdir()
-        hosts[name] = Host(folder / name, **given), packages[name]
+        hosts[name] = Host(folder / name, **settings), packages[name]
     return hosts
 
 
@@ -168,9 +168,9 @@ def burn_and_erase(name: str, host: Host, package: bytes, count: int) -> dict[st
 
 
 def _call(host: Host, *arguments: str) -> None:
-    ran = host.run(*arguments)
-    if ran.returncode != 0:
-        raise SystemExit(ran.stderr)
+    result = host.run(*arguments)
+    if result.returncode != 0:
+        raise SystemExit(result.stderr)
 
 
 def main() -> None:

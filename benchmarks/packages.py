@@ -37,10 +37,10 @@ _MIB = 1024 * 1024
 def package(size: int) -> bytes:
     """A valid package of at least so many bytes, which do not compress."""
     content = bitstreams.bitfile()
-    described = writer.describe(bitstreams.fields(), content)
+    manifest_text = writer.describe(bitstreams.fields(), content)
     more = zipfile.ZipInfo("random")
     return bitstreams.archive(
-        ("manifest.json", described), ("core.json", content), (more, os.urandom(size))
+        ("manifest.json", manifest_text), ("core.json", content), (more, os.urandom(size))
     )
 
 

@@ -189,11 +189,11 @@ class Asker:
             project_id=self._cloud.api.current_project_id,
             user_id="scale",
         )
-        began = time.perf_counter()
+        start = time.perf_counter()
         found = self._client.select_destinations(
             self._context, spec, [server], return_objects=True, return_alternates=True
         )
-        duration = time.perf_counter() - began
+        duration = time.perf_counter() - start
         if not found[0]:
             raise SystemExit("Error: the scheduler found no host")
         self._cloud.api.placement.delete(f"/allocations/{server}").raise_for_status()
@@ -212,9 +212,9 @@ def of_filter(hosts: int = 1000, turns: int = 20) -> float:
     one = FpgaFilter()
     durations = []
     for _turn in range(turns):
-        began = time.perf_counter()
+        start = time.perf_counter()
         passed = sum(one.host_passes(state, spec) for state in states)
-        durations.append((time.perf_counter() - began) / passed)
+        durations.append((time.perf_counter() - start) / passed)
     return statistics.median(durations)
 
 

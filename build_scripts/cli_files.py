@@ -93,7 +93,7 @@ def man() -> str:
     verbs = _leaves(parser)
     return _MAN.substitute(
         synopsis="\n.br\n".join(_usage(verb) for verb in verbs.values()),
-        options=_described(parser),
+        options=_option_list(parser),
         verbs="\n".join(_section(name, verb) for name, verb in verbs.items()),
         exits="\n".join(f".TP\n.B {code}\n{_roff(text)}" for code, text in arguments.EXITS.items()),
     )
@@ -157,7 +157,7 @@ def _section(name: str, verb: argparse.ArgumentParser) -> str:
     lines = [f".SH {name.upper()}", _usage(verb), ".PP"]
     if verb.description:
         lines += [_roff(verb.description)]
-    lines += [_described(verb)]
+    lines += [_option_list(verb)]
     examples_of_verb = arguments.EXAMPLES.get(name.partition(" ")[0], [])
     examples = [example for example in examples_of_verb if example[0].startswith(name)]
     if examples:
@@ -167,7 +167,7 @@ def _section(name: str, verb: argparse.ArgumentParser) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _described(parser: argparse.ArgumentParser) -> str:
+def _option_list(parser: argparse.ArgumentParser) -> str:
     lines = []
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

@@ -135,10 +135,10 @@ class Cloud:
         return configuration
 
     @staticmethod
-    def _query(url: sqlalchemy.URL, query: str, **given: str) -> list[dict[str, typing.Any]]:
+    def _query(url: sqlalchemy.URL, query: str, **parameters: str) -> list[dict[str, typing.Any]]:
         engine = sqlalchemy.create_engine(url)
         with engine.connect() as connection:
-            rows = connection.execute(sqlalchemy.text(query), given).mappings().all()
+            rows = connection.execute(sqlalchemy.text(query), parameters).mappings().all()
         engine.dispose()
         return [dict(row) for row in rows]
 

@@ -57,10 +57,10 @@ class Change:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(before)
             command = ["patch", "-Np1", "-F0", "-s", "-f", "-r", "-", "--no-backup-if-mismatch"]
-            ran = subprocess.run(
+            result = subprocess.run(
                 command, cwd=folder, input=diff, capture_output=True, text=True, check=False
             )
-            return not ran.returncode and all(
+            return not result.returncode and all(
                 pathlib.Path(folder, name).read_text() == after
                 for name, (_before, after) in self.files.items()
             )
@@ -105,8 +105,8 @@ def _diff(name: str, before: str, after: str) -> str:
             file.write_text(text)
         labels = ["--label", f"a/{name}", "--label", f"b/{name}"]
         command = ["diff", "-u", *labels, *map(str, files)]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    return ran.stdout
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout
 
 
 def share(versions: list[str], source: hunks.Source) -> list[tuple[Part, Part]]:

@@ -132,9 +132,9 @@ def add_again() -> str:
         copy = pathlib.Path(folder)
         make_patches.write(make_patches.share(older, hunks.read()), copy)
         command = [sys.executable, make_patches.__file__, "--patches", folder, known[-1]]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ran.returncode or _entries(copy) != _entries(hunks.PATCHES, two):
-            raise StepError(f"the release makes another table: {ran.stdout}{ran.stderr}")
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode or _entries(copy) != _entries(hunks.PATCHES, two):
+            raise StepError(f"the release makes another table: {result.stdout}{result.stderr}")
         for file in copy.glob("*.patch"):
             if file.read_text() != (hunks.PATCHES / file.name).read_text():
                 raise StepError(f"{file.name} is another one when it is added")

@@ -127,12 +127,12 @@ class Walk:
         self.expect("the region's bitstream", region.get("image_id"), image_id)
         self.expect("vm_state in the database", row["vm_state"], "active")
 
-    def refused(self, seen: int) -> None:
+    def refused(self, start: int) -> None:
         """The third FPGA server finds no host, and the scheduler's log says why."""
         server = self.boot("dcr3", "fpga-lzo", expected="ERROR")
         fault = self.cloud.fault(server.id)
         self.expect("its fault says No valid host", "No valid host" in fault, True)
-        lines = self.cloud.log("nova-scheduler")[seen:].splitlines()
+        lines = self.cloud.log("nova-scheduler")[start:].splitlines()
         reasons = [line[line.index("FpgaFilter:") :] for line in lines if "regions free" in line]
         self.expect("the scheduler's log names FpgaFilter", bool(reasons), True)
         self.say(f"  {reasons[-1]}")
@@ -148,8 +148,8 @@ class Walk:
         self.expect("containers left", sorted(self.cloud.containers() & ours), [])
         rows = [self.cloud.row_of(server.id) for server in servers]
         self.expect("rows left", [row["uuid"] for row in rows if not row["deleted"]], [])
-        named = [row["fpga_device"] for row in rows if row["fpga_device"]]
-        self.expect("regions named by deleted rows", named, [])
+        region_ids = [row["fpga_device"] for row in rows if row["fpga_device"]]
+        self.expect("regions named by deleted rows", region_ids, [])
         names = [server.name for server in servers if self.cloud.allocations_of(server.id)]
         self.expect("allocations left", names, [])
 
@@ -190,8 +190,8 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
         )
         steps.agree(servers[1], "fpga-packbits")
         steps.say("\n== A third one: no region is left")
-        seen = len(cloud.log("nova-scheduler"))
-        steps.refused(seen)
+        log_size = len(cloud.log("nova-scheduler"))
+        steps.refused(log_size)
         servers.append(cloud.api.compute.find_server("dcr3"))
         steps.status("2/2")
         steps.say("\n== An ordinary server on the same host")

@@ -79,7 +79,7 @@ class Diff:
     def _patch(self, folder: pathlib.Path, direction: str) -> None:
         command = ["patch", "-p1", "-F0", "--force", "--reject-file=-", "--no-backup-if-mismatch"]
         try:
-            ran = subprocess.run(
+            result = subprocess.run(
                 [*command, direction, "-i", str(self.file)],
                 cwd=folder,
                 capture_output=True,
@@ -88,8 +88,8 @@ class Diff:
             )
         except FileNotFoundError as e:
             raise errors.PatchError("the program 'patch' is not installed; install patch(1)") from e
-        if ran.returncode:
-            output = f"{ran.stdout}{ran.stderr}".strip()
+        if result.returncode:
+            output = f"{result.stdout}{result.stderr}".strip()
             raise errors.PatchError(f"{self.file.name} does not apply: {output}")
 
 

@@ -44,10 +44,10 @@ def _packages(nova: pathlib.Path) -> list[str]:
     python = bytecode.interpreter(nova)
     if python is None:
         return []
-    ran = subprocess.run(
+    result = subprocess.run(
         [python, "-c", "import fpga_hooks.calls"], capture_output=True, text=True, check=False
     )
-    if ran.returncode == 0:
+    if result.returncode == 0:
         return []
-    why = (ran.stderr.strip().splitlines() or ["it failed"])[-1]
+    why = (result.stderr.strip().splitlines() or ["it failed"])[-1]
     return [f"{python} cannot import fpga_hooks.calls ({why}): no service of Nova will start"]

@@ -98,12 +98,12 @@ def image(root: bytes, architecture: str) -> bytes:
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(root).hexdigest()}"]},
         "history": [{"created": _EPOCH, "created_by": "build_docker_image.py"}],
     }
-    described = json.dumps(config).encode()
-    name = f"{hashlib.sha256(described).hexdigest()}.json"
+    config_text = json.dumps(config).encode()
+    name = f"{hashlib.sha256(config_text).hexdigest()}.json"
     manifest = [{"Config": name, "RepoTags": None, "Layers": ["layer.tar"]}]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        _add(archive, name, described, 0o644)
+        _add(archive, name, config_text, 0o644)
         _add(archive, "layer.tar", root, 0o644)
         _add(archive, "manifest.json", json.dumps(manifest).encode(), 0o644)
     return buffer.getvalue()

@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
             "part": options.part,
         }
         nodes = [f"--node=socket:{name}" for name in options.node or ["/dev/fpga0"]]
-        given = [f"--{name}={value}" for name, value in values.items()]
-        return command.main(["image", "build", *given, *nodes])
+        words = [f"--{name}={value}" for name, value in values.items()]
+        return command.main(["image", "build", *words, *nodes])
 
 
 def _software(folder: pathlib.Path, core: str) -> pathlib.Path:

@@ -119,10 +119,10 @@ def _descriptors(
 
     :param known: names of those that came already; each comes once
     """
-    named = index.get("manifests") if isinstance(index, dict) else None
-    if not isinstance(named, list) or len(named) > _MAX_IMAGES or depth > _MAX_DEPTH:
+    entries = index.get("manifests") if isinstance(index, dict) else None
+    if not isinstance(entries, list) or len(entries) > _MAX_IMAGES or depth > _MAX_DEPTH:
         raise Refused(f"its {_INDEX} is not a list of at most {_MAX_IMAGES} images")
-    for descriptor in named:
+    for descriptor in entries:
         if not isinstance(descriptor, dict):
             raise Refused(f"its {_INDEX} names something that is no image")
         name = archive.blob(descriptor.get("digest"))
@@ -143,8 +143,8 @@ def _of_oci(source: archive.Archive, descriptor: _Json, found: dict[bytes, Image
     layers = manifest.get("layers") if isinstance(manifest, dict) else None
     if not isinstance(config, dict) or not isinstance(layers, list):
         raise Refused("a manifest in it names no configuration and layers")
-    named = descriptor.get("platform")
-    attests = isinstance(named, dict) and named.get("os") == "unknown"
+    target = descriptor.get("platform")
+    attests = isinstance(target, dict) and target.get("os") == "unknown"
     if attests or config.get("mediaType") not in _CONFIGS:
         return  # signatures, attestations and the like
     if not all(isinstance(layer, dict) for layer in layers):

@@ -86,13 +86,13 @@ def program(settings: Settings) -> list[Finding]:
 def _regions(settings: Settings, path: str) -> Finding:
     if os.geteuid() != 0:
         return Finding("fpga-cli", "skipped", f"only root can run {path}")
-    ran = subprocess.run(
+    result = subprocess.run(
         [path, "status", "--format", "json"], capture_output=True, text=True, check=False
     )
-    if ran.returncode:
-        why = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return Finding("fpga-cli", "missing", f"{path} status exits {ran.returncode}: {why}")
-    report = json.loads(ran.stdout)
+    if result.returncode:
+        why = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        return Finding("fpga-cli", "missing", f"{path} status exits {result.returncode}: {why}")
+    report = json.loads(result.stdout)
     simulated = any(region["simulated"] for region in report["regions"])
     if simulated and not settings.conf.fpga.simulation_mode:
         remedy = f"{settings.etc / DROP_IN}, [fpga]: simulation_mode = True"

@@ -73,9 +73,9 @@ class Settings:
             if (self.etc / name).is_file()
         ]
         folders = [str(path) for path in [(self.etc / DROP_IN).parent] if path.is_dir()]
-        named = [f"--config-file={file}" for file in files] if self.names_files else []
+        arguments = [f"--config-file={file}" for file in files] if self.names_files else []
         conf(
-            args=named,
+            args=arguments,
             project="nova",
             prog="nova-compute",
             default_config_files=files,
@@ -93,19 +93,19 @@ class Settings:
         python = bytecode.interpreter(self.nova)
         if python is None:
             return None
-        ran = subprocess.run(
+        result = subprocess.run(
             [python, "-c", program], capture_output=True, text=True, check=False, cwd="/"
         )
         try:
-            return json.loads(ran.stdout.splitlines()[-1])
+            return json.loads(result.stdout.splitlines()[-1])
         except (ValueError, IndexError):
             return None
 
     def enabled_filters(self) -> list[str]:
         """The scheduler's filters; those that this release has by default where none are named."""
-        named: list[str] | None = self.conf.filter_scheduler.enabled_filters
-        if named is not None:
-            return named
+        filters: list[str] | None = self.conf.filter_scheduler.enabled_filters
+        if filters is not None:
+            return filters
         answer = self.ask_nova(
             "import json, nova.conf; print(json.dumps("
             "nova.conf.CONF.filter_scheduler.enabled_filters))"

@@ -27,8 +27,8 @@ def place(folder: pathlib.Path, serial: str | None, bus_device: str | None) -> s
     for entry in folder.glob("*"):
         if _is(entry, attributes):
             return ":".join((entry / name).read_text().strip() for name in _PLACE)
-    described = ", ".join(f"{name} {value}" for name, value in attributes.items())
-    raise processes.Failed(f"there is no USB device with {described}")
+    description = ", ".join(f"{name} {value}" for name, value in attributes.items())
+    raise processes.Failed(f"there is no USB device with {description}")
 
 
 def _is(entry: pathlib.Path, attributes: dict[str, str]) -> bool:

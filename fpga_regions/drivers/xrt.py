@@ -63,7 +63,7 @@ class XrtDriver(hardware.HardwareDriver):
         super().__init__(name, conf)
         self._options = settings.register(conf, GROUP, OPTIONS)
         self.cards = settings.cards(conf, GROUP, self._options.cards, CARD_OPTIONS)
-        self._seen: dict[str, dict[str, typing.Any]] = {}
+        self._reports: dict[str, dict[str, typing.Any]] = {}
         for card, options in self.cards.items():
             if options.clear == "blank" and not options.blank:
                 raise errors.NotAccessible(
@@ -74,18 +74,18 @@ class XrtDriver(hardware.HardwareDriver):
         """Those that are configured; XRT is asked once for all."""
         report = self._report(Deadline(self._options.timeout), "--report", "host")
         devices = [one for one in _walk(report) if "bdf" in one]
-        self._seen = {str(one["bdf"]).lower(): one for one in devices}
+        self._reports = {str(one["bdf"]).lower(): one for one in devices}
         return list(self.cards)
 
     def slots_of(self, card: str) -> list[Slot]:
         """The one region of a card that XRT lists and that is ready."""
         options = self.card(card)
-        seen = self._seen.get(options.address)
-        if seen is None:
+        report = self._reports.get(options.address)
+        if report is None:
             raise processes.Failed(f"xbutil shows no card at {options.address}")
-        if str(seen.get("is_ready", "true")).lower() != "true":
+        if str(report.get("is_ready", "true")).lower() != "true":
             raise processes.Failed(f"xbutil says that the card at {options.address} is not ready")
-        interface = _uuid(options.interface) or _uuid(seen.get("id"))
+        interface = _uuid(options.interface) or _uuid(report.get("id"))
         kinds = frozenset({"char"})
         vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
         return [self.slot(card, 0, options, interface=interface, kinds=kinds, vendor=vendor)]

@@ -93,7 +93,7 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> F
     image_id = proper_id(image_id)
     with explained(advise=_absence):
         adapter = connect(conf)
-        image = _described(adapter, image_id)
+        image = _description(adapter, image_id)
         if image["size"] > max_size:
             raise errors.BadPackage(f"it is larger than {max_size} bytes (max_size)")
 
@@ -105,7 +105,7 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> F
         return Fetched(cache.obtain(_digest(image), download, deadline), image)
 
 
-def _described(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
+def _description(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
     from keystoneauth1 import exceptions
 
     try:

@@ -53,7 +53,7 @@ def package_fault(conf: cfg.ConfigOpts, package: Package) -> str | None:
     with _usable("package_keys"):
         keys = signatures.public_keys(conf.packages.package_keys)
     try:
-        signatures.check_package(package.described, package.signature, keys)
+        signatures.check_package(package.manifest_text, package.signature, keys)
     except errors.BadPackage as e:
         return e.why
     return None
@@ -80,9 +80,9 @@ def _certificates(conf: cfg.ConfigOpts) -> "list[x509.Certificate]":
     """
     from fpga_regions.package import signatures
 
-    named = conf.packages.image_certificates
-    found = signatures.certificates(one for one in named if not one.startswith(_STORED))
-    stored = [one.removeprefix(_STORED) for one in named if one.startswith(_STORED)]
+    references = conf.packages.image_certificates
+    found = signatures.certificates(one for one in references if not one.startswith(_STORED))
+    stored = [one.removeprefix(_STORED) for one in references if one.startswith(_STORED)]
     if not stored:
         return found
     try:

@@ -86,7 +86,7 @@ def _connect_by_environment() -> typing.Any:
 def _register(
     adapter: typing.Any, image_id: str, package: Package, name: str, visibility: str | None
 ) -> None:
-    described = package.manifest
+    manifest = package.manifest
     properties = {
         "id": image_id,
         "name": name,
@@ -94,9 +94,9 @@ def _register(
         "disk_format": "raw",
         "visibility": visibility,
         "tags": [TAG],
-        "manifest": package.described.decode(),
-        "vendor": described.vendor,
-        "type": described.type,
+        "manifest": package.manifest_text.decode(),
+        "vendor": manifest.vendor,
+        "type": manifest.type,
     }
     body = {key: value for key, value in properties.items() if value is not None}
     adapter.post(glance.path(adapter, "images"), json=body)

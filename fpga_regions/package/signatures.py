@@ -46,7 +46,7 @@ class Unusable(Exception):
     """A key or certificate cannot be used; the text says why."""
 
 
-def sign(described: bytes, key: Path) -> bytes:
+def sign(manifest_text: bytes, key: Path) -> bytes:
     """The detached signature of a manifest's text.
 
     :param key: PEM file of an Ed25519 private key that has no password
@@ -58,7 +58,7 @@ def sign(described: bytes, key: Path) -> bytes:
         raise Unusable(f"{key} is no PEM file of a private key without a password") from e
     if not isinstance(loaded, ed25519.Ed25519PrivateKey):
         raise Unusable(f"{key} is no Ed25519 key")
-    return loaded.sign(described)
+    return loaded.sign(manifest_text)
 
 
 def public_keys(paths: typing.Iterable[str]) -> list[ed25519.Ed25519PublicKey]:
@@ -78,7 +78,7 @@ def certificates(paths: typing.Iterable[str]) -> list[x509.Certificate]:
 
 
 def check_package(
-    described: bytes, signature: bytes | None, keys: typing.Sequence[ed25519.Ed25519PublicKey]
+    manifest_text: bytes, signature: bytes | None, keys: typing.Sequence[ed25519.Ed25519PublicKey]
 ) -> None:
     """See that one of the keys signed a manifest's text.
 
@@ -86,7 +86,7 @@ def check_package(
     """
     if signature is None:
         raise errors.BadPackage("it is not signed")
-    if not any(_verified(key, signature, described) for key in keys):
+    if not any(_verified(key, signature, manifest_text) for key in keys):
         raise errors.BadPackage(
             f"its signature is of none of the {len(keys)} keys in package_keys, or of another "
             "manifest"

@@ -67,12 +67,12 @@ class Limits:
 class Files(typing.NamedTuple):
     """What a package holds.
 
-    :param described: its manifest
+    :param manifest_text: its manifest
     :param bitfile: the file that the manifest names; None if there is none
     :param signature: of the manifest; None if there is none
     """
 
-    described: bytes
+    manifest_text: bytes
     bitfile: bytes | None
     signature: bytes | None
 

@@ -37,14 +37,14 @@ def describe(fields: dict[str, typing.Any], bitfile: bytes) -> bytes:
 
 
 def write(
-    described: bytes, bitfile: bytes, signature: bytes | None = None, max_ratio: int = MAX_RATIO
+    manifest_text: bytes, bitfile: bytes, signature: bytes | None = None, max_ratio: int = MAX_RATIO
 ) -> bytes:
     """The zip of a manifest's text and the bitfile that it describes.
 
     :param signature: of the manifest's text
     :param max_ratio: how many times smaller a file may become: readers refuse what is more
     """
-    entries = [(manifest.FILE, described), (manifest.read(described).bitfile, bitfile)]
+    entries = [(manifest.FILE, manifest_text), (manifest.read(manifest_text).bitfile, bitfile)]
     if signature is not None:
         entries.insert(1, (manifest.SIGNATURE, signature))
     file = io.BytesIO()

@@ -46,11 +46,11 @@ def test_a_container_sees_the_devices_of_its_region_and_no_other(cloud: Cloud) -
     servers = [cloud.boot(name, flavor) for name, flavor in (("f", "fpga-lzo"), ("o", "small"))]
     assert [server.status for server in servers] == ["ACTIVE", "ACTIVE"]
     try:
-        seen = []
+        names = []
         for server in servers:
             found = cloud.run("docker", "exec", f"nova-{server.id}", "ls", "/dev")
-            seen.append({name for name in found.stdout.decode().split() if "fpga" in name})
-        assert seen == [{"fpga0"}, set()]
+            names.append({name for name in found.stdout.decode().split() if "fpga" in name})
+        assert names == [{"fpga0"}, set()]
     finally:
         cloud.delete(*(server.id for server in servers))
 

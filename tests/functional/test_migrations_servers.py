@@ -39,14 +39,14 @@ class Cloud:
             f"[api_database]\nconnection = {self.server.url('nova_api')}\n"
         )
         nova_manage = str(pathlib.Path(sys.executable).with_name("nova-manage"))
-        ran = subprocess.run(
+        result = subprocess.run(
             [nova_manage, "--config-file", str(file), *arguments],
             capture_output=True,
             text=True,
             check=False,
         )
-        assert ran.returncode in (0, 1), ran.stdout + ran.stderr
-        return ran.stdout
+        assert result.returncode in (0, 1), result.stdout + result.stderr
+        return result.stdout
 
     def engine(self, database: str) -> sa.engine.Engine:
         """To look into a database."""

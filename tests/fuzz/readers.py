@@ -46,7 +46,7 @@ def read_package(data: bytes) -> str:
         package = package_reader.read(io.BytesIO(data), LIMITS)
     except errors.BadPackage as e:
         return _refusal(e)
-    if manifest.read(package.described) != package.manifest:
+    if manifest.read(package.manifest_text) != package.manifest:
         raise AssertionError("the manifest is not the one in the package")
     if package.digest != f"sha256:{hashlib.sha256(package.bitfile).hexdigest()}":
         raise AssertionError("the bitfile has not the digest in the manifest")

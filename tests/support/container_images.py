@@ -158,8 +158,8 @@ def _oci_manifest(image: Image, blobs: dict[str, bytes]) -> dict[str, typing.Any
         "layers": [_put(blobs, layer, kind) for layer in image.packed],
     }
     data = json.dumps(manifest).encode()
-    described = _put(blobs, data, "application/vnd.oci.image.manifest.v1+json")
-    return {**described, "platform": {"architecture": image.architecture, "os": image.os}}
+    descriptor = _put(blobs, data, "application/vnd.oci.image.manifest.v1+json")
+    return {**descriptor, "platform": {"architecture": image.architecture, "os": image.os}}
 
 
 def _put(blobs: dict[str, bytes], data: bytes, kind: str) -> dict[str, typing.Any]:

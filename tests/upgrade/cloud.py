@@ -97,7 +97,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def _run(*command: str, done: tuple[int, ...] = (0,), **more: str) -> str:
-    ran = subprocess.run(
+    result = subprocess.run(
         command,
         env=environment(**more),
         capture_output=True,
@@ -105,5 +105,7 @@ def _run(*command: str, done: tuple[int, ...] = (0,), **more: str) -> str:
         check=False,
         timeout=_PATIENCE,
     )
-    assert ran.returncode in done, f"{command}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
-    return ran.stdout
+    assert result.returncode in done, (
+        f"{command}: {result.returncode}\n{result.stdout}{result.stderr}"
+    )
+    return result.stdout

@@ -21,16 +21,16 @@ def tree(tmp_path: Path) -> Tree:
 def refused(tree: Tree, code: int, *arguments: str, **environment: str) -> str:
     """The one line of a call that must fail and leave everything as it is."""
     before = tree.files()
-    ran = tree.run(*arguments, **environment)
-    assert (ran.returncode, ran.stdout) == (code, "")
-    assert ran.stderr.startswith("Error: fpga-patch - ")
+    result = tree.run(*arguments, **environment)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert result.stderr.startswith("Error: fpga-patch - ")
     assert tree.files() == before
-    return ran.stderr
+    return result.stderr
 
 
 def test_diff_is_applied(tree: Tree) -> None:
-    ran = tree.run("apply")
-    assert (ran.returncode, ran.stderr) == (0, "")
+    result = tree.run("apply")
+    assert (result.returncode, result.stderr) == (0, "")
     assert tree.files() == PATCHED
 
 
@@ -48,9 +48,9 @@ def test_tests_can_be_patched_later(tree: Tree) -> None:
 def test_second_apply_does_nothing(tree: Tree) -> None:
     tree.run("apply")
     times = [path.stat().st_mtime_ns for path in sorted(tree.nova.rglob("*.py"))]
-    ran = tree.run("apply")
-    assert ran.returncode == 0
-    assert ran.stdout.startswith("nova.patch: patched already in ")
+    result = tree.run("apply")
+    assert result.returncode == 0
+    assert result.stdout.startswith("nova.patch: patched already in ")
     assert [path.stat().st_mtime_ns for path in sorted(tree.nova.rglob("*.py"))] == times
 
 
@@ -200,9 +200,9 @@ def test_revert_works_without_our_record(tree: Tree) -> None:
 
 
 def test_plan_changes_nothing_and_names_the_files(tree: Tree) -> None:
-    ran = tree.run("plan")
-    assert ran.returncode == 0
-    assert f"change {tree.nova}/claims.py" in ran.stdout
+    result = tree.run("plan")
+    assert result.returncode == 0
+    assert f"change {tree.nova}/claims.py" in result.stdout
     assert tree.files() == STOCK
     assert not (tree.nova.parent / ".fpga-patch").exists()
 
@@ -280,9 +280,9 @@ def test_status_is_reported_as_json(tree: Tree) -> None:
 
 def test_failure_is_reported_as_json(tree: Tree) -> None:
     tree.release("9.9.9")
-    ran = tree.run("apply", "--format", "json")
-    report = json.loads(ran.stdout)
-    assert (ran.returncode, report["exit"]) == (3, 3)
+    result = tree.run("apply", "--format", "json")
+    report = json.loads(result.stdout)
+    assert (result.returncode, report["exit"]) == (3, 3)
     assert report["error"].startswith("no diff for Nova 9.9.9")
 
 
@@ -298,6 +298,6 @@ def test_verify_finds_a_lost_copy(tree: Tree) -> None:
     tree.run("apply")
     assert tree.run("verify").returncode == 0
     (tree.nova.parent / ".fpga-patch/stock/claims.py").unlink()
-    ran = tree.run("verify")
-    assert ran.returncode == 1
-    assert "lacks the shipped claims.py" in ran.stdout
+    result = tree.run("verify")
+    assert result.returncode == 1
+    assert "lacks the shipped claims.py" in result.stdout

@@ -68,7 +68,7 @@ def test_a_path_with_colons_is_one_path(config, instance):
 
 
 @pytest.mark.parametrize(
-    ("hostname", "given"),
+    ("hostname", "expected"),
     [
         ("dcr1", "dcr1"),
         ("a" * 64, "a" * 64),
@@ -81,9 +81,9 @@ def test_a_path_with_colons_is_one_path(config, instance):
         ("", "11111111-2222-3333-4444-555555555555"),
     ],
 )
-def test_a_host_name_is_one_that_linux_takes(config, instance, hostname, given):
+def test_a_host_name_is_one_that_linux_takes(config, instance, hostname, expected):
     instance.hostname = hostname
-    assert _options(instance)["hostname"] == given
+    assert _options(instance)["hostname"] == expected
 
 
 @pytest.mark.parametrize("memory", [0, 1, 5])

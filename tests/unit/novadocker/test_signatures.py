@@ -29,12 +29,12 @@ def parameters(name: str) -> list[inspect.Parameter]:
     return [parameter for parameter in told if parameter.kind not in variable][1:]
 
 
-def bind(name: str, *positional: typing.Any, **named: typing.Any) -> None:
+def bind(name: str, *positional: typing.Any, **keywords: typing.Any) -> None:
     """Call our method in thought.
 
     :raises TypeError: it does not take these arguments
     """
-    inspect.signature(getattr(docker.DockerDriver, name)).bind(None, *positional, **named)
+    inspect.signature(getattr(docker.DockerDriver, name)).bind(None, *positional, **keywords)
 
 
 @pytest.mark.parametrize("name", SHARED)

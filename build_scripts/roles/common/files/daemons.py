@@ -43,7 +43,7 @@ from pathlib import Path
 CLOUD_MARK = "FPGA_NOVA_CLOUD"
 NAME_MARK = "FPGA_NOVA_SERVICE"
 #: What a description gets here, beside what it came with.
-MADE = ("digest", "offset", "pid", "start")
+OWN_FIELDS = ("digest", "offset", "pid", "start")
 POLL = 0.1
 GRACE = 1.0
 TAIL = 20
@@ -190,7 +190,7 @@ class Daemon:
 
     def digest(self) -> str:
         """Changes with the description and with the content of every watched file."""
-        settings = {key: value for key, value in self.record.items() if key not in MADE}
+        settings = {key: value for key, value in self.record.items() if key not in OWN_FIELDS}
         summed = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for watched in self.record.get("watch", []):
             path = Path(watched)
@@ -263,12 +263,12 @@ class Daemon:
         :raises DaemonError: it ended, or is not ready in time
         """
         end = time.monotonic() + self.record.get("timeout", 60)
-        seen = time.monotonic()
+        last_look = time.monotonic()
         while not self._ready():
             # start-stop-daemon returns before the program is there.
             if self.pid() is not None:
-                seen = time.monotonic()
-            elif time.monotonic() > seen + GRACE:
+                last_look = time.monotonic()
+            elif time.monotonic() > last_look + GRACE:
                 raise DaemonError(f"{self.name} ended as soon as it was started{self.tail()}")
             if time.monotonic() > end:
                 after = self.record.get("timeout", 60)

@@ -58,15 +58,15 @@ def test_file_over_the_limit_is_not_written(confined: Runner) -> None:
 
 
 def test_processor_time_over_the_deadline_ends_it(confined: Runner) -> None:
-    ran = confined("ulimit -t 1; while :; do :; done")
-    assert ran.returncode != 0
+    result = confined("ulimit -t 1; while :; do :; done")
+    assert result.returncode != 0
 
 
 def test_all_that_it_started_ends_with_it(confined: Runner) -> None:
     mark = f"9{os.getpid()}"
     start = time.monotonic()
-    ran = confined(f"setsid sleep {mark} & sleep {mark} & wait", seconds=1)
-    assert "TooLong" in ran.stderr
+    result = confined(f"setsid sleep {mark} & sleep {mark} & wait", seconds=1)
+    assert "TooLong" in result.stderr
     assert time.monotonic() - start < 15
     assert _gone(mark)
 

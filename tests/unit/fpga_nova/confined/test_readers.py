@@ -60,10 +60,10 @@ def test_it_has_no_network_and_sees_no_environment(
 
 
 def test_it_has_the_descriptors_that_it_was_given_and_no_others(tmp_path: pathlib.Path) -> None:
-    with (tmp_path / "given").open("wb") as given, (tmp_path / "other").open("wb") as other:
+    with (tmp_path / "given").open("wb") as inherited, (tmp_path / "other").open("wb") as other:
         os.set_inheritable(other.fileno(), True)
-        report = look(tmp_path, [given.fileno()])
-        assert report["descriptors"] == [0, 1, 2, given.fileno()]
+        report = look(tmp_path, [inherited.fileno()])
+        assert report["descriptors"] == [0, 1, 2, inherited.fileno()]
 
 
 def test_it_is_ended_at_the_deadline(tmp_path: pathlib.Path) -> None:

@@ -178,10 +178,10 @@ def test_identifier_is_known_after_a_restart_of_the_host(wrapped: Wrapped) -> No
     card.restart_host()
     wrapped.tool.answer("status", "Used regions: 1/2\n")
     assert card.read_back() is None
-    gone = f"echo 'Used regions: 0/2' > {wrapped.folder}/left"
+    command = f"echo 'Used regions: 0/2' > {wrapped.folder}/left"
     wrapped.tool.answer("status", then=f"cat {wrapped.folder}/left")
     (wrapped.folder / "left").write_text("Used regions: 1/2\n")
-    wrapped.tool.answer(f"erase {ID}", then=gone)
+    wrapped.tool.answer(f"erase {ID}", then=command)
     card.clear()
     assert wrapped.tool.calls("erase*") == [["erase", ID]]
 

@@ -55,14 +55,14 @@ def test_client_of_the_last_owner_is_cut_off(emulated: Emulated) -> None:
 def test_socket_that_the_last_owner_still_sees_leads_nowhere(emulated: Emulated) -> None:
     path = emulated.program(bitstreams.package("crc32"))
     # As a bind mount in a container does, a descriptor stays with the file that it was made of.
-    seen = os.open(path, os.O_PATH)
+    descriptor = os.open(path, os.O_PATH)
     reset(emulated)
     with (
         socket.socket(socket.AF_UNIX) as client,
         pytest.raises(ConnectionRefusedError),
     ):
-        client.connect(f"/proc/self/fd/{seen}")
-    os.close(seen)
+        client.connect(f"/proc/self/fd/{descriptor}")
+    os.close(descriptor)
 
 
 def test_each_node_is_there_after_a_reset(emulated: Emulated) -> None:

@@ -141,17 +141,17 @@ def test_fpga_without_power_holds_nothing(soc: Soc) -> None:
 
 
 @pytest.mark.parametrize(
-    "gone",
+    "name",
     [
         "sys/class/fpga_manager/fpga0/state",
         "config/device-tree",
         "config/device-tree/overlays/fpga-nova-soc-0/status",
     ],
 )
-def test_file_of_the_kernel_that_is_missing_says_nothing(soc: Soc, gone: str) -> None:
+def test_file_of_the_kernel_that_is_missing_says_nothing(soc: Soc, name: str) -> None:
     card = soc.card()
     card.program()
-    path = soc.kernel.root / gone
+    path = soc.kernel.root / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     with pytest.raises(errors.NoAnswer):
         card.read_back()
@@ -273,7 +273,7 @@ def test_nodes_are_named_by_the_region(soc: Soc) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "why"),
+    ("name", "why"),
     [
         ("sys/class/fpga_manager/fpga0", "fpga_manager/fpga0/state"),
         ("sys/class/fpga_region/region1", "region1 is not there"),
@@ -281,9 +281,9 @@ def test_nodes_are_named_by_the_region(soc: Soc) -> None:
     ],
 )
 def test_card_that_the_kernel_does_not_have_is_not_accessible(
-    soc: Soc, gone: str, why: str
+    soc: Soc, name: str, why: str
 ) -> None:
-    shutil.rmtree(soc.kernel.root / gone)
+    shutil.rmtree(soc.kernel.root / name)
     with pytest.raises(errors.NotAccessible, match=why):
         soc.driver().discover()
 

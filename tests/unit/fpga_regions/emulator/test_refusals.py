@@ -188,9 +188,9 @@ def test_cell_that_is_not_simulated_is_a_bad_package_and_named(
     try:
         file = tmp_path / "package.zip"
         file.write_bytes(bitstreams.real_package("boot", "hx8k", warm_boot))
-        ran = board.host.run("burn", "--file", str(file), "--owner", owner(0))
-        assert ran.returncode == 66
-        assert ran.stderr == (
+        result = board.host.run("burn", "--file", str(file), "--owner", owner(0))
+        assert result.returncode == 66
+        assert result.stderr == (
             f"Error: cannot program `{file}' - the bitstream uses warm boot (SB_WARMBOOT), which "
             "the emulator does not have; the region was cleared\n"
         )
@@ -216,8 +216,8 @@ def test_descriptor_that_can_never_be_run_is_tried_once(
     try:
         file = tmp_path / "package.zip"
         file.write_bytes(bitstreams.package(content=content))
-        ran = board.host.run("burn", "--file", str(file), "--owner", owner(0))
-        assert (ran.returncode, words in ran.stderr) == (66, True)
+        result = board.host.run("burn", "--file", str(file), "--owner", owner(0))
+        assert (result.returncode, words in result.stderr) == (66, True)
         assert "programming again" not in board.host.run("events", "--format", "json").stdout
     finally:
         board.close()

@@ -37,8 +37,8 @@ def signers(tmp_path: Path) -> Signers:
 
 def burn(host: Host, cloud: OpenStack, data: bytes, **properties: typing.Any) -> tuple[int, str]:
     """Exit status and line of error of a burn."""
-    ran = host.run("burn", cloud.add(data, properties=properties))
-    return ran.returncode, ran.stderr
+    result = host.run("burn", cloud.add(data, properties=properties))
+    return result.returncode, result.stderr
 
 
 @pytest.mark.parametrize("required", ["none", "package", "glance", "any"])
@@ -73,8 +73,8 @@ def test_package_that_is_cached_must_be_signed_too(
     image = cloud.add(UNSIGNED)
     host.burn(image)
     host.configure(packages__require_signature="package", **signers.options)
-    ran = host.run("burn", image)
-    assert (ran.returncode, "it is not signed" in ran.stderr) == (66, True)
+    result = host.run("burn", image)
+    assert (result.returncode, "it is not signed" in result.stderr) == (66, True)
 
 
 def test_key_that_cannot_be_used_is_reported(host: Host, cloud: OpenStack, tmp_path: Path) -> None:
@@ -100,5 +100,5 @@ def test_digest_must_be_among_those_allowed(host: Host, cloud: OpenStack, allowe
 )
 def test_value_that_cannot_be_used_is_reported(host: Host, option: str, value: str) -> None:
     host.configure(**{f"packages__{option}": value})
-    ran = host.run("status")
-    assert (ran.returncode, option in ran.stderr) == (127, True)
+    result = host.run("status")
+    assert (result.returncode, option in result.stderr) == (127, True)

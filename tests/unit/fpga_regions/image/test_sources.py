@@ -36,8 +36,8 @@ def test_deleted_image_cannot_be_burnt_though_it_was_before(host: Host, cloud: O
     image = cloud.add(bitstreams.package())
     host.burn(image, "--owner", owner(0))
     del cloud.images[image]
-    ran = host.run("burn", image, "--owner", owner(1))
-    assert ran.returncode == 67
+    result = host.run("burn", image, "--owner", owner(1))
+    assert result.returncode == 67
     assert host.status()["used"] == 1
 
 

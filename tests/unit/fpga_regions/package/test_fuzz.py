@@ -26,4 +26,4 @@ def test_any_other_error_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_line_that_is_none_is_reported() -> None:
     with pytest.raises(AssertionError, match="not a line for a person"):
-        readers._told(errors.BadPackage("x" * 1000))
+        readers._refusal(errors.BadPackage("x" * 1000))

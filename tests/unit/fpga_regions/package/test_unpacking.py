@@ -52,7 +52,7 @@ def _bomb() -> bytes:
     )
 
 
-def _described(text: bytes) -> bytes:
+def _package_of(text: bytes) -> bytes:
     return bitstreams.archive((zipfile.ZipInfo(manifest.FILE), text))
 
 
@@ -60,7 +60,7 @@ def _described(text: bytes) -> bytes:
     "data",
     [
         *(b"", b"no zip" * 100, GOOD[:-30], GOOD + b"x", bytes(2 << 20), _bomb()),
-        *(_described(b"[" * 4000), _described("{}".encode("utf-16")), _described(b"{}")),
+        *(_package_of(b"[" * 4000), _package_of("{}".encode("utf-16")), _package_of(b"{}")),
     ],
     ids=["empty", "text", "cut", "more", "large", "bomb", "deep", "utf-16", "object"],
 )
