@@ -73,8 +73,8 @@ class Cloud:
     def at_work(self, nova: Environment, *arguments: str, **more: str) -> typing.Any:
         """Do a step of at_work.py by the objects of a release, with ``more`` in its environment."""
         file = self.configuration()
-        told = _run(str(nova.python), str(_AT_WORK), file, *arguments, **more)
-        return json.loads(told.splitlines()[-1])
+        output = _run(str(nova.python), str(_AT_WORK), file, *arguments, **more)
+        return json.loads(output.splitlines()[-1])
 
     def fpga_manage(self, nova: Environment, verb: str, cell: str) -> None:
         """Run our command on a cell."""

@@ -24,9 +24,9 @@ SHARED = sorted(
 
 def parameters(name: str) -> list[inspect.Parameter]:
     """What Nova's own class takes, but for ``self``."""
-    told = inspect.signature(getattr(driver.ComputeDriver, name)).parameters.values()
+    signature = inspect.signature(getattr(driver.ComputeDriver, name)).parameters.values()
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [parameter for parameter in told if parameter.kind not in variable][1:]
+    return [parameter for parameter in signature if parameter.kind not in variable][1:]
 
 
 def bind(name: str, *positional: typing.Any, **keywords: typing.Any) -> None:

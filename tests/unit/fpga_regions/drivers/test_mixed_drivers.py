@@ -56,7 +56,7 @@ overlays = {folder}/region0.dtbo, {folder}/region1.dtbo
 blanks = {folder}/blank, {folder}/blank
 nodes = char:{folder}/soc-node{{index}}
 """
-FAKE, LEFT, RIGHT, SOC = (
+FAKE, LEFT_CARD, RIGHT_CARD, SOC = (
     ("fake", "fake"),
     ("scripted", "left"),
     ("scripted", "right"),
@@ -145,7 +145,7 @@ def test_all_cards_of_all_drivers_are_here_in_the_operators_order(mixed: Mixed) 
 
 
 def test_each_package_goes_to_a_card_of_its_kind(mixed: Mixed) -> None:
-    targets = [SOC, RIGHT, FAKE, LEFT, RIGHT, SOC, FAKE]
+    targets = [SOC, RIGHT_CARD, FAKE, LEFT_CARD, RIGHT_CARD, SOC, FAKE]
     assert [mixed.burn(target, number) for number, target in enumerate(targets)] == [
         ("linux", "soc", 0),
         ("command", "right", 0),
@@ -161,13 +161,13 @@ def test_each_package_goes_to_a_card_of_its_kind(mixed: Mixed) -> None:
 
 def test_full_card_does_not_take_from_another_kind(mixed: Mixed) -> None:
     for number in range(2):
-        mixed.burn(LEFT, number)
+        mixed.burn(LEFT_CARD, number)
     with pytest.raises(errors.NoFreeRegion, match="all 2 that match are taken"):
-        mixed.burn(LEFT, 2)
+        mixed.burn(LEFT_CARD, 2)
 
 
 def test_host_is_empty_again_after_all_is_erased(mixed: Mixed) -> None:
-    for number, target in enumerate([SOC, RIGHT, FAKE, LEFT]):
+    for number, target in enumerate([SOC, RIGHT_CARD, FAKE, LEFT_CARD]):
         mixed.burn(target, number)
     for number in range(4):
         mixed.manager.erase(None, owner(number))
@@ -177,7 +177,7 @@ def test_host_is_empty_again_after_all_is_erased(mixed: Mixed) -> None:
 
 
 def test_failure_on_one_card_leaves_the_others_as_they_were(mixed: Mixed) -> None:
-    mixed.burn(RIGHT, 0)
+    mixed.burn(RIGHT_CARD, 0)
     mixed.burn(FAKE, 1)
     mixed.kernel.state_after = "write error"
     with pytest.raises(errors.ProgrammingFailed, match="clearing it failed, too"):
@@ -188,7 +188,7 @@ def test_failure_on_one_card_leaves_the_others_as_they_were(mixed: Mixed) -> Non
 
 def test_card_that_does_not_answer_hides_no_other(mixed: Mixed) -> None:
     mixed.burn(SOC, 0)
-    mixed.burn(LEFT, 1)
+    mixed.burn(LEFT_CARD, 1)
     mixed.left_tool.answer("status", status=127)
     mixed.right_tool.answer("status", status=127)
     (mixed.kernel.sysfs / "class/fpga_manager/fpga0/state").unlink()
@@ -197,7 +197,7 @@ def test_card_that_does_not_answer_hides_no_other(mixed: Mixed) -> None:
 
 
 def test_cards_that_answer_again_have_the_same_regions(mixed: Mixed) -> None:
-    mixed.burn(LEFT, 0)
+    mixed.burn(LEFT_CARD, 0)
     before = {region.id for region in mixed.ledger.regions()}
     healthy = mixed.drivers["command"].discover()
     mixed.left_tool.answer("status", status=127)
@@ -219,12 +219,12 @@ def test_nothing_that_answers_is_reported(mixed: Mixed) -> None:
 def test_damaged_record_of_one_region_is_mended_as_the_message_of_the_others_says(
     mixed: Mixed,
 ) -> None:
-    mixed.burn(LEFT, 0)
+    mixed.burn(LEFT_CARD, 0)
     region = mixed.ledger.held_by(owner(0))[0]
     mixed.manager.erase(None, owner(0))
     (mixed.ledger.folder / f"drivers/command/{region.id}.record").write_text("")
     with pytest.raises(errors.RegionError, match=f"quarantine region {region.id}, and release it"):
-        mixed.burn(RIGHT, 1)
+        mixed.burn(RIGHT_CARD, 1)
     mixed.manager.quarantine(region.id, "its record is damaged")
     mixed.manager.release(region.id)
-    assert mixed.burn(RIGHT, 1)[:2] == ("command", "right")
+    assert mixed.burn(RIGHT_CARD, 1)[:2] == ("command", "right")

@@ -64,8 +64,8 @@ def test_any_member_of_any_value_is_read_or_refused(name: str, value: typing.Any
 
 @pytest.mark.parametrize("name", sorted(set(GOOD)))
 def test_every_member_is_required(name: str) -> None:
-    told = {key: value for key, value in GOOD.items() if key != name}
-    assert name in refusal(json.dumps(told).encode())
+    document = {key: value for key, value in GOOD.items() if key != name}
+    assert name in refusal(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize(

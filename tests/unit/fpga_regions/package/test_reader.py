@@ -219,10 +219,10 @@ def test_signature_of_another_size_is_refused(size: int) -> None:
 
 def with_size(data: bytes, size: int) -> bytes:
     """A package whose directory gives its bitfile another size than it has."""
-    told = bytearray(data)
-    entry = told.index(b"PK\x01\x02", told.index(b"PK\x01\x02") + 1)
-    told[entry + 24 : entry + 28] = size.to_bytes(4, "little")
-    return bytes(told)
+    package = bytearray(data)
+    entry = package.index(b"PK\x01\x02", package.index(b"PK\x01\x02") + 1)
+    package[entry + 24 : entry + 28] = size.to_bytes(4, "little")
+    return bytes(package)
 
 
 def test_size_that_the_directory_understates_is_found_out() -> None:

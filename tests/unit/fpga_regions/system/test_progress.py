@@ -26,9 +26,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("at_once")
 def test_terminal_gets_lines_and_is_left_clean() -> None:
-    told = text_of(Terminal(), 1024 * 1024)
-    assert "fetching it: 0.5 of 1.0 MiB (50 %)" in told
-    assert told.endswith("\r\x1b[K")
+    text = text_of(Terminal(), 1024 * 1024)
+    assert "fetching it: 0.5 of 1.0 MiB (50 %)" in text
+    assert text.endswith("\r\x1b[K")
 
 
 @pytest.mark.usefixtures("at_once")
