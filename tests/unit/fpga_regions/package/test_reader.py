@@ -207,7 +207,7 @@ def test_bitfile_over_its_size_is_refused() -> None:
 def test_signature_is_read_and_not_checked() -> None:
     assert read(GOOD).signature is None
     assert read(with_entry("manifest.json.sig", b"x" * 64)).signature == b"x" * 64
-    assert read(GOOD).described == MANIFEST
+    assert read(GOOD).manifest_text == MANIFEST
 
 
 @pytest.mark.parametrize("size", [0, 63, 65, 256])

@@ -102,8 +102,8 @@ def test_manifest_and_digest_are_checked_here_whatever_the_reader_says(
     def read(*arguments: typing.Any, **_: object) -> processes.Finished:
         (target,) = arguments[5]
         with open(target, "wb", closefd=False) as file:
-            file.write(files.described + b"other")
-        sizes = {"sizes": [len(files.described), 5, None]}
+            file.write(files.manifest_text + b"other")
+        sizes = {"sizes": [len(files.manifest_text), 5, None]}
         return processes.Finished("reader", 0, json.dumps(sizes), "")
 
     monkeypatch.setattr("fpga_nova.confined.readers.read", read)
