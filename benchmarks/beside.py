@@ -40,17 +40,17 @@ def one(image_id: str, rest: float, beside: bool) -> float:
     background._driver_waits = beside
     instance: Instance = an_instance({"hw:fpga_ip_id": image_id})
     instance.uuid = str(uuid.uuid4())
-    began = time.perf_counter()
+    start = time.perf_counter()
     build.FpgaBuildInstanceHook().build_instance(
         nova_context.get_admin_context(), instance, objects.ImageMeta()
     )
     time.sleep(rest)
     found = devices.for_instance(instance)
-    took = time.perf_counter() - began
+    duration = time.perf_counter() - start
     if not found:
         raise SystemExit("Error: no device was found")
     client.erase(instance.uuid)
-    return took
+    return duration
 
 
 def main() -> None:
@@ -70,13 +70,15 @@ def main() -> None:
         image_id = cloud.add(package)
         for burn, rest in itertools.product(PAUSES, PAUSES):
             host.configure(drivers="fake", fake__program_delay=burn)
-            took: dict[bool, list[float]] = {True: [], False: []}
+            durations: dict[bool, list[float]] = {True: [], False: []}
             for turn in range(arguments.n + 1):
-                for beside in took:
+                for beside in durations:
                     seconds = one(image_id, rest, beside)
                     if turn:  # the first turn warms up
-                        took[beside].append(seconds)
-            before, beside_it = (round(statistics.median(took[way]), 2) for way in (False, True))
+                        durations[beside].append(seconds)
+            before, beside_it = (
+                round(statistics.median(durations[way]), 2) for way in (False, True)
+            )
             rows.append(
                 {"burn": burn, "rest": rest, "before": before, "beside": beside_it}
                 | {"ratio": round(beside_it / before, 2)}

@@ -38,7 +38,7 @@ from fpga_hooks.program import client
 from fpga_hooks.instance import guests
 from fpga_hooks.host import reconcile
 from fpga_hooks.instance import needs
-from novadocker import options as conf
+from novadocker import options
 from novadocker.engine import Engine
 from novadocker.guests import Probe
 from tests.support import bitstreams
@@ -134,13 +134,13 @@ def main() -> None:
     """Print the smallest, the median and the largest time between."""
     parser = argparse.ArgumentParser(description=typing.cast(str, __doc__).splitlines()[0])
     parser.add_argument("--tries", type=int, default=1000)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     calls.options.register_opts(CONF)
-    conf.register_opts(CONF)
+    options.register_opts(CONF)
     needs.of_owner = lambda *_: needs.Verdict(orphan="its instance is deleted")
     with tempfile.TemporaryDirectory() as folder, OpenStack() as cloud:
         for engine in engines.started():
-            measure(pathlib.Path(folder), cloud, engine, options.tries)
+            measure(pathlib.Path(folder), cloud, engine, arguments.tries)
 
 
 def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tries: int) -> None:
@@ -163,18 +163,18 @@ def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tri
     owner = str(uuid.uuid4())
     client.burn(stage.image, owner)
     (stage.region,) = client.status().owned_by(owner).values()
-    between, kept = [], 0
+    between, look_count = [], 0
     with contextlib.suppress(KeyboardInterrupt):
         for _ in range(tries):
             seconds, looks, owner = stage.handover("busybox", owner, chance.uniform(0, 0.5))
             between.append(seconds)
-            kept += looks
+            look_count += looks
     early = sum(seconds < 0 for seconds in between)
     print(
         f"{len(between)} tries, {early} claimed before the container was gone; "
         "from its end to the claim: "
         f"least {min(between) * 1000:.0f} ms, median {statistics.median(between) * 1000:.0f} ms, "
-        f"most {max(between) * 1000:.0f} ms; {kept} looks kept the region"
+        f"most {max(between) * 1000:.0f} ms; {look_count} looks kept the region"
     )
     raise SystemExit(early > 0)
 

@@ -93,7 +93,7 @@ def man() -> str:
     verbs = _leaves(parser)
     return _MAN.substitute(
         synopsis="\n.br\n".join(_usage(verb) for verb in verbs.values()),
-        options=_described(parser),
+        options=_option_list(parser),
         verbs="\n".join(_section(name, verb) for name, verb in verbs.items()),
         exits="\n".join(f".TP\n.B {code}\n{_roff(text)}" for code, text in arguments.EXITS.items()),
     )
@@ -110,14 +110,14 @@ def completion() -> str:
         for action in _options(parser):
             if action.nargs == 0:
                 continue
-            told = _of_value(action)
+            candidates = _of_value(action)
             names = "|".join(f'"{name} {option}"' for option in action.option_strings)
-            values.append(f"        {names}) {told}; return ;;")
+            values.append(f"        {names}) {candidates}; return ;;")
         known = [option for action in _options(parser) for option in action.option_strings]
-        told = f'COMPREPLY=($(compgen -W "{" ".join([*known, *below])}" -- "$word"))'
+        candidates = f'COMPREPLY=($(compgen -W "{" ".join([*known, *below])}" -- "$word"))'
         if any(_takes_file(action) for action in parser._actions if not action.option_strings):
-            told = f"{_FILES}; [[ $word != -* ]] || {told}"
-        words.append(f'        "{name}") {told} ;;')
+            candidates = f"{_FILES}; [[ $word != -* ]] || {candidates}"
+        words.append(f'        "{name}") {candidates} ;;')
     return _COMPLETION.substitute(
         verbs="\n".join(verbs), values="\n".join(values), words="\n".join(words)
     )
@@ -157,9 +157,9 @@ def _section(name: str, verb: argparse.ArgumentParser) -> str:
     lines = [f".SH {name.upper()}", _usage(verb), ".PP"]
     if verb.description:
         lines += [_roff(verb.description)]
-    lines += [_described(verb)]
-    told = arguments.EXAMPLES.get(name.partition(" ")[0], [])
-    examples = [example for example in told if example[0].startswith(name)]
+    lines += [_option_list(verb)]
+    examples_of_verb = arguments.EXAMPLES.get(name.partition(" ")[0], [])
+    examples = [example for example in examples_of_verb if example[0].startswith(name)]
     if examples:
         lines += [".PP", "Examples:"]
     for line, meaning in examples:
@@ -167,15 +167,15 @@ def _section(name: str, verb: argparse.ArgumentParser) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _described(parser: argparse.ArgumentParser) -> str:
+def _option_list(parser: argparse.ArgumentParser) -> str:
     lines = []
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             continue
-        told = ", ".join(action.option_strings) or str(action.metavar)
+        heading = ", ".join(action.option_strings) or str(action.metavar)
         if action.option_strings and action.nargs != 0:
-            told += f" {action.metavar or '|'.join(action.choices or [])}"
-        lines += [".TP", f".B {_roff(told)}", _roff(action.help or "as in the manifest")]
+            heading += f" {action.metavar or '|'.join(action.choices or [])}"
+        lines += [".TP", f".B {_roff(heading)}", _roff(action.help or "as in the manifest")]
     return "\n".join(lines)
 
 

@@ -20,7 +20,7 @@ CONF = cfg.CONF
 options.register_opts(CONF)
 
 #: A guest exists; one is made anew while the server has one of the tasks below.
-_MADE = frozenset(
+_STATES_WITH_GUEST = frozenset(
     {
         vm_states.ACTIVE,
         vm_states.STOPPED,
@@ -33,7 +33,7 @@ _MADE = frozenset(
         vm_states.ERROR,
     }
 )
-_MADE_ANEW = frozenset(
+_REBUILD_TASKS = frozenset(
     {
         task_states.REBUILDING,
         task_states.REBUILD_BLOCK_DEVICE_MAPPING,
@@ -83,7 +83,7 @@ def may_get_one(instance: "objects.Instance") -> bool:
     """Whether the instance is at a step that may give it what its image names."""
     if not CONF.fpga.image_bitstreams:
         return False
-    return instance.vm_state not in _MADE or instance.task_state in _MADE_ANEW
+    return instance.vm_state not in _STATES_WITH_GUEST or instance.task_state in _REBUILD_TASKS
 
 
 def refusal(context: typing.Any, named: str) -> str | None:
@@ -95,8 +95,8 @@ def refusal(context: typing.Any, named: str) -> str | None:
     from fpga_nova import bitstream_images
 
     if not request.UUID.fullmatch(named):
-        told = f"the image's {request.IMAGE_PROPERTY} is '{named}'"
-        return f"{told}, which is not the uuid of an image"
+        property_value = f"the image's {request.IMAGE_PROPERTY} is '{named}'"
+        return f"{property_value}, which is not the uuid of an image"
     what = f"the image names the bitstream {named}"
     found = bitstream_images.describe(context, named)
     accepted = CONF.fpga.image_bitstreams

@@ -136,5 +136,5 @@ def joined(region_ids: typing.Mapping[int, str]) -> str | None:
 
     Six of our ids have room in it; longer ones of another program are cut off.
     """
-    told = ",".join(region_ids[number] for number in sorted(region_ids))
-    return told[:_DEVICE_LENGTH] or None
+    text = ",".join(region_ids[number] for number in sorted(region_ids))
+    return text[:_DEVICE_LENGTH] or None

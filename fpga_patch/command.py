@@ -79,17 +79,17 @@ class Run:
         """Patch."""
         self._look()
         before, now = self.work.apply()
-        self._tell(now)
+        self._report(now)
         for part, was in zip(now.parts, before.parts, strict=True):
             already = "already" if was.state == "patched" else "now"
             self._say(f"{part.diff.file.name}: patched {already} in {now.nova}")
         if before.state != "patched":
             self._say("restart Nova's services: they still run the old code")
         if self.arguments.configure:
-            done, left = configure.write(
+            written, skipped = configure.write(
                 self.work.store, configure.files(self.settings(), self.roles())
             )
-            self._tell_files("written", done, left)
+            self._report_files("written", written, skipped)
         return 0
 
     def settings(self) -> doctor.Settings:
@@ -124,7 +124,7 @@ class Run:
         self.answer |= {"state": "stock", "changed": changed}
         how = f"stock now ({len(changed)} files)" if changed else "stock already"
         self._say(f"{how} in {self.work.nova}")
-        self._tell_files("removed", *configure.remove(self.work.store))
+        self._report_files("removed", *configure.remove(self.work.store))
         return 0
 
     def verify(self) -> int:
@@ -140,13 +140,13 @@ class Run:
 
     def _look(self) -> work.View:
         view = self.work.look()
-        self._tell(view)
+        self._report(view)
         if view.state == "foreign":
             stock = self.work.store.stock
             self.answer["foreign"] = [*foreign.show(view, stock, self.arguments.reference)]
         return view
 
-    def _tell(self, view: work.View) -> None:
+    def _report(self, view: work.View) -> None:
         self.answer |= {
             "version": view.version,
             "state": view.state,
@@ -158,11 +158,13 @@ class Run:
             "applied": view.record.applied or None,
         }
 
-    def _tell_files(self, what: str, done: list[pathlib.Path], left: list[pathlib.Path]) -> None:
-        self.answer["configuration"] = {what: [*map(str, done)], "left": [*map(str, left)]}
+    def _report_files(
+        self, what: str, changed: list[pathlib.Path], skipped: list[pathlib.Path]
+    ) -> None:
+        self.answer["configuration"] = {what: [*map(str, changed)], "left": [*map(str, skipped)]}
         self._say(
-            *(f"{what}: {path}" for path in done),
-            *(f"left as it is, because somebody else changed it: {path}" for path in left),
+            *(f"{what}: {path}" for path in changed),
+            *(f"left as it is, because somebody else changed it: {path}" for path in skipped),
         )
 
     def _say(self, *lines: str) -> None:

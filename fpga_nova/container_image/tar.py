@@ -84,9 +84,9 @@ def _checks(block: bytes) -> bool:
     if len(block) < _BLOCK:
         return False
     rest = block[:148] + block[156:]
-    wanted, found = _number(block[148:156]), sum(rest) + 8 * 32
+    checksum, found = _number(block[148:156]), sum(rest) + 8 * 32
     # Old programs added signed bytes.
-    return wanted in (found, found - 256 * sum(byte > 127 for byte in rest))
+    return checksum in (found, found - 256 * sum(byte > 127 for byte in rest))
 
 
 def _number(field: bytes) -> int:

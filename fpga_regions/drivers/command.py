@@ -101,10 +101,11 @@ class CommandDriver(hardware.HardwareDriver):
         super().__init__(name, conf)
         options = settings.register(conf, GROUP, OPTIONS)
         self.cards = settings.cards(conf, GROUP, options.cards, CARD_OPTIONS)
-        for card, told in self.cards.items():
-            _check(f"{GROUP}:{card}", told)
+        for card, card_options in self.cards.items():
+            _check(f"{GROUP}:{card}", card_options)
         self._nodes = {
-            card: settings.nodes(f"{GROUP}:{card}", told.nodes) for card, told in self.cards.items()
+            card: settings.nodes(f"{GROUP}:{card}", card_options.nodes)
+            for card, card_options in self.cards.items()
         }
 
     def slots_of(self, card: str) -> list[Slot]:
@@ -230,8 +231,8 @@ class CommandDriver(hardware.HardwareDriver):
     def _argv(self, region: Region, verb: str, **places: str) -> list[str]:
         options = self.card(region.slot.device)
         words = shlex.split(options[verb])
-        told = {f"{{{name}}}": value for name, value in places.items()}
-        return [options.exec, *(settings.fill(word, told) for word in words)]
+        values = {f"{{{name}}}": value for name, value in places.items()}
+        return [options.exec, *(settings.fill(word, values) for word in words)]
 
     def _status(self, card: str) -> tuple[int, int]:
         """How many regions are used, and how many there are."""
@@ -240,10 +241,10 @@ class CommandDriver(hardware.HardwareDriver):
         finished = processes.run(argv, Deadline(options.timeout))
         if finished.status != 0:
             raise processes.Failed(finished.complaint)
-        told = _STATUS.search(finished.output)
-        if told is None or not int(told[1]) <= int(told[2]) <= _MAX_REGIONS:
+        usage = _STATUS.search(finished.output)
+        if usage is None or not int(usage[1]) <= int(usage[2]) <= _MAX_REGIONS:
             raise processes.Failed(f"{finished.name} status did not print 'Used regions: U/T'")
-        return int(told[1]), int(told[2])
+        return int(usage[1]), int(usage[2])
 
     def _needs_id(self, region: Region) -> bool:
         return "{id}" in self.card(region.slot.device).erase

@@ -210,5 +210,5 @@ def _wait(seconds: float, deadline: Deadline) -> bool:
     while not own.passed:
         if deadline.passed:
             return False
-        time.sleep(min(_PAUSE, own.left))
+        time.sleep(min(_PAUSE, own.remaining))
     return True

@@ -142,13 +142,13 @@ class HardwareDriver(api.Driver):
 
     def slot(self, card: str, index: int, options: typing.Any, **more: typing.Any) -> Slot:
         """A region of a card whose options say what it is; `more` is what else is known."""
-        told: dict[str, typing.Any] = {
+        fields: dict[str, typing.Any] = {
             "board": options.board,
             "part": options.part,
             "interface": options.interface and options.interface.lower(),
             "vendor": options.vendor,
         }
-        return Slot(driver=self.name, device=card, index=index, simulated=False, **(told | more))
+        return Slot(driver=self.name, device=card, index=index, simulated=False, **(fields | more))
 
     def program(self, region: Region, package: Package, deadline: Deadline) -> None:
         """Put the package's bitfile into the region; see `put` of each driver."""

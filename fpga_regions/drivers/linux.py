@@ -96,7 +96,7 @@ class LinuxDriver(hardware.HardwareDriver):
         self._classes = pathlib.Path(options.sysfs) / "class"
         self._firmware = pathlib.Path(options.firmware)
         self._overlays = overlays.Overlays(pathlib.Path(options.configfs))
-        self._nodes = {card: _check(card, told) for card, told in self.cards.items()}
+        self._nodes = {card: _check(card, one) for card, one in self.cards.items()}
 
     def slots_of(self, card: str) -> list[Slot]:
         """The regions that are configured, if the kernel has them."""

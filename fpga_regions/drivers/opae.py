@@ -128,12 +128,12 @@ class OpaeDriver(hardware.HardwareDriver):
         the host, too. A card that was just switched on shows what its flash holds.
         """
         card = region.slot.device
-        shown = self._accelerator(card)
-        if shown == self._blank(card)[1]:
+        accelerator = self._accelerator(card)
+        if accelerator == self._blank(card)[1]:
             return None
-        if record is not None and record.loaded is not None and record.sign == shown:
+        if record is not None and record.loaded is not None and record.sign == accelerator:
             return record.loaded
-        return Loaded(f"accelerator {shown}", "unknown")
+        return Loaded(f"accelerator {accelerator}", "unknown")
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The port's node, as the kernel names it."""
@@ -153,10 +153,10 @@ class OpaeDriver(hardware.HardwareDriver):
         ]
         self.forget(job.region)
         job.run(self._options.fpgaconf, *chosen, str(bitfile))
-        shown = self._accelerator(card)
-        if shown != accelerator:
+        actual = self._accelerator(card)
+        if actual != accelerator:
             raise processes.Failed(
-                f"after programming, the port shows the accelerator {shown}, not {accelerator}"
+                f"after programming, the port shows the accelerator {actual}, not {accelerator}"
             )
 
     def _blank(self, card: str) -> tuple[pathlib.Path, str]:
@@ -166,10 +166,10 @@ class OpaeDriver(hardware.HardwareDriver):
 
     def _accelerator(self, card: str) -> str:
         address = self.card(card).address
-        shown = self._look("port", _ACCELERATOR).get(address)
-        if shown is None:
+        accelerator = self._look("port", _ACCELERATOR).get(address)
+        if accelerator is None:
             raise processes.Failed(f"fpgainfo shows no accelerator at {address}")
-        return shown
+        return accelerator
 
     def _see_that_the_port_shows(self, address: str) -> None:
         """See that a card's accelerator is not shown at another function of the card only.

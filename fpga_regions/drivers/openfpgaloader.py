@@ -96,7 +96,7 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         super().__init__(name, conf)
         self._options = settings.register(conf, GROUP, OPTIONS)
         self.cards = settings.cards(conf, GROUP, self._options.cards, CARD_OPTIONS)
-        self._nodes = {card: _check(card, told) for card, told in self.cards.items()}
+        self._nodes = {card: _check(card, one) for card, one in self.cards.items()}
         self._runtime = pathlib.Path(conf.runtime_dir) / name
 
     def slots_of(self, card: str) -> list[Slot]:
@@ -247,10 +247,10 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
     def _part(self, card: str, chain: dict[int, parts.Part], place: int) -> parts.Part:
         if place not in chain:
             raise processes.Failed(f"openFPGALoader detects no part at place {place} of the chain")
-        part, wanted = chain[place], self.card(card).idcode
-        if wanted and not part.is_a(wanted):
+        part, idcode = chain[place], self.card(card).idcode
+        if idcode and not part.is_a(idcode):
             raise processes.Failed(
-                f"the part at place {place} of the chain has idcode 0x{part.idcode}, not {wanted}"
+                f"the part at place {place} of the chain has idcode 0x{part.idcode}, not {idcode}"
             )
         return part
 

@@ -65,14 +65,14 @@ def cards(
     return {name: register(conf, f"{group}:{name}", options) for name in names}
 
 
-def nodes(group: str, told: typing.Sequence[str]) -> list[HostNode]:
+def nodes(group: str, lines: typing.Sequence[str]) -> list[HostNode]:
     """The nodes that an option lists as `kind:path`, in its order.
 
     :param group: the option's group, for the message
     :raises errors.NotAccessible: one is not of this form
     """
     found = []
-    for one in told:
+    for one in lines:
         kind, _, path = one.partition(":")
         if kind not in NODE_KINDS or not path.startswith("/"):
             raise errors.NotAccessible(

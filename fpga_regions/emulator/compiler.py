@@ -50,7 +50,7 @@ class Settings:
 
 def start(settings: Settings) -> None:
     """Have what is wished for compiled, and do not wait."""
-    if not settings.models().wishes():
+    if not settings.models().queue():
         return
     null = subprocess.DEVNULL
     subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(settings.folder)
     models = settings.models(_NICENESS)
     # What another one wished for while this one was about to end must not be left.
-    while models.wishes():
+    while models.queue():
         try:
             with locks.held(folder / _LOCK):
                 _work(folder, models, settings.timeout)
@@ -87,8 +87,8 @@ def _work(folder: Path, models: Models, timeout: int) -> None:
     if process is not None:
         record.write_text(json.dumps(dataclasses.asdict(process)))
     try:
-        for wish in models.wishes():
-            models.fulfil(wish, Deadline(timeout))
+        for source in models.queue():
+            models.compile(source, Deadline(timeout))
     finally:
         record.unlink(missing_ok=True)
 

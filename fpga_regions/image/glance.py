@@ -44,11 +44,11 @@ class Fetched:
     """An image that Glance gave.
 
     :param file: its data, open at its start, which has the digest that Glance has on record
-    :param told: all that Glance says of it
+    :param record: all that Glance says of it
     """
 
     file: typing.BinaryIO
-    told: dict[str, typing.Any]
+    record: dict[str, typing.Any]
 
 
 def list_options() -> list[cfg.Opt]:
@@ -93,7 +93,7 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> F
     image_id = proper_id(image_id)
     with explained(advise=_absence):
         adapter = connect(conf)
-        image = _described(adapter, image_id)
+        image = _description(adapter, image_id)
         if image["size"] > max_size:
             raise errors.BadPackage(f"it is larger than {max_size} bytes (max_size)")
 
@@ -105,11 +105,11 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> F
         return Fetched(cache.obtain(_digest(image), download, deadline), image)
 
 
-def _described(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
+def _description(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
     from keystoneauth1 import exceptions
 
     try:
-        image = _asked(adapter, f"images/{image_id}")
+        image = _answer(adapter, f"images/{image_id}")
     except exceptions.NotFound as e:
         # Whatever is at a wrong address of Glance or Keystone answers so, too.
         if not _is_glance(adapter):
@@ -131,7 +131,7 @@ def _described(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
     return image
 
 
-def _asked(adapter: typing.Any, rest: str) -> dict[str, typing.Any]:
+def _answer(adapter: typing.Any, rest: str) -> dict[str, typing.Any]:
     """The JSON object that Glance answers; empty for what is none."""
     response = adapter.get(path(adapter, rest), headers={"Accept": "application/json"})
     try:
@@ -146,14 +146,14 @@ def _is_glance(adapter: typing.Any) -> bool:
     from keystoneauth1 import exceptions
 
     try:
-        return _asked(adapter, "schemas/image").get("name") == "image"
+        return _answer(adapter, "schemas/image").get("name") == "image"
     except exceptions.NotFound:
         return False
 
 
 def _absence(status: int, _text: str) -> str | None:
-    told = _ABSENT.get(status)
-    return told.format(place=PLACE) if told else None
+    reason = _ABSENT.get(status)
+    return reason.format(place=PLACE) if reason else None
 
 
 def _digest(image: dict[str, typing.Any]) -> Digest:
@@ -244,8 +244,8 @@ def explained(
         refusal = advise(e.http_status, str(e.details or e.message)) if advise else None
         if refusal:
             raise errors.ImageUnavailable(refusal) from e
-        told = _ADVICE.get(e.http_status, f"Glance answered {e.http_status}: see its log")
-        raise errors.ImageServiceUnavailable(told.format(place=place)) from e
+        advice = _ADVICE.get(e.http_status, f"Glance answered {e.http_status}: see its log")
+        raise errors.ImageServiceUnavailable(advice.format(place=place)) from e
     except (exceptions.ConnectionError, requests.RequestException) as e:
         raise errors.ImageServiceUnavailable(
             f"Glance or Keystone cannot be reached: {_cause(e)}; see whether it runs and what "

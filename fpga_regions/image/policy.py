@@ -38,8 +38,8 @@ def check(conf: cfg.ConfigOpts, package: Package, image: "Fetched | None") -> No
     if required in (GLANCE, ANY):
         reasons.append(_image_fault(conf, image))
     if all(reasons):
-        told = "; ".join(reason for reason in reasons if reason)
-        raise errors.BadPackage(f"require_signature is {required}, and {told}")
+        text = "; ".join(reason for reason in reasons if reason)
+        raise errors.BadPackage(f"require_signature is {required}, and {text}")
 
 
 def package_fault(conf: cfg.ConfigOpts, package: Package) -> str | None:
@@ -53,7 +53,7 @@ def package_fault(conf: cfg.ConfigOpts, package: Package) -> str | None:
     with _usable("package_keys"):
         keys = signatures.public_keys(conf.packages.package_keys)
     try:
-        signatures.check_package(package.described, package.signature, keys)
+        signatures.check_package(package.manifest_text, package.signature, keys)
     except errors.BadPackage as e:
         return e.why
     return None
@@ -67,7 +67,7 @@ def _image_fault(conf: cfg.ConfigOpts, image: "Fetched | None") -> str | None:
     with _usable("image_certificates"):
         certificates = _certificates(conf)
     try:
-        signatures.check_image(image.file, image.told, certificates)
+        signatures.check_image(image.file, image.record, certificates)
     except errors.BadPackage as e:
         return e.why
     return None
@@ -80,9 +80,9 @@ def _certificates(conf: cfg.ConfigOpts) -> "list[x509.Certificate]":
     """
     from fpga_regions.package import signatures
 
-    named = conf.packages.image_certificates
-    found = signatures.certificates(one for one in named if not one.startswith(_STORED))
-    stored = [one.removeprefix(_STORED) for one in named if one.startswith(_STORED)]
+    references = conf.packages.image_certificates
+    found = signatures.certificates(one for one in references if not one.startswith(_STORED))
+    stored = [one.removeprefix(_STORED) for one in references if one.startswith(_STORED)]
     if not stored:
         return found
     try:

@@ -44,17 +44,17 @@ def create(
     place = _IN_ENVIRONMENT if of_environment else f"{glance.PLACE}, or OS_* in the environment"
     # Known before Glance knows it, so that it can be deleted whenever this is interrupted.
     image_id = str(uuid.uuid4())
-    made = False
+    created = False
     with glance.explained(place, _refusal):
         adapter = _connect_by_environment() if of_environment else glance.connect(conf)
     try:
         with glance.explained(place, _refusal):
             _register(adapter, image_id, package, name, visibility)
-            made = True
+            created = True
             _send(adapter, image_id, file, name)
             _confirm(adapter, image_id, file)
     except errors.RegionError as e:
-        e.why += _delete(adapter, image_id) if made else ""
+        e.why += _delete(adapter, image_id) if created else ""
         raise
     except BaseException:
         _delete(adapter, image_id)
@@ -71,34 +71,34 @@ def _connect_by_environment() -> typing.Any:
     loading.register_session_argparse_arguments(parser)
     loading.register_auth_argparse_arguments(parser, [], default="password")
     loading.register_adapter_argparse_arguments(parser, service_type="image")
-    told = parser.parse_args([])
-    auth = loading.load_auth_from_argparse_arguments(told)
-    session = loading.load_session_from_argparse_arguments(told, auth=auth)
+    options = parser.parse_args([])
+    auth = loading.load_auth_from_argparse_arguments(options)
+    session = loading.load_session_from_argparse_arguments(options, auth=auth)
     return Adapter(
         session,
-        service_type=told.os_service_type,
-        interface=told.os_interface,
-        region_name=told.os_region_name,
-        endpoint_override=told.os_endpoint_override,
+        service_type=options.os_service_type,
+        interface=options.os_interface,
+        region_name=options.os_region_name,
+        endpoint_override=options.os_endpoint_override,
     )
 
 
 def _register(
     adapter: typing.Any, image_id: str, package: Package, name: str, visibility: str | None
 ) -> None:
-    described = package.manifest
-    wanted = {
+    manifest = package.manifest
+    properties = {
         "id": image_id,
         "name": name,
         "container_format": glance.CONTAINER_FORMAT,
         "disk_format": "raw",
         "visibility": visibility,
         "tags": [TAG],
-        "manifest": package.described.decode(),
-        "vendor": described.vendor,
-        "type": described.type,
+        "manifest": package.manifest_text.decode(),
+        "vendor": manifest.vendor,
+        "type": manifest.type,
     }
-    body = {key: value for key, value in wanted.items() if value is not None}
+    body = {key: value for key, value in properties.items() if value is not None}
     adapter.post(glance.path(adapter, "images"), json=body)
 
 

@@ -48,35 +48,35 @@ def read(text: bytes) -> Manifest:
 
     :raises errors.BadPackage: it is not JSON, or not what the schema says
     """
-    told = parse(text, FILE)
-    wrong = next(iter(_validator().iter_errors(told)), None)
+    document = parse(text, FILE)
+    wrong = next(iter(_validator().iter_errors(document)), None)
     if wrong is not None:
         raise errors.BadPackage(f"{FILE}: {wrong.json_path}: {errors.shorten(_message(wrong))}")
-    exposes = tuple(Exposed(one["kind"], one["name"]) for one in told["exposes"])
+    exposes = tuple(Exposed(one["kind"], one["name"]) for one in document["exposes"])
     if len({one.name for one in exposes}) < len(exposes):
         raise errors.BadPackage(f"{FILE}: $.exposes: two nodes have the same name")
     return Manifest(
-        name=told["name"],
-        version=told["version"],
-        vendor=told["vendor"],
-        function=told["function"],
-        board=told["target"]["board"],
-        part=told["target"]["part"],
-        interface=told["target"].get("interface"),
-        bitfile=told["bitfile"],
-        sha256=told["digests"]["sha256"],
+        name=document["name"],
+        version=document["version"],
+        vendor=document["vendor"],
+        function=document["function"],
+        board=document["target"]["board"],
+        part=document["target"]["part"],
+        interface=document["target"].get("interface"),
+        bitfile=document["bitfile"],
+        sha256=document["digests"]["sha256"],
         exposes=exposes,
-        type=told.get("type"),
+        type=document.get("type"),
     )
 
 
 def bitfile_of(text: bytes) -> str:
     """The file that a manifest names, before the manifest is checked; empty if it names none."""
     try:
-        told = json.loads(text.decode())
+        document = json.loads(text.decode())
     except (ValueError, RecursionError):
         return ""
-    name = told.get("bitfile") if isinstance(told, dict) else None
+    name = document.get("bitfile") if isinstance(document, dict) else None
     return name if isinstance(name, str) else ""
 
 
@@ -138,10 +138,10 @@ def _finite(number: str) -> float:
 
 def _without_doubles(pairs: list[tuple[str, typing.Any]]) -> dict[str, typing.Any]:
     # Readers differ in which of two members of one name they take.
-    told = dict(pairs)
-    if len(told) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise ValueError("a member is given twice")
-    return told
+    return members
 
 
 def _no_constant(name: str) -> typing.NoReturn:

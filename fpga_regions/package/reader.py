@@ -30,13 +30,13 @@ _MIB = 1 << 20
 class Package:
     """A package that was read and found valid.
 
-    :param described: the text of its manifest, which is what is signed
+    :param manifest_text: the text of its manifest, which is what is signed
     :param signature: the signature that it carries, not checked; None if it has none
     """
 
     manifest: manifest.Manifest
     bitfile: bytes
-    described: bytes = b""
+    manifest_text: bytes = b""
     signature: bytes | None = None
 
     @property
@@ -99,17 +99,17 @@ def _unpack_confined(file: typing.BinaryIO, limits: Limits) -> Files:
         if "refused" in report:
             raise errors.BadPackage(errors.shorten(str(report["refused"])))
         target.seek(0)
-        described, bitfile, signature = (
+        text, bitfile, signature = (
             None if size is None else target.read(size) for size in report["sizes"]
         )
-    return Files(described or b"", bitfile, signature)
+    return Files(text or b"", bitfile, signature)
 
 
 def _checked(files: Files) -> Package:
     """What the files of a package are worth: the manifest is read here, in any case."""
-    described = manifest.read(files.described)
+    fields = manifest.read(files.manifest_text)
     if files.bitfile is None:
-        raise errors.BadPackage(f"it lacks its bitfile {described.bitfile}")
-    if hashlib.sha256(files.bitfile).hexdigest() != described.sha256:
-        raise errors.BadPackage(f"{described.bitfile} does not have the digest of its manifest")
-    return Package(described, files.bitfile, files.described, files.signature)
+        raise errors.BadPackage(f"it lacks its bitfile {fields.bitfile}")
+    if hashlib.sha256(files.bitfile).hexdigest() != fields.sha256:
+        raise errors.BadPackage(f"{fields.bitfile} does not have the digest of its manifest")
+    return Package(fields, files.bitfile, files.manifest_text, files.signature)

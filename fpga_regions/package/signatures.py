@@ -46,7 +46,7 @@ class Unusable(Exception):
     """A key or certificate cannot be used; the text says why."""
 
 
-def sign(described: bytes, key: Path) -> bytes:
+def sign(manifest_text: bytes, key: Path) -> bytes:
     """The detached signature of a manifest's text.
 
     :param key: PEM file of an Ed25519 private key that has no password
@@ -58,7 +58,7 @@ def sign(described: bytes, key: Path) -> bytes:
         raise Unusable(f"{key} is no PEM file of a private key without a password") from e
     if not isinstance(loaded, ed25519.Ed25519PrivateKey):
         raise Unusable(f"{key} is no Ed25519 key")
-    return loaded.sign(described)
+    return loaded.sign(manifest_text)
 
 
 def public_keys(paths: typing.Iterable[str]) -> list[ed25519.Ed25519PublicKey]:
@@ -78,7 +78,7 @@ def certificates(paths: typing.Iterable[str]) -> list[x509.Certificate]:
 
 
 def check_package(
-    described: bytes, signature: bytes | None, keys: typing.Sequence[ed25519.Ed25519PublicKey]
+    manifest_text: bytes, signature: bytes | None, keys: typing.Sequence[ed25519.Ed25519PublicKey]
 ) -> None:
     """See that one of the keys signed a manifest's text.
 
@@ -86,7 +86,7 @@ def check_package(
     """
     if signature is None:
         raise errors.BadPackage("it is not signed")
-    if not any(_verified(key, signature, described) for key in keys):
+    if not any(_verified(key, signature, manifest_text) for key in keys):
         raise errors.BadPackage(
             f"its signature is of none of the {len(keys)} keys in package_keys, or of another "
             "manifest"
@@ -95,24 +95,24 @@ def check_package(
 
 def check_image(
     file: typing.BinaryIO,
-    told: typing.Mapping[str, typing.Any],
+    record: typing.Mapping[str, typing.Any],
     trusted: typing.Sequence[x509.Certificate],
 ) -> None:
     """See that the key of one of the certificates signed an image's data.
 
     :param file: the data; read from its start
-    :param told: what Glance says of the image
+    :param record: what Glance says of the image
     :raises errors.BadPackage: none did, or none that is valid today
     """
-    if not told.get(IMAGE_SIGNATURE):
+    if not record.get(IMAGE_SIGNATURE):
         raise errors.BadPackage("its image is not signed in Glance")
-    signature = _decoded(told)
-    method = _HASHES.get(str(told.get(IMAGE_HASH)))
+    signature = _decoded(record)
+    method = _HASHES.get(str(record.get(IMAGE_HASH)))
     if method is None:
         raise errors.BadPackage(
-            f"its {IMAGE_HASH} is {told.get(IMAGE_HASH)}, not one of {', '.join(_HASHES)}"
+            f"its {IMAGE_HASH} is {record.get(IMAGE_HASH)}, not one of {', '.join(_HASHES)}"
         )
-    kind = str(told.get(IMAGE_KEY_TYPE))
+    kind = str(record.get(IMAGE_KEY_TYPE))
     fitting = [one for one in trusted if _key_type(one) == kind]
     if not fitting:
         raise errors.BadPackage(f"no certificate in image_certificates has a key of type {kind}")
@@ -156,9 +156,9 @@ def _verified(key: ed25519.Ed25519PublicKey, signature: bytes, data: bytes) -> b
     return True
 
 
-def _decoded(told: typing.Mapping[str, typing.Any]) -> bytes:
+def _decoded(record: typing.Mapping[str, typing.Any]) -> bytes:
     try:
-        return base64.b64decode(str(told[IMAGE_SIGNATURE]), validate=True)
+        return base64.b64decode(str(record[IMAGE_SIGNATURE]), validate=True)
     except (binascii.Error, ValueError) as e:
         raise errors.BadPackage(f"its {IMAGE_SIGNATURE} is not base64") from e
 

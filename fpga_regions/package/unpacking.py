@@ -67,12 +67,12 @@ class Limits:
 class Files(typing.NamedTuple):
     """What a package holds.
 
-    :param described: its manifest
+    :param manifest_text: its manifest
     :param bitfile: the file that the manifest names; None if there is none
     :param signature: of the manifest; None if there is none
     """
 
-    described: bytes
+    manifest_text: bytes
     bitfile: bytes | None
     signature: bytes | None
 
@@ -117,8 +117,8 @@ def unpack(file: typing.BinaryIO, limits: Limits) -> Files:
                 bitfile = _extract(archive, entry, limits.max_bitfile_size, "max_bitfile_size")
             return Files(text, bitfile, _signature(archive, entries))
     except _DAMAGE as e:
-        told = errors.shorten(str(e))
-        raise errors.BadPackage(f"it is not a zip, or a damaged one: {told}") from e
+        reason = errors.shorten(str(e))
+        raise errors.BadPackage(f"it is not a zip, or a damaged one: {reason}") from e
 
 
 def _signature(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> bytes | None:

@@ -25,9 +25,9 @@ def describe(fields: dict[str, typing.Any], bitfile: bytes) -> bytes:
     :raises errors.BadPackage: the fields do not make a valid manifest
     """
     digests = {"sha256": hashlib.sha256(bitfile).hexdigest()}
-    told = {"manifest_version": 1, **fields, "digests": digests}
+    document = {"manifest_version": 1, **fields, "digests": digests}
     try:
-        text = f"{json.dumps(told, indent=2, allow_nan=False)}\n".encode()
+        text = f"{json.dumps(document, indent=2, allow_nan=False)}\n".encode()
     except ValueError as e:
         raise errors.BadPackage(f"it is not JSON: {e}") from e
     except RecursionError:
@@ -37,14 +37,14 @@ def describe(fields: dict[str, typing.Any], bitfile: bytes) -> bytes:
 
 
 def write(
-    described: bytes, bitfile: bytes, signature: bytes | None = None, max_ratio: int = MAX_RATIO
+    manifest_text: bytes, bitfile: bytes, signature: bytes | None = None, max_ratio: int = MAX_RATIO
 ) -> bytes:
     """The zip of a manifest's text and the bitfile that it describes.
 
     :param signature: of the manifest's text
     :param max_ratio: how many times smaller a file may become: readers refuse what is more
     """
-    entries = [(manifest.FILE, described), (manifest.read(described).bitfile, bitfile)]
+    entries = [(manifest.FILE, manifest_text), (manifest.read(manifest_text).bitfile, bitfile)]
     if signature is not None:
         entries.insert(1, (manifest.SIGNATURE, signature))
     file = io.BytesIO()

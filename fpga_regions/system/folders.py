@@ -14,7 +14,7 @@ def make_private(folder: Path) -> None:
     :raises OSError: it cannot be made, is something else than a folder, or belongs to another
         user, who could change what is in it
     """
-    if _made(folder, 0o700) != 0o700:
+    if _create(folder, 0o700) != 0o700:
         folder.chmod(0o700)
 
 
@@ -23,11 +23,11 @@ def make_public(folder: Path) -> None:
 
     :raises OSError: besides, that others may write what is in it
     """
-    if _made(folder, 0o755) & 0o022:
+    if _create(folder, 0o755) & 0o022:
         raise OSError(errno.EPERM, f"others may write in {folder}")
 
 
-def _made(folder: Path, mode: int) -> int:
+def _create(folder: Path, mode: int) -> int:
     """Make it if need be; the mode that it has."""
     folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):

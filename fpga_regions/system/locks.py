@@ -24,14 +24,14 @@ class NotLocked(Exception):
 
 @contextlib.contextmanager
 def held(
-    path: Path, deadline: Deadline | None = None, wanted: typing.Callable[[], bool] | None = None
+    path: Path, deadline: Deadline | None = None, condition: typing.Callable[[], bool] | None = None
 ) -> typing.Iterator[int]:
     """Hold the lock on a file, which is made if need be and never removed.
 
     Gives the lock's descriptor: a process that inherits it holds the lock for as long as it runs.
 
     :param deadline: how long to wait for it; None to try once
-    :param wanted: asked before each further try; waiting ends when it says False
+    :param condition: asked before each further try; waiting ends when it says False
     :raises NotLocked: somebody else held it until then
     :raises OSError: the file cannot be opened
     """
@@ -39,7 +39,7 @@ def held(
     descriptor = os.open(path, flags, mode=0o600)
     try:
         while not _try(descriptor):
-            if deadline is None or deadline.passed or (wanted is not None and not wanted()):
+            if deadline is None or deadline.passed or (condition is not None and not condition()):
                 raise NotLocked
             time.sleep(_PAUSE)
         yield descriptor

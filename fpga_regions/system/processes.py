@@ -63,10 +63,10 @@ def end(process: Process, deadline: Deadline) -> bool:
         # Only now: the descriptor stays with the process that was looked at.
         if not alive(process):
             return True
-        for number, wait in ((signal.SIGTERM, deadline.left / 2), (signal.SIGKILL, None)):
+        for number, wait in ((signal.SIGTERM, deadline.remaining / 2), (signal.SIGKILL, None)):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(descriptor, number)
-            if _ended(descriptor, deadline.left if wait is None else wait):
+            if _ended(descriptor, deadline.remaining if wait is None else wait):
                 return True
         return False
     finally:

@@ -12,7 +12,7 @@ from oslo_log import log as logging
 from fpga_hooks.instance import background
 from fpga_hooks.instance import guests as fpga_guests
 from fpga_hooks.placement import inventory
-from fpga_nova import options as fpga_conf
+from fpga_nova import options as fpga_options
 from novadocker import (
     builder,
     containers,
@@ -37,7 +37,7 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 options.register_opts(CONF)
-fpga_conf.register_opts(CONF)
+fpga_options.register_opts(CONF)
 
 _Any = typing.Any
 

@@ -25,17 +25,17 @@ class TwoCards(PlacementTestCase):
     def tree(self):
         """The providers of the host, by name."""
         url = f"/resource_providers?in_tree={self.provider()}"
-        told = self.placement.get(url, version="1.14").body["resource_providers"]
-        return {provider["name"]: provider["uuid"] for provider in told}
+        providers = self.placement.get(url, version="1.14").body["resource_providers"]
+        return {provider["name"]: provider["uuid"] for provider in providers}
 
     def inventories(self):
         """Total and reserved regions by provider."""
         found = {}
         for name, uuid in self.tree().items():
             url = f"/resource_providers/{uuid}/inventories"
-            told = self.placement.get(url).body["inventories"].get(REGION)
-            if told:
-                found[name] = (told["total"], told["reserved"])
+            inventory = self.placement.get(url).body["inventories"].get(REGION)
+            if inventory:
+                found[name] = (inventory["total"], inventory["reserved"])
         return found
 
     def traits_of(self, name):
@@ -45,10 +45,10 @@ class TwoCards(PlacementTestCase):
     def chosen(self, server):
         """How many regions of each provider a server has allocated."""
         names = {uuid: name for name, uuid in self.tree().items()}
-        told = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
+        allocations = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
         return {
             names[uuid]: a["resources"][REGION]
-            for uuid, a in told.items()
+            for uuid, a in allocations.items()
             if REGION in a["resources"]
         }
 
@@ -90,7 +90,7 @@ class ByCard(TwoCards):
             {"host1_fpga_emulator0": (2, 0), "host1_fpga_emulator1": (2, 0)}, self.inventories()
         )
 
-    def test_card_has_the_traits_of_a_card_and_the_host_tells_that_it_has_cards(self):
+    def test_card_has_the_traits_of_a_card_and_the_host_reports_that_it_has_cards(self):
         traits = self.traits_of("host1_fpga_emulator1")
         ours = {trait for trait in traits if trait.startswith("CUSTOM_")}
         self.assertEqual({"CUSTOM_FPGA", "CUSTOM_FPGA_BOARD_EMULATOR"}, ours)
@@ -110,9 +110,9 @@ class ByCard(TwoCards):
     def test_card_that_placement_chose_is_burnt(self):
         url = f"/resource_providers/{self.tree()['host1_fpga_emulator1']}/traits"
         self.placement.put("/traits/CUSTOM_BEHIND_THE_FAN", None, version="1.6")
-        told = self.placement.get(url, version="1.6").body
-        told["traits"].append("CUSTOM_BEHIND_THE_FAN")
-        self.placement.put(url, told, version="1.6")
+        traits = self.placement.get(url, version="1.6").body
+        traits["traits"].append("CUSTOM_BEHIND_THE_FAN")
+        self.placement.put(url, traits, version="1.6")
         flavor = self.flavor(
             hw__fpga_ip_id=self.image,
             resources1__CUSTOM_FPGA_REGION="1",

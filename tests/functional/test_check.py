@@ -100,7 +100,7 @@ class Check(PlacementTestCase):
         self.allocate(NOBODY)
         self.assertEqual(["allocation-orphan"], self.codes())
 
-    def test_command_tells_it_in_json_and_by_its_exit_status(self):
+    def test_command_reports_it_in_json_and_by_its_exit_status(self):
         self.host.burn(self.image, "--owner", NOBODY)
         file = self.host.folder / "status.json"
         file.write_text(json.dumps(self.host.status()))

@@ -12,7 +12,7 @@ import time
 
 import fixtures
 
-from fpga_hooks.host import audit as host_regions
+from fpga_hooks.host import audit
 from fpga_hooks.instance import devices, guests
 from fpga_hooks.instance.guests import Guest
 from tests.functional.test_hooks import HooksTestCase
@@ -105,7 +105,7 @@ class HandedOut(HooksTestCase):
 
     def one_audit(self):
         """An audit that no pause after a failure keeps from anything."""
-        host_regions._reconciler._retries._pauses.clear()
+        audit._reconciler._retries._pauses.clear()
         self.audit()
 
     def region(self, server):
@@ -122,7 +122,7 @@ class HandedOut(HooksTestCase):
         (self.card / "refuse").unlink()
         # Its own burn is in the pause after a failure, for up to an hour.
         paused = {f"{server} 1": (time.monotonic() + 3600, 3600.0)}
-        host_regions._reconciler._retries._pauses.update(paused)
+        audit._reconciler._retries._pauses.update(paused)
         self.audit()
         _other, others = self.server()
         self.assertEqual(frozenset(), nodes & others)
@@ -159,7 +159,7 @@ class HandedOut(HooksTestCase):
     def test_region_of_a_guest_is_kept_though_its_host_has_another_name(self):
         server, _ = self.server()
         self.flags(host="renamed")
-        host_regions.audit()
+        audit.audit()
         self.assertEqual("programmed", self.region(server)["state"])
         self.assertIn("is kept", self.log())
 

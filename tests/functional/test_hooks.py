@@ -62,17 +62,17 @@ class TwoRegions(HooksTestCase):
 
     def observe(self, name):
         """Note how many regions are in use when the driver is asked for something."""
-        seen = []
+        counts = []
         real = getattr(recorder.RecordingDriver, name)
 
         def call(driver, *arguments, **more):
-            seen.append(self.host.status()["used"])
+            counts.append(self.host.status()["used"])
             return real(driver, *arguments, **more)
 
         self.useFixture(
             fixtures.MonkeyPatch(f"tests.functional.recorder.RecordingDriver.{name}", call)
         )
-        return seen
+        return counts
 
     def test_region_is_burnt_before_the_spawn_and_erased_after_the_destroy(self):
         spawned, destroyed = self.observe("spawn"), self.observe("destroy")

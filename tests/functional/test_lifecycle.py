@@ -320,7 +320,7 @@ class TwoHosts(LifecycleTestCase):
         recorder.EVENTS.fail.add("spawn")
         self.api.post_server_action(server["id"], {"unshelve": None})
         self._wait_for_action_fail_completion(server, "unshelve", "compute_unshelve_instance")
-        self._wait_until(server, lambda told: told["OS-EXT-STS:task_state"] is None)
+        self._wait_until(server, lambda record: record["OS-EXT-STS:task_state"] is None)
         self.assert_owners()
         self.assertIsNone(self.instance(server).fpga_device)
 
@@ -339,9 +339,11 @@ class TwoHosts(LifecycleTestCase):
         anywhere = {"host": None, "block_migration": "auto"}
         self.api.post_server_action(server["id"], {"os-migrateLive": anywhere})
         self._wait_for_migration_status(server, ["error"])
-        self._wait_until(server, lambda told: told["status"] == "ACTIVE")
+        self._wait_until(server, lambda record: record["status"] == "ACTIVE")
         self.assertEqual(before, self.ledgers["host1"].status())
         self.assert_owners([server], [])
-        shown = self.api.get_server(server["id"])
-        self.assertEqual(("ACTIVE", "host1"), (shown["status"], shown["OS-EXT-SRV-ATTR:host"]))
+        server_record = self.api.get_server(server["id"])
+        self.assertEqual(
+            ("ACTIVE", "host1"), (server_record["status"], server_record["OS-EXT-SRV-ATTR:host"])
+        )
         self.assertIn("containers are not live migrated", self.log())

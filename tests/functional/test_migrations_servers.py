@@ -39,14 +39,14 @@ class Cloud:
             f"[api_database]\nconnection = {self.server.url('nova_api')}\n"
         )
         nova_manage = str(pathlib.Path(sys.executable).with_name("nova-manage"))
-        ran = subprocess.run(
+        result = subprocess.run(
             [nova_manage, "--config-file", str(file), *arguments],
             capture_output=True,
             text=True,
             check=False,
         )
-        assert ran.returncode in (0, 1), ran.stdout + ran.stderr
-        return ran.stdout
+        assert result.returncode in (0, 1), result.stdout + result.stderr
+        return result.stdout
 
     def engine(self, database: str) -> sa.engine.Engine:
         """To look into a database."""
@@ -154,8 +154,8 @@ def _delete_a_compute_node(cloud: Cloud) -> None:
 def test_archiving_keeps_the_regions_of_a_deleted_compute_node(cloud: Cloud) -> None:
     cloud.fpga_manage("upgrade")
     _delete_a_compute_node(cloud)
-    told = cloud.nova_manage("nova", "db", "archive_deleted_rows", "--verbose")
-    assert cloud.execute("SELECT id FROM compute_nodes") == [], told
+    output = cloud.nova_manage("nova", "db", "archive_deleted_rows", "--verbose")
+    assert cloud.execute("SELECT id FROM compute_nodes") == [], output
     columns = "fpga_regions, fpga_regions_used"
     assert cloud.execute(f"SELECT {columns} FROM shadow_compute_nodes") == [(4, 3)]
 
@@ -170,8 +170,8 @@ def test_archiving_keeps_the_region_of_a_deleted_instance(cloud: Cloud) -> None:
         "VALUES ('7d2c0f4e-6f0c-4c7e-8a4b-0d5a9ff0c001', 'p', '2026-01-01 00:00:00', "
         "'2026-01-02 00:00:00', 1, 'region-1')"
     )
-    told = cloud.nova_manage("nova", "db", "archive_deleted_rows", "--verbose")
-    assert cloud.execute("SELECT uuid FROM instances") == [], told
+    output = cloud.nova_manage("nova", "db", "archive_deleted_rows", "--verbose")
+    assert cloud.execute("SELECT uuid FROM instances") == [], output
     assert cloud.execute("SELECT fpga_device FROM shadow_instances") == [("region-1",)]
 
 
@@ -181,8 +181,8 @@ def test_purge_empties_the_shadow_tables(cloud: Cloud) -> None:
         "INSERT INTO shadow_instances (id, uuid, deleted_at, deleted, fpga_device) "
         "VALUES (1, 'u', '2026-01-02 00:00:00', 1, 'region-1')"
     )
-    told = cloud.nova_manage("nova", "db", "purge", "--all", "--verbose")
-    assert cloud.execute("SELECT uuid FROM shadow_instances") == [], told
+    output = cloud.nova_manage("nova", "db", "purge", "--all", "--verbose")
+    assert cloud.execute("SELECT uuid FROM shadow_instances") == [], output
     assert database.current(cloud.engine("nova")) == database.head()
 
 

@@ -37,17 +37,21 @@ class Host:
 
     def configure(self, **options: typing.Any) -> None:
         """Write the configuration; `group__name` for an option of a group."""
-        told = {
+        defaults = {
             "drivers": "emulator",
             "state_dir": self.state,
             "runtime_dir": self.runtime,
             "program_retry_pause": 0,
         }
         groups: dict[str, list[str]] = {"DEFAULT": []}
-        for name, value in (told | options).items():
+        for name, value in (defaults | options).items():
             group, _, option = name.rpartition("__")
             groups.setdefault(group or "DEFAULT", []).append(f"{option} = {value}")
-        lines = [line for name, given in groups.items() for line in (f"[{name}]", *given)]
+        lines = [
+            line
+            for name, lines_of_group in groups.items()
+            for line in (f"[{name}]", *lines_of_group)
+        ]
         self.config.write_text("\n".join([*lines, self._glance]))
 
     def command(self, *arguments: str) -> list[str]:
@@ -70,16 +74,16 @@ class Host:
 
     def burn(self, *arguments: str) -> str:
         """Burn, and fail unless it succeeds; the region's id."""
-        ran = self.run("burn", *arguments)
-        assert (ran.returncode, ran.stderr) == (0, "")
-        return ran.stdout.strip()
+        result = self.run("burn", *arguments)
+        assert (result.returncode, result.stderr) == (0, "")
+        return result.stdout.strip()
 
     def status(self) -> dict[str, typing.Any]:
         """All that the status tells."""
-        ran = self.run("status", "--format", "json")
-        assert (ran.returncode, ran.stderr) == (0, "")
-        told: dict[str, typing.Any] = json.loads(ran.stdout)
-        return told
+        result = self.run("status", "--format", "json")
+        assert (result.returncode, result.stderr) == (0, "")
+        report: dict[str, typing.Any] = json.loads(result.stdout)
+        return report
 
     def states(self) -> list[str]:
         """The regions' states."""

@@ -60,7 +60,7 @@ class Points:
             if word is not None and word not in arguments[0]:
                 return real(*arguments, **more)
             self._passed(f"{name}:before")
-            if self._wanted(f"{name}:within"):
+            if self._is_target(f"{name}:within"):
                 threading.Timer(WITHIN, self._kill).start()
             result = real(*arguments, **more)
             self._passed(f"{name}:after")
@@ -68,14 +68,14 @@ class Points:
 
         setattr(holder, function, call)
 
-    def _wanted(self, point: str) -> bool:
+    def _is_target(self, point: str) -> bool:
         try:
             return self._file.read_text() == point
         except FileNotFoundError:
             return False
 
     def _passed(self, point: str) -> None:
-        if self._wanted(point):
+        if self._is_target(point):
             self._kill()
 
     def _kill(self) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.command import options as configuration
+from fpga_regions.command import options
 from fpga_regions.drivers.fake import FakeDriver
 from fpga_regions.ledger.ledger import Ledger
 from fpga_regions.manager import reconcile
@@ -109,7 +109,7 @@ class _Host:
     """One process's view of the host."""
 
     def __init__(self, folder: Path) -> None:
-        self.conf = configuration.load(str(folder / "fpga-cli.conf"))
+        self.conf = options.load(str(folder / "fpga-cli.conf"))
         self.ledger = Ledger(folder / "state", self.conf.ledger_timeout, self.conf.events_kept)
         self.driver = _Watched("fake", self.conf)
         self.manager = Manager(self.conf, self.ledger, {"fake": self.driver}, self._fetch)
@@ -167,9 +167,9 @@ def _conclude(plan: Plan, folder: Path, seconds: float, killed: int, broken: lis
     slowest = 0.0
     for log in folder.glob("*.log"):
         for line in log.read_text().splitlines():
-            verb, code, took = line.split()
+            verb, code, duration = line.split()
             ended[f"{verb} {code}"] += 1
-            slowest = max(slowest, float(took))
+            slowest = max(slowest, float(duration))
     broken += [file.read_text() for file in folder.glob("*.broken")]
     return Outcome(
         seconds, killed, slowest, dict(sorted(ended.items())), broken + _broken(plan, folder)

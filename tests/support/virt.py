@@ -39,17 +39,17 @@ class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
     def spawn(self, *arguments: typing.Any, **more: typing.Any) -> None:
         """Make a guest."""
         super().spawn(*arguments, **more)
-        self._keep()
+        self._save()
 
     def destroy(self, *arguments: typing.Any, **more: typing.Any) -> None:
         """Remove a guest."""
         super().destroy(*arguments, **more)
-        self._keep()
+        self._save()
 
     def finish_migration(self, *arguments: typing.Any, **more: typing.Any) -> None:
         """Make a guest that came from elsewhere."""
         super().finish_migration(*arguments, **more)
-        self._keep()
+        self._save()
 
     def update_provider_tree(
         self, provider_tree: typing.Any, nodename: str, allocations: typing.Any = None
@@ -61,8 +61,8 @@ class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         provider_tree.update_inventory(nodename, merged)
         inventory.update_provider_tree(provider_tree, nodename)
 
-    def _keep(self) -> None:
-        told = {uuid: guest.name for uuid, guest in self.instances.items()}
+    def _save(self) -> None:
+        names = {uuid: guest.name for uuid, guest in self.instances.items()}
         new = self._record.with_suffix(".new")
-        new.write_text(json.dumps(told))
+        new.write_text(json.dumps(names))
         new.replace(self._record)

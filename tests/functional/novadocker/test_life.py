@@ -151,9 +151,9 @@ def test_a_chatty_container_has_a_bounded_console(servers, glance, archive):
     instance = servers.instance()
     servers.spawn(instance, image)
     _until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
-    shown = servers.driver.get_console_output(servers.context, instance)
-    assert shown.endswith(b"end\n")
-    assert len(shown) <= 100 << 10
+    console = servers.driver.get_console_output(servers.context, instance)
+    assert console.endswith(b"end\n")
+    assert len(console) <= 100 << 10
     path = servers.container(instance).attrs["HostConfig"]["LogConfig"]["Config"]
     assert path == {"max-size": "1m", "max-file": "2"}
 
@@ -219,10 +219,10 @@ def test_a_host_name_that_linux_just_takes_is_kept(servers):
     assert servers.run(instance, "hostname") == (0, f"{instance.hostname}\n")
 
 
-def test_a_command_that_is_not_in_the_image_is_told_on_the_console(servers, glance, archive):
+def test_a_command_that_is_not_in_the_image_is_reported_on_the_console(servers, glance, archive):
     image = glance.add(archive, properties={"os_command_line": "/no/such/program"})
     instance = servers.instance()
     servers.spawn(instance, image)
     _until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
-    shown = servers.driver.get_console_output(servers.context, instance)
-    assert b"/no/such/program" in shown
+    console = servers.driver.get_console_output(servers.context, instance)
+    assert b"/no/such/program" in console

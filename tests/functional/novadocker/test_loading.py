@@ -73,9 +73,9 @@ def test_a_load_may_take_longer_than_other_requests(servers, config, slow):
 def test_a_load_that_takes_too_long_does_not_blame_the_engine(servers, config, slow):
     config(image_load_timeout=1, group="docker")
     slow(3)
-    with pytest.raises(errors.ImageNotReady, match="image_load_timeout") as told:
+    with pytest.raises(errors.ImageNotReady, match="image_load_timeout") as failure:
         servers.boot()
-    assert "start it" not in str(told.value)
+    assert "start it" not in str(failure.value)
 
 
 @pytest.fixture

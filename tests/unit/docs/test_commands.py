@@ -125,14 +125,14 @@ def test_marked_commands_work(block: pages.Block, tmp_path: Path) -> None:
         for line in pages.commands(block):
             if " ... " in line:
                 continue
-            ran = subprocess.run(
+            result = subprocess.run(
                 ["bash", "-c", re.sub(r" \[.*?\]", "", line)],
                 cwd=tmp_path,
                 env=environment,
                 capture_output=True,
                 text=True,
             )
-            assert (ran.returncode, ran.stderr) == (0, ""), line
+            assert (result.returncode, result.stderr) == (0, ""), line
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="fpga-cli is root's")
@@ -143,6 +143,6 @@ def test_configuration_without_hardware_gives_regions(block: pages.Block, tmp_pa
         f"[DEFAULT]\nstate_dir = {host.state}\nruntime_dir = {host.runtime}\nstatus_group = root\n"
     )
     host.config.write_text(f"{block.text[block.text.index('[') :]}\n{folders}")
-    ran = host.run("status")
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert re.fullmatch(r"Used regions: 0/\d+\n", ran.stdout)
+    result = host.run("status")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(r"Used regions: 0/\d+\n", result.stdout)

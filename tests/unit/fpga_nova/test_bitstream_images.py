@@ -14,8 +14,8 @@ MANIFEST = json.dumps({"target": {"board": "icebreaker", "part": "up5k"}})
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 
 
-def _asked(cloud: openstack.OpenStack) -> int:
-    return sum("/images/" in path for path in cloud.asked)
+def _question_count(cloud: openstack.OpenStack) -> int:
+    return sum("/images/" in path for path in cloud.requests)
 
 
 def test_vendor_is_a_property_and_board_is_in_the_manifest(cloud, context) -> None:
@@ -30,12 +30,12 @@ def test_property_board_goes_before_the_manifest(cloud, context) -> None:
     assert bitstream_images.describe(context, image) == bitstream_images.Bitstream(None, "u250")
 
 
-def test_image_without_properties_tells_nothing(cloud, context) -> None:
+def test_image_without_properties_describes_nothing(cloud, context) -> None:
     assert bitstream_images.describe(context, cloud.add(b"")) == bitstream_images.Bitstream()
 
 
 @pytest.mark.parametrize("manifest", ["{", "[]", '"x"', "{}", '{"target": []}'])
-def test_flawed_manifest_tells_no_board_and_is_logged(cloud, context, caplog, manifest) -> None:
+def test_flawed_manifest_names_no_board_and_is_logged(cloud, context, caplog, manifest) -> None:
     image = cloud.add(b"", properties={"manifest": manifest})
     assert bitstream_images.describe(context, image) == bitstream_images.Bitstream()
     assert f"manifest of image {image}" in caplog.text
@@ -63,9 +63,9 @@ def test_glance_that_is_down_leaves_it_open(cloud, context, caplog) -> None:
 
 def test_second_question_is_answered_without_glance(cloud, context) -> None:
     image = cloud.add(b"", properties={"vendor": "acme"})
-    told = [bitstream_images.describe(context, image) for _ in range(3)]
-    assert told == [bitstream_images.Bitstream("acme")] * 3
-    assert _asked(cloud) == 1
+    descriptions = [bitstream_images.describe(context, image) for _ in range(3)]
+    assert descriptions == [bitstream_images.Bitstream("acme")] * 3
+    assert _question_count(cloud) == 1
 
 
 def test_failure_is_remembered_too_so_that_a_slow_glance_slows_one_request(cloud, context) -> None:
@@ -73,10 +73,10 @@ def test_failure_is_remembered_too_so_that_a_slow_glance_slows_one_request(cloud
     for _attempt in range(3):
         with pytest.raises(bitstream_images.UnansweredError):
             bitstream_images.describe(context, UNKNOWN)
-    assert _asked(cloud) == 1
+    assert _question_count(cloud) == 1
 
 
-def test_another_project_is_not_told_what_this_one_sees(cloud, context) -> None:
+def test_another_project_does_not_get_what_this_one_sees(cloud, context) -> None:
     image = cloud.add(b"", properties={"vendor": "acme"})
     bitstream_images.describe(context, image)
     cloud.answers["/v2/images"] = 404

@@ -22,7 +22,7 @@ IMAGE = FPGA["hw:fpga_ip_id"]
 
 
 @pytest.mark.parametrize(
-    ("extra_specs", "wanted"),
+    ("extra_specs", "count"),
     [
         (FPGA, 1),
         (FPGA | {"hw:fpga_ip_id_2": IMAGE}, 2),
@@ -38,9 +38,9 @@ IMAGE = FPGA["hw:fpga_ip_id"]
     ],
 )
 def test_each_of_six_keys_asks_for_a_region_and_no_other_does(
-    extra_specs: dict[str, str] | None, wanted: int
+    extra_specs: dict[str, str] | None, count: int
 ) -> None:
-    assert request.regions_wanted(extra_specs) == wanted
+    assert request.regions_wanted(extra_specs) == count
 
 
 def test_a_flavor_whose_extra_specs_were_not_loaded_asks_for_none() -> None:
@@ -48,10 +48,10 @@ def test_a_flavor_whose_extra_specs_were_not_loaded_asks_for_none() -> None:
     assert request.bitstreams_of(objects.Flavor()) == {}
 
 
-def test_images_are_told_in_order_of_their_numbers() -> None:
+def test_images_are_in_order_of_their_numbers() -> None:
     specs = {"hw:fpga_ip_id_3": "c", "hw:fpga_ip_id": "a", "hw:fpga_ip_id_2": "b"}
-    told = request.bitstreams_of(objects.Flavor(extra_specs=specs))
-    assert list(told.items()) == [(1, "a"), (2, "b"), (3, "c")]
+    images = request.bitstreams_of(objects.Flavor(extra_specs=specs))
+    assert list(images.items()) == [(1, "a"), (2, "b"), (3, "c")]
 
 
 def test_flavor_without_a_flaw_has_none() -> None:

@@ -8,18 +8,18 @@ import pytest
 
 import fpga_manage.command
 import fpga_patch.command
-from fpga_regions.command import main as cli
+from fpga_regions.command import main as command
 
 
 @pytest.mark.parametrize(
     ("main", "name"),
     [
-        (cli.main, "fpga-cli.py"),
+        (command.main, "fpga-cli.py"),
         (fpga_patch.command.main, "fpga-patch"),
         (fpga_manage.command.main, "fpga-manage"),
     ],
 )
-def test_version_is_told(
+def test_version_is_printed(
     main: typing.Callable[[list[str]], int], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -48,13 +48,13 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path: pathlib.Path) -> Host:
-    made = Host(tmp_path / "etc")
-    made.write(
+    host_folder = Host(tmp_path / "etc")
+    host_folder.write(
         "rootwrap.conf",
-        f"[DEFAULT]\nfilters_path={made.etc}/rootwrap.d\nexec_dirs={made.etc}/bin,/nowhere\n",
+        f"[DEFAULT]\nfilters_path={host_folder.etc}/rootwrap.d\nexec_dirs={host_folder.etc}/bin,/nowhere\n",
     )
-    (made.etc / "rootwrap.d").mkdir()
-    return made
+    (host_folder.etc / "rootwrap.d").mkdir()
+    return host_folder
 
 
 def levels(found: list[Finding]) -> list[str]:
@@ -130,12 +130,12 @@ def test_file_that_nova_compute_reads_by_its_name_counts(host: Host) -> None:
     assert levels(compute.driver(host.settings())) == ["ok"]
 
 
-def test_another_driver_is_told_with_the_file_that_sets_it(host: Host) -> None:
+def test_another_driver_is_reported_with_the_file_that_sets_it(host: Host) -> None:
     line = remedy(compute.driver(host.settings("compute_driver = fake.FakeDriver")))
     assert line == f"{host.etc}/nova.conf, [DEFAULT]: compute_driver = {DRIVER}"
 
 
-def test_access_that_is_off_is_told(host: Host) -> None:
+def test_access_that_is_off_is_reported(host: Host) -> None:
     line = remedy(compute.access(host.settings()))
     assert line == f"{host.etc}/nova.conf.d/fpga-nova.conf, [fpga]: access = True"
 
@@ -144,7 +144,7 @@ def test_name_of_2016_turns_access_on(host: Host) -> None:
     assert levels(compute.access(host.settings("fpga_access = True"))) == ["ok"]
 
 
-def test_missing_filters_of_rootwrap_are_told(host: Host) -> None:
+def test_missing_filters_of_rootwrap_are_reported(host: Host) -> None:
     assert remedy(compute.filters_file(host.settings())).endswith(f"{host.etc}/rootwrap.d/")
 
 
@@ -159,7 +159,7 @@ def test_filters_of_rootwrap_as_shipped_are_well(host: Host) -> None:
     assert levels(compute.filters_file(host.settings())) == ["ok"]
 
 
-def test_program_outside_exec_dirs_is_told(host: Host) -> None:
+def test_program_outside_exec_dirs_is_reported(host: Host) -> None:
     found = compute.program(host.settings())
     assert f"in none of rootwrap's exec_dirs ({host.etc}/bin, /nowhere)" in found[0].text
 
@@ -171,7 +171,7 @@ def _program(host: Host, simulated: bool) -> pathlib.Path:
     return path
 
 
-def test_program_that_others_may_change_is_told(host: Host) -> None:
+def test_program_that_others_may_change_is_reported(host: Host) -> None:
     path = _program(host, simulated=False)
     path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IWOTH)
     assert "chmod go-w" in remedy(compute.program(host.settings()))
@@ -189,7 +189,7 @@ def test_simulated_regions_need_simulation_mode(
     assert levels(compute.program(host.settings(f"[fpga]\nsimulation_mode = {mode}"))) == [level]
 
 
-def test_absent_socket_of_the_engine_is_told(host: Host) -> None:
+def test_absent_socket_of_the_engine_is_reported(host: Host) -> None:
     settings = host.settings(f"[docker]\nhost_url = unix://{host.etc}/docker.sock")
     assert remedy(compute.docker(settings)) == "install and start the Docker Engine"
 
@@ -214,7 +214,7 @@ def test_columns_are_asked_for_in_every_cell(host: Host) -> None:
     assert levels(cells.columns(settings)) == ["ok", "ok"]
 
 
-def test_database_that_cannot_be_read_is_told(host: Host) -> None:
+def test_database_that_cannot_be_read_is_reported(host: Host) -> None:
     found = cells.columns(host.settings("[database]\nconnection = sqlite:////nowhere/nova"))
     assert levels(found) == ["missing"]
 
@@ -250,17 +250,17 @@ class TestCommand:
 
         def call(verb: str, *more: str) -> dict[str, typing.Any]:
             where = ("--etc", str(host.etc), "--format", "json")
-            told: dict[str, typing.Any] = json.loads(tree.run(verb, *where, *more).stdout)
-            return told
+            report: dict[str, typing.Any] = json.loads(tree.run(verb, *where, *more).stdout)
+            return report
 
         return call
 
     ROLES = ("--role", "controller", "--role", "compute")
 
     def test_doctor_exits_7_where_something_is_missing(self, run: typing.Any) -> None:
-        told = run("doctor", *self.ROLES)
-        assert told["exit"] == 7
-        assert told["findings"][0] | {"text": ""} == {
+        report = run("doctor", *self.ROLES)
+        assert report["exit"] == 7
+        assert report["findings"][0] | {"text": ""} == {
             "check": "patch",
             "level": "missing",
             "text": "",
@@ -272,8 +272,8 @@ class TestCommand:
         assert run("doctor")["exit"] == 0
 
     def test_plan_shows_the_files_and_writes_none(self, run: typing.Any, host: Host) -> None:
-        told = run("plan", "--configure", *self.ROLES)
-        assert sorted(told["configuration"]) == [
+        report = run("plan", "--configure", *self.ROLES)
+        assert sorted(report["configuration"]) == [
             f"{host.etc}/nova.conf.d/fpga-nova.conf",
             f"{host.etc}/rootwrap.d/fpga.filters",
         ]
@@ -287,8 +287,8 @@ class TestCommand:
 
     def test_configuring_twice_changes_nothing(self, run: typing.Any) -> None:
         run("apply", "--configure", *self.ROLES)
-        told = run("apply", "--configure", *self.ROLES)
-        assert told["configuration"] == {"written": [], "left": []}
+        report = run("apply", "--configure", *self.ROLES)
+        assert report["configuration"] == {"written": [], "left": []}
 
     def test_apply_without_being_asked_writes_no_configuration(
         self, run: typing.Any, host: Host

@@ -21,16 +21,16 @@ def tree(tmp_path: Path) -> Tree:
 def refused(tree: Tree, code: int, *arguments: str, **environment: str) -> str:
     """The one line of a call that must fail and leave everything as it is."""
     before = tree.files()
-    ran = tree.run(*arguments, **environment)
-    assert (ran.returncode, ran.stdout) == (code, "")
-    assert ran.stderr.startswith("Error: fpga-patch - ")
+    result = tree.run(*arguments, **environment)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert result.stderr.startswith("Error: fpga-patch - ")
     assert tree.files() == before
-    return ran.stderr
+    return result.stderr
 
 
 def test_diff_is_applied(tree: Tree) -> None:
-    ran = tree.run("apply")
-    assert (ran.returncode, ran.stderr) == (0, "")
+    result = tree.run("apply")
+    assert (result.returncode, result.stderr) == (0, "")
     assert tree.files() == PATCHED
 
 
@@ -48,9 +48,9 @@ def test_tests_can_be_patched_later(tree: Tree) -> None:
 def test_second_apply_does_nothing(tree: Tree) -> None:
     tree.run("apply")
     times = [path.stat().st_mtime_ns for path in sorted(tree.nova.rglob("*.py"))]
-    ran = tree.run("apply")
-    assert ran.returncode == 0
-    assert ran.stdout.startswith("nova.patch: patched already in ")
+    result = tree.run("apply")
+    assert result.returncode == 0
+    assert result.stdout.startswith("nova.patch: patched already in ")
     assert [path.stat().st_mtime_ns for path in sorted(tree.nova.rglob("*.py"))] == times
 
 
@@ -65,7 +65,7 @@ def test_revert_of_what_is_not_patched_does_nothing(tree: Tree) -> None:
     assert tree.files() == STOCK
 
 
-def test_status_tells_by_its_exit_status(tree: Tree) -> None:
+def test_status_reports_by_its_exit_status(tree: Tree) -> None:
     assert tree.run("status").returncode == 1
     tree.run("apply")
     assert tree.run("status").returncode == 0
@@ -81,9 +81,9 @@ def test_half_patched_tree_is_refused(tree: Tree, command: str) -> None:
 @pytest.mark.parametrize("command", ["apply", "revert", "status"])
 def test_tree_that_somebody_else_changed_is_refused(tree: Tree, command: str) -> None:
     (tree.nova / "claims.py").write_text("one = 2\n")
-    told = refused(tree, 4, command)
-    assert "changed by somebody else or missing" in told
-    assert "claims.py; reinstall" in told
+    message = refused(tree, 4, command)
+    assert "changed by somebody else or missing" in message
+    assert "claims.py; reinstall" in message
 
 
 def test_tree_that_lacks_a_file_is_refused(tree: Tree) -> None:
@@ -123,7 +123,7 @@ def test_folder_without_nova_is_refused(tree: Tree) -> None:
     assert "no folder 'nova'" in refused(tree, 3, "apply")
 
 
-def test_missing_patch_program_is_told(tree: Tree, tmp_path: Path) -> None:
+def test_missing_patch_program_is_reported(tree: Tree, tmp_path: Path) -> None:
     assert "install patch(1)" in refused(tree, 5, "apply", PATH=str(tmp_path))
 
 
@@ -180,7 +180,7 @@ def test_old_byte_code_is_gone_after_apply(tree: Tree) -> None:
     assert not old.exists()
 
 
-def test_revert_takes_the_tests_back_without_being_told_of_them(tree: Tree) -> None:
+def test_revert_takes_the_tests_back_without_the_option(tree: Tree) -> None:
     tree.run("apply", "--tests")
     assert tree.run("revert").returncode == 0
     assert tree.files() == STOCK
@@ -200,9 +200,9 @@ def test_revert_works_without_our_record(tree: Tree) -> None:
 
 
 def test_plan_changes_nothing_and_names_the_files(tree: Tree) -> None:
-    ran = tree.run("plan")
-    assert ran.returncode == 0
-    assert f"change {tree.nova}/claims.py" in ran.stdout
+    result = tree.run("plan")
+    assert result.returncode == 0
+    assert f"change {tree.nova}/claims.py" in result.stdout
     assert tree.files() == STOCK
     assert not (tree.nova.parent / ".fpga-patch").exists()
 
@@ -210,25 +210,25 @@ def test_plan_changes_nothing_and_names_the_files(tree: Tree) -> None:
 def test_foreign_change_is_shown_against_our_copy(tree: Tree) -> None:
     tree.run("apply")
     (tree.nova / "claims.py").write_text(PATCHED["claims.py"] + "theirs = 4\n")
-    told = refused(tree, 4, "apply").splitlines()
-    assert "+theirs = 4" in told
-    assert "+fpga = 3" not in told  # that is ours
+    lines = refused(tree, 4, "apply").splitlines()
+    assert "+theirs = 4" in lines
+    assert "+fpga = 3" not in lines  # that is ours
 
 
 def test_foreign_change_is_shown_against_a_copy_that_is_named(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "shipped").mkdir()
     (tmp_path / "shipped/claims.py").write_text(STOCK["claims.py"])
     (tree.nova / "claims.py").write_text(STOCK["claims.py"] + "theirs = 4\n")
-    told = refused(tree, 4, "apply", "--reference", str(tmp_path / "shipped"))
-    assert "+theirs = 4\n" in told
+    message = refused(tree, 4, "apply", "--reference", str(tmp_path / "shipped"))
+    assert "+theirs = 4\n" in message
 
 
 def test_long_foreign_change_is_cut(tree: Tree) -> None:
     tree.run("apply")
     (tree.nova / "claims.py").write_text("".join(f"their_{n} = {n}\n" for n in range(500)))
-    told = refused(tree, 4, "status").splitlines()
-    assert len(told) < 100
-    assert told[-1].endswith(" more lines")
+    lines = refused(tree, 4, "status").splitlines()
+    assert len(lines) < 100
+    assert lines[-1].endswith(" more lines")
 
 
 def test_diff_of_an_older_fpga_nova_is_replaced(tree: Tree) -> None:
@@ -272,24 +272,24 @@ def test_revert_is_content_with_a_nova_that_was_upgraded_to_an_unknown_release(t
     assert set(tree.files().values()) == {"# another release\n"}
 
 
-def test_status_is_told_as_json(tree: Tree) -> None:
+def test_status_is_reported_as_json(tree: Tree) -> None:
     tree.run("apply")
-    told = json.loads(tree.run("status", "--format", "json").stdout)
-    assert (told["exit"], told["state"], told["version"]) == (0, "patched", "1.2.3")
+    report = json.loads(tree.run("status", "--format", "json").stdout)
+    assert (report["exit"], report["state"], report["version"]) == (0, "patched", "1.2.3")
 
 
-def test_failure_is_told_as_json(tree: Tree) -> None:
+def test_failure_is_reported_as_json(tree: Tree) -> None:
     tree.release("9.9.9")
-    ran = tree.run("apply", "--format", "json")
-    told = json.loads(ran.stdout)
-    assert (ran.returncode, told["exit"]) == (3, 3)
-    assert told["error"].startswith("no diff for Nova 9.9.9")
+    result = tree.run("apply", "--format", "json")
+    report = json.loads(result.stdout)
+    assert (result.returncode, report["exit"]) == (3, 3)
+    assert report["error"].startswith("no diff for Nova 9.9.9")
 
 
 def test_second_run_at_the_same_time_is_refused(tree: Tree) -> None:
-    kept = tree.nova.parent / ".fpga-patch"
-    kept.mkdir()
-    with (kept / "lock").open("w") as held:
+    folder = tree.nova.parent / ".fpga-patch"
+    folder.mkdir()
+    with (folder / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert "another fpga-patch is at work" in refused(tree, 8, "apply")
 
@@ -298,6 +298,6 @@ def test_verify_finds_a_lost_copy(tree: Tree) -> None:
     tree.run("apply")
     assert tree.run("verify").returncode == 0
     (tree.nova.parent / ".fpga-patch/stock/claims.py").unlink()
-    ran = tree.run("verify")
-    assert ran.returncode == 1
-    assert "lacks the shipped claims.py" in ran.stdout
+    result = tree.run("verify")
+    assert result.returncode == 1
+    assert "lacks the shipped claims.py" in result.stdout

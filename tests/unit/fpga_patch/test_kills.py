@@ -33,14 +33,14 @@ def _run(tree: Tree, verb: str, kill_at: int = 0) -> int | None:
 
 
 def _arm(kill_at: int) -> None:
-    left = kill_at
+    remainder = kill_at
 
     def hook(event: str, arguments: tuple[typing.Any, ...]) -> None:
-        nonlocal left
+        nonlocal remainder
         writes = event == "open" and (arguments[2] or 0) & _WRITING
         if event in _CHANGES or writes:
-            left -= 1
-            if left == 0:
+            remainder -= 1
+            if remainder == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
@@ -82,7 +82,7 @@ IDS = ["apply", "revert", "apply over an older diff", "revert an older diff"]
 
 
 @pytest.mark.parametrize(("verb", "prepare", "before", "after"), CASES, ids=IDS)
-def test_killed_run_is_told_and_the_next_leaves_all_or_none(
+def test_killed_run_is_reported_and_the_next_leaves_all_or_none(
     tmp_path: Path,
     verb: str,
     prepare: typing.Callable[[Tree], None],
@@ -90,16 +90,16 @@ def test_killed_run_is_told_and_the_next_leaves_all_or_none(
     after: dict[str, str],
 ) -> None:
     trees = _kills(tmp_path, verb, prepare)
-    told = []
-    opposite = {"apply": ("revert", STOCK), "revert": ("apply", trees[0].wanted)}[verb]
+    statuses = []
+    opposite = {"apply": ("revert", STOCK), "revert": ("apply", trees[0].patched_texts)}[verb]
     for tree in trees:
-        told.append(_run(tree, "status"))
-        assert told[-1] == 6 or tree.files() in (before, after)
+        statuses.append(_run(tree, "status"))
+        assert statuses[-1] == 6 or tree.files() in (before, after)
         for then, ends_as in ((verb, after), opposite):
             again = tree.copy()
             assert _run(again, then) == 0
             assert again.files() == ends_as  # and no file is left beside another
-    assert told.count(6) > 3
+    assert statuses.count(6) > 3
 
 
 def test_run_that_is_killed_while_it_undoes_is_undone_by_the_next(tmp_path: Path) -> None:

@@ -106,8 +106,8 @@ def test_diff_begins_with_the_header_of_the_source(
 ) -> None:
     part, version = release["tests" if tests else "diff"], release["versions"][-1]
     series = nova_wheels.name_of(nova_wheels.series_of(version))
-    told = SOURCE.headers[tests].format(version=version, series=series, file=part["file"])
-    assert _text(part).startswith(told.lstrip("\n") + "--- a/")
+    header = SOURCE.headers[tests].format(version=version, series=series, file=part["file"])
+    assert _text(part).startswith(header.lstrip("\n") + "--- a/")
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release["versions"][-1])

@@ -37,7 +37,7 @@ class Tree:
 
     def rediff(self, patched: dict[str, str]) -> None:
         """Have the diff make this of the files."""
-        self.wanted = patched
+        self.patched_texts = patched
         parts = (("diff", "nova.patch", STOCK, patched), ("tests", "t.patch", PATCHED, WITH_TESTS))
         table = '[[release]]\nversions = ["1.2.3"]\n'
         for part, file, before, after in parts:
@@ -51,20 +51,22 @@ class Tree:
 
     def copy(self) -> "Tree":
         """The same in another folder."""
-        made, folder = copy.copy(self), self.nova.parents[1]
+        tree, folder = copy.copy(self), self.nova.parents[1]
         to = Path(tempfile.mkdtemp(prefix="copy", dir=folder.parent))
         shutil.copytree(folder, to, dirs_exist_ok=True)
-        made.nova, made.patches = to / "site" / "nova", to / "patches"
-        return made
+        tree.nova, tree.patches = to / "site" / "nova", to / "patches"
+        return tree
 
     def release(self, version: str | None) -> None:
         """Have this release be installed."""
         for old in self.nova.parent.glob("*.dist-info"):
             shutil.rmtree(old)
         if version is not None:
-            made = self.nova.parent / f"nova-{version}.dist-info"
-            made.mkdir()
-            (made / "METADATA").write_text(f"Metadata-Version: 2.1\nName: nova\nVersion: {version}")
+            folder = self.nova.parent / f"nova-{version}.dist-info"
+            folder.mkdir()
+            (folder / "METADATA").write_text(
+                f"Metadata-Version: 2.1\nName: nova\nVersion: {version}"
+            )
 
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Call the tool."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fpga_regions.command import options as configuration
+from fpga_regions.command import options
 from fpga_regions.drivers import api
 from fpga_regions.ledger import schema
 from fpga_regions.ledger.ledger import Ledger
@@ -63,7 +63,7 @@ class Tried:
         self.may_be_silent = driver == "command"
         self.settled = {"free", "programmed"} | ({"quarantined"} if self.may_be_silent else set())
         self._configure(warm)
-        self.conf = configuration.load(str(folder / "fpga-cli.conf"))
+        self.conf = options.load(str(folder / "fpga-cli.conf"))
         self.drivers = api.load(self.conf)
         self.packages = [self._package(number) for number in range(2)]
 

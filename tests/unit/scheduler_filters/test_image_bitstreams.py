@@ -36,7 +36,7 @@ def _asked(context, cloud, names: str | None, **extra_specs: str) -> dict[int, s
 
 def test_nothing_that_an_image_names_counts_by_default(context, cloud) -> None:
     assert _asked(context, cloud, _bitstream(cloud, visibility="public")) == {}
-    assert cloud.asked == []
+    assert cloud.requests == []
 
 
 def test_public_bitstream_is_accepted_where_the_operator_accepts_public_ones(
@@ -114,7 +114,7 @@ def test_glance_is_not_asked_where_the_flavor_of_the_operator_goes_before(
     allow("ops")
     named = _bitstream(cloud)
     _asked(context, cloud, named, hw__fpga_ip_id=BITSTREAM)
-    assert not any(named in path for path in cloud.asked)
+    assert not any(named in path for path in cloud.requests)
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])

@@ -99,7 +99,7 @@ def test_nothing_is_required_and_glance_not_asked_where_the_operator_says_so(
 ) -> None:
     config(image_traits=[])
     assert _traits(context, cloud, board="x") == set()
-    assert cloud.asked == []
+    assert cloud.requests == []
 
 
 def test_region_is_asked_for_with_any_traits_where_glance_does_not_tell(context, cloud) -> None:

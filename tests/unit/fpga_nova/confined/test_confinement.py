@@ -15,8 +15,8 @@ from tests.unit.fpga_nova.confined.conftest import ROOT, USER, Runner
 
 
 def test_program_has_no_privileges_and_gains_none(confined: Runner) -> None:
-    told = confined("grep -E 'CapEff|NoNewPrivs' /proc/self/status").stdout.split()
-    assert told == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
+    words = confined("grep -E 'CapEff|NoNewPrivs' /proc/self/status").stdout.split()
+    assert words == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
 
 
 def test_program_of_root_is_nobodys(confined: Runner, request: pytest.FixtureRequest) -> None:
@@ -58,16 +58,16 @@ def test_file_over_the_limit_is_not_written(confined: Runner) -> None:
 
 
 def test_processor_time_over_the_deadline_ends_it(confined: Runner) -> None:
-    ran = confined("ulimit -t 1; while :; do :; done")
-    assert ran.returncode != 0
+    result = confined("ulimit -t 1; while :; do :; done")
+    assert result.returncode != 0
 
 
 def test_all_that_it_started_ends_with_it(confined: Runner) -> None:
     mark = f"9{os.getpid()}"
-    begun = time.monotonic()
-    ran = confined(f"setsid sleep {mark} & sleep {mark} & wait", seconds=1)
-    assert "TooLong" in ran.stderr
-    assert time.monotonic() - begun < 15
+    start = time.monotonic()
+    result = confined(f"setsid sleep {mark} & sleep {mark} & wait", seconds=1)
+    assert "TooLong" in result.stderr
+    assert time.monotonic() - start < 15
     assert _gone(mark)
 
 

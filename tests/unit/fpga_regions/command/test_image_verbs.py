@@ -254,7 +254,7 @@ def test_package_that_is_replaced_during_the_check_is_not_uploaded_unchecked(
     checked = package.read_bytes()
     cloud.delay = 1
     running = host.start("image", "create", str(package))
-    wait_until(lambda: bool(cloud.asked))
+    wait_until(lambda: bool(cloud.requests))
     other = package.with_name("other.zip")
     other.write_bytes(bitstreams.package("crc32"))
     other.replace(package)
@@ -293,7 +293,7 @@ def test_created_image_can_be_burnt(host: Host, cloud: OpenStack, package: Path)
 def test_invalid_package_is_not_uploaded(host: Host, cloud: OpenStack, package: Path) -> None:
     package.write_bytes(b"no zip" * 10)
     assert "not a zip" in refusal(host.run("image", "create", str(package)), 66)
-    assert cloud.asked == []
+    assert cloud.requests == []
 
 
 def create(host: Host, package: Path, **variables: str) -> "subprocess.CompletedProcess[str]":

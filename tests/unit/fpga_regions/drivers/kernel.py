@@ -38,9 +38,9 @@ class Kernel:
         self.state_after = "operating"
         self.refuses: OSError | None = None
         self.ignores = False
-        patch.setattr(pathlib.Path, "mkdir", lambda path, *a, **k: self._made(path, *a, **k))
-        patch.setattr(pathlib.Path, "rmdir", lambda path: self._removed(path))
-        patch.setattr(pathlib.Path, "write_bytes", lambda path, data: self._written(path, data))
+        patch.setattr(pathlib.Path, "mkdir", lambda path, *a, **k: self._make_folder(path, *a, **k))
+        patch.setattr(pathlib.Path, "rmdir", lambda path: self._remove_folder(path))
+        patch.setattr(pathlib.Path, "write_bytes", lambda path, data: self._write_file(path, data))
 
     def add_manager(self, name: str, regions: typing.Sequence[str]) -> None:
         """An FPGA manager and its regions."""
@@ -64,21 +64,21 @@ class Kernel:
         for folder in list(self.overlays.iterdir()):
             folder.rmdir()
 
-    def _made(self, path: pathlib.Path, *arguments: typing.Any, **more: typing.Any) -> None:
+    def _make_folder(self, path: pathlib.Path, *arguments: typing.Any, **more: typing.Any) -> None:
         _mkdir(path, *arguments, **more)
         if path.parent == self.overlays:
             (path / "path").write_text("")
             (path / "status").write_text("unapplied\n")
             _write_bytes(path / "dtbo", b"")
 
-    def _removed(self, path: pathlib.Path) -> None:
+    def _remove_folder(self, path: pathlib.Path) -> None:
         if path.parent == self.overlays:
             self.log.append(("removed", path.name))
             for attribute in list(path.iterdir()):
                 attribute.unlink()
         _rmdir(path)
 
-    def _written(self, path: pathlib.Path, data: bytes) -> int:
+    def _write_file(self, path: pathlib.Path, data: bytes) -> int:
         written = _write_bytes(path, data)
         if path.parent.parent == self.overlays and path.name == "dtbo":
             self._apply(path.parent, data)

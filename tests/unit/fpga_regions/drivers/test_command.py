@@ -26,13 +26,13 @@ class Wrapped:
 
     def driver(self, **options: str) -> CommandDriver:
         """The driver with a card `a`."""
-        told = {
+        defaults = {
             "exec": str(self.tool.path),
             "board": "b",
             "part": "p",
             "nodes": "char:/dev/null",
         } | options
-        lines = [f"{name} = {value}" for name, value in told.items()]
+        lines = [f"{name} = {value}" for name, value in defaults.items()]
         text = "\n".join(["[command]", "cards = a", "[command:a]", *lines])
         return CommandDriver("command", load_conf(self.folder, text))
 
@@ -46,7 +46,7 @@ def wrapped(tmp_path: pathlib.Path) -> Wrapped:
     return Wrapped(tmp_path)
 
 
-def test_there_are_as_many_regions_as_status_tells(wrapped: Wrapped) -> None:
+def test_there_are_as_many_regions_as_status_reports(wrapped: Wrapped) -> None:
     slots = wrapped.driver(interface=ID.upper()).discover()
     assert [(s.device, s.index, s.simulated) for s in slots] == [("a", 0, False), ("a", 1, False)]
     assert (slots[0].board, slots[0].part, slots[0].interface) == ("b", "p", ID)
@@ -124,7 +124,7 @@ def test_what_was_burnt_is_reset_by_its_identifier(wrapped: Wrapped) -> None:
     assert wrapped.tool.calls("wind-back*") == [["wind-back", ID, "0"]]
 
 
-def test_reset_that_fails_is_told(wrapped: Wrapped) -> None:
+def test_reset_that_fails_is_reported(wrapped: Wrapped) -> None:
     card = wrapped.card(reset="wind-back {id}")
     wrapped.tool.answer("wind-back *", errors="no such core\n", status=33)
     card.program()
@@ -132,7 +132,7 @@ def test_reset_that_fails_is_told(wrapped: Wrapped) -> None:
         card.driver.reset(card.region, Deadline(10))
 
 
-def test_reset_that_takes_too_long_is_told(wrapped: Wrapped) -> None:
+def test_reset_that_takes_too_long_is_reported(wrapped: Wrapped) -> None:
     card = wrapped.card(reset="wind-back {id}")
     wrapped.tool.answer("wind-back *", then="sleep 60")
     card.program()
@@ -161,7 +161,7 @@ def test_identifier_that_the_program_does_not_know_is_erased_already(wrapped: Wr
     assert card.read_back() is None
 
 
-def test_failed_erase_is_told_and_can_be_tried_again(wrapped: Wrapped) -> None:
+def test_failed_erase_is_reported_and_can_be_tried_again(wrapped: Wrapped) -> None:
     card = wrapped.card()
     card.program()
     wrapped.tool.answer(f"erase {ID}", errors="Error: stuck\n", status=31)
@@ -178,10 +178,10 @@ def test_identifier_is_known_after_a_restart_of_the_host(wrapped: Wrapped) -> No
     card.restart_host()
     wrapped.tool.answer("status", "Used regions: 1/2\n")
     assert card.read_back() is None
-    gone = f"echo 'Used regions: 0/2' > {wrapped.folder}/left"
+    command = f"echo 'Used regions: 0/2' > {wrapped.folder}/left"
     wrapped.tool.answer("status", then=f"cat {wrapped.folder}/left")
     (wrapped.folder / "left").write_text("Used regions: 1/2\n")
-    wrapped.tool.answer(f"erase {ID}", then=gone)
+    wrapped.tool.answer(f"erase {ID}", then=command)
     card.clear()
     assert wrapped.tool.calls("erase*") == [["erase", ID]]
 
@@ -400,7 +400,7 @@ def test_card_whose_program_does_not_answer_is_not_accessible(
         ({"interface": "none"}, "interface"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(
+def test_options_that_cannot_be_used_are_reported(
     wrapped: Wrapped, options: dict[str, str], why: str
 ) -> None:
     with pytest.raises(errors.NotAccessible, match=why):
@@ -411,12 +411,12 @@ def test_options_that_cannot_be_used_are_told(
     ("cards", "why"),
     [("", "no card is configured"), ("a,a", "names a card twice"), ("../a", "is no name")],
 )
-def test_cards_that_cannot_be_are_told(tmp_path: pathlib.Path, cards: str, why: str) -> None:
+def test_cards_that_cannot_be_are_reported(tmp_path: pathlib.Path, cards: str, why: str) -> None:
     with pytest.raises(errors.NotAccessible, match=why):
         CommandDriver("command", load_conf(tmp_path, f"[command]\ncards = {cards}\n"))
 
 
-def test_card_that_is_not_configured_any_more_is_told(wrapped: Wrapped) -> None:
+def test_card_that_is_not_configured_any_more_is_reported(wrapped: Wrapped) -> None:
     card = wrapped.card()
     card.program()
     text = "[command]\ncards = b\n[command:b]\nexec = /bin/false\nboard = b\npart = p\n"

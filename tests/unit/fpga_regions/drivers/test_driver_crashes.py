@@ -76,7 +76,7 @@ class Scripted:
         """The command line of a burn."""
         return "burn", "--file", str(self.package), "--owner", owner()
 
-    def left(self) -> list[str]:
+    def remains(self) -> list[str]:
         """Files that the driver must not leave: bitfiles."""
         return [path.name for path in (self.host.state / "drivers/command").glob("*.bin")]
 
@@ -98,7 +98,7 @@ def test_region_of_a_killed_burn_is_cleared_by_the_next_look(
         assert state == ["quarantined"]
         return
     assert state == ["free"]
-    assert list(scripted.burnt.iterdir()) == scripted.left() == []
+    assert list(scripted.burnt.iterdir()) == scripted.remains() == []
     scripted.host.burn(*scripted.burn[1:])
     assert scripted.host.states() == ["programmed"]
 
@@ -136,9 +136,9 @@ def test_card_on_which_a_left_over_still_works_is_not_given_out(scripted: Script
     burning.kill()
     burning.communicate()
     left_over = int(pid.read_text())
-    begun = time.monotonic()
+    start = time.monotonic()
     assert scripted.host.states() == ["quarantined"]
-    assert time.monotonic() - begun > 2
+    assert time.monotonic() - start > 2
     os.kill(left_over, signal.SIGKILL)
     (region,) = scripted.host.status()["regions"]
     assert scripted.host.run("erase", region["id"]).returncode == 0

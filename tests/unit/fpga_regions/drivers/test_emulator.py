@@ -15,7 +15,7 @@ from oslo_config import cfg
 
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.command import options as configuration
+from fpga_regions.command import options
 from fpga_regions.drivers.emulator import EmulatorDriver
 from fpga_regions.model import Loaded, Region, State
 from tests.support import bitstreams
@@ -30,7 +30,7 @@ class Emulated:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.conf: cfg.ConfigOpts = configuration.load(str(host.config))
+        self.conf: cfg.ConfigOpts = options.load(str(host.config))
         self.driver = EmulatorDriver("emulator", self.conf)
         self.slots = self.driver.discover()
         self.region = Region("a0399bc1-cb67-4548-b0b8-aa95a91402d3", self.slots[0], State.FREE, "")
@@ -85,9 +85,9 @@ def test_region_shows_what_it_holds(emulated: Emulated) -> None:
 
 def test_region_shows_the_core_that_runs_whatever_the_manifest_says(emulated: Emulated) -> None:
     emulated.program(bitstreams.package(content=bitstreams.bitfile("crc32")))
-    shown = emulated.read_back()
-    assert shown is not None
-    assert shown.function == "crc32"
+    loaded = emulated.read_back()
+    assert loaded is not None
+    assert loaded.function == "crc32"
 
 
 def test_each_node_has_a_socket_that_any_user_may_use(emulated: Emulated) -> None:
@@ -111,9 +111,9 @@ def test_function_does_not_run_as_root(emulated: Emulated) -> None:
     emulated.program(bitstreams.package())
     (server,) = emulated.host.servers()
     lines = pathlib.Path(f"/proc/{server.pid}/status").read_text().splitlines()
-    told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-    assert "0" not in told["Uid"].split()
-    assert (told["CapEff"], told["NoNewPrivs"]) == ("0" * 16, "1")
+    fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    assert "0" not in fields["Uid"].split()
+    assert (fields["CapEff"], fields["NoNewPrivs"]) == ("0" * 16, "1")
 
 
 def test_cleared_region_has_no_socket_and_no_process(emulated: Emulated) -> None:
@@ -186,14 +186,14 @@ def test_bitfile_that_it_can_never_run_is_a_bad_package(
     assert emulated.read_back() is None
 
 
-def test_process_that_is_not_ready_in_time_is_told(emulated: Emulated) -> None:
+def test_process_that_is_not_ready_in_time_is_reported(emulated: Emulated) -> None:
     with pytest.raises(errors.TimedOut, match="program_timeout"):
         emulated.driver.program(
             emulated.region, unpack(bitstreams.package(), emulated.conf), Deadline(0)
         )
 
 
-def test_user_that_does_not_exist_is_told(tmp_path: pathlib.Path) -> None:
+def test_user_that_does_not_exist_is_reported(tmp_path: pathlib.Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root becomes another user")
     emulated = Emulated(Host(tmp_path, emulator__user="nosuchuser"))

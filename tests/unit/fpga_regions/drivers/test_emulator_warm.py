@@ -34,9 +34,9 @@ def reset(emulated: Emulated) -> None:
 
 def test_function_answers_as_before_from_another_process(emulated: Emulated) -> None:
     path = emulated.program(bitstreams.package("crc32"))
-    shown, (server,) = emulated.read_back(), emulated.host.servers()
+    loaded, (server,) = emulated.read_back(), emulated.host.servers()
     reset(emulated)
-    assert emulated.read_back() == shown
+    assert emulated.read_back() == loaded
     assert not processes.alive(server)
     assert talk(path, DATA) == zlib.crc32(DATA).to_bytes(4, "big")
 
@@ -55,14 +55,14 @@ def test_client_of_the_last_owner_is_cut_off(emulated: Emulated) -> None:
 def test_socket_that_the_last_owner_still_sees_leads_nowhere(emulated: Emulated) -> None:
     path = emulated.program(bitstreams.package("crc32"))
     # As a bind mount in a container does, a descriptor stays with the file that it was made of.
-    seen = os.open(path, os.O_PATH)
+    descriptor = os.open(path, os.O_PATH)
     reset(emulated)
     with (
         socket.socket(socket.AF_UNIX) as client,
         pytest.raises(ConnectionRefusedError),
     ):
-        client.connect(f"/proc/self/fd/{seen}")
-    os.close(seen)
+        client.connect(f"/proc/self/fd/{descriptor}")
+    os.close(descriptor)
 
 
 def test_each_node_is_there_after_a_reset(emulated: Emulated) -> None:
@@ -100,14 +100,14 @@ def burn(host: Host, number: int) -> str:
     return host.burn("--file", str(host.folder / "crc32.zip"), "--owner", owner(number))
 
 
-def test_warm_region_is_free_tells_what_it_holds_and_is_given_to_the_next(warm: Host) -> None:
+def test_warm_region_is_free_reports_what_it_holds_and_is_given_to_the_next(warm: Host) -> None:
     region_id = burn(warm, 0)
     assert warm.run("erase", "--owner", owner(0)).returncode == 0
     assert warm.run("status").stdout == "Used regions: 0/2\n"
-    (told,) = [region for region in warm.status()["regions"] if region["id"] == region_id]
-    assert (told["state"], told["owner"], told["nodes"]) == ("free", None, None)
-    assert (told["function"], told["healthy"]) == ("crc32", None)
-    assert told["digest"].startswith("sha256:")
+    (status,) = [region for region in warm.status()["regions"] if region["id"] == region_id]
+    assert (status["state"], status["owner"], status["nodes"]) == ("free", None, None)
+    assert (status["function"], status["healthy"]) == ("crc32", None)
+    assert status["digest"].startswith("sha256:")
     (server,) = warm.servers()
     assert burn(warm, 1) == region_id
     assert warm.servers() == [server]

@@ -166,7 +166,7 @@ def test_state_that_cannot_be_written_is_a_failure(tmp_path: pathlib.Path) -> No
 
 
 @pytest.mark.parametrize("option", ["program_failures = 2", "cards = 0", "program_delay = soon"])
-def test_wrong_option_is_told_by_its_name(tmp_path: pathlib.Path, option: str) -> None:
+def test_wrong_option_is_reported_by_its_name(tmp_path: pathlib.Path, option: str) -> None:
     with pytest.raises(errors.NotAccessible, match=option.split()[0]):
         fake(tmp_path, option)
 
@@ -174,13 +174,13 @@ def test_wrong_option_is_told_by_its_name(tmp_path: pathlib.Path, option: str) -
 def test_reset_makes_the_nodes_anew_and_leaves_what_is_held(tmp_path: pathlib.Path) -> None:
     card = fake(tmp_path)
     nodes = card.program(exposes=[{"kind": "pipe", "name": "/dev/fpga0"}])
-    held, seen = card.read_back(), os.open(nodes[0].path, os.O_PATH)
+    held, descriptor = card.read_back(), os.open(nodes[0].path, os.O_PATH)
     region = dataclasses.replace(card.region, nodes=nodes)
     card.driver.reset(region, Deadline(10))
     assert card.read_back() == held
     assert pathlib.Path(nodes[0].path).is_fifo()
-    assert not os.path.samestat(os.fstat(seen), pathlib.Path(nodes[0].path).stat())
-    os.close(seen)
+    assert not os.path.samestat(os.fstat(descriptor), pathlib.Path(nodes[0].path).stat())
+    os.close(descriptor)
 
 
 def test_reset_fails_on_purpose(tmp_path: pathlib.Path) -> None:

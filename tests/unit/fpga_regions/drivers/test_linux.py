@@ -37,7 +37,7 @@ class Soc:
 
     def driver(self, **options: typing.Any) -> LinuxDriver:
         """The driver with a card `soc`."""
-        told = {
+        defaults = {
             "board": "b",
             "part": "p",
             "manager": "fpga0",
@@ -46,7 +46,7 @@ class Soc:
             "blanks": f"{self.folder}/blank,{self.folder}/blank",
             "nodes": "char:/dev/null",
         } | options
-        card = "\n".join(f"{name} = {value}" for name, value in told.items())
+        card = "\n".join(f"{name} = {value}" for name, value in defaults.items())
         main = "\n".join(f"{n} = {getattr(self.kernel, n)}" for n in ("sysfs", "configfs"))
         firmware = f"firmware = {self.kernel.firmware}"
         text = f"[linux]\ncards = soc\n{main}\n{firmware}\n[linux:soc]\n{card}\n"
@@ -141,17 +141,17 @@ def test_fpga_without_power_holds_nothing(soc: Soc) -> None:
 
 
 @pytest.mark.parametrize(
-    "gone",
+    "name",
     [
         "sys/class/fpga_manager/fpga0/state",
         "config/device-tree",
         "config/device-tree/overlays/fpga-nova-soc-0/status",
     ],
 )
-def test_file_of_the_kernel_that_is_missing_says_nothing(soc: Soc, gone: str) -> None:
+def test_file_of_the_kernel_that_is_missing_says_nothing(soc: Soc, name: str) -> None:
     card = soc.card()
     card.program()
-    path = soc.kernel.root / gone
+    path = soc.kernel.root / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     with pytest.raises(errors.NoAnswer):
         card.read_back()
@@ -207,7 +207,7 @@ def test_state_after_programming_says_what_failed(soc: Soc, state: str, why: str
     assert list(soc.kernel.overlays.iterdir()) == []
 
 
-def test_status_of_the_manager_is_told_with_its_state(soc: Soc) -> None:
+def test_status_of_the_manager_is_reported_with_its_state(soc: Soc) -> None:
     card = soc.card()
     soc.kernel.state_after = "write error"
     soc.kernel.attribute("fpga0", "status").write_text("reconfig CRC error\n")
@@ -273,7 +273,7 @@ def test_nodes_are_named_by_the_region(soc: Soc) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "why"),
+    ("name", "why"),
     [
         ("sys/class/fpga_manager/fpga0", "fpga_manager/fpga0/state"),
         ("sys/class/fpga_region/region1", "region1 is not there"),
@@ -281,9 +281,9 @@ def test_nodes_are_named_by_the_region(soc: Soc) -> None:
     ],
 )
 def test_card_that_the_kernel_does_not_have_is_not_accessible(
-    soc: Soc, gone: str, why: str
+    soc: Soc, name: str, why: str
 ) -> None:
-    shutil.rmtree(soc.kernel.root / gone)
+    shutil.rmtree(soc.kernel.root / name)
     with pytest.raises(errors.NotAccessible, match=why):
         soc.driver().discover()
 
@@ -298,7 +298,9 @@ def test_card_that_the_kernel_does_not_have_is_not_accessible(
         ({"flags": "-1"}, "flags"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(soc: Soc, options: dict[str, str], why: str) -> None:
+def test_options_that_cannot_be_used_are_reported(
+    soc: Soc, options: dict[str, str], why: str
+) -> None:
     with pytest.raises(errors.NotAccessible, match=why):
         soc.driver(**options)
 

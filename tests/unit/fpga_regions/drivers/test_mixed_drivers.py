@@ -56,7 +56,7 @@ overlays = {folder}/region0.dtbo, {folder}/region1.dtbo
 blanks = {folder}/blank, {folder}/blank
 nodes = char:{folder}/soc-node{{index}}
 """
-FAKE, LEFT, RIGHT, SOC = (
+FAKE, LEFT_CARD, RIGHT_CARD, SOC = (
     ("fake", "fake"),
     ("scripted", "left"),
     ("scripted", "right"),
@@ -80,7 +80,8 @@ class Mixed:
         for card, total in (("left", 2), ("right", 3), ("soc", 2)):
             for index in range(total):
                 self._add_node(folder / f"{card}-node{index}")
-        self.left, self.right = self._tool(folder, "left", 2), self._tool(folder, "right", 3)
+        self.left_tool = self._tool(folder, "left", 2)
+        self.right_tool = self._tool(folder, "right", 3)
         self.conf = load_conf(folder, CONF.format(folder=folder, kernel=self.kernel))
         self.drivers = api.load(self.conf)
         self.ledger = Ledger(folder / "state", 5)
@@ -144,8 +145,8 @@ def test_all_cards_of_all_drivers_are_here_in_the_operators_order(mixed: Mixed) 
 
 
 def test_each_package_goes_to_a_card_of_its_kind(mixed: Mixed) -> None:
-    wanted = [SOC, RIGHT, FAKE, LEFT, RIGHT, SOC, FAKE]
-    assert [mixed.burn(target, number) for number, target in enumerate(wanted)] == [
+    targets = [SOC, RIGHT_CARD, FAKE, LEFT_CARD, RIGHT_CARD, SOC, FAKE]
+    assert [mixed.burn(target, number) for number, target in enumerate(targets)] == [
         ("linux", "soc", 0),
         ("command", "right", 0),
         ("fake", "fake0", 0),
@@ -160,23 +161,23 @@ def test_each_package_goes_to_a_card_of_its_kind(mixed: Mixed) -> None:
 
 def test_full_card_does_not_take_from_another_kind(mixed: Mixed) -> None:
     for number in range(2):
-        mixed.burn(LEFT, number)
+        mixed.burn(LEFT_CARD, number)
     with pytest.raises(errors.NoFreeRegion, match="all 2 that match are taken"):
-        mixed.burn(LEFT, 2)
+        mixed.burn(LEFT_CARD, 2)
 
 
 def test_host_is_empty_again_after_all_is_erased(mixed: Mixed) -> None:
-    for number, target in enumerate([SOC, RIGHT, FAKE, LEFT]):
+    for number, target in enumerate([SOC, RIGHT_CARD, FAKE, LEFT_CARD]):
         mixed.burn(target, number)
     for number in range(4):
         mixed.manager.erase(None, owner(number))
     assert mixed.states() == ["free None"] * 11
     assert list(mixed.kernel.overlays.iterdir()) == []
-    assert (len(mixed.left.calls("erase*")), len(mixed.right.calls("erase*"))) == (1, 1)
+    assert (len(mixed.left_tool.calls("erase*")), len(mixed.right_tool.calls("erase*"))) == (1, 1)
 
 
 def test_failure_on_one_card_leaves_the_others_as_they_were(mixed: Mixed) -> None:
-    mixed.burn(RIGHT, 0)
+    mixed.burn(RIGHT_CARD, 0)
     mixed.burn(FAKE, 1)
     mixed.kernel.state_after = "write error"
     with pytest.raises(errors.ProgrammingFailed, match="clearing it failed, too"):
@@ -187,29 +188,29 @@ def test_failure_on_one_card_leaves_the_others_as_they_were(mixed: Mixed) -> Non
 
 def test_card_that_does_not_answer_hides_no_other(mixed: Mixed) -> None:
     mixed.burn(SOC, 0)
-    mixed.burn(LEFT, 1)
-    mixed.left.answer("status", status=127)
-    mixed.right.answer("status", status=127)
+    mixed.burn(LEFT_CARD, 1)
+    mixed.left_tool.answer("status", status=127)
+    mixed.right_tool.answer("status", status=127)
     (mixed.kernel.sysfs / "class/fpga_manager/fpga0/state").unlink()
     assert mixed.states() == ["free None"] * 4 + ["programmed None"] * 2
     assert mixed.burn(FAKE, 2) == ("fake", "fake0", 0)
 
 
 def test_cards_that_answer_again_have_the_same_regions(mixed: Mixed) -> None:
-    mixed.burn(LEFT, 0)
+    mixed.burn(LEFT_CARD, 0)
     before = {region.id for region in mixed.ledger.regions()}
     healthy = mixed.drivers["command"].discover()
-    mixed.left.answer("status", status=127)
+    mixed.left_tool.answer("status", status=127)
     assert len(mixed.states()) == 10
-    mixed.left.answer("status", "Used regions: 1/2")
+    mixed.left_tool.answer("status", "Used regions: 1/2")
     assert mixed.drivers["command"].discover() == healthy
     assert "programmed True" in mixed.states()
     assert {region.id for region in mixed.ledger.regions()} == before
 
 
-def test_nothing_that_answers_is_told(mixed: Mixed) -> None:
+def test_nothing_that_answers_is_reported(mixed: Mixed) -> None:
     del mixed.drivers["fake"], mixed.drivers["linux"]
-    for tool in (mixed.left, mixed.right):
+    for tool in (mixed.left_tool, mixed.right_tool):
         tool.answer("status", status=127)
     with pytest.raises(errors.NotAccessible, match="card left: left ended with 127; card right"):
         mixed.manager.regions()
@@ -218,12 +219,12 @@ def test_nothing_that_answers_is_told(mixed: Mixed) -> None:
 def test_damaged_record_of_one_region_is_mended_as_the_message_of_the_others_says(
     mixed: Mixed,
 ) -> None:
-    mixed.burn(LEFT, 0)
+    mixed.burn(LEFT_CARD, 0)
     region = mixed.ledger.held_by(owner(0))[0]
     mixed.manager.erase(None, owner(0))
     (mixed.ledger.folder / f"drivers/command/{region.id}.record").write_text("")
     with pytest.raises(errors.RegionError, match=f"quarantine region {region.id}, and release it"):
-        mixed.burn(RIGHT, 1)
+        mixed.burn(RIGHT_CARD, 1)
     mixed.manager.quarantine(region.id, "its record is damaged")
     mixed.manager.release(region.id)
-    assert mixed.burn(RIGHT, 1)[:2] == ("command", "right")
+    assert mixed.burn(RIGHT_CARD, 1)[:2] == ("command", "right")

@@ -98,7 +98,7 @@ class Pac:
 
     def driver(self, **options: str) -> OpaeDriver:
         """The driver with a card `pac`."""
-        told = {
+        defaults = {
             "board": "n3000",
             "part": "arria10",
             "address": SECOND,
@@ -113,7 +113,7 @@ class Pac:
             "timeout": 2,
         }
         text = "[opae]\n" + "".join(f"{n} = {v}\n" for n, v in main.items())
-        text += "[opae:pac]\n" + "".join(f"{n} = {v}\n" for n, v in told.items())
+        text += "[opae:pac]\n" + "".join(f"{n} = {v}\n" for n, v in defaults.items())
         return OpaeDriver("opae", load_conf(self.folder, text))
 
     def card(self, **options: str) -> Card:
@@ -140,9 +140,9 @@ def test_addresses_are_the_same_in_large_letters(pac: Pac) -> None:
 def test_bitfile_is_loaded_into_the_card_of_the_address(pac: Pac) -> None:
     card = pac.card()
     card.program(content=gbs(CRC))
-    told = "--segment 0x0000 --bus 0xb1 --device 0x00 --function 0x0"
+    selection = "--segment 0x0000 --bus 0xb1 --device 0x00 --function 0x0"
     path = f"{card.state_folder()}/{card.region.id}.gbs"
-    assert pac.conf.calls() == [[*told.split(), path]]
+    assert pac.conf.calls() == [[*selection.split(), path]]
 
 
 @pytest.mark.parametrize("word", ["Accelerator Id", "Accelerator GUID", "Afu Id"])
@@ -262,7 +262,7 @@ def test_description_of_a_bitfile_is_read_or_refused(data: bytes, length: int) -
             continue
 
 
-def test_failed_load_is_told_with_the_programs_last_words(pac: Pac) -> None:
+def test_failed_load_is_reported_with_the_programs_last_words(pac: Pac) -> None:
     card = pac.card()
     pac.conf.answer("*.gbs", errors="Error writing bitstream to FPGA: resource busy\n", status=5)
     with pytest.raises(errors.ProgrammingFailed, match=r"fpgaconf ended with 5: .* busy"):
@@ -343,7 +343,7 @@ def test_fpgainfo_that_does_not_answer_means_no_access(
         pac.driver().discover()
 
 
-def test_fpgaconf_that_is_not_installed_is_told(pac: Pac) -> None:
+def test_fpgaconf_that_is_not_installed_is_reported(pac: Pac) -> None:
     text = "[opae]\ncards = a\nfpgaconf = fpgaconf-x\n"
     text += f"[opae:a]\nboard = b\npart = p\naddress = {FIRST}\nblank = /x\n"
     with pytest.raises(errors.NotAccessible, match="driver opae: fpgaconf-x is not installed"):
@@ -358,20 +358,22 @@ def test_fpgaconf_that_is_not_installed_is_told(pac: Pac) -> None:
         ({"blank": ""}, "blank is not set"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(pac: Pac, options: dict[str, str], why: str) -> None:
+def test_options_that_cannot_be_used_are_reported(
+    pac: Pac, options: dict[str, str], why: str
+) -> None:
     with pytest.raises(errors.NotAccessible, match=why):
         pac.driver(**options)
 
 
 @pytest.mark.parametrize(
-    ("number", "told"), [("0x8086\n", "intel"), ("0x1172\n", None), (None, None)]
+    ("number", "vendor"), [("0x8086\n", "intel"), ("0x1172\n", None), (None, None)]
 )
 def test_vendor_is_known_by_its_number_on_pcie(
-    pac: Pac, number: str | None, told: str | None
+    pac: Pac, number: str | None, vendor: str | None
 ) -> None:
     if number is not None:
         (pac.folder / "sys/bus/pci/devices" / SECOND / "vendor").write_text(number)
-    assert [slot.vendor for slot in pac.driver().discover()] == [told]
+    assert [slot.vendor for slot in pac.driver().discover()] == [vendor]
 
 
 def test_vendor_that_is_configured_goes_before_the_number(pac: Pac) -> None:

@@ -122,11 +122,11 @@ def test_bad_accelerator_of_one_card_hides_no_other(pac: Pac) -> None:
 
 def test_card_whose_accelerators_are_at_other_functions_only_has_no_region(pac: Pac) -> None:
     functions = [SECOND.replace(".0", f".{number}") for number in (1, 2)]
-    shown = [
+    ports = [
         PORT.format(address=one, word="Accelerator GUID", accelerator=CRC) for one in functions
     ]
     own = PORT.format(address=SECOND, word="Nothing", accelerator="none")
-    pac.info.answer("port", own + "".join(shown))
+    pac.info.answer("port", own + "".join(ports))
     with pytest.raises(errors.NotAccessible, match=f"and none at {SECOND}: .* not be verified"):
         pac.driver().discover()
 

@@ -87,7 +87,7 @@ class Board:
 
     def driver(self, **options: typing.Any) -> OpenFpgaLoaderDriver:
         """The driver with a card `arty0`."""
-        told = {
+        defaults = {
             "board": "arty",
             "part": "xc7a35t",
             "loader_board": "arty_a7_35t",
@@ -98,7 +98,7 @@ class Board:
         main = {"cards": "arty0", "exec": self.tool.path, "usb": self.usb, "timeout": 2}
         text = "[openfpgaloader]\n" + "".join(f"{n} = {v}\n" for n, v in main.items())
         text += "[openfpgaloader:arty0]\n"
-        text += "".join(f"{n} = {v}\n" for n, v in told.items() if v is not None)
+        text += "".join(f"{n} = {v}\n" for n, v in defaults.items() if v is not None)
         return OpenFpgaLoaderDriver("openfpgaloader", load_conf(self.folder, text))
 
     def card(self, index: int = 0, **options: typing.Any) -> Card:
@@ -166,7 +166,7 @@ def test_missing_board_does_not_hide_the_others(board: Board) -> None:
     assert [slot.device for slot in driver.discover()] == ["b"]
 
 
-def test_program_that_is_not_installed_is_told(board: Board) -> None:
+def test_program_that_is_not_installed_is_reported(board: Board) -> None:
     text = (
         "[openfpgaloader]\ncards = a\nexec = openFPGALoader-of-tomorrow\n"
         "[openfpgaloader:a]\nboard = x\npart = y\ncable = ft2232\nblank = /x.bit\n"
@@ -196,10 +196,10 @@ def test_every_way_to_choose_a_board_is_passed_on(board: Board) -> None:
         frequency=3000000,
         chain="0",
     ).program()
-    told = (
+    selection = (
         "--cable ft2232 --usb-serial-num 210319A --busdev-num 1:7 --ftdi-channel 1 --freq 3000000"
     )
-    assert board.tool.calls()[0] == [*told.split(), "--index-chain", "0", "--detect"]
+    assert board.tool.calls()[0] == [*selection.split(), "--index-chain", "0", "--detect"]
 
 
 def test_part_is_detected_before_it_is_programmed_and_asked_whether_it_started(
@@ -260,7 +260,7 @@ def test_part_of_another_idcode_has_no_region_and_is_not_programmed(board: Board
     assert board.tool.calls("*--write-sram*") == []
 
 
-def test_place_without_a_part_is_told(board: Board) -> None:
+def test_place_without_a_part_is_reported(board: Board) -> None:
     with pytest.raises(errors.NotAccessible, match="no part at place 3 of the chain"):
         board.driver(chain="3").discover()
 
@@ -273,10 +273,10 @@ def test_detection_that_makes_no_sense_is_a_failure(board: Board, output: str) -
         card.program()
 
 
-def test_failed_load_is_told_with_the_programs_last_words(board: Board) -> None:
+def test_failed_load_is_reported_with_the_programs_last_words(board: Board) -> None:
     card = board.card()
-    said = "Error: Failed to program FPGA: std::exception\n"
-    board.tool.answer("*--write-sram *", LOADED, said, status=1)
+    message = "Error: Failed to program FPGA: std::exception\n"
+    board.tool.answer("*--write-sram *", LOADED, message, status=1)
     with pytest.raises(errors.ProgrammingFailed, match="ended with 1: Error: Failed to program"):
         card.program()
     with pytest.raises(errors.NoAnswer):
@@ -340,7 +340,7 @@ def test_blank_that_does_not_load_is_not_erased(
         ({"part": None}, "part is not set"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(
+def test_options_that_cannot_be_used_are_reported(
     board: Board, options: dict[str, typing.Any], why: str
 ) -> None:
     with pytest.raises(errors.NotAccessible, match=why):

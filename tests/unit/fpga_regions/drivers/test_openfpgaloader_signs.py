@@ -129,24 +129,24 @@ def test_board_that_was_unplugged_meanwhile_says_nothing(board: Board) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "output",
     [
         "Load SRAM: [=====     ] 50.00%\nFail\n",
         "Error: Failed to claim cable\n",
         "mismatch between target's idcode and bitstream idcode\n",
     ],
 )
-def test_load_that_fails_and_ends_with_zero_has_failed(board: Board, said: str) -> None:
+def test_load_that_fails_and_ends_with_zero_has_failed(board: Board, output: str) -> None:
     card = board.card()
-    board.tool.answer("*--write-sram *", said)
+    board.tool.answer("*--write-sram *", output)
     with pytest.raises(errors.ProgrammingFailed):
         card.program()
 
 
-@pytest.mark.parametrize("said", ["", "Open file DONE\nParse file DONE\n", LOADED[:-30]])
-def test_load_that_says_nothing_of_a_whole_bitfile_has_failed(board: Board, said: str) -> None:
+@pytest.mark.parametrize("output", ["", "Open file DONE\nParse file DONE\n", LOADED[:-30]])
+def test_load_that_says_nothing_of_a_whole_bitfile_has_failed(board: Board, output: str) -> None:
     card = board.card()
-    board.tool.answer("*--write-sram *", said)
+    board.tool.answer("*--write-sram *", output)
     with pytest.raises(errors.ProgrammingFailed, match="does not say that it sent the bitfile"):
         card.program()
     with pytest.raises(errors.NotErased, match="does not say that it sent the bitfile"):
@@ -255,14 +255,14 @@ SIGNS = [
 ]
 
 
-@pytest.mark.parametrize(("maker", "family", "width", "said", "started"), SIGNS)
+@pytest.mark.parametrize(("maker", "family", "width", "output", "started"), SIGNS)
 def test_load_succeeds_by_the_sign_of_the_parts_maker_and_the_release(
-    board: Board, maker: str, family: str, width: int, said: str, started: bool
+    board: Board, maker: str, family: str, width: int, output: str, started: bool
 ) -> None:
     file_type = "fs" if maker == "Gowin" else "bit"
     board.put_in(maker, family, width)
     card = board.card(file_type=file_type, blank=f"{board.folder}/blank.{file_type}")
-    board.tool.answer("*--write-sram *", said)
+    board.tool.answer("*--write-sram *", output)
     if started:
         card.program()
         card.clear()

@@ -32,7 +32,7 @@ class Bench:
 
     def card(self, file_type: str = "bin", **options: str) -> Card:
         """The card."""
-        told = {
+        defaults = {
             "board": "arty",
             "part": "xc7a35t",
             "cable": "ft2232",
@@ -41,7 +41,7 @@ class Bench:
             "nodes": "char:/dev/null",
         } | options
         text = f"[openfpgaloader]\ncards = a\nexec = {self.program}\n[openfpgaloader:a]\n"
-        text += "".join(f"{name} = {value}\n" for name, value in told.items())
+        text += "".join(f"{name} = {value}\n" for name, value in defaults.items())
         return Card(OpenFpgaLoaderDriver("openfpgaloader", load_conf(self.folder, text)))
 
 

@@ -16,8 +16,8 @@ def scripted(tmp_path: pathlib.Path) -> Scripted:
 
 def fall_silent(scripted: Scripted) -> None:
     """Have the program answer each process once, and only how many regions there are."""
-    seen = scripted.burnt.parent / "seen"
-    once = f"[ ! -e {seen}.$PPID ] || exit 1; touch {seen}.$PPID"
+    mark = scripted.burnt.parent / "seen"
+    once = f"[ ! -e {mark}.$PPID ] || exit 1; touch {mark}.$PPID"
     count = f'echo "Used regions: $(ls {scripted.burnt} | wc -l)/1"'
     scripted.tool.answer("status", then=f"{once}; {count}")
     for verb in ("burn *", "erase *"):

@@ -51,8 +51,8 @@ def hosts(**changes: typing.Any) -> str:
 
 def regions(*identities: str) -> str:
     """The report `dynamic-regions`, as of 2023."""
-    shown = [{"id": "0", "xclbin_uuid": one.upper(), "compute_units": []} for one in identities]
-    device = {"interface_type": "pcie", "device_id": ADDRESS, "dynamic_regions": shown or ""}
+    entries = [{"id": "0", "xclbin_uuid": one.upper(), "compute_units": []} for one in identities]
+    device = {"interface_type": "pcie", "device_id": ADDRESS, "dynamic_regions": entries or ""}
     return json.dumps({"schema_version": {"schema": "JSON"}, "devices": [device]})
 
 
@@ -102,7 +102,7 @@ class Alveo:
 
     def driver(self, **options: str | None) -> XrtDriver:
         """The driver with a card `u55c`."""
-        told = {
+        defaults = {
             "board": "u55c",
             "part": "xcu55c",
             "address": ADDRESS,
@@ -116,7 +116,9 @@ class Alveo:
             "timeout": 2,
         }
         text = "[xrt]\n" + "".join(f"{n} = {v}\n" for n, v in main.items())
-        text += "[xrt:u55c]\n" + "".join(f"{n} = {v}\n" for n, v in told.items() if v is not None)
+        text += "[xrt:u55c]\n" + "".join(
+            f"{n} = {v}\n" for n, v in defaults.items() if v is not None
+        )
         return XrtDriver("xrt", load_conf(self.folder, text))
 
     def card(self, **options: str | None) -> Card:
@@ -148,8 +150,8 @@ def test_xclbin_is_loaded_into_the_card_of_the_address(alveo: Alveo) -> None:
     card = alveo.card()
     card.program(content=xclbin(ADD))
     path = f"{card.state_folder()}/{card.region.id}.xclbin"
-    told = ["program", "--device", ADDRESS, "--user", path]
-    assert alveo.tool.calls("program*") == [told]
+    words = ["program", "--device", ADDRESS, "--user", path]
+    assert alveo.tool.calls("program*") == [words]
 
 
 @pytest.mark.parametrize("report", [regions(ADD), regions_of_2021(ADD), regions(NOTHING, ADD)])
@@ -266,7 +268,7 @@ def test_card_without_a_render_node_is_a_failure(alveo: Alveo) -> None:
         alveo.card().program(1, content=xclbin(ADD))
 
 
-def test_nodes_of_a_card_that_is_not_configured_any_more_cannot_be_told(alveo: Alveo) -> None:
+def test_nodes_of_a_card_that_is_not_configured_any_more_cannot_be_known(alveo: Alveo) -> None:
     card = alveo.card()
     package = card.package(content=xclbin(ADD))
     text = "[xrt]\ncards = b\n[xrt:b]\nboard = b\npart = p\nclear = reset\n"
@@ -300,20 +302,20 @@ def test_header_of_a_bitfile_is_read_or_refused(data: bytes) -> None:
             continue
 
 
-def test_failed_load_is_told_with_the_programs_last_words(alveo: Alveo) -> None:
+def test_failed_load_is_reported_with_the_programs_last_words(alveo: Alveo) -> None:
     card = alveo.card()
     alveo.tool.answer("program *", errors="ERROR: Could not program device\n", status=1)
     with pytest.raises(errors.ProgrammingFailed, match="xbutil ended with 1: ERROR: Could not"):
         card.program(content=xclbin(ADD))
 
 
-@pytest.mark.parametrize(("shown", "told"), [(VERIFY, VERIFY), (NOTHING, "no xclbin")])
+@pytest.mark.parametrize(("answer", "loaded"), [(VERIFY, VERIFY), (NOTHING, "no xclbin")])
 def test_load_after_which_the_card_shows_another_has_failed(
-    alveo: Alveo, shown: str, told: str
+    alveo: Alveo, answer: str, loaded: str
 ) -> None:
     card = alveo.card()
-    alveo.loads("*", shown)
-    with pytest.raises(errors.ProgrammingFailed, match=f"the card shows {told}, not {ADD}"):
+    alveo.loads("*", answer)
+    with pytest.raises(errors.ProgrammingFailed, match=f"the card shows {loaded}, not {ADD}"):
         card.program(content=xclbin(ADD))
 
 
@@ -408,7 +410,7 @@ def test_xbutil_that_does_not_answer_means_no_access(
         ({"clear": "pray"}, "clear"),
     ],
 )
-def test_options_that_cannot_be_used_are_told(
+def test_options_that_cannot_be_used_are_reported(
     alveo: Alveo, options: dict[str, str | None], why: str
 ) -> None:
     with pytest.raises(errors.NotAccessible, match=why):

@@ -11,7 +11,7 @@ import uuid
 from oslo_config import cfg
 
 from fpga_nova.deadline import Deadline
-from fpga_regions.command import options as configuration
+from fpga_regions.command import options
 from fpga_regions.drivers.api import Driver
 from fpga_regions.model import Loaded, Node, Region, Slot, State
 from fpga_regions.package.reader import Package
@@ -65,7 +65,7 @@ class Tool:
 
     def _write(self) -> None:
         log = shlex.quote(str(self._log))
-        cases = [f"  {_pattern(told)}) {answer} ;;" for told, answer in self._answers.items()]
+        cases = [f"  {_pattern(case)}) {answer} ;;" for case, answer in self._answers.items()]
         script = [
             "#!/bin/sh",
             f'(for word in "$@"; do printf \'%s{_SEPARATOR}\' "$word"; done; echo) >> {log}',
@@ -88,7 +88,7 @@ def load_conf(folder: pathlib.Path, text: str) -> cfg.ConfigOpts:
     head = f"[DEFAULT]\nstate_dir = {folder}/state\nruntime_dir = {folder}/run\n"
     file.write_text(head + text)
     (folder / "state").mkdir(mode=0o700, exist_ok=True)
-    return configuration.load(str(file))
+    return options.load(str(file))
 
 
 def region_of(slot: Slot, number: int = 0) -> Region:
@@ -111,13 +111,13 @@ class Card:
         target = {"board": slot.board, "part": slot.part}
         if slot.interface:
             target["interface"] = slot.interface
-        told = {
+        defaults = {
             "target": target,
             "bitfile": "core.bin",
             "exposes": [{"kind": "char", "name": "/dev/fpga0"}],
             "content": b"the bits",
         }
-        return unpack(bitstreams.package(**(told | changes)), self.driver.conf)
+        return unpack(bitstreams.package(**(defaults | changes)), self.driver.conf)
 
     def program(self, seconds: float = 10, **changes: typing.Any) -> tuple[Node, ...]:
         """Program the region; its nodes."""

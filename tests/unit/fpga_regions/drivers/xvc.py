@@ -71,8 +71,8 @@ class Part:
         self._instruction = _IDCODE
 
     def _capture_ir(self) -> None:
-        shown = 0b010001 | self.done << 5 | self.done << 2
-        self._shifted = [shown >> bit & 1 for bit in range(_WIDTH)]
+        register = 0b010001 | self.done << 5 | self.done << 2
+        self._shifted = [register >> bit & 1 for bit in range(_WIDTH)]
 
     def _capture_dr(self) -> None:
         value, width = (self.idcode, 32) if self._instruction == _IDCODE else (0, 1)

@@ -59,8 +59,10 @@ def test_bitstream_that_is_not_for_the_part_is_refused(
 
 def test_comment_cannot_pass_for_a_part_of_the_bitstream(box: Sandbox) -> None:
     start = CRC.index(b"\x7e\xaa\x99\x7e")
-    told = b"\xff\x00" + LINES.replace(b"\n", b"\0") + b"\0" + LINES + b"\0\x00\xff" + CRC[start:]
-    assert verilog(box, told) == verilog(box, CRC)
+    bitstream = (
+        b"\xff\x00" + LINES.replace(b"\n", b"\0") + b"\0" + LINES + b"\0\x00\xff" + CRC[start:]
+    )
+    assert verilog(box, bitstream) == verilog(box, CRC)
 
 
 def test_netlist_without_the_pins_of_the_shell_is_refused() -> None:

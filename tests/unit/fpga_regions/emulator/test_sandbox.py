@@ -22,8 +22,8 @@ def run(box: Sandbox, script: str, result: str | None = None, seconds: float = 1
 
 
 def test_tool_makes_a_file_of_its_input(box: Sandbox) -> None:
-    made = box.make({"in": b"one\n"}, [["cp", "in", "out"]], "out", Deadline(10))
-    assert made == b"one\n"
+    output = box.make({"in": b"one\n"}, [["cp", "in", "out"]], "out", Deadline(10))
+    assert output == b"one\n"
 
 
 def test_commands_follow_each_other_in_one_folder(box: Sandbox) -> None:
@@ -33,8 +33,8 @@ def test_commands_follow_each_other_in_one_folder(box: Sandbox) -> None:
 
 def test_tool_has_a_user_of_no_rights(box: Sandbox) -> None:
     assert run(box, "id -u; id -g; id -G").split() == [str(UID)] * 3
-    told = run(box, "grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status").split()
-    assert told == ["CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
+    words = run(box, "grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status").split()
+    assert words == ["CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
 
 
 def test_tool_has_no_network(box: Sandbox) -> None:
@@ -79,7 +79,7 @@ def test_folder_that_is_in_use_is_left_alone(box: Sandbox) -> None:
     assert inner == ["inner\n"]
 
 
-def test_failure_tells_the_last_words_of_the_tool(box: Sandbox) -> None:
+def test_failure_reports_the_last_words_of_the_tool(box: Sandbox) -> None:
     with pytest.raises(ToolFailed, match="sh: no such thing"):
         run(box, "echo no such thing >&2; exit 3")
 
@@ -94,7 +94,7 @@ def test_failure_of_a_tool_that_prints_much_takes_no_more_memory_than_that(box: 
         tracemalloc.stop()
 
 
-def test_tool_that_is_not_installed_is_told(box: Sandbox) -> None:
+def test_tool_that_is_not_installed_is_reported(box: Sandbox) -> None:
     with pytest.raises(errors.ProgrammingFailed, match="nosuchtool is not installed"):
         box.make({}, [["nosuchtool"]], None, Deadline(10))
 

@@ -37,7 +37,7 @@ def obtain(store: cache.Cache, data: bytes, waiting: float = 5) -> bool:
     return bool(downloads)
 
 
-def kept(store: cache.Cache) -> list[Path]:
+def contents(store: cache.Cache) -> list[Path]:
     return sorted(store.folder.glob("sha*"))
 
 
@@ -60,7 +60,7 @@ def test_folder_and_files_are_for_their_owner_alone(store: cache.Cache) -> None:
 @pytest.mark.parametrize("damage", [b"", b"on", b"two", b"onetwo"])
 def test_damaged_file_is_downloaded_again(store: cache.Cache, damage: bytes) -> None:
     obtain(store, b"one")
-    (path,) = kept(store)
+    (path,) = contents(store)
     path.write_bytes(damage)
     assert obtain(store, b"one")
     assert not obtain(store, b"one")
@@ -68,7 +68,7 @@ def test_damaged_file_is_downloaded_again(store: cache.Cache, damage: bytes) -> 
 
 def test_link_in_the_place_of_a_file_is_not_followed(store: cache.Cache, tmp_path: Path) -> None:
     obtain(store, b"one")
-    (path,) = kept(store)
+    (path,) = contents(store)
     other = tmp_path / "other"
     other.write_bytes(b"one")
     path.unlink()
@@ -92,12 +92,12 @@ def test_what_was_not_used_for_longest_makes_room(store: cache.Cache) -> None:
 def test_sum_of_sizes_stays_within_the_limit(store: cache.Cache) -> None:
     for size in (300, 500, 999, 1, 10, 1000):
         obtain(store, bytes(size))
-        assert sum(path.stat().st_size for path in kept(store)) <= LIMIT
+        assert sum(path.stat().st_size for path in contents(store)) <= LIMIT
 
 
 def test_what_is_larger_than_the_limit_is_had_and_not_kept(store: cache.Cache) -> None:
     assert [obtain(store, bytes(LIMIT + 1)) for _ in range(2)] == [True, True]
-    assert kept(store) == []
+    assert contents(store) == []
 
 
 def test_limit_of_zero_keeps_nothing(tmp_path: Path) -> None:
@@ -113,16 +113,16 @@ def test_failed_download_leaves_nothing(store: cache.Cache) -> None:
 
     with pytest.raises(errors.ImageUnavailable):
         store.obtain(digest(b"one"), download, Deadline(1))
-    assert kept(store) == []
+    assert contents(store) == []
 
 
-def slowly(folder: Path, data: bytes, begun: Path, seconds: float) -> None:
+def slowly(folder: Path, data: bytes, mark: Path, seconds: float) -> None:
     """In a process of its own: a download that takes its time and notes that it was made."""
 
     def download(file: typing.BinaryIO) -> None:
         file.write(data[:1])
         file.flush()
-        with begun.open("a") as note:
+        with mark.open("a") as note:
             note.write("x")
         time.sleep(seconds)
         file.write(data[1:])
@@ -138,22 +138,22 @@ def start(*arguments: typing.Any) -> multiprocessing.Process:
 
 
 def test_killed_download_is_made_anew_and_cleaned_up(store: cache.Cache, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    process = start(store.folder, b"one", begun, 60)
-    wait_until(begun.exists)
+    mark = tmp_path / "begun"
+    process = start(store.folder, b"one", mark, 60)
+    wait_until(mark.exists)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    assert [path.suffix for path in kept(store)] == [".part"]
+    assert [path.suffix for path in contents(store)] == [".part"]
     obtain(store, b"two")
-    assert [path.name for path in kept(store)] == [f"sha256-{digest(b'two').value}"]
+    assert [path.name for path in contents(store)] == [f"sha256-{digest(b'two').value}"]
     assert obtain(store, b"one")
 
 
 def test_download_in_progress_is_not_cleaned_up(store: cache.Cache, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    process = start(store.folder, b"one", begun, 1)
-    wait_until(begun.exists)
+    mark = tmp_path / "begun"
+    process = start(store.folder, b"one", mark, 1)
+    wait_until(mark.exists)
     obtain(store, b"two")
     process.join()
     assert process.exitcode == 0
@@ -161,18 +161,18 @@ def test_download_in_progress_is_not_cleaned_up(store: cache.Cache, tmp_path: Pa
 
 
 def test_processes_that_want_the_same_download_it_once(store: cache.Cache, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    processes = [start(store.folder, b"one", begun, 0.5) for _ in range(4)]
+    mark = tmp_path / "begun"
+    processes = [start(store.folder, b"one", mark, 0.5) for _ in range(4)]
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert begun.read_text() == "x"
+    assert mark.read_text() == "x"
 
 
 def test_waiting_for_another_download_ends_in_time(store: cache.Cache, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    process = start(store.folder, b"one", begun, 60)
-    wait_until(begun.exists)
+    mark = tmp_path / "begun"
+    process = start(store.folder, b"one", mark, 60)
+    wait_until(mark.exists)
     try:
         with pytest.raises(errors.TimedOut, match="fetch_timeout"):
             obtain(store, b"one", 0.2)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from oslo_config import cfg
 
 from fpga_regions import errors
-from fpga_regions.command import options as configuration
+from fpga_regions.command import options
 from fpga_regions.image import glance, policy
 from tests.support import bitstreams, keys
 from tests.unit.fpga_regions.conftest import unpack
@@ -24,11 +24,11 @@ from tests.unit.fpga_regions.conftest import unpack
 class Stored(mock_key_manager.MockKeyManager):
     """castellan's key manager for tests, which keeps what it has from one use to the next."""
 
-    kept: typing.ClassVar[dict[str, typing.Any]] = {}
+    contents: typing.ClassVar[dict[str, typing.Any]] = {}
 
     def __init__(self, configuration: typing.Any = None) -> None:
         super().__init__(configuration)
-        self.keys = self.kept
+        self.keys = self.contents
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def key() -> ec.EllipticCurvePrivateKey:
 
 @pytest.fixture(autouse=True)
 def stored() -> typing.Iterator[dict[str, typing.Any]]:
-    Stored.kept.clear()
-    yield Stored.kept
-    Stored.kept.clear()
+    Stored.contents.clear()
+    yield Stored.contents
+    Stored.contents.clear()
 
 
 def _store(key: keys.Key) -> str:
@@ -55,13 +55,13 @@ def _conf(folder: Path, *certificates: str) -> cfg.ConfigOpts:
         f"image_certificates = {','.join(certificates)}\n"
         f"[key_manager]\nbackend = {__name__}.Stored\nauth_type = token\ntoken = t\n"
     )
-    return configuration.load(str(file))
+    return options.load(str(file))
 
 
 def _check(conf: cfg.ConfigOpts, key: keys.Key) -> None:
     data = bitstreams.package()
-    told = keys.sign_image(key, data)
-    policy.check(conf, unpack(data, conf), glance.Fetched(io.BytesIO(data), told))
+    properties = keys.sign_image(key, data)
+    policy.check(conf, unpack(data, conf), glance.Fetched(io.BytesIO(data), properties))
 
 
 def test_image_signed_by_a_certificate_in_the_key_manager_is_burnt(

@@ -35,10 +35,10 @@ def signers(tmp_path: Path) -> Signers:
     return Signers(package, image, options)
 
 
-def burn(host: Host, cloud: OpenStack, data: bytes, **told: typing.Any) -> tuple[int, str]:
+def burn(host: Host, cloud: OpenStack, data: bytes, **properties: typing.Any) -> tuple[int, str]:
     """Exit status and line of error of a burn."""
-    ran = host.run("burn", cloud.add(data, properties=told))
-    return ran.returncode, ran.stderr
+    result = host.run("burn", cloud.add(data, properties=properties))
+    return result.returncode, result.stderr
 
 
 @pytest.mark.parametrize("required", ["none", "package", "glance", "any"])
@@ -50,15 +50,17 @@ def test_required_signature_decides(
     host.configure(packages__require_signature=required, **signers.options)
     signature = signers.package.sign(TEXT) if package else None
     data = writer.write(TEXT, CONTENT, signature)
-    told = keys.sign_image(signers.image, data) if image else {}
+    properties = keys.sign_image(signers.image, data) if image else {}
     good = {"none": True, "package": package, "glance": image, "any": package or image}[required]
-    code, line = burn(host, cloud, data, **told)
+    code, line = burn(host, cloud, data, **properties)
     assert code == (0 if good else 66)
     assert (f"require_signature is {required}, and " in line) is not good
     assert host.status()["used"] == good
 
 
-def test_signature_of_a_stranger_is_told(host: Host, cloud: OpenStack, signers: Signers) -> None:
+def test_signature_of_a_stranger_is_reported(
+    host: Host, cloud: OpenStack, signers: Signers
+) -> None:
     host.configure(packages__require_signature="package", **signers.options)
     stranger = ed25519.Ed25519PrivateKey.generate()
     code, line = burn(host, cloud, writer.write(TEXT, CONTENT, stranger.sign(TEXT)))
@@ -71,11 +73,11 @@ def test_package_that_is_cached_must_be_signed_too(
     image = cloud.add(UNSIGNED)
     host.burn(image)
     host.configure(packages__require_signature="package", **signers.options)
-    ran = host.run("burn", image)
-    assert (ran.returncode, "it is not signed" in ran.stderr) == (66, True)
+    result = host.run("burn", image)
+    assert (result.returncode, "it is not signed" in result.stderr) == (66, True)
 
 
-def test_key_that_cannot_be_used_is_told(host: Host, cloud: OpenStack, tmp_path: Path) -> None:
+def test_key_that_cannot_be_used_is_reported(host: Host, cloud: OpenStack, tmp_path: Path) -> None:
     host.configure(
         packages__require_signature="package", packages__package_keys=tmp_path / "nothing"
     )
@@ -96,7 +98,7 @@ def test_digest_must_be_among_those_allowed(host: Host, cloud: OpenStack, allowe
     ("option", "value"),
     [("allowed_digests", "0" * 64), ("allowed_digests", "md5:00"), ("require_signature", "yes")],
 )
-def test_value_that_cannot_be_used_is_told(host: Host, option: str, value: str) -> None:
+def test_value_that_cannot_be_used_is_reported(host: Host, option: str, value: str) -> None:
     host.configure(**{f"packages__{option}": value})
-    ran = host.run("status")
-    assert (ran.returncode, option in ran.stderr) == (127, True)
+    result = host.run("status")
+    assert (result.returncode, option in result.stderr) == (127, True)

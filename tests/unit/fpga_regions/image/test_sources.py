@@ -17,10 +17,10 @@ from tests.unit.fpga_regions.conftest import owner
 def test_second_burn_of_a_bitstream_downloads_nothing(host: Host, cloud: OpenStack) -> None:
     image = cloud.add(bitstreams.package())
     host.burn(image, "--owner", owner(0))
-    asked = len(cloud.asked)
+    count = len(cloud.requests)
     host.burn(image, "--owner", owner(1))
     assert cloud.downloads == 1
-    assert cloud.asked[asked:] == ["/v3/auth/tokens", f"/v2/images/{image}"]
+    assert cloud.requests[count:] == ["/v3/auth/tokens", f"/v2/images/{image}"]
 
 
 def test_burns_at_the_same_time_download_once(host: Host, cloud: OpenStack) -> None:
@@ -36,8 +36,8 @@ def test_deleted_image_cannot_be_burnt_though_it_was_before(host: Host, cloud: O
     image = cloud.add(bitstreams.package())
     host.burn(image, "--owner", owner(0))
     del cloud.images[image]
-    ran = host.run("burn", image, "--owner", owner(1))
-    assert ran.returncode == 67
+    result = host.run("burn", image, "--owner", owner(1))
+    assert result.returncode == 67
     assert host.status()["used"] == 1
 
 
@@ -62,8 +62,8 @@ def test_burn_that_is_killed_in_its_download_leaves_nothing_in_the_way(
 def test_damaged_file_in_the_cache_is_downloaded_again(host: Host, cloud: OpenStack) -> None:
     image = cloud.add(bitstreams.package())
     host.burn(image, "--owner", owner(0))
-    (kept,) = (host.state / "cache").glob("sha512-*")
-    kept.write_bytes(bitstreams.package("crc32"))
+    (file,) = (host.state / "cache").glob("sha512-*")
+    file.write_bytes(bitstreams.package("crc32"))
     host.burn(image, "--owner", owner(1))
     assert cloud.downloads == 2
     assert {region["function"] for region in host.status()["regions"]} == {"lzo1x_compress"}
@@ -75,7 +75,7 @@ def test_package_in_a_file_is_read(conf: cfg.ConfigOpts, tmp_path: Path) -> None
     assert sources.from_file(conf, file).bitfile == bitstreams.bitfile()
 
 
-def test_file_that_cannot_be_read_is_told(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+def test_file_that_cannot_be_read_is_reported(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     with pytest.raises(errors.BadPackage, match="cannot be read: No such file"):
         sources.from_file(conf, tmp_path / "nothing.zip")
     with pytest.raises(errors.BadPackage, match="cannot be read: it is not a file"):

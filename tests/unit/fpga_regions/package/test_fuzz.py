@@ -9,13 +9,13 @@ from tests.fuzz import readers
 
 @pytest.mark.parametrize("name", sorted(readers.READERS))
 def test_reader_takes_what_is_good_and_refuses_the_rest_in_one_line(name: str) -> None:
-    came_to = readers.run(name, 2000, seed=1)
-    assert came_to.total() >= 2000
-    assert came_to["taken"] > 0
-    assert len(came_to) > 10
+    outcomes = readers.run(name, 2000, seed=1)
+    assert outcomes.total() >= 2000
+    assert outcomes["taken"] > 0
+    assert len(outcomes) > 10
 
 
-def test_any_other_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_other_error_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(data: bytes) -> str:
         raise KeyError("a defect")
 
@@ -24,6 +24,6 @@ def test_any_other_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         readers.run("package", 10, seed=1)
 
 
-def test_line_that_is_none_is_told() -> None:
+def test_line_that_is_none_is_reported() -> None:
     with pytest.raises(AssertionError, match="not a line for a person"):
-        readers._told(errors.BadPackage("x" * 1000))
+        readers._refusal(errors.BadPackage("x" * 1000))

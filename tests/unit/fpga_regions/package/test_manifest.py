@@ -23,8 +23,8 @@ JSON = st.recursive(
 )
 
 
-def read(told: typing.Any) -> manifest.Manifest:
-    return manifest.read(json.dumps(told).encode())
+def read(document: typing.Any) -> manifest.Manifest:
+    return manifest.read(json.dumps(document).encode())
 
 
 def refusal(text: bytes) -> str:
@@ -64,8 +64,8 @@ def test_any_member_of_any_value_is_read_or_refused(name: str, value: typing.Any
 
 @pytest.mark.parametrize("name", sorted(set(GOOD)))
 def test_every_member_is_required(name: str) -> None:
-    told = {key: value for key, value in GOOD.items() if key != name}
-    assert name in refusal(json.dumps(told).encode())
+    document = {key: value for key, value in GOOD.items() if key != name}
+    assert name in refusal(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_bitfile_over_its_size_is_refused() -> None:
 def test_signature_is_read_and_not_checked() -> None:
     assert read(GOOD).signature is None
     assert read(with_entry("manifest.json.sig", b"x" * 64)).signature == b"x" * 64
-    assert read(GOOD).described == MANIFEST
+    assert read(GOOD).manifest_text == MANIFEST
 
 
 @pytest.mark.parametrize("size", [0, 63, 65, 256])
@@ -219,10 +219,10 @@ def test_signature_of_another_size_is_refused(size: int) -> None:
 
 def with_size(data: bytes, size: int) -> bytes:
     """A package whose directory gives its bitfile another size than it has."""
-    told = bytearray(data)
-    entry = told.index(b"PK\x01\x02", told.index(b"PK\x01\x02") + 1)
-    told[entry + 24 : entry + 28] = size.to_bytes(4, "little")
-    return bytes(told)
+    package = bytearray(data)
+    entry = package.index(b"PK\x01\x02", package.index(b"PK\x01\x02") + 1)
+    package[entry + 24 : entry + 28] = size.to_bytes(4, "little")
+    return bytes(package)
 
 
 def test_size_that_the_directory_understates_is_found_out() -> None:

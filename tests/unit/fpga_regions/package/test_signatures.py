@@ -33,10 +33,10 @@ def rsa_key() -> rsa.RSAPrivateKey:
 
 
 def check_image(
-    told: dict[str, typing.Any], *signers: keys.Key, data: bytes = DATA, days: int = 1
+    record: dict[str, typing.Any], *signers: keys.Key, data: bytes = DATA, days: int = 1
 ) -> None:
     trusted = [keys.certificate(one, days) for one in signers]
-    signatures.check_image(io.BytesIO(data), told, trusted)
+    signatures.check_image(io.BytesIO(data), record, trusted)
 
 
 def test_signature_of_a_key_is_known_by_its_public_part(
@@ -79,8 +79,8 @@ def test_openssl_makes_the_same_signature(key: ed25519.Ed25519PrivateKey, tmp_pa
     text = tmp_path / "manifest.json"
     text.write_bytes(TEXT)
     command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", file, "-in", text]
-    made = subprocess.run(command, capture_output=True, check=True).stdout
-    assert made == signatures.sign(TEXT, file)
+    signature = subprocess.run(command, capture_output=True, check=True).stdout
+    assert signature == signatures.sign(TEXT, file)
 
 
 def test_key_of_another_kind_cannot_be_used(rsa_key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
@@ -119,23 +119,25 @@ def test_image_that_the_openstack_client_signed_is_good(
 ) -> None:
     signer = image_signer.ImageSigner()
     signer.load_private_key(str(keys.write_private(tmp_path / "key", rsa_key)))
-    made = signer.generate_signature(io.BytesIO(DATA))
-    told = keys.sign_image(rsa_key, DATA) | {"img_signature": base64.b64encode(made).decode()}
-    check_image(told, rsa_key)
+    signature = signer.generate_signature(io.BytesIO(DATA))
+    record = keys.sign_image(rsa_key, DATA) | {
+        "img_signature": base64.b64encode(signature).decode()
+    }
+    check_image(record, rsa_key)
 
 
 @pytest.mark.parametrize("data", [DATA, DATA + b"x"])
 def test_nova_comes_to_the_same_verdict(
     rsa_key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    told = keys.sign_image(rsa_key, DATA)
+    record = keys.sign_image(rsa_key, DATA)
     monkeypatch.setattr(
         signature_utils, "get_certificate", lambda context, uuid: keys.certificate(rsa_key)
     )
-    verifier = signature_utils.get_verifier(None, **told)
+    verifier = signature_utils.get_verifier(None, **record)
     verifier.update(data)
     verdicts = []
-    for verdict in (verifier.verify, lambda: check_image(told, rsa_key, data=data)):
+    for verdict in (verifier.verify, lambda: check_image(record, rsa_key, data=data)):
         try:
             verdict()
             verdicts.append(True)
@@ -169,9 +171,9 @@ def test_image_with_other_data_is_refused(rsa_key: rsa.RSAPrivateKey) -> None:
 
 
 def test_image_that_a_stranger_signed_is_refused(rsa_key: rsa.RSAPrivateKey) -> None:
-    told = keys.sign_image(rsa.generate_private_key(65537, 2048), DATA)
+    record = keys.sign_image(rsa.generate_private_key(65537, 2048), DATA)
     with pytest.raises(errors.BadPackage, match="of no certificate"):
-        check_image(told, rsa_key)
+        check_image(record, rsa_key)
 
 
 def test_no_certificate_trusts_nothing(rsa_key: rsa.RSAPrivateKey) -> None:
@@ -186,6 +188,6 @@ def test_certificate_that_ran_out_signs_nothing(rsa_key: rsa.RSAPrivateKey) -> N
 
 def test_every_certificate_of_a_file_is_trusted(rsa_key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
     other = ec.generate_private_key(ec.SECP384R1())
-    made = [keys.certificate(other), keys.certificate(rsa_key)]
-    file = keys.write_certificate(tmp_path / "certificates.pem", *made)
-    assert signatures.certificates([str(file)]) == made
+    certificates = [keys.certificate(other), keys.certificate(rsa_key)]
+    file = keys.write_certificate(tmp_path / "certificates.pem", *certificates)
+    assert signatures.certificates([str(file)]) == certificates

@@ -52,7 +52,7 @@ def _bomb() -> bytes:
     )
 
 
-def _described(text: bytes) -> bytes:
+def _package_of(text: bytes) -> bytes:
     return bitstreams.archive((zipfile.ZipInfo(manifest.FILE), text))
 
 
@@ -60,7 +60,7 @@ def _described(text: bytes) -> bytes:
     "data",
     [
         *(b"", b"no zip" * 100, GOOD[:-30], GOOD + b"x", bytes(2 << 20), _bomb()),
-        *(_described(b"[" * 4000), _described("{}".encode("utf-16")), _described(b"{}")),
+        *(_package_of(b"[" * 4000), _package_of("{}".encode("utf-16")), _package_of(b"{}")),
     ],
     ids=["empty", "text", "cut", "more", "large", "bomb", "deep", "utf-16", "object"],
 )
@@ -102,8 +102,8 @@ def test_manifest_and_digest_are_checked_here_whatever_the_reader_says(
     def read(*arguments: typing.Any, **_: object) -> processes.Finished:
         (target,) = arguments[5]
         with open(target, "wb", closefd=False) as file:
-            file.write(files.described + b"other")
-        sizes = {"sizes": [len(files.described), 5, None]}
+            file.write(files.manifest_text + b"other")
+        sizes = {"sizes": [len(files.manifest_text), 5, None]}
         return processes.Finished("reader", 0, json.dumps(sizes), "")
 
     monkeypatch.setattr("fpga_nova.confined.readers.read", read)

@@ -41,20 +41,20 @@ def test_package_that_is_made_is_read_as_it_was_described(
     changes: dict[str, typing.Any], content: bytes, signature: bytes | None
 ) -> None:
     try:
-        described = writer.describe(bitstreams.fields(**changes), content)
+        manifest_text = writer.describe(bitstreams.fields(**changes), content)
     except errors.BadPackage as e:
         assert e.why.isprintable()
         return
-    if len(described) > LIMITS.max_manifest_size:
+    if len(manifest_text) > LIMITS.max_manifest_size:
         return
-    data = writer.write(described, content, signature, LIMITS.max_ratio)
+    data = writer.write(manifest_text, content, signature, LIMITS.max_ratio)
     package = reader.read(io.BytesIO(data), LIMITS)
-    assert (package.bitfile, package.described, package.signature) == (
+    assert (package.bitfile, package.manifest_text, package.signature) == (
         content,
-        described,
+        manifest_text,
         signature,
     )
-    assert package.manifest == manifest.read(described)
+    assert package.manifest == manifest.read(manifest_text)
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])

@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown(stream: io.StringIO, size: int) -> str:
+def text_of(stream: io.StringIO, size: int) -> str:
     with progress.Progress("fetching it", size, stream) as meter:
         meter.at(512 * 1024)
     return stream.getvalue()
@@ -25,21 +25,21 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_terminal_is_told_and_left_clean() -> None:
-    told = shown(Terminal(), 1024 * 1024)
-    assert "fetching it: 0.5 of 1.0 MiB (50 %)" in told
-    assert told.endswith("\r\x1b[K")
+def test_terminal_gets_lines_and_is_left_clean() -> None:
+    text = text_of(Terminal(), 1024 * 1024)
+    assert "fetching it: 0.5 of 1.0 MiB (50 %)" in text
+    assert text.endswith("\r\x1b[K")
 
 
 @pytest.mark.usefixtures("at_once")
 def test_unknown_size_is_left_out() -> None:
-    assert "fetching it: 0.5 MiB" in shown(Terminal(), 0)
+    assert "fetching it: 0.5 MiB" in text_of(Terminal(), 0)
 
 
 @pytest.mark.usefixtures("at_once")
-def test_pipe_is_told_nothing() -> None:
-    assert shown(io.StringIO(), 1024 * 1024) == ""
+def test_pipe_gets_nothing() -> None:
+    assert text_of(io.StringIO(), 1024 * 1024) == ""
 
 
 def test_short_transfer_is_not_worth_a_line() -> None:
-    assert shown(Terminal(), 1024 * 1024) == ""
+    assert text_of(Terminal(), 1024 * 1024) == ""
