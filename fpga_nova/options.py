@@ -111,7 +111,7 @@ that has begun is waited for.
         default=50,
         min=0,
         help="""
-Most traits CUSTOM_FPGA_FUNCTION_... that the providers of this host have together.
+Most traits ``CUSTOM_FPGA_FUNCTION_...`` that the providers of this host have together.
 
 Whoever may upload bitstreams chooses the names. Functions in use come first, then those that free
 regions are kept warm with, each in alphabetical order. Those that no provider has any more are
