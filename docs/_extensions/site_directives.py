@@ -97,7 +97,9 @@ class ManPage(SphinxDirective):  # type: ignore[misc]
 
     def _section(self, title: str) -> nodes.section:
         words = title.capitalize()
-        section = nodes.section("", nodes.title("", words), names=[nodes.fully_normalize_name(words)])
+        section = nodes.section(
+            "", nodes.title("", words), names=[nodes.fully_normalize_name(words)]
+        )
         self.state.document.note_implicit_target(section, section)
         return section
 
@@ -107,7 +109,9 @@ class AllNotes(loader.Loader):  # type: ignore[misc]
 
     def _load_data(self) -> None:
         files = sorted(Path(self._config.reporoot, self._notespath).glob("*.yaml"))
-        self._cache = {"file-contents": {one.name: yaml.safe_load(one.read_text()) for one in files}}
+        self._cache = {
+            "file-contents": {one.name: yaml.safe_load(one.read_text()) for one in files}
+        }
         title = self._config.unreleased_version_title
         self._scanner_output = {title: [(one.name, "the checkout") for one in files]}
 
