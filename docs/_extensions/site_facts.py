@@ -62,7 +62,11 @@ def rootwrap_exits() -> list[list[str]]:
 
 
 def _failures() -> list[type[errors.RegionError]]:
-    found = [one for _, one in inspect.getmembers(errors, inspect.isclass) if "code" in vars(one)]
+    found = [
+        one
+        for _, one in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(one, errors.RegionError) and "code" in vars(one)
+    ]
     return sorted(found, key=lambda one: one.__name__)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modules, classes and functions that the pages name are in the code; pictures show what it does."""
+"""Names of code on the pages are in the code, and pictures show what the code does."""
 
 import ast
 import functools
