@@ -2,6 +2,7 @@
 """The tables of the site are what the code says, and refuse what they do not understand."""
 
 import re
+import tomllib
 
 import pytest
 import site_facts
@@ -71,3 +72,10 @@ def test_man_page_is_read_whole() -> None:
 def test_macro_that_is_not_known_is_refused(line: str) -> None:
     with pytest.raises(site_facts.UnknownError):
         site_facts.man_page(f".SH NAME\n{line}\n")
+
+
+def test_page_of_options_has_every_namespace() -> None:
+    project = tomllib.loads((pages.ROOT / "pyproject.toml").read_text())["project"]
+    text = (pages.ROOT / "docs/options.rst").read_text()
+    named = re.findall(r"^\.\. show-options::\n\n   (\w+)$", text, re.MULTILINE)
+    assert sorted(named) == sorted(project["entry-points"]["oslo.config.opts"])
