@@ -178,7 +178,6 @@ def test_options_that_are_set_or_listed_exist(page: Path) -> None:
         line
         for block in pages.blocks(page)
         if re.search(r"^\[[\w:]+\]$", block.text, re.MULTILINE) and block.page.name != "testing.md"
-        if not block.mark.startswith("file: ")
         for line in block.text.splitlines()
     ]
     named = [m[1] for line in lines if (m := re.match(r"#? ?([a-z_]+) = ", line))]
