@@ -16,10 +16,10 @@ OPTS = [
         deprecated_name="fpga_access",
         deprecated_group="DEFAULT",
         help="""
-This host has FPGA regions to give to instances.
+Whether this host has FPGA regions for instances.
 
-When on, nova-compute loads the hooks of the entry-point group ``nova.fpga.hooks`` at start and
-does not start without them. When off, none is loaded and the host reports no regions.
+If true, nova-compute loads the hooks of the entry-point group ``nova.fpga.hooks`` at start, and
+does not start without them. If false, it loads none, and the host reports no regions.
 """,
     ),
     cfg.StrOpt(
@@ -28,11 +28,11 @@ does not start without them. When off, none is loaded and the host reports no re
         deprecated_name="fpga_exec",
         deprecated_group="DEFAULT",
         help="""
-The program that burns, erases and tells the status of regions.
+The program that burns, erases and reports regions.
 
-It is run as root through rootwrap. The name must be the one in rootwrap's fpga.filters, and its
-folder must be among rootwrap's ``exec_dirs``. Any program with the interface of fpga-cli.py
-will do.
+nova-compute runs it as root through rootwrap. rootwrap's fpga.filters must have the same name, and
+rootwrap's ``exec_dirs`` the folder of the program. Any program with the interface of fpga-cli.py
+works.
 """,
     ),
     cfg.StrOpt(
@@ -41,9 +41,9 @@ will do.
         help="""
 File in which fpga-cli publishes the status, ``status_file`` of fpga-cli.conf.
 
-Read, instead of a call of the program, where the hardware need not be looked at again: for the
-devices of a region that was burnt right before. It needs ``status_group`` of fpga-cli.conf to be a
-group of nova-compute's user; where it cannot be read, the program is called. Empty for never.
+nova-compute reads it for the devices of a region that was burnt right before, because nobody needs
+to look at the hardware again. ``status_group`` of fpga-cli.conf must be a group of nova-compute's
+user. If nova-compute cannot read the file, or this option is empty, it calls the program.
 """,
     ),
     cfg.BoolOpt(
@@ -52,32 +52,32 @@ group of nova-compute's user; where it cannot be read, the program is called. Em
         deprecated_name="fpga_simulation_mode",
         deprecated_group="DEFAULT",
         help="""
-Accept regions that are simulated.
+Whether to accept simulated regions.
 
-A host whose program reports a simulated region (the emulator) refuses to start nova-compute unless
-this is on, so that no instance gets a simulated accelerator by accident.
+If this is off and the program reports a simulated region (of the emulator), nova-compute refuses to
+start. So no instance gets a simulated accelerator by accident.
 """,
     ),
     cfg.ListOpt(
         "image_bitstreams",
         default=[],
         help="""
-Which bitstreams a container image may name by its property ``hw_fpga_ip_id``; with none, no image
-may, and the property is not looked at.
+Bitstreams that a container image may name by its property ``hw_fpga_ip_id``.
 
-``public``: bitstream images that are public; anything else is the id of a project whose bitstream
-images are accepted. To be set alike for nova-scheduler and every nova-compute. Anybody who may
-upload an image, and to whom such a bitstream is visible, gets a region by it without a flavor of
-yours; a bitstream may damage a card.
+``public`` accepts public bitstream images. Any other item is the id of a project whose bitstream
+images are accepted. If the list is empty, no image may name a bitstream, and Nova ignores the
+property. Set the same list for nova-scheduler and every nova-compute. Any user who can upload
+images, and can see such a bitstream, can then get a region without a flavor of yours. A bitstream
+may damage a card.
 """,
     ),
     cfg.BoolOpt(
         "image_bitstreams_signed",
         default=False,
         help="""
-Of the bitstreams that container images name, accept only those with a signature in Glance.
+Whether a bitstream that a container image names must have a signature in Glance.
 
-fpga-cli.py verifies it, if ``require_signature`` in its configuration says so.
+fpga-cli.py verifies the signature, if ``require_signature`` in its configuration says so.
 """,
     ),
     cfg.StrOpt(
@@ -88,10 +88,10 @@ fpga-cli.py verifies it, if ``require_signature`` in its configuration says so.
             ("card", "each card is a child provider NODE_fpga_CARD with its regions and traits"),
         ],
         help="""
-Which resource providers of Placement have the regions of this host.
+Resource providers of Placement that have the regions of this host.
 
-With ``card`` Placement chooses the card that is burnt. A change takes effect when nova-compute is
-started, and moves what is allocated to servers.
+With ``card``, Placement chooses the card for each burn. A change takes effect when nova-compute
+starts, and moves the allocations of servers.
 """,
     ),
     cfg.IntOpt(
@@ -101,9 +101,9 @@ started, and moves what is allocated to servers.
         help="""
 Seconds after which a starting nova-compute, or an audit, begins no further burn.
 
-Regions that lost their configuration are burnt again before guests are resumed. What is not burnt
-by then is left for the next audit, so that the service is up soon after a power cut. A burn
-that has begun is waited for.
+nova-compute burns regions that lost their configuration before it resumes guests. After this time,
+it leaves the remaining regions to the next audit, so that the service is up soon after a power cut.
+It waits for a burn that has begun.
 """,
     ),
     cfg.IntOpt(
@@ -113,9 +113,9 @@ that has begun is waited for.
         help="""
 Most traits ``CUSTOM_FPGA_FUNCTION_...`` that the providers of this host have together.
 
-Whoever may upload bitstreams chooses the names. Functions in use come first, then those that free
-regions are kept warm with, each in alphabetical order. Those that no provider has any more are
-deleted from Placement.
+Users who can upload bitstreams choose the names, so their number needs a limit. Functions in use
+come first, then those of warm regions, each in alphabetical order. nova-compute deletes the traits
+that no provider has any more from Placement.
 """,
     ),
     cfg.IntOpt(
@@ -125,7 +125,7 @@ deleted from Placement.
         help="""
 Seconds that one call of the program may take.
 
-fpga-cli.py keeps shorter time limits of its own; this one is for a program that hangs.
+fpga-cli.py keeps shorter time limits of its own. This limit is for a program that hangs.
 """,
     ),
 ]

@@ -10,8 +10,9 @@ OPTS = [
         help="""
 The scheduler asks Placement for one CUSTOM_FPGA_REGION for each flavor with ``hw:fpga_ip_id``.
 
-Turn it on when every compute host with FPGA regions reports them to Placement, or flavors with
-FPGA find no host. A flavor that names ``resources:CUSTOM_FPGA_REGION`` itself is not changed.
+Enable it after every compute host reports its regions to Placement. Before that, flavors with FPGA
+find no host. The scheduler does not change a flavor that names ``resources:CUSTOM_FPGA_REGION``
+itself.
 """,
     ),
     cfg.ListOpt(
@@ -19,22 +20,22 @@ FPGA find no host. A flavor that names ``resources:CUSTOM_FPGA_REGION`` itself i
         default=["board"],
         item_type=cfg.types.String(choices=["board", "vendor"]),
         help="""
-Which of the bitstream image's properties the scheduler requires of a card, by its traits.
+Properties of the bitstream image that the scheduler requires of a card, by its traits.
 
-``board``: the property ``board``, or the board that the manifest names, as
-``CUSTOM_FPGA_BOARD_...``; ``vendor``: the property ``vendor`` as ``CUSTOM_FPGA_VENDOR_...``, for
-clouds whose images have the maker of the card there. ``image create`` writes the maker of the
-package, so it is not a default. Works with ``request_placement``. Where Glance does not tell the
-image, no trait is required.
+``board`` is the property ``board``, or the board that the manifest names, as
+``CUSTOM_FPGA_BOARD_...``. ``vendor`` is the property ``vendor``, as ``CUSTOM_FPGA_VENDOR_...``. It
+is for clouds whose images have the maker of the card there. It is not a default, because ``image
+create`` writes the maker of the package. The option needs ``request_placement``. If Glance does not
+show the image, the scheduler requires no trait.
 """,
     ),
     cfg.FloatOpt(
         "weight_multiplier",
         default=1.0,
         help="""
-How much FpgaWeigher counts among the scheduler's weighers; 0 turns it off.
+How much FpgaWeigher counts among the scheduler's weighers; 0 disables it.
 
-The metadata fpga_weight_multiplier of a host aggregate goes before this.
+The metadata fpga_weight_multiplier of a host aggregate overrides this.
 """,
     ),
     cfg.StrOpt(
@@ -53,9 +54,9 @@ The metadata fpga_weight_multiplier of a host aggregate goes before this.
         help="""
 How much FpgaWeigher prefers a host with a free region that is warm with the flavor's bitstream.
 
-Added to the host's share of used (pack) or free (spread) regions, which is from 0 to 1; so with
-more than 1 a warm host goes before any other. Half of it is added for a host that has the
-bitstream programmed for another server. What regions hold is as of the last audit.
+FpgaWeigher adds it to the host's share of used (pack) or free (spread) regions, which is from 0 to
+1. So with more than 1, it prefers a warm host to any other. It adds half of it for a host that has
+the bitstream programmed for another server. The content of regions is as of the last audit.
 """,
     ),
     cfg.BoolOpt(
