@@ -69,6 +69,11 @@ test: tools ## linters, unit and functional tests, Nova's own tests on the patch
 	@$(play) test_needs.yml
 	@.tools/bin/tox $(TOX_ARGS)
 
+.PHONY: docs
+docs: tools ## the site, in .tox/docs/site; a warning is an error
+	@$(play) docs_needs.yml
+	@.tools/bin/tox -e docs
+
 .PHONY: engine-26
 engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
 	@python3 -m tests.support.docker_engine $(ENGINE_DIR)
