@@ -45,8 +45,7 @@ def events_text(events: list[Event]) -> str:
 
 def differences_json(differences: "list[Difference]") -> str:
     """Where hardware and ledger differ, for programs."""
-    told = [dataclasses.asdict(difference) for difference in differences]
-    return json.dumps({"differences": told}, indent=2)
+    return json.dumps({"differences": [_difference(one) for one in differences]}, indent=2)
 
 
 def differences_text(differences: "list[Difference]") -> str:
@@ -69,6 +68,13 @@ def choices_text(choices: "list[Choice]") -> str:
         place = f"({region.slot.device}, {region.slot.index})"
         lines.append(f"{verdict} {region.id} {place}: it {choice.why}")
     return "\n".join(lines)
+
+
+def _difference(difference: "Difference") -> dict[str, typing.Any]:
+    """The fields of a difference; their names stay."""
+    fields = dataclasses.asdict(difference)
+    del fields["outcome"]
+    return fields | {"quarantined": difference.quarantined}
 
 
 def _region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
