@@ -9,6 +9,7 @@ import uuid
 from fpga_nova.contract import REGION_NUMBERS, Exit
 from fpga_nova.version import ShowVersion
 from fpga_regions.command import image_verbs, verbs
+from fpga_regions.model import Claim
 
 PROGRAM = "fpga-cli.py"
 
@@ -104,56 +105,57 @@ class _Parser(argparse.ArgumentParser):
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The options of a command line; ends the process where it is wrong, with exit status 2.
 
-    Besides the options the result has `run`, what carries the verb out, and `attempt`, which tells
-    what is attempted.
+    Besides the options the result has `run`, what carries the verb out, `attempt`, which says what
+    is attempted, and for burn `claim`, whom it is for and on which card.
 
     :param arguments: those after the command's name; None for the process's own
     """
-    made = parser()
-    options = made.parse_args(arguments)
+    command = parser()
+    options = command.parse_args(arguments)
     if options.verb == "erase" and options.region_id is None and options.owner is None:
-        made.error("erase needs a REGION_ID, an --owner, or both")
+        command.error("erase needs a REGION_ID, an --owner, or both")
     if options.verb == "burn" and (options.image_id is None) == (options.file is None):
-        made.error("burn needs an IMAGE_ID or a --file, and not both")
-    if options.verb == "burn" and options.number is None:
-        options.number = REGION_NUMBERS[0]
-    elif options.verb == "burn" and options.owner is None:
-        made.error("burn takes a --number only with an --owner")
+        command.error("burn needs an IMAGE_ID or a --file, and not both")
+    if options.verb == "burn":
+        if options.number is not None and options.owner is None:
+            command.error("burn takes a --number only with an --owner")
+        number = options.number or REGION_NUMBERS[0]
+        options.claim = Claim(options.owner, options.device, number)
     return options
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     exits = "; ".join(f"{code} {meaning}" for code, meaning in EXITS.items())
-    made = _Parser(
+    command = _Parser(
         prog=PROGRAM,
         description="Programs and erases the FPGA regions of this host, and tells their status.",
         epilog=f"{_examples('')}\n\n{textwrap.fill(f'exit status: {exits}', 96)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.add_argument("--version", action=ShowVersion)
-    made.add_argument(
+    command.add_argument("--version", action=ShowVersion)
+    command.add_argument(
         "--config-file", metavar="FILE", help="instead of /etc/fpga-nova/fpga-cli.conf"
     )
-    made.add_argument("--debug", action="store_true", help="tell more of what goes wrong")
-    added = made.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _add_burn(added)
-    _add_erase(added)
-    _add_status(added)
-    _add_describe(added)
-    _add_events(added)
-    _add_reconcile(added)
-    _add_quarantine(added)
-    _add_release(added)
-    image_verbs.add_to(add_verb(added, "image", "check, make or upload a package"))
-    return made
+    command.add_argument("--debug", action="store_true", help="tell more of what goes wrong")
+    group = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_burn(group)
+    _add_erase(group)
+    _add_status(group)
+    _add_describe(group)
+    _add_events(group)
+    _add_reconcile(group)
+    _add_quarantine(group)
+    _add_release(group)
+    image_verbs.add_to(add_verb(group, "image", "check, make or upload a package"))
+    return command
 
 
-def verbs_of(made: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def verbs_of(command: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     """The parser of each verb; none where there are none."""
     found: dict[str, argparse.ArgumentParser] = {}
-    for one in made._actions:
+    for one in command._actions:
         if isinstance(one, argparse._SubParsersAction):
             found |= one.choices
     return found
@@ -163,9 +165,9 @@ if typing.TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[_Parser]
 
 
-def add_verb(added: "Verbs", name: str, purpose: str, **defaults: typing.Any) -> "_Parser":
+def add_verb(group: "Verbs", name: str, purpose: str, **defaults: typing.Any) -> "_Parser":
     """Add a verb with its help and examples."""
-    verb = added.add_parser(
+    verb = group.add_parser(
         name,
         help=purpose,
         description=f"{purpose[0].upper()}{purpose[1:]}.",
@@ -177,9 +179,9 @@ def add_verb(added: "Verbs", name: str, purpose: str, **defaults: typing.Any) ->
     return verb
 
 
-def _add_burn(added: "Verbs") -> None:
+def _add_burn(group: "Verbs") -> None:
     verb = add_verb(
-        added,
+        group,
         "burn",
         "program a region and print its id",
         run=verbs.burn,
@@ -206,8 +208,8 @@ def _add_burn(added: "Verbs") -> None:
     )
 
 
-def _add_erase(added: "Verbs") -> None:
-    verb = add_verb(added, "erase", "erase a region", run=verbs.erase, attempt=_attempt_erase)
+def _add_erase(group: "Verbs") -> None:
+    verb = add_verb(group, "erase", "erase a region", run=verbs.erase, attempt=_attempt_erase)
     verb.add_argument("region_id", nargs="?", metavar="REGION_ID", help="what burn printed")
     verb.add_argument(
         "--owner", type=_uuid, metavar="UUID", help="only what this instance holds; no guest has it"
@@ -220,9 +222,9 @@ def _attempt_erase(options: argparse.Namespace) -> str:
     return f"cannot erase FPGA device with id `{options.region_id}'"
 
 
-def _add_status(added: "Verbs") -> None:
+def _add_status(group: "Verbs") -> None:
     verb = add_verb(
-        added,
+        group,
         "status",
         "tell the regions' status",
         run=verbs.status,
@@ -231,14 +233,14 @@ def _add_status(added: "Verbs") -> None:
     _add_format(verb)
 
 
-def _add_describe(added: "Verbs") -> None:
-    verb = _add_for_region(added, "describe", "tell all that is known of a region", verbs.describe)
+def _add_describe(group: "Verbs") -> None:
+    verb = _add_for_region(group, "describe", "tell all that is known of a region", verbs.describe)
     _add_format(verb)
 
 
-def _add_events(added: "Verbs") -> None:
+def _add_events(group: "Verbs") -> None:
     verb = add_verb(
-        added,
+        group,
         "events",
         "tell what happened to a region, or to all, and when",
         run=verbs.events,
@@ -251,9 +253,9 @@ def _add_events(added: "Verbs") -> None:
     _add_format(verb)
 
 
-def _add_reconcile(added: "Verbs") -> None:
+def _add_reconcile(group: "Verbs") -> None:
     verb = add_verb(
-        added,
+        group,
         "reconcile",
         "list where hardware and ledger differ",
         run=verbs.reconcile,
@@ -267,21 +269,21 @@ def _add_reconcile(added: "Verbs") -> None:
     _add_format(verb)
 
 
-def _add_quarantine(added: "Verbs") -> None:
+def _add_quarantine(group: "Verbs") -> None:
     purpose = "erase a region and take it out of use"
-    verb = _add_for_region(added, "quarantine", purpose, verbs.quarantine)
+    verb = _add_for_region(group, "quarantine", purpose, verbs.quarantine)
     verb.add_argument(
         "--reason", metavar="TEXT", default="put into quarantine", help="for describe and events"
     )
 
 
-def _add_release(added: "Verbs") -> None:
+def _add_release(group: "Verbs") -> None:
     purpose = "end the quarantine of a region: erase it, and free it or leave it to its owner"
-    _add_for_region(added, "release", purpose, verbs.release)
+    _add_for_region(group, "release", purpose, verbs.release)
 
 
 def _add_for_region(
-    added: "Verbs",
+    group: "Verbs",
     name: str,
     purpose: str,
     run: typing.Callable[..., int],
@@ -289,7 +291,7 @@ def _add_for_region(
     def attempt(options: argparse.Namespace) -> str:
         return f"cannot {name} FPGA device with id `{options.region_id}'"
 
-    verb = add_verb(added, name, purpose, run=run, attempt=attempt)
+    verb = add_verb(group, name, purpose, run=run, attempt=attempt)
     verb.add_argument("region_id", metavar="REGION_ID", help="as burn and status tell it")
     return verb
 
@@ -301,7 +303,7 @@ def _add_format(verb: "_Parser") -> None:
 
 
 def _examples(verb: str) -> str:
-    lines = [f"  {PROGRAM} {line}\n      {told}" for line, told in EXAMPLES.get(verb, [])]
+    lines = [f"  {PROGRAM} {line}\n      {effect}" for line, effect in EXAMPLES.get(verb, [])]
     return "\n".join(["examples:", *lines]) if lines else ""
 
 

@@ -18,15 +18,15 @@ from pathlib import Path
 from fpga_regions import errors
 from fpga_regions.ledger import rows, schema
 from fpga_regions.ledger.events import History, now
-from fpga_regions.model import Cause, Event, Region, Slot, State, Warm
+from fpga_regions.model import Cause, Claim, Event, Region, Slot, State, Warm
 from fpga_regions.system import folders
 
 FILE = "ledger.sqlite3"
 LOCKS = "locks"
 
 _NEXT = {
-    State.FREE: {State.FETCHING, State.ERASING, State.QUARANTINED},
-    State.FETCHING: {State.PROGRAMMING, State.ERASING, State.FREE},
+    State.FREE: {State.CLAIMED, State.ERASING, State.QUARANTINED},
+    State.CLAIMED: {State.PROGRAMMING, State.ERASING, State.FREE},
     # Programming is tried again; a programmed region is marked as lost.
     State.PROGRAMMING: {State.PROGRAMMING, State.PROGRAMMED, State.ERASING},
     State.PROGRAMMED: {State.PROGRAMMED, State.PROGRAMMING, State.ERASING},
@@ -111,9 +111,10 @@ class Ledger:
         """The regions that an owner holds, by their numbers."""
         return self._select("WHERE owner = ? ORDER BY number", owner)
 
-    def held_as(self, owner: str, number: int) -> Region | None:
-        """The region of that number that an owner holds."""
-        return next((one for one in self.held_by(owner) if one.number == number), None)
+    def held_for(self, claim: Claim) -> Region | None:
+        """The region that the owner of a claim holds by its number."""
+        held = [] if claim.owner is None else self.held_by(claim.owner)
+        return next((region for region in held if claim.holds(region)), None)
 
     def had(self, owner: str, region_id: str) -> bool:
         """Whether an owner held a region, as far as its events are on record."""
@@ -146,38 +147,22 @@ class Ledger:
             for slot in slots:
                 self._register(slot)
 
-    def claim(
-        self, region_id: str, owner: str | None, image_id: str | None, number: int = 1
-    ) -> Region:
-        """Take a free region for an owner.
+    def claim(self, region_id: str, claim: Claim, image_id: str | None) -> Region:
+        """Claim a free region for an owner.
 
-        :param number: which of the owner's regions it is to be
+        :param image_id: the image that is to be burnt; None for a package from a file
         :raises OwnerHasRegion: the owner holds another one of this number
         :raises NotFree: somebody else was faster
         """
         with self._transaction():
-            held = self.region(region_id)
-            if held is None or held.state != State.FREE:
+            region = self.region(region_id)
+            if region is None or region.state != State.FREE:
                 raise NotFree
-            if owner is not None and self.held_as(owner, number) is not None:
+            if self.held_for(claim) is not None:
                 raise OwnerHasRegion
-            fields = {"owner": owner, "number": owner and number, "image_id": image_id}
-            return self._write(held, State.FETCHING, "claimed", **fields)
-
-    def exchange(self, region: Region, other_id: str, note: str) -> Region:
-        """Give a claimed region back and take a free one for the same owner, both or neither.
-
-        :param note: why, for people
-        :raises NotFree: somebody else was faster
-        """
-        claim = {"owner": region.owner, "number": region.number, "image_id": region.image_id}
-        with self._transaction():
-            other = self.region(other_id)
-            if other is None or other.state != State.FREE:
-                raise NotFree
-            self._see_that_it_is(region)
-            self._write(region, State.FREE, note)
-            return self._write(other, State.FETCHING, "claimed", **claim)
+            number = None if claim.owner is None else claim.number
+            fields = {"owner": claim.owner, "number": number, "image_id": image_id}
+            return self._write(region, State.CLAIMED, "claimed", **fields)
 
     def move(
         self,
@@ -221,7 +206,7 @@ class Ledger:
             )
 
     def _write(self, region: Region, after: State, note: str, **fields: str | int | None) -> Region:
-        told: dict[str, typing.Any] = {
+        record: dict[str, typing.Any] = {
             name: fields.get(name, getattr(region, name)) for name in _ON_RECORD
         }
         handed_out = fields.get("handed_out", region.handed_out)
@@ -232,7 +217,7 @@ class Ledger:
         if after == State.FREE:
             fields |= dict.fromkeys(("image_id", "function", "digest"))
         fields.setdefault("lost", None)
-        if after not in (State.FREE, State.FETCHING):
+        if after not in (State.FREE, State.CLAIMED):
             # From then on it is worked on, and nobody knows.
             fields["warm"] = None
         since = region.since if after == region.state else now()
@@ -241,7 +226,7 @@ class Ledger:
             f"UPDATE regions SET state = ?, since = ?{sets} WHERE id = ?",  # noqa: S608
             (after, since, *fields.values(), region.id),
         )
-        self._history.note(region.id, region.state, after, note, **told)
+        self._history.note(region.id, region.state, after, note, **record)
         return self._select("WHERE id = ?", region.id)[0]
 
     def _register(self, slot: Slot) -> None:
@@ -313,8 +298,8 @@ class Ledger:
     def _see_that_it_is_whole(self) -> None:
         """Refuse to write a file that is damaged somewhere: it would only get worse."""
         if not self._whole:
-            (told,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-            if told != "ok":
+            (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
                 raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}")
             self._whole = True
 

@@ -59,14 +59,14 @@ class Publisher:
         if not self._done:
             self.changed(db)
 
-    def looked(self, db: ledger.Ledger, regions: status.Told, began: float) -> None:
+    def looked(self, db: ledger.Ledger, regions: status.Regions, began: float) -> None:
         """Publish what the ledger says now, and what a look at the hardware told.
 
         :param began: the uptime before it
         """
         self._publish(db, regions, began)
 
-    def _publish(self, db: ledger.Ledger, regions: status.Told, began: float | None) -> None:
+    def _publish(self, db: ledger.Ledger, regions: status.Regions, began: float | None) -> None:
         self._done = True
         if self._path is None:
             return
@@ -108,14 +108,14 @@ class _Published:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             with os.fdopen(os.open(path, flags)) as file:
-                told = json.load(file)
-            if (told["format"], told["boot"]) == (STATUS_FORMAT, boot):
-                self.regions = {region["id"]: region for region in told["regions"]}
-                self.looked = told["looked"]
+                last = json.load(file)
+            if (last["format"], last["boot"]) == (STATUS_FORMAT, boot):
+                self.regions = {region["id"]: region for region in last["regions"]}
+                self.looked = last["looked"]
 
 
 def _document(
-    path: Path, db: ledger.Ledger, regions: status.Told, began: float | None
+    path: Path, db: ledger.Ledger, regions: status.Regions, began: float | None
 ) -> dict[str, typing.Any]:
     boot, now = _BOOT.read_text().strip(), uptime()
     last = _Published(path, boot)

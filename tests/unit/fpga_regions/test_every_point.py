@@ -19,8 +19,9 @@ from fpga_regions.drivers import api
 from fpga_regions.ledger import schema
 from fpga_regions.ledger.ledger import Ledger
 from fpga_regions.manager import reconcile
+from fpga_regions.manager.bitstreams import File
 from fpga_regions.manager.manager import Manager
-from fpga_regions.model import Region, State
+from fpga_regions.model import Claim, Region, State
 from fpga_regions.package import reader
 from tests.support import bitstreams, points
 from tests.support.wrapped import PROGRAM
@@ -97,7 +98,7 @@ class Tried:
     def open(self) -> typing.Iterator[Manager]:
         """A manager of its own, as each call of fpga-cli has one."""
         with contextlib.closing(Ledger(self.state, 5)) as ledger:
-            yield Manager(self.conf, ledger, self.drivers, lambda _image: self.packages[0])
+            yield Manager(self.conf, ledger, self.drivers)
 
     def kill(self, at: int, targets: list[str], verb: Verb) -> bool:
         """Give a verb and kill it at a point; whether it passed as many."""
@@ -115,7 +116,11 @@ class Tried:
 
     def burn(self, package: int, number: int = 0) -> str:
         """Burn for an owner; the region's id."""
-        return str(self.do(lambda m: m.burn_package(self.packages[package], owner(number))))
+        return str(self.do(lambda manager: manager.burn(self.file(package), Claim(owner(number)))))
+
+    def file(self, package: int) -> File:
+        """What a burn of a package from a file is given."""
+        return File(self.packages[package])
 
     def erase(self, number: int = 0) -> None:
         """Erase what an owner holds."""
@@ -210,7 +215,7 @@ def every_point(
 def test_burn_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase()
-        return lambda manager: manager.burn_package(host.packages[0], owner())
+        return lambda manager: manager.burn(host.file(0), Claim(owner()))
 
     for _ in every_point(host, prepare, 20):
         assert host.burn(0) in host.regions()
@@ -220,7 +225,7 @@ def test_burn_in_place_of_another_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.burn(0)
         host.burn(0, 1)
-        return lambda manager: manager.burn_package(host.packages[1], owner())
+        return lambda manager: manager.burn(host.file(1), Claim(owner()))
 
     for _ in every_point(host, prepare, 15):
         burnt = host.burn(1)
@@ -233,7 +238,7 @@ def test_burn_of_another_number_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase()
         host.burn(0)
-        return lambda manager: manager.burn_package(host.packages[1], owner(), number=2)
+        return lambda manager: manager.burn(host.file(1), Claim(owner(), number=2))
 
     host.burn(0)
     for _ in every_point(host, prepare, 20):
@@ -245,7 +250,7 @@ def test_burn_of_another_number_can_be_killed_anywhere(host: Tried) -> None:
 def test_erase_of_all_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.burn(0)
-        host.do(lambda manager: manager.burn_package(host.packages[1], owner(), number=2))
+        host.do(lambda manager: manager.burn(host.file(1), Claim(owner(), number=2)))
         return lambda manager: manager.erase(None, owner())
 
     for _ in every_point(host, prepare, 20):
@@ -309,7 +314,7 @@ def test_burn_of_a_warm_region_can_be_killed_anywhere(warm: Tried) -> None:
         warm.burn(0)
         warm.erase()
         assert any(region.warm for region in warm.regions().values())
-        return lambda manager: manager.burn_package(warm.packages[0], owner())
+        return lambda manager: manager.burn(warm.file(0), Claim(owner()))
 
     for _ in every_point(warm, prepare, 12):
         burnt = warm.burn(0)
@@ -323,7 +328,7 @@ def test_burn_in_place_of_what_is_warm_can_be_killed_anywhere(warm: Tried) -> No
         warm.burn(0)
         warm.burn(0, 1)
         warm.erase()
-        return lambda manager: manager.burn_package(warm.packages[1], owner())
+        return lambda manager: manager.burn(warm.file(1), Claim(owner()))
 
     for _ in every_point(warm, prepare, 20):
         burnt = warm.burn(1)

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from fpga_regions import errors
 from fpga_regions.ledger import status
 from fpga_regions.manager.reconcile import Reconciler
-from fpga_regions.model import Cause, Region, State
+from fpga_regions.model import Cause, Claim, Region, State
 from tests.unit.fpga_regions.conftest import CRC, LZO, Rig, owner
 from tests.unit.fpga_regions.hardware import slot
 
@@ -55,11 +55,11 @@ class Regions(RuleBasedStateMachine):
 
     @rule(who=OWNERS, image=IMAGES, number=st.integers(1, 3))
     def burn(self, who: str, image: str, number: int) -> None:
-        before = self.rig.ledger.held_as(who, number)
+        before = self.rig.ledger.held_for(Claim(who, number=number))
         try:
-            region_id = self.rig.manager.burn(image, who, number=number)
+            region_id = self.rig.burn(image, who, number=number)
         except errors.RegionError:
-            now = self.rig.ledger.held_as(who, number)
+            now = self.rig.ledger.held_for(Claim(who, number=number))
             assert (now and now.id) == (before and before.id)
             if now is not None:
                 self.held[who, number] = now.image_id or ""

@@ -17,8 +17,9 @@ from fpga_nova import contract
 from fpga_regions.command import options as configuration
 from fpga_regions.ledger import events, status_file
 from fpga_regions.ledger.ledger import Ledger
+from fpga_regions.manager.bitstreams import File
 from fpga_regions.manager.manager import Manager
-from fpga_regions.model import Region, State
+from fpga_regions.model import Claim, Region, State
 from fpga_regions.system import folders, locks
 from tests.support import bitstreams, points
 from tests.support.host import Host
@@ -56,13 +57,13 @@ class Published:
             Ledger(self.folder / "state", 5, changed=publisher.changed)
         ) as opened:
             drivers = {"hardware": self.hardware}
-            yield Manager(self.conf, opened, drivers, lambda _image: self.package), opened
+            yield Manager(self.conf, opened, drivers), opened
             publisher.ended(opened)
 
     def burn(self, number: int = 0) -> str:
         """Burn for an owner."""
         with self.command() as (manager, _):
-            return manager.burn_package(self.package, owner(number))
+            return manager.burn(File(self.package), Claim(owner(number)))
 
     def erase(self, number: int = 0) -> None:
         """Erase what an owner holds."""
@@ -223,7 +224,7 @@ def test_what_many_processes_publish_at_once_is_what_the_last_of_them_left(
         for _ in range(10):
             with host.command() as (_, opened):
                 region = opened.regions()[number]
-                region = opened.claim(region.id, owner(number), None)
+                region = opened.claim(region.id, Claim(owner(number)), None)
                 opened.move(region, State.FREE, "given back")
 
     fork = multiprocessing.get_context("fork")

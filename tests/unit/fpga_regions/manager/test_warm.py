@@ -9,7 +9,7 @@ import pytest
 
 from fpga_regions import errors
 from fpga_regions.manager.reconcile import Reconciler
-from fpga_regions.model import Loaded, Region, State
+from fpga_regions.model import Claim, Loaded, Region, State
 from fpga_regions.package import reader
 from tests.support import bitstreams
 from tests.unit.fpga_regions.conftest import CRC, LZO, Rig, owner
@@ -30,7 +30,7 @@ def warm(tmp_path: Path) -> typing.Iterator[Rig]:
 
 def used_and_erased(rig: Rig, image_id: str = LZO, number: int = 0) -> str:
     """A region that an owner had."""
-    region_id = rig.manager.burn(image_id, owner(number))
+    region_id = rig.burn(image_id, owner(number))
     rig.hardware.use(region_id)
     rig.manager.erase(None, owner(number))
     return region_id
@@ -76,10 +76,10 @@ def test_nothing_is_kept_warm_that_cannot_be_reset(warm: Rig) -> None:
 @pytest.mark.parametrize("image_id", [LZO, COPY], ids=["same image", "same bitstream"])
 def test_same_bitstream_is_handed_out_without_programming(warm: Rig, image_id: str) -> None:
     used_and_erased(warm, CRC, 1)
-    warm.manager.burn(CRC, owner(1))
+    warm.burn(CRC, owner(1))
     kept = used_and_erased(warm)
     warm.hardware.done.clear()
-    assert warm.manager.burn(image_id, owner(2)) == kept
+    assert warm.burn(image_id, owner(2)) == kept
     assert "program" not in steps(warm)
     region = warm.region(kept)
     assert (region.state, region.owner, region.image_id) == (State.PROGRAMMED, owner(2), image_id)
@@ -88,31 +88,31 @@ def test_same_bitstream_is_handed_out_without_programming(warm: Rig, image_id: s
 
 
 def test_warm_region_is_preferred_to_a_cold_one_before_it(warm: Rig) -> None:
-    first = warm.manager.burn(CRC, owner(1))
+    first = warm.burn(CRC, owner(1))
     second = used_and_erased(warm)
     warm.manager.quarantine(first, "to make it cold")
     warm.manager.release(first)
-    assert warm.manager.burn(LZO, owner(2)) == second
+    assert warm.burn(LZO, owner(2)) == second
 
 
 def test_package_from_a_file_is_handed_out_warm_as_well(warm: Rig) -> None:
     kept = used_and_erased(warm)
     warm.hardware.done.clear()
-    assert warm.manager.burn_package(package(warm, LZO), owner(2)) == kept
+    assert warm.burn_package(package(warm, LZO), owner(2)) == kept
     assert (warm.region(kept).image_id, steps(warm)) == (None, [])
 
 
 def test_another_bitstream_takes_a_cold_region_first(warm: Rig) -> None:
     kept = used_and_erased(warm)
-    assert warm.manager.burn(CRC, owner(1)) != kept
+    assert warm.burn(CRC, owner(1)) != kept
     assert warm.region(kept).warm is not None
 
 
 def test_another_bitstream_takes_a_warm_region_last_and_programs_it(warm: Rig) -> None:
     for number in range(2):
-        warm.manager.burn(LZO, owner(number))
+        warm.burn(LZO, owner(number))
     kept = used_and_erased(warm, LZO, 2)
-    assert warm.manager.burn(CRC, owner(3)) == kept
+    assert warm.burn(CRC, owner(3)) == kept
     assert warm.hardware.loaded[kept].function == "crc32"
     assert warm.region(kept).warm is None
 
@@ -122,7 +122,7 @@ def test_same_bitstream_with_other_nodes_is_programmed(warm: Rig) -> None:
     exposes = [{"kind": "socket", "name": "/dev/accel"}]
     warm.images[COPY] = bitstreams.package(exposes=exposes)
     warm.hardware.done.clear()
-    warm.manager.burn(COPY, owner(1))
+    warm.burn(COPY, owner(1))
     assert "program" in steps(warm)
 
 
@@ -132,7 +132,7 @@ def test_warm_region_that_lost_its_configuration_is_cold(warm: Rig) -> None:
     assert told(warm, kept).warm is None
     assert Reconciler(warm.ledger, warm.manager, fix=False).run() == []
     warm.hardware.done.clear()
-    assert warm.manager.burn(LZO, owner(1)) == kept
+    assert warm.burn(LZO, owner(1)) == kept
     assert steps(warm) == ["program"]
 
 
@@ -149,7 +149,7 @@ def test_warm_region_is_no_difference(warm: Rig) -> None:
 
 
 def test_region_that_does_not_reset_is_cleared(warm: Rig) -> None:
-    region_id = warm.manager.burn(LZO, owner())
+    region_id = warm.burn(LZO, owner())
     warm.hardware.failing = {"reset"}
     warm.manager.erase(None, owner())
     region = warm.region(region_id)
@@ -157,7 +157,7 @@ def test_region_that_does_not_reset_is_cleared(warm: Rig) -> None:
 
 
 def test_region_that_neither_resets_nor_clears_is_in_quarantine(warm: Rig) -> None:
-    region_id = warm.manager.burn(LZO, owner())
+    region_id = warm.burn(LZO, owner())
     warm.hardware.failing = {"reset", "clear"}
     with pytest.raises(errors.NotErased):
         warm.manager.erase(None, owner())
@@ -165,7 +165,7 @@ def test_region_that_neither_resets_nor_clears_is_in_quarantine(warm: Rig) -> No
 
 
 def test_region_that_lost_its_configuration_is_cleared_and_not_reset(warm: Rig) -> None:
-    region_id = warm.manager.burn(LZO, owner())
+    region_id = warm.burn(LZO, owner())
     warm.hardware.loaded.clear()
     warm.manager.erase(None, owner())
     assert "reset" not in steps(warm)
@@ -178,7 +178,7 @@ def test_driver_that_wants_it_resets_again_before_it_hands_out(
     monkeypatch.setattr(type(warm.hardware), "resets_again", True)
     kept = used_and_erased(warm)
     warm.hardware.done.clear()
-    warm.manager.burn(LZO, owner(1))
+    warm.burn(LZO, owner(1))
     assert warm.hardware.done == [("reset", kept)]
 
 
@@ -189,7 +189,7 @@ def test_warm_region_that_does_not_reset_again_is_programmed(
     used_and_erased(warm)
     warm.hardware.failing = {"reset"}
     warm.hardware.done.clear()
-    warm.manager.burn(LZO, owner(1))
+    warm.burn(LZO, owner(1))
     assert steps(warm) == ["reset", "program"]
 
 
@@ -211,11 +211,11 @@ def test_warm_region_that_is_put_into_quarantine_is_cleared(warm: Rig) -> None:
     assert (warm.region(kept).warm, warm.hardware.loaded) == (None, {})
 
 
-def test_warm_region_that_is_given_back_stays_warm(warm: Rig) -> None:
+def test_burn_that_fetches_nothing_leaves_a_warm_region_warm(warm: Rig) -> None:
     kept = used_and_erased(warm)
     del warm.images[LZO]
     with pytest.raises(errors.ImageUnavailable):
-        warm.manager.burn(LZO, owner(1))
+        warm.burn(LZO, owner(1))
     assert warm.region(kept).warm is not None
 
 
@@ -223,41 +223,41 @@ def test_warm_regions_are_programmed_anew_once_it_is_switched_off(warm: Rig) -> 
     kept = used_and_erased(warm)
     warm.conf.set_override("warm", False)
     warm.hardware.done.clear()
-    assert warm.manager.burn(LZO, owner(1)) == kept
+    assert warm.burn(LZO, owner(1)) == kept
     assert steps(warm) == ["program"]
 
 
 def test_warm_regions_are_taken_by_two_owners_once_each(warm: Rig) -> None:
     for number in range(2):
-        warm.manager.burn(LZO, owner(number))
+        warm.burn(LZO, owner(number))
     for number in range(2):
         warm.manager.erase(None, owner(number))
     warm.hardware.done.clear()
-    taken = {warm.manager.burn(COPY, owner(number)) for number in range(2, 4)}
+    taken = {warm.burn(COPY, owner(number)) for number in range(2, 4)}
     assert (len(taken), "program" in steps(warm)) == (2, False)
 
 
 @pytest.mark.parametrize("image_id", [LZO, COPY, CRC])
 def test_plan_names_the_region_that_the_burn_takes(warm: Rig, image_id: str) -> None:
-    warm.manager.burn(CRC, owner(1))
+    warm.burn(CRC, owner(1))
     used_and_erased(warm)
-    choices, _ = warm.manager.plan(image_id, package(warm, image_id), owner(2))
-    (taken,) = [choice.region.id for choice in choices if choice.taken]
-    assert warm.manager.burn(image_id, owner(2)) == taken
+    choices, _ = warm.plan(image_id, owner(2))
+    (taken,) = [choice.region.id for choice in choices if choice.chosen]
+    assert warm.burn(image_id, owner(2)) == taken
 
 
 def test_region_that_is_claimed_meanwhile_does_not_cost_the_one_at_hand(
     warm: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cold = warm.manager.burn(CRC)
+    cold = warm.burn(CRC)
     kept = used_and_erased(warm)
     warm.manager.quarantine(cold, "to make it cold")
     warm.manager.release(cold)
-    real = warm.manager._fetch
+    real = warm.fetch
 
     def fetch(image_id: str) -> reader.Package:
-        warm.ledger.claim(kept, owner(5), LZO)
+        warm.ledger.claim(kept, Claim(owner(5)), LZO)
         return real(image_id)
 
-    monkeypatch.setattr(warm.manager, "_fetch", fetch)
-    assert warm.manager.burn(COPY, owner(2)) == cold
+    monkeypatch.setattr(warm, "fetch", fetch)
+    assert warm.burn(COPY, owner(2)) == cold
