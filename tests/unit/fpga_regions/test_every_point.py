@@ -144,13 +144,13 @@ class Tried:
 
     def check(self) -> None:
         """See that ledger and hardware are true after the next command."""
-        told = self.do(lambda manager: manager.regions())
-        assert len(told) == 2
+        found = self.do(lambda manager: manager.regions())
+        assert len(found) == 2
         owners = collections.Counter(
-            (region.owner, region.number) for region, _ in told if region.owner is not None
+            (region.owner, region.number) for region, _ in found if region.owner is not None
         )
         assert all(count == 1 for count in owners.values())
-        for region, healthy in told:
+        for region, healthy in found:
             assert region.state in self.settled, region
             used = region.state == State.PROGRAMMED
             assert used == (healthy is not None) or self.may_be_silent, region
@@ -229,9 +229,9 @@ def test_burn_in_place_of_another_can_be_killed_anywhere(host: Tried) -> None:
 
     for _ in every_point(host, prepare, 15):
         burnt = host.burn(1)
-        told = host.regions()
-        assert (told[burnt].owner, told[burnt].function) == (owner(), "crc32")
-        assert {region.owner for region in told.values()} <= {owner(), owner(1), None}
+        found = host.regions()
+        assert (found[burnt].owner, found[burnt].function) == (owner(), "crc32")
+        assert {region.owner for region in found.values()} <= {owner(), owner(1), None}
 
 
 def test_burn_of_another_number_can_be_killed_anywhere(host: Tried) -> None:
@@ -242,9 +242,9 @@ def test_burn_of_another_number_can_be_killed_anywhere(host: Tried) -> None:
 
     host.burn(0)
     for _ in every_point(host, prepare, 20):
-        told = host.regions().values()
-        assert {one.owner for one in told} <= {owner(), None}
-        assert [one.function for one in told if one.number == 1] == ["lzo1x_compress"]
+        found = host.regions().values()
+        assert {one.owner for one in found} <= {owner(), None}
+        assert [one.function for one in found if one.number == 1] == ["lzo1x_compress"]
 
 
 def test_erase_of_all_can_be_killed_anywhere(host: Tried) -> None:
@@ -273,14 +273,14 @@ def test_quarantine_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase_all()
         host.burn(0, 1)
-        taken = host.burn(0)
-        return lambda manager: manager.quarantine(taken, "at random")
+        region_id = host.burn(0)
+        return lambda manager: manager.quarantine(region_id, "at random")
 
     host.settled |= {"quarantined"}
     for _ in every_point(host, prepare, 8):
-        (taken,) = [one.id for one in host.regions().values() if one.owner == owner()]
-        host.do(lambda manager, one=taken: manager.quarantine(one, "at random"))
-        region = host.regions()[taken]
+        (region_id,) = [one.id for one in host.regions().values() if one.owner == owner()]
+        host.do(lambda manager, one=region_id: manager.quarantine(one, "at random"))
+        region = host.regions()[region_id]
         assert (region.state, region.owner) == (State.QUARANTINED, owner())
 
 
@@ -350,9 +350,9 @@ def test_reconcile_can_be_killed_anywhere(host: Tried) -> None:
         host.reconcile(fix=True)
         assert host.reconcile() == []
         burnt = host.burn(0)
-        told = host.regions()
-        assert {one.owner for one in told.values()} == {owner(), None}
-        assert told[burnt].lost is None
+        found = host.regions()
+        assert {one.owner for one in found.values()} == {owner(), None}
+        assert found[burnt].lost is None
         at += 1
     assert at > 10
 

@@ -197,7 +197,7 @@ def _used(folder: Path) -> Path:
 
 def _all_verbs(folder: Path) -> str:
     """What comes of each verb with a ledger that may be damaged."""
-    told = ""
+    complaints = ""
     try:
         rig = Rig(folder, [slot(0), slot(1), slot(2)])
     except errors.LedgerUnusable as e:
@@ -212,9 +212,9 @@ def _all_verbs(folder: Path) -> str:
         try:
             verb()
         except errors.RegionError as e:
-            told += str(e)
+            complaints += str(e)
     rig.ledger.close()
-    return told
+    return complaints
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -226,8 +226,8 @@ def test_damaged_ledger_is_told_or_does_not_matter(tmp_path: Path, seed: int) ->
     for place in range(start, min(start + chance.choice([1, 4, 64, 2000]), len(data))):
         data[place] = chance.randrange(256)
     file.write_bytes(data)
-    told = _all_verbs(tmp_path / "rig")
-    if "is damaged" in told:
+    complaints = _all_verbs(tmp_path / "rig")
+    if "is damaged" in complaints:
         assert file.read_bytes() == bytes(data)
 
 

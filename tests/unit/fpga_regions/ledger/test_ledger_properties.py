@@ -152,8 +152,8 @@ class Regions(RuleBasedStateMachine):
         if hasattr(self, "rig"):
             regions = self.rig.ledger.regions()
             used = [one for one in regions if one.owner and one.state != State.QUARANTINED]
-            told = status.text([(region, None) for region in regions])
-            assert told == f"Used regions: {len(used)}/3"
+            line = status.text([(region, None) for region in regions])
+            assert line == f"Used regions: {len(used)}/3"
 
     @invariant()
     def what_a_guest_may_have_is_its_owners(self) -> None:
@@ -167,9 +167,9 @@ class Regions(RuleBasedStateMachine):
         if hasattr(self, "rig"):
             for region in self.rig.ledger.regions():
                 if region.state == State.FREE:
-                    told = self.rig.manager.worker.as_it_is(region)
-                    kept = told.warm.loaded if told.warm else None
-                    assert self.rig.hardware.read_back(region) == kept
+                    now = self.rig.manager.worker.as_it_is(region)
+                    loaded = now.warm.loaded if now.warm else None
+                    assert self.rig.hardware.read_back(region) == loaded
                     assert region.id not in self.rig.hardware.traces
 
 

@@ -23,7 +23,7 @@ def package(rig: Rig, image_id: str = LZO) -> Package:
     return read(io.BytesIO(rig.images[image_id]), Limits.of(rig.conf))
 
 
-def told(choices: list[Choice]) -> dict[str, str]:
+def reasons(choices: list[Choice]) -> dict[str, str]:
     """Why each region is taken or not."""
     return {choice.region.id: choice.why for choice in choices}
 
@@ -40,8 +40,8 @@ def test_plan_names_the_region_that_the_burn_takes(
             rig.burn(image_id, owner(number))
     choices, failure = rig.plan(wanted, owner(1))
     assert failure is None
-    (taken,) = [choice.region.id for choice in choices if choice.chosen]
-    assert rig.burn(wanted, owner(1)) == taken
+    (best,) = [choice.region.id for choice in choices if choice.chosen]
+    assert rig.burn(wanted, owner(1)) == best
 
 
 def test_plan_takes_and_programs_nothing(rig: Rig) -> None:
@@ -55,7 +55,7 @@ def test_plan_tells_why_each_region_is_not_taken(rig: Rig) -> None:
     _, second, third, other, far = (region.id for region in rig.ledger.regions())
     rig.manager.quarantine(second, "broken")
     choices, _ = rig.plan(LZO, owner(), "card0")
-    words = told(choices)
+    words = reasons(choices)
     assert f"for {owner(7)}" in words[held]
     assert words[second] == "is in quarantine"
     assert words[third] == "is free"
@@ -81,6 +81,6 @@ def test_plan_for_other_hardware_fails_as_the_burn_does(rig: Rig) -> None:
 
 
 def test_plan_keeps_a_region_that_was_burnt_from_the_same_file(rig: Rig) -> None:
-    kept = rig.burn_package(package(rig), owner())
+    held = rig.burn_package(package(rig), owner())
     choices, _ = rig.manager.plan(File(package(rig)), Claim(owner()))
-    assert told(choices)[kept] == "is its owner's already"
+    assert reasons(choices)[held] == "is its owner's already"

@@ -242,9 +242,9 @@ def test_erased_region_is_free_and_holds_nothing(rig: Rig) -> None:
 
 def test_erasing_by_owner_touches_no_other_owner(rig: Rig) -> None:
     rig.burn(LZO, owner(0))
-    kept = rig.burn(LZO, owner(1))
+    other = rig.burn(LZO, owner(1))
     rig.manager.erase(None, owner(0))
-    assert list(rig.hardware.loaded) == [kept]
+    assert list(rig.hardware.loaded) == [other]
 
 
 def test_erasing_for_an_owner_of_nothing_is_done(rig: Rig) -> None:

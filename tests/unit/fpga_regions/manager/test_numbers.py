@@ -11,7 +11,7 @@ from tests.support.openstack import OpenStack
 from tests.unit.fpga_regions.command.test_main import refusal
 from tests.unit.fpga_regions.conftest import CRC, LZO, Rig, owner
 from tests.unit.fpga_regions.hardware import slot
-from tests.unit.fpga_regions.manager.test_dry_run import told
+from tests.unit.fpga_regions.manager.test_dry_run import reasons
 
 
 @pytest.fixture
@@ -117,11 +117,11 @@ def test_full_host_refuses_a_further_number_and_keeps_the_others(rig: Rig) -> No
 def test_plan_for_a_number_leaves_the_owners_others_alone(rig: Rig) -> None:
     first = rig.burn(LZO, owner(), number=2)
     choices, _ = rig.plan(LZO, owner(), number=1)
-    words = told(choices)
+    words = reasons(choices)
     assert f"for {owner()} (number 2)" in words.pop(first)
     assert list(words.values()) == ["is free"]
     choices, _ = rig.plan(LZO, owner(), number=2)
-    assert told(choices)[first] == "is its owner's already"
+    assert reasons(choices)[first] == "is its owner's already"
 
 
 def test_numbers_work_from_the_command_line(host: Host, cloud: OpenStack) -> None:
