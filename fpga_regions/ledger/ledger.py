@@ -1,25 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: which regions this host has, who holds each of them and what is done to it now.
 
-One SQLite file. Every transition is one transaction on disk before the next step is made. The
-journal is a rollback journal, not a write-ahead log: each command is a process of its own, so that
-a log would be folded back and removed at the end of each of them, at no gain, and would make every
-reader a writer. `synchronous=EXTRA` is FULL plus what a rollback journal needs to survive a loss
-of power right after a commit: the folder is synced, too, once the journal is removed.
+Every transition is one transaction on disk before the next step is made.
 """
 
 import contextlib
-import os
-import sqlite3
 import typing
 import uuid
 from pathlib import Path
 
 from fpga_regions import errors
-from fpga_regions.ledger import rows, schema
+from fpga_regions.ledger import rows
+from fpga_regions.ledger.database import Database
 from fpga_regions.ledger.events import History, now
 from fpga_regions.model import Cause, Claim, Event, Region, Slot, State, Warm
-from fpga_regions.system import folders
 
 FILE = "ledger.sqlite3"
 LOCKS = "locks"
@@ -77,22 +71,13 @@ class Ledger:
         self.folder = folder
         self._changed = changed
         self.path = folder / FILE
-        self._timeout = timeout
-        self._whole = False
-        with self._explained():
-            folders.make_private(folder)
-            folders.make_private(folder / LOCKS)
-            # Made here and not by SQLite, which would follow a link and obey the umask.
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(self.path, flags, mode=0o600)
-            os.fchmod(descriptor, 0o600)
-            os.close(descriptor)
-            self._db = self._connect()
+        self._database = Database(self.path, (folder, folder / LOCKS), timeout)
+        self._db = self._database.connection
         self._history = History(self._db, events_kept)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._database.close()
 
     def lock_path(self, region_id: str) -> Path:
         """The file whose lock the process at work on a region holds."""
@@ -118,7 +103,7 @@ class Ledger:
 
     def had(self, owner: str, region_id: str) -> bool:
         """Whether an owner held a region, as far as its events are on record."""
-        with self._explained():
+        with self._database.explained():
             return self._history.had(owner, region_id)
 
     def events(self, region_id: str | None = None, last: int | None = None) -> list[Event]:
@@ -127,7 +112,7 @@ class Ledger:
         :param region_id: to this region; None for all
         :param last: no more than so many, the latest; None for all
         """
-        with self._explained():
+        with self._database.explained():
             return self._history.events(region_id, last)
 
     def on_record(self) -> list[Region]:
@@ -260,63 +245,16 @@ class Ledger:
 
     def _select(self, condition: str, *values: str) -> list[Region]:
         query = f"SELECT {_COLUMNS}, {_REASON} FROM regions {condition}"  # noqa: S608
-        with self._explained():
+        with self._database.explained():
             found = self._db.execute(query, values).fetchall()
         try:
             return [rows.to_region(row) for row in found]
         except (ValueError, TypeError, KeyError) as e:
             raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA synchronous = EXTRA")
-        version = schema.prepare(db)
-        db.execute("PRAGMA foreign_keys = ON")
-        if version > schema.VERSION:
-            raise errors.LedgerUnusable(
-                f"the ledger {self.path} has version {version}, this fpga-nova knows up to "
-                f"{schema.VERSION}: install the release that wrote it, or a newer one"
-            )
-        return db
-
     @contextlib.contextmanager
     def _transaction(self) -> typing.Iterator[None]:
-        with self._explained():
-            self._see_that_it_is_whole()
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._database.transaction():
+            yield
         if self._changed is not None:
             self._changed(self)
-
-    def _see_that_it_is_whole(self) -> None:
-        """Refuse to write a file that is damaged somewhere: it would only get worse."""
-        if not self._whole:
-            (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}")
-            self._whole = True
-
-    @contextlib.contextmanager
-    def _explained(self) -> typing.Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as e:
-            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.reason(e)}") from e
-        except UnicodeDecodeError as e:
-            # In a damaged schema, whose text SQLite's own complaint quotes.
-            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
-        except PermissionError as e:
-            raise errors.LedgerUnusable(
-                f"the ledger {self.path} cannot be opened: {e.strerror}; run fpga-cli as root"
-            ) from e
-        except OSError as e:
-            raise errors.LedgerUnusable(
-                f"the ledger {self.path} cannot be opened: {e.strerror}"
-            ) from e

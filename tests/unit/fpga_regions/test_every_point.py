@@ -365,7 +365,7 @@ def test_upgrade_of_the_ledger_can_be_killed_anywhere(host: Tried) -> None:
         ledger = host.state / "ledger.sqlite3"
         ledger.unlink()
         db = sqlite3.connect(ledger, isolation_level=None)
-        schema._run(db, schema._STEPS[0])
+        schema._run(db, schema.STEPS[0])
         db.execute("PRAGMA user_version = 1")
         for number, region_id in enumerate(ids):
             db.execute(

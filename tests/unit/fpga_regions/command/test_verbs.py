@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from fpga_regions.command import arguments
+from fpga_regions.command import arguments, examples
 from fpga_regions.system import processes
 from tests.support import bitstreams
 from tests.support.host import Host, talk, wait_until
@@ -195,12 +195,12 @@ def test_unknown_region_is_told_by_every_verb(alone: Host, verb: str) -> None:
     assert refusal(alone.run(verb, UNKNOWN), 33).endswith(" - unknown region")
 
 
-@pytest.mark.parametrize("verb", [verb for verb in arguments.EXAMPLES if verb])
+@pytest.mark.parametrize("verb", [verb for verb in examples.EXAMPLES if verb])
 def test_help_of_every_verb_has_examples_that_are_right(alone: Host, verb: str) -> None:
     text = answer(alone.run(verb, "--help"))
-    for line, meaning in arguments.EXAMPLES[verb]:
+    for line, meaning in examples.EXAMPLES[verb]:
         assert f"  fpga-cli.py {line}\n      {meaning}" in text
 
 
 def test_every_verb_has_examples() -> None:
-    assert set(arguments.verbs_of(arguments.parser())) == set(arguments.EXAMPLES) - {""}
+    assert set(arguments.verbs_of(arguments.parser())) == set(examples.EXAMPLES) - {""}

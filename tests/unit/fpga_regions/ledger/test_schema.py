@@ -22,7 +22,7 @@ def old(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir()
     db = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
-    schema._run(db, schema._STEPS[0])
+    schema._run(db, schema.STEPS[0])
     db.execute("PRAGMA user_version = 1")
     here = "'hardware', 'card0', {}, 'emulator', 'software', NULL, 'socket', 0, 1"
     db.execute(
@@ -49,7 +49,7 @@ def old(tmp_path: Path) -> Path:
 def second(old: Path) -> Path:
     """The same as the second release wrote it, and the free region is in quarantine."""
     db = sqlite3.connect(old / "ledger.sqlite3", isolation_level=None)
-    schema._run(db, schema._STEPS[1])
+    schema._run(db, schema.STEPS[1])
     db.execute("UPDATE regions SET lost = 'then' WHERE id = ?", (IDS[0],))
     db.execute("UPDATE regions SET state = 'quarantined' WHERE id = ?", (IDS[1],))
     db.execute("PRAGMA user_version = 2")
@@ -115,7 +115,7 @@ def test_upgrade_that_fails_leaves_the_ledger_as_it_was(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (old / "ledger.sqlite3").read_bytes()
-    monkeypatch.setattr(schema, "_STEPS", (*schema._STEPS, "CREATE TABLE regions (id TEXT);"))
+    monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, "CREATE TABLE regions (id TEXT);"))
     monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     with pytest.raises(Exception, match="already exists"):
         Ledger(old, 1)
@@ -181,7 +181,7 @@ def test_last_events_are_told_oldest_first(tmp_path: Path) -> None:
 def third(second: Path) -> Path:
     """The same as the third release wrote it; the region held is in quarantine, as nobody's."""
     db = sqlite3.connect(second / "ledger.sqlite3", isolation_level=None)
-    schema._run(db, schema._STEPS[2])
+    schema._run(db, schema.STEPS[2])
     db.execute(
         "UPDATE regions SET state = 'quarantined', quarantine = 'erase', owner = NULL,"
         " number = NULL, nodes = '[]', lost = NULL WHERE id = ?",
