@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command fpga-cli: reads the command line, does one thing, tells it in one line."""
+"""The command fpga-cli: reads the command line, does one thing, reports it in one line."""
 
 import argparse
 import logging

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells people and programs of one region, of events, of differences and of a plan."""
+"""Writes a region, events, differences or a plan for people and for programs."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ _NOTHING = "-"
 
 
 def region_json(region: Region, healthy: bool | None) -> str:
-    """All that is known of a region: what the status tells of it, and more."""
+    """All that is known of a region: what the status has of it, and more."""
     return json.dumps(_region(region, healthy), indent=2)
 
 

@@ -29,7 +29,7 @@ _NEXT = {
     State.QUARANTINED: {State.ERASING, State.QUARANTINED},
 }
 
-# What an event tells of its region besides the states.
+# What an event records of its region besides the states.
 _ON_RECORD = ("owner", "image_id", "digest")
 
 _COLUMNS = (

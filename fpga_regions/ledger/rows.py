@@ -6,7 +6,7 @@ import sqlite3
 
 from fpga_regions.model import Cause, Loaded, Node, Region, Slot, State, Warm
 
-#: What is told of a file that is not as SQLite or this program wrote it.
+#: The fault of a file that is not as SQLite or this program wrote it.
 DAMAGED = "is damaged: move it away and restore a copy"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells people and programs what the regions of a host are doing."""
+"""The status of the regions of a host, for people and for programs."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ def document(regions: Regions) -> dict[str, typing.Any]:
 
 
 def region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
-    """What is told of one region; the names stay."""
+    """The fields of one region; their names stay."""
     warm = region.warm if region.state == State.FREE else None
     return {
         "id": region.id,

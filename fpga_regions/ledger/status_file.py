@@ -7,7 +7,7 @@ under which the file is replaced, so that no older state takes the place of a ne
 process dies between a change and its publication, the next command makes up for it: it publishes
 before it gives a region to anybody, since that is a change, too.
 
-`healthy` is what the last look told. A region that was programmed since then was read back. What
+`healthy` is what the last look found. A region that was programmed since then was read back. What
 nobody looked at since the host started is null.
 """
 
@@ -60,7 +60,7 @@ class Publisher:
             self.changed(db)
 
     def looked(self, db: ledger.Ledger, regions: status.Regions, began: float) -> None:
-        """Publish what the ledger says now, and what a look at the hardware told.
+        """Publish what the ledger says now, and what a look at the hardware found.
 
         :param began: the uptime before it
         """

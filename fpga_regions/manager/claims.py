@@ -36,11 +36,12 @@ class Claims:
         :raises errors.TimedOut: another process is at work on it and does not end
         :raises errors.RegionError: the package cannot be fetched
         """
-        if self._ledger.held_for(claim) is None:
-            regions = self._permitted(self._ledger.regions(), claim)
+        regions = self._ledger.regions()
+        if not any(claim.holds(region) for region in regions):
+            permitted = self._permitted(regions, claim)
             # A host that is full downloads nothing.
-            matching.check_free(regions)
-            matching.fitting(regions, bitstream.package)
+            matching.check_free(permitted)
+            matching.fitting(permitted, bitstream.package)
         with contextlib.ExitStack() as lock:
             # None where others were faster: what they did is in the ledger, so look again.
             while (region := self._find(lock, claim, bitstream)) is None:

@@ -107,8 +107,8 @@ class Manager:
     def erase(self, region_id: str | None, owner: str | None = None) -> None:
         """Erase a region, or all that an owner holds; with both, the region if it is the owner's.
 
-        What the owner does not hold any more is done already. One that fails does not keep the
-        others of the owner from being erased; the first failure is raised after that.
+        Nothing changes where the owner has released the region already. One that fails does not
+        keep the others of the owner from being erased; the first failure is raised after that.
 
         Whoever names the owner reports with it that no guest has the nodes any more. What an
         operator put into quarantine stays there, without an owner.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a package was made for a region, and the errors that tell why there is none for it."""
+"""Whether a package was made for a region, and the errors that say why there is none for it."""
 
 import typing
 
@@ -59,7 +59,7 @@ def check_free(regions: typing.Sequence[Region]) -> None:
 
 
 def nothing_fits(slots: typing.Iterable[Slot], package: Package) -> errors.NoMatchingHardware:
-    """The error that tells what a package is for and what there is."""
+    """The error that says what a package is for and what there is."""
     wanted = package.manifest
     kinds = sorted({exposed.kind for exposed in wanted.exposes})
     here = sorted({hardware(slot) for slot in slots})
@@ -89,7 +89,7 @@ def check_device(regions: typing.Sequence[Region], device: str | None) -> None:
 
 
 def none_free(regions: typing.Sequence[Region]) -> errors.NoFreeRegion:
-    """The error that tells how many regions could hold a package.
+    """The error that says how many regions could hold a package.
 
     :param regions: those that could
     """
