@@ -9,7 +9,7 @@ import argparse
 import string
 from pathlib import Path
 
-from fpga_regions.command import arguments
+from fpga_regions.command import arguments, examples
 
 ROOT = Path(__file__).parents[1]
 MAN = ROOT / "docs" / "man" / "fpga-cli.8"
@@ -158,12 +158,12 @@ def _section(name: str, verb: argparse.ArgumentParser) -> str:
     if verb.description:
         lines += [_roff(verb.description)]
     lines += [_option_list(verb)]
-    examples_of_verb = arguments.EXAMPLES.get(name.partition(" ")[0], [])
-    examples = [example for example in examples_of_verb if example[0].startswith(name)]
-    if examples:
+    of_verb = examples.EXAMPLES.get(name.partition(" ")[0], [])
+    of_section = [example for example in of_verb if example[0].startswith(name)]
+    if of_section:
         lines += [".PP", "Examples:"]
-    for line, meaning in examples:
-        lines += [".TP", f".B {arguments.PROGRAM} {_roff(line)}", _roff(meaning)]
+    for line, meaning in of_section:
+        lines += [".TP", f".B {examples.PROGRAM} {_roff(line)}", _roff(meaning)]
     return "\n".join(line for line in lines if line)
 
 

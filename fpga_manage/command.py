@@ -55,7 +55,7 @@ def _downgrade(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
 
 def _tell(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
     version, newest = database.current(engine), database.head()
-    if arguments.json:
+    if arguments.format == "json":
         print(json.dumps({"version": version, "head": newest, "current": version == newest}))
         return
     note = "up to date" if version == newest else f"newest is {newest}"
@@ -117,7 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_arguments(checked)
     checked.set_defaults(run=command.run)
-    common.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    common.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people, or for programs"
+    )
+    # Deprecated: the name of `--format json` until 0.3.
+    common.add_argument(
+        "--json", action="store_const", dest="format", const="json", help=argparse.SUPPRESS
+    )
     verbs = columns.add_subparsers(required=True, metavar="VERB")
     for name, run, what in (
         ("upgrade", _upgrade, "add the columns; if they are there, change nothing"),

@@ -116,7 +116,7 @@ class Run:
         self.answer["findings"] = [dataclasses.asdict(one) for one in found]
         self._say(*(line for one in found for line in one.lines()))
         missing = any(one.level == "missing" for one in found)
-        return 7 if missing else 0
+        return errors.MISSING if missing else 0
 
     def revert(self) -> int:
         """Take the patch back."""

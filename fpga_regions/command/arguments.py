@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of fpga-cli: verbs, options, help; the man page and the completion follow it."""
+"""The command line of fpga-cli, which the man page and the completion follow."""
 
 import argparse
 import textwrap
@@ -8,100 +8,15 @@ import uuid
 
 from fpga_nova.contract import REGION_NUMBERS, Exit
 from fpga_nova.version import ShowVersion
-from fpga_regions.command import image_verbs, verbs
-
-PROGRAM = "fpga-cli.py"
-
-_REGION = "a0399bc1-cb67-4548-b0b8-aa95a91402d3"
-_IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
-_INSTANCE = "1a4c6fc8-5a64-4b6b-a1d5-7c9f0a1f7a05"
+from fpga_regions.command import examples, image_verbs, verbs
+from fpga_regions.model import Claim
 
 #: What each exit status means.
 EXITS = {int(code): code.meaning for code in Exit}
 
-#: For the command and for each verb: lines to type, and what each does.
-EXAMPLES: dict[str, list[tuple[str, str]]] = {
-    "": [
-        (
-            f"burn {_IMAGE}",
-            "fetches the bitstream image from Glance, programs a free region, prints its id",
-        ),
-        (f"erase {_REGION}", "erases that region"),
-        ("status", "prints how many regions are in use"),
-    ],
-    "burn": [
-        (f"burn {_IMAGE}", "programs a free region and prints its id"),
-        (f"burn {_IMAGE} --device emulator0", "the same, on that card"),
-        (
-            f"burn {_IMAGE} --owner {_INSTANCE}",
-            "for an instance; the same call again gives the same region",
-        ),
-        (f"burn {_IMAGE} --owner {_INSTANCE} --number 2", "a second region for that instance"),
-        ("burn --file crc32.zip", "from a file, with no OpenStack at all"),
-        (
-            "burn --dry-run --file crc32.zip",
-            "names the region that a burn would take, and why not the others",
-        ),
-    ],
-    "erase": [
-        (f"erase {_REGION}", "erases that region, which no guest may have"),
-        (
-            f"erase --owner {_INSTANCE}",
-            "erases all regions of that instance, once no guest has them",
-        ),
-        (f"erase {_REGION} --owner {_INSTANCE}", "erases that region if that instance holds it"),
-    ],
-    "status": [
-        ("status", "prints how many regions are in use"),
-        ("status --format json", "prints all that is known of each region"),
-    ],
-    "describe": [
-        (f"describe {_REGION}", "prints all that is known of that region"),
-        (f"describe {_REGION} --format json", "the same, for programs"),
-    ],
-    "events": [
-        ("events", "prints what happened on this host, oldest first"),
-        (f"events {_REGION} --last 5", "the last five events of that region"),
-        (f"events {_REGION} --format json", "all of them, for programs"),
-    ],
-    "reconcile": [
-        ("reconcile", "lists the differences between hardware and ledger, and changes nothing"),
-        ("reconcile --fix", "settles them: erases, marks as lost, finishes"),
-    ],
-    "quarantine": [
-        (
-            f"quarantine {_REGION} --reason 'fan is broken'",
-            "erases the region; nobody gets it until it is released",
-        ),
-    ],
-    "release": [
-        (
-            f"release {_REGION}",
-            "erases the region; it is free, or its owner's if a guest may have it",
-        )
-    ],
-    "image": [
-        (
-            "image build --bitfile crc32.bin --manifest crc32.json --output crc32.zip",
-            "makes a package of a bitfile and the members of a manifest",
-        ),
-        (
-            "image build --bitfile crc32.bin --name crc32 --version 1.0 --vendor example "
-            "--function crc32 --board ice40 --part hx8k --node socket:/dev/fpga0 "
-            "--sign key.pem --output crc32.zip",
-            "the same without a file for the manifest, and signed",
-        ),
-        ("image validate crc32.zip", "checks a package and prints what it is"),
-        (
-            "image create crc32.zip --visibility public",
-            "checks it, uploads it to Glance and prints the image's id",
-        ),
-    ],
-}
-
 
 class _Parser(argparse.ArgumentParser):
-    """Tells a wrong command line in one line, as every other error is told."""
+    """Reports a wrong command line in one line, as every other error."""
 
     def error(self, message: str) -> typing.NoReturn:
         self.exit(2, f"Error: wrong command line - {message}; see {self.prog} --help\n")
@@ -110,54 +25,59 @@ class _Parser(argparse.ArgumentParser):
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The options of a command line; ends the process where it is wrong, with exit status 2.
 
-    Besides the options the result has `run`, what carries the verb out, and `attempt`, which tells
-    what is attempted.
+    Besides the options the result has `run`, what carries the verb out, `attempt`, which says what
+    is attempted, and for burn `claim`, whom it is for and on which card.
 
     :param arguments: those after the command's name; None for the process's own
     """
-    made = parser()
-    options = made.parse_args(arguments)
+    command = parser()
+    options = command.parse_args(arguments)
     if options.verb == "erase" and options.region_id is None and options.owner is None:
-        made.error("erase needs a REGION_ID, an --owner, or both")
+        command.error("erase needs a REGION_ID, an --owner, or both")
     if options.verb == "burn" and (options.image_id is None) == (options.file is None):
-        made.error("burn needs an IMAGE_ID or a --file, and not both")
-    if options.verb == "burn" and options.number is None:
-        options.number = REGION_NUMBERS[0]
-    elif options.verb == "burn" and options.owner is None:
-        made.error("burn takes a --number only with an --owner")
+        command.error("burn needs an IMAGE_ID or a --file, and not both")
+    if options.verb == "burn":
+        if options.number is not None and options.owner is None:
+            command.error("burn takes a --number only with an --owner")
+        number = options.number or REGION_NUMBERS[0]
+        options.claim = Claim(options.owner, options.device, number)
     return options
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     exits = "; ".join(f"{code} {meaning}" for code, meaning in EXITS.items())
-    made = _Parser(
-        prog=PROGRAM,
+    command = _Parser(
+        prog=examples.PROGRAM,
         description="Programs, erases and reports the FPGA regions of this host.",
-        epilog=f"{_examples('')}\n\n{textwrap.fill(f'exit status: {exits}', 96)}",
+        epilog=f"{examples.text('')}\n\n{textwrap.fill(f'exit status: {exits}', 96)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.add_argument("--version", action=ShowVersion)
-    made.add_argument("--config-file", metavar="FILE", help="default: /etc/fpga-nova/fpga-cli.conf")
-    made.add_argument("--debug", action="store_true", help="log more, and show where a defect lies")
-    added = made.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _add_burn(added)
-    _add_erase(added)
-    _add_status(added)
-    _add_describe(added)
-    _add_events(added)
-    _add_reconcile(added)
-    _add_quarantine(added)
-    _add_release(added)
-    image_verbs.add_to(add_verb(added, "image", "check, make or upload a package"))
-    return made
+    command.add_argument("--version", action=ShowVersion)
+    command.add_argument(
+        "--config-file", metavar="FILE", help="default: /etc/fpga-nova/fpga-cli.conf"
+    )
+    command.add_argument(
+        "--debug", action="store_true", help="log more, and show where a defect lies"
+    )
+    group = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_burn(group)
+    _add_erase(group)
+    _add_status(group)
+    _add_describe(group)
+    _add_events(group)
+    _add_reconcile(group)
+    _add_quarantine(group)
+    _add_release(group)
+    image_verbs.add_to(add_verb(group, "image", "check, make or upload a package"))
+    return command
 
 
-def verbs_of(made: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def verbs_of(command: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     """The parser of each verb; none where there are none."""
     found: dict[str, argparse.ArgumentParser] = {}
-    for one in made._actions:
+    for one in command._actions:
         if isinstance(one, argparse._SubParsersAction):
             found |= one.choices
     return found
@@ -167,13 +87,13 @@ if typing.TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[_Parser]
 
 
-def add_verb(added: "Verbs", name: str, purpose: str, **defaults: typing.Any) -> "_Parser":
+def add_verb(group: "Verbs", name: str, purpose: str, **defaults: typing.Any) -> "_Parser":
     """Add a verb with its help and examples."""
-    verb = added.add_parser(
+    verb = group.add_parser(
         name,
         help=purpose,
         description=f"{purpose[0].upper()}{purpose[1:]}.",
-        epilog=_examples(name),
+        epilog=examples.text(name),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -181,9 +101,9 @@ def add_verb(added: "Verbs", name: str, purpose: str, **defaults: typing.Any) ->
     return verb
 
 
-def _add_burn(added: "Verbs") -> None:
+def _add_burn(group: "Verbs") -> None:
     verb = add_verb(
-        added,
+        group,
         "burn",
         "program a region and print its id",
         run=verbs.burn,
@@ -213,8 +133,8 @@ def _add_burn(added: "Verbs") -> None:
     )
 
 
-def _add_erase(added: "Verbs") -> None:
-    verb = add_verb(added, "erase", "erase a region", run=verbs.erase, attempt=_attempt_erase)
+def _add_erase(group: "Verbs") -> None:
+    verb = add_verb(group, "erase", "erase a region", run=verbs.erase, attempt=_attempt_erase)
     verb.add_argument(
         "region_id", nargs="?", metavar="REGION_ID", help="the region's id, as burn printed it"
     )
@@ -232,9 +152,9 @@ def _attempt_erase(options: argparse.Namespace) -> str:
     return f"cannot erase FPGA device with id `{options.region_id}'"
 
 
-def _add_status(added: "Verbs") -> None:
+def _add_status(group: "Verbs") -> None:
     verb = add_verb(
-        added,
+        group,
         "status",
         "print the status of the regions",
         run=verbs.status,
@@ -243,14 +163,14 @@ def _add_status(added: "Verbs") -> None:
     _add_format(verb)
 
 
-def _add_describe(added: "Verbs") -> None:
-    verb = _add_for_region(added, "describe", "print all that is known of a region", verbs.describe)
+def _add_describe(group: "Verbs") -> None:
+    verb = _add_for_region(group, "describe", "print all that is known of a region", verbs.describe)
     _add_format(verb)
 
 
-def _add_events(added: "Verbs") -> None:
+def _add_events(group: "Verbs") -> None:
     verb = add_verb(
-        added,
+        group,
         "events",
         "list the events of a region, or of all regions",
         run=verbs.events,
@@ -265,9 +185,9 @@ def _add_events(added: "Verbs") -> None:
     _add_format(verb)
 
 
-def _add_reconcile(added: "Verbs") -> None:
+def _add_reconcile(group: "Verbs") -> None:
     verb = add_verb(
-        added,
+        group,
         "reconcile",
         "list the differences between hardware and ledger",
         run=verbs.reconcile,
@@ -281,9 +201,9 @@ def _add_reconcile(added: "Verbs") -> None:
     _add_format(verb)
 
 
-def _add_quarantine(added: "Verbs") -> None:
+def _add_quarantine(group: "Verbs") -> None:
     purpose = "erase a region and withhold it until its release"
-    verb = _add_for_region(added, "quarantine", purpose, verbs.quarantine)
+    verb = _add_for_region(group, "quarantine", purpose, verbs.quarantine)
     verb.add_argument(
         "--reason",
         metavar="TEXT",
@@ -292,13 +212,13 @@ def _add_quarantine(added: "Verbs") -> None:
     )
 
 
-def _add_release(added: "Verbs") -> None:
+def _add_release(group: "Verbs") -> None:
     purpose = "end the quarantine of a region: erase it, and free it or leave it to its owner"
-    _add_for_region(added, "release", purpose, verbs.release)
+    _add_for_region(group, "release", purpose, verbs.release)
 
 
 def _add_for_region(
-    added: "Verbs",
+    group: "Verbs",
     name: str,
     purpose: str,
     run: typing.Callable[..., int],
@@ -306,7 +226,7 @@ def _add_for_region(
     def attempt(options: argparse.Namespace) -> str:
         return f"cannot {name} FPGA device with id `{options.region_id}'"
 
-    verb = add_verb(added, name, purpose, run=run, attempt=attempt)
+    verb = add_verb(group, name, purpose, run=run, attempt=attempt)
     verb.add_argument(
         "region_id", metavar="REGION_ID", help="the region's id, as burn and status print it"
     )
@@ -317,11 +237,6 @@ def _add_format(verb: "_Parser") -> None:
     verb.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people, or for programs"
     )
-
-
-def _examples(verb: str) -> str:
-    lines = [f"  {PROGRAM} {line}\n      {told}" for line, told in EXAMPLES.get(verb, [])]
-    return "\n".join(["examples:", *lines]) if lines else ""
 
 
 def _uuid(value: str) -> str:

@@ -30,7 +30,7 @@ def _add_validate(kinds: typing.Any) -> None:
     validate = kinds.add_parser("validate", help="check a package and print what it is")
     validate.add_argument("file", metavar="FILE", type=pathlib.Path, help="the package, a zip")
     validate.set_defaults(
-        run=_told(_validate), attempt=lambda options: f"`{options.file}' is not valid"
+        run=_printing(_validate), attempt=lambda options: f"`{options.file}' is not valid"
     )
 
 
@@ -49,7 +49,7 @@ def _add_create(kinds: typing.Any) -> None:
         help="who can see the image (default: Glance's own)",
     )
     create.set_defaults(
-        run=_told(_create), attempt=lambda options: f"cannot upload `{options.file}'"
+        run=_printing(_create), attempt=lambda options: f"cannot upload `{options.file}'"
     )
 
 
@@ -58,7 +58,7 @@ def _add_build(kinds: typing.Any) -> None:
         "build", help="make a package of a bitfile, print the bitfile's digest"
     )
     build.set_defaults(
-        run=_told(_build), attempt=lambda options: f"cannot make the package `{options.output}'"
+        run=_printing(_build), attempt=lambda options: f"cannot make the package `{options.output}'"
     )
     build.add_argument("--bitfile", metavar="FILE", type=pathlib.Path, required=True)
     build.add_argument("--output", metavar="FILE", type=pathlib.Path, required=True)
@@ -83,7 +83,7 @@ def _add_build(kinds: typing.Any) -> None:
     )
 
 
-def _told(
+def _printing(
     verb: "typing.Callable[[cfg.ConfigOpts, argparse.Namespace], str]",
 ) -> "typing.Callable[[cfg.ConfigOpts, argparse.Namespace], int]":
     """What prints what a verb gives; its exit status is that of success."""
@@ -147,9 +147,9 @@ def _build(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> str:
     signature = _sign(described, options.sign) if options.sign else None
     data = writer.write(described, bitfile, signature, limits.max_ratio)
     # What this host's own reader refuses is not worth being called a package.
-    made = reader.read(io.BytesIO(data), limits)
+    package = reader.read(io.BytesIO(data), limits)
     _write(options.output, data)
-    return made.digest
+    return package.digest
 
 
 def _write(output: pathlib.Path, data: bytes) -> None:
@@ -181,11 +181,11 @@ def _fields(options: argparse.Namespace, limits: "reader.Limits") -> dict[str, t
     for name in ("name", "version", "vendor", "type", "description", "function"):
         if getattr(options, name) is not None:
             fields[name] = getattr(options, name)
-    asked = {name: getattr(options, name) for name in ("board", "part", "interface")}
-    target = {name: value for name, value in asked.items() if value is not None}
+    targets = {name: getattr(options, name) for name in ("board", "part", "interface")}
+    target = {name: value for name, value in targets.items() if value is not None}
     if target:
-        told = fields.get("target", {})
-        fields["target"] = (told if isinstance(told, dict) else {}) | target
+        template = fields.get("target", {})
+        fields["target"] = (template if isinstance(template, dict) else {}) | target
     if options.node:
         fields["exposes"] = options.node
     fields.setdefault("bitfile", _entry_name(options.bitfile))
@@ -198,10 +198,10 @@ def _template(path: pathlib.Path, limits: "reader.Limits") -> dict[str, typing.A
     from fpga_regions.system import files
 
     text = files.content(path, limits.max_manifest_size, "max_manifest_size")
-    told = manifest.parse(text, str(path))
-    if not isinstance(told, dict):
+    fields = manifest.parse(text, str(path))
+    if not isinstance(fields, dict):
         raise errors.BadPackage(f"{path} is not a JSON object")
-    return {name: value for name, value in told.items() if name != "digests"}
+    return {name: value for name, value in fields.items() if name != "digests"}
 
 
 def _entry_name(bitfile: pathlib.Path) -> str:

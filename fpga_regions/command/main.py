@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command fpga-cli: reads the command line, does one thing, tells it in one line."""
+"""The command fpga-cli: reads the command line, does one thing, reports it in one line."""
 
 import argparse
 import logging
@@ -10,6 +10,7 @@ import sys
 import types
 import typing
 
+from fpga_regions import ledger
 from fpga_regions.command import arguments as parsing
 
 
@@ -85,10 +86,10 @@ def _prepare(debug: bool) -> None:
         logging.basicConfig(level=logging.INFO)
     else:
         logging.getLogger().addHandler(logging.NullHandler())
-        teller = logging.StreamHandler()
-        teller.setFormatter(logging.Formatter("Warning: %(message)s"))
-        logging.getLogger("fpga_regions.ledger.status_file").addHandler(teller)
-        sys.excepthook = _tell_in_one_line
+        warnings = logging.StreamHandler()
+        warnings.setFormatter(logging.Formatter("Warning: %(message)s"))
+        logging.getLogger(ledger.__name__).addHandler(warnings)
+        sys.excepthook = _report_in_one_line
     os.umask(0o022)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
@@ -102,7 +103,7 @@ def _interrupt(number: int, _frame: types.FrameType | None) -> typing.NoReturn:
     raise _Interrupted(number)
 
 
-def _tell_in_one_line(
+def _report_in_one_line(
     kind: type[BaseException], error: BaseException, _trace: types.TracebackType | None
 ) -> None:
     words = " ".join(str(error).split())

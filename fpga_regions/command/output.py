@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells people and programs of one region, of events, of differences and of a plan."""
+"""Writes a region, events, differences or a plan for people and for programs."""
 
 import dataclasses
 import json
@@ -16,17 +16,17 @@ _NOTHING = "-"
 
 
 def region_json(region: Region, healthy: bool | None) -> str:
-    """All that is known of a region: what the status tells of it, and more."""
+    """All that is known of a region: what the status has of it, and more."""
     return json.dumps(_region(region, healthy), indent=2)
 
 
 def region_text(region: Region, healthy: bool | None) -> str:
     """The same in lines for people."""
-    told = _region(region, healthy)
+    fields = _region(region, healthy)
     nodes = [f"{node.name} is {node.path} ({node.kind})" for node in region.nodes]
-    told |= {"nodes": ", ".join(nodes) or None, "kinds": ", ".join(told["kinds"])}
-    wide = max(len(name) for name in told)
-    return "\n".join(f"{name:{wide}}  {_word(value)}" for name, value in told.items())
+    fields |= {"nodes": ", ".join(nodes) or None, "kinds": ", ".join(fields["kinds"])}
+    width = max(len(name) for name in fields)
+    return "\n".join(f"{name:{width}}  {_word(value)}" for name, value in fields.items())
 
 
 def events_json(events: list[Event]) -> str:
@@ -45,8 +45,7 @@ def events_text(events: list[Event]) -> str:
 
 def differences_json(differences: "list[Difference]") -> str:
     """Where hardware and ledger differ, for programs."""
-    told = [dataclasses.asdict(difference) for difference in differences]
-    return json.dumps({"differences": told}, indent=2)
+    return json.dumps({"differences": [_difference(one) for one in differences]}, indent=2)
 
 
 def differences_text(differences: "list[Difference]") -> str:
@@ -65,16 +64,23 @@ def choices_text(choices: "list[Choice]") -> str:
     """What a burn would do with each region, a line each."""
     lines = []
     for choice in choices:
-        region, verdict = choice.region, "would take" if choice.taken else "not"
+        region, verdict = choice.region, "would take" if choice.chosen else "not"
         place = f"({region.slot.device}, {region.slot.index})"
         lines.append(f"{verdict} {region.id} {place}: it {choice.why}")
     return "\n".join(lines)
 
 
+def _difference(difference: "Difference") -> dict[str, typing.Any]:
+    """The fields of a difference; their names stay."""
+    fields = dataclasses.asdict(difference)
+    del fields["outcome"]
+    return fields | {"quarantined": difference.quarantined}
+
+
 def _region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
-    told = status.region(region, healthy)
-    reason = told.pop("reason")
-    return told | {
+    fields = status.region(region, healthy)
+    reason = fields.pop("reason")
+    return fields | {
         "index": region.slot.index,
         "interface": region.slot.interface,
         "kinds": sorted(region.slot.kinds),
@@ -92,7 +98,7 @@ def _word(value: typing.Any) -> str:
 
 
 def _table(rows: typing.Sequence[tuple[str, ...]]) -> str:
-    wide = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
-        "  ".join([*(f"{row[i]:{wide[i]}}" for i in range(len(wide))), row[-1]]) for row in rows
+        "  ".join([*(f"{row[i]:{widths[i]}}" for i in range(len(widths))), row[-1]]) for row in rows
     )

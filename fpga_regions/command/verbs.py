@@ -6,6 +6,7 @@ Each imports what it needs when it runs: `status` is called often and must answe
 
 import argparse
 import contextlib
+import functools
 import pathlib
 import typing
 
@@ -14,36 +15,35 @@ if typing.TYPE_CHECKING:
 
     from fpga_regions.ledger.ledger import Ledger
     from fpga_regions.ledger.status_file import Publisher
+    from fpga_regions.manager.bitstreams import Bitstream
     from fpga_regions.manager.manager import Manager
-    from fpga_regions.package.reader import Package
+    from fpga_regions.model import Claim
 
 
 def burn(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
-    """Program a region and print its id, or tell which one it would be."""
-    from fpga_regions.image import glance, sources
-
-    image_id = None if options.image_id is None else glance.proper_id(options.image_id)
-    package = None
-    if options.file is not None:
-        package = sources.from_file(conf, pathlib.Path(options.file))
+    """Program a region and print its id, or say which one it would be."""
+    bitstream = _bitstream(conf, options)
     with _opened(conf) as (manager, _ledger):
         if options.dry_run:
-            wanted = package or sources.from_glance(conf, image_id or "")
-            return _plan(manager, image_id, wanted, options)
-        if package is not None:
-            print(manager.burn_package(package, options.owner, options.device, options.number))
-        else:
-            print(manager.burn(image_id or "", options.owner, options.device, options.number))
+            return _plan(manager, bitstream, options.claim)
+        print(manager.burn(bitstream, options.claim))
     return 0
 
 
-def _plan(
-    manager: "Manager", image_id: str | None, package: "Package", options: argparse.Namespace
-) -> int:
+def _bitstream(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> "Bitstream":
+    from fpga_regions.image import glance, sources
+    from fpga_regions.manager import bitstreams
+
+    if options.file is not None:
+        return bitstreams.File(sources.from_file(conf, pathlib.Path(options.file)))
+    fetch = functools.partial(sources.from_glance, conf)
+    return bitstreams.Image(glance.proper_id(options.image_id), fetch)
+
+
+def _plan(manager: "Manager", bitstream: "Bitstream", claim: "Claim") -> int:
     from fpga_regions.command import output
 
-    wish = (options.owner, options.device, options.number)
-    choices, failure = manager.plan(image_id, package, *wish)
+    choices, failure = manager.plan(bitstream, claim)
     print(output.choices_text(choices))
     if failure is not None:
         raise failure
@@ -59,14 +59,14 @@ def erase(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
 
 def status(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
     """Print how many regions are in use, or all that is known."""
-    from fpga_regions.ledger import status as told
+    from fpga_regions.ledger import status as report
     from fpga_regions.ledger import status_file
 
     publisher, began = status_file.Publisher(conf), status_file.uptime()
     with _opened(conf, publisher) as (manager, ledger):
         regions = manager.regions()
         publisher.looked(ledger, regions, began)
-    print(told.as_json(regions) if options.format == "json" else told.text(regions))
+    print(report.as_json(regions) if options.format == "json" else report.text(regions))
     return 0
 
 
@@ -78,8 +78,8 @@ def describe(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
         manager.refresh()
         region = manager.worker.as_it_is(manager.known(options.region_id))
         healthy = manager.worker.healthy(region)
-    told = output.region_json if options.format == "json" else output.region_text
-    print(told(region, healthy))
+    report = output.region_json if options.format == "json" else output.region_text
+    print(report(region, healthy))
     return 0
 
 
@@ -134,14 +134,9 @@ def _opened(
     from fpga_regions.ledger import ledger, status_file
     from fpga_regions.manager import manager
 
-    def fetch(image_id: str) -> "Package":
-        from fpga_regions.image import sources
-
-        return sources.from_glance(conf, image_id)
-
     drivers = api.load(conf)
     folder, publisher = pathlib.Path(conf.state_dir), publisher or status_file.Publisher(conf)
     options = (conf.ledger_timeout, conf.events_kept, publisher.changed)
     with contextlib.closing(ledger.Ledger(folder, *options)) as db:
-        yield manager.Manager(conf, db, drivers, fetch), db
+        yield manager.Manager(conf, db, drivers), db
         publisher.ended(db)

@@ -11,12 +11,12 @@ class History:
     """The events of a ledger; each method raises sqlite3.Error.
 
     :param db: the ledger, open
-    :param kept: how many events of each region stay on record, at least 1
+    :param limit: how many events of each region stay on record, at least 1
     """
 
-    def __init__(self, db: sqlite3.Connection, kept: int) -> None:
+    def __init__(self, db: sqlite3.Connection, limit: int) -> None:
         self._db = db
-        self._kept = kept
+        self._limit = limit
 
     def events(self, region_id: str | None, last: int | None) -> list[Event]:
         """The latest events, oldest first; None for those of all regions, and for all of them."""
@@ -52,8 +52,8 @@ class History:
 
     def _forget_oldest(self, region_id: str) -> None:
         # One by one: the database refuses another order.
-        kept = "SELECT 1 FROM events WHERE region_id = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?"
-        while self._db.execute(kept, (region_id, self._kept)).fetchone() is not None:
+        surplus = "SELECT 1 FROM events WHERE region_id = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?"
+        while self._db.execute(surplus, (region_id, self._limit)).fetchone() is not None:
             self._db.execute(
                 "DELETE FROM events WHERE sequence ="
                 " (SELECT min(sequence) FROM events WHERE region_id = ?)",

@@ -1,32 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger: which regions this host has, who holds each of them and what is done to it now.
 
-One SQLite file. Every transition is one transaction on disk before the next step is made. The
-journal is a rollback journal, not a write-ahead log: each command is a process of its own, so that
-a log would be folded back and removed at the end of each of them, at no gain, and would make every
-reader a writer. `synchronous=EXTRA` is FULL plus what a rollback journal needs to survive a loss
-of power right after a commit: the folder is synced, too, once the journal is removed.
+Every transition is one transaction on disk before the next step is made.
 """
 
 import contextlib
-import os
-import sqlite3
 import typing
 import uuid
 from pathlib import Path
 
 from fpga_regions import errors
-from fpga_regions.ledger import rows, schema
+from fpga_regions.ledger import rows
+from fpga_regions.ledger.database import Database
 from fpga_regions.ledger.events import History, now
-from fpga_regions.model import Cause, Event, Region, Slot, State, Warm
-from fpga_regions.system import folders
+from fpga_regions.model import Cause, Claim, Event, Region, Slot, State, Warm
 
 FILE = "ledger.sqlite3"
 LOCKS = "locks"
 
 _NEXT = {
-    State.FREE: {State.FETCHING, State.ERASING, State.QUARANTINED},
-    State.FETCHING: {State.PROGRAMMING, State.ERASING, State.FREE},
+    State.FREE: {State.CLAIMED, State.ERASING, State.QUARANTINED},
+    State.CLAIMED: {State.PROGRAMMING, State.ERASING, State.FREE},
     # Programming is tried again; a programmed region is marked as lost.
     State.PROGRAMMING: {State.PROGRAMMING, State.PROGRAMMED, State.ERASING},
     State.PROGRAMMED: {State.PROGRAMMED, State.PROGRAMMING, State.ERASING},
@@ -35,7 +29,7 @@ _NEXT = {
     State.QUARANTINED: {State.ERASING, State.QUARANTINED},
 }
 
-# What an event tells of its region besides the states.
+# What an event records of its region besides the states.
 _ON_RECORD = ("owner", "image_id", "digest")
 
 _COLUMNS = (
@@ -77,22 +71,13 @@ class Ledger:
         self.folder = folder
         self._changed = changed
         self.path = folder / FILE
-        self._timeout = timeout
-        self._whole = False
-        with self._explained():
-            folders.make_private(folder)
-            folders.make_private(folder / LOCKS)
-            # Made here and not by SQLite, which would follow a link and obey the umask.
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(self.path, flags, mode=0o600)
-            os.fchmod(descriptor, 0o600)
-            os.close(descriptor)
-            self._db = self._connect()
+        self._database = Database(self.path, (folder, folder / LOCKS), timeout)
+        self._db = self._database.connection
         self._history = History(self._db, events_kept)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._database.close()
 
     def lock_path(self, region_id: str) -> Path:
         """The file whose lock the process at work on a region holds."""
@@ -111,13 +96,14 @@ class Ledger:
         """The regions that an owner holds, by their numbers."""
         return self._select("WHERE owner = ? ORDER BY number", owner)
 
-    def held_as(self, owner: str, number: int) -> Region | None:
-        """The region of that number that an owner holds."""
-        return next((one for one in self.held_by(owner) if one.number == number), None)
+    def held_for(self, claim: Claim) -> Region | None:
+        """The region that the owner of a claim holds by its number."""
+        held = [] if claim.owner is None else self.held_by(claim.owner)
+        return next((region for region in held if claim.holds(region)), None)
 
     def had(self, owner: str, region_id: str) -> bool:
         """Whether an owner held a region, as far as its events are on record."""
-        with self._explained():
+        with self._database.explained():
             return self._history.had(owner, region_id)
 
     def events(self, region_id: str | None = None, last: int | None = None) -> list[Event]:
@@ -126,7 +112,7 @@ class Ledger:
         :param region_id: to this region; None for all
         :param last: no more than so many, the latest; None for all
         """
-        with self._explained():
+        with self._database.explained():
             return self._history.events(region_id, last)
 
     def on_record(self) -> list[Region]:
@@ -146,38 +132,22 @@ class Ledger:
             for slot in slots:
                 self._register(slot)
 
-    def claim(
-        self, region_id: str, owner: str | None, image_id: str | None, number: int = 1
-    ) -> Region:
-        """Take a free region for an owner.
+    def claim(self, region_id: str, claim: Claim, image_id: str | None) -> Region:
+        """Claim a free region for an owner.
 
-        :param number: which of the owner's regions it is to be
+        :param image_id: the image that is to be burnt; None for a package from a file
         :raises OwnerHasRegion: the owner holds another one of this number
         :raises NotFree: somebody else was faster
         """
         with self._transaction():
-            held = self.region(region_id)
-            if held is None or held.state != State.FREE:
+            region = self.region(region_id)
+            if region is None or region.state != State.FREE:
                 raise NotFree
-            if owner is not None and self.held_as(owner, number) is not None:
+            if self.held_for(claim) is not None:
                 raise OwnerHasRegion
-            fields = {"owner": owner, "number": owner and number, "image_id": image_id}
-            return self._write(held, State.FETCHING, "claimed", **fields)
-
-    def exchange(self, region: Region, other_id: str, note: str) -> Region:
-        """Give a claimed region back and take a free one for the same owner, both or neither.
-
-        :param note: why, for people
-        :raises NotFree: somebody else was faster
-        """
-        claim = {"owner": region.owner, "number": region.number, "image_id": region.image_id}
-        with self._transaction():
-            other = self.region(other_id)
-            if other is None or other.state != State.FREE:
-                raise NotFree
-            self._see_that_it_is(region)
-            self._write(region, State.FREE, note)
-            return self._write(other, State.FETCHING, "claimed", **claim)
+            number = None if claim.owner is None else claim.number
+            fields = {"owner": claim.owner, "number": number, "image_id": image_id}
+            return self._write(region, State.CLAIMED, "claimed", **fields)
 
     def move(
         self,
@@ -221,7 +191,7 @@ class Ledger:
             )
 
     def _write(self, region: Region, after: State, note: str, **fields: str | int | None) -> Region:
-        told: dict[str, typing.Any] = {
+        record: dict[str, typing.Any] = {
             name: fields.get(name, getattr(region, name)) for name in _ON_RECORD
         }
         handed_out = fields.get("handed_out", region.handed_out)
@@ -232,7 +202,7 @@ class Ledger:
         if after == State.FREE:
             fields |= dict.fromkeys(("image_id", "function", "digest"))
         fields.setdefault("lost", None)
-        if after not in (State.FREE, State.FETCHING):
+        if after not in (State.FREE, State.CLAIMED):
             # From then on it is worked on, and nobody knows.
             fields["warm"] = None
         since = region.since if after == region.state else now()
@@ -241,7 +211,7 @@ class Ledger:
             f"UPDATE regions SET state = ?, since = ?{sets} WHERE id = ?",  # noqa: S608
             (after, since, *fields.values(), region.id),
         )
-        self._history.note(region.id, region.state, after, note, **told)
+        self._history.note(region.id, region.state, after, note, **record)
         return self._select("WHERE id = ?", region.id)[0]
 
     def _register(self, slot: Slot) -> None:
@@ -275,63 +245,16 @@ class Ledger:
 
     def _select(self, condition: str, *values: str) -> list[Region]:
         query = f"SELECT {_COLUMNS}, {_REASON} FROM regions {condition}"  # noqa: S608
-        with self._explained():
+        with self._database.explained():
             found = self._db.execute(query, values).fetchall()
         try:
             return [rows.to_region(row) for row in found]
         except (ValueError, TypeError, KeyError) as e:
             raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=self._timeout, isolation_level=None)
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA synchronous = EXTRA")
-        version = schema.prepare(db)
-        db.execute("PRAGMA foreign_keys = ON")
-        if version > schema.VERSION:
-            raise errors.LedgerUnusable(
-                f"the ledger {self.path} has version {version}, this fpga-nova knows up to "
-                f"{schema.VERSION}: install the release that wrote it, or a newer one"
-            )
-        return db
-
     @contextlib.contextmanager
     def _transaction(self) -> typing.Iterator[None]:
-        with self._explained():
-            self._see_that_it_is_whole()
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._database.transaction():
+            yield
         if self._changed is not None:
             self._changed(self)
-
-    def _see_that_it_is_whole(self) -> None:
-        """Refuse to write a file that is damaged somewhere: it would only get worse."""
-        if not self._whole:
-            (told,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-            if told != "ok":
-                raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}")
-            self._whole = True
-
-    @contextlib.contextmanager
-    def _explained(self) -> typing.Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as e:
-            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.reason(e)}") from e
-        except UnicodeDecodeError as e:
-            # In a damaged schema, whose text SQLite's own complaint quotes.
-            raise errors.LedgerUnusable(f"the ledger {self.path} {rows.DAMAGED}") from e
-        except PermissionError as e:
-            raise errors.LedgerUnusable(
-                f"the ledger {self.path} cannot be opened: {e.strerror}; run fpga-cli as root"
-            ) from e
-        except OSError as e:
-            raise errors.LedgerUnusable(
-                f"the ledger {self.path} cannot be opened: {e.strerror}"
-            ) from e

@@ -6,7 +6,7 @@ import sqlite3
 
 from fpga_regions.model import Cause, Loaded, Node, Region, Slot, State, Warm
 
-#: What is told of a file that is not as SQLite or this program wrote it.
+#: The fault of a file that is not as SQLite or this program wrote it.
 DAMAGED = "is damaged: move it away and restore a copy"
 
 
@@ -16,7 +16,7 @@ def reason(error: sqlite3.Error) -> str:
     Result codes: https://www.sqlite.org/rescode.html
     """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    told = {
+    meanings = {
         sqlite3.SQLITE_IOERR: "cannot be read or written: input/output error; see the kernel's log",
         sqlite3.SQLITE_CANTOPEN: "cannot be opened, or its journal cannot be made beside it",
         sqlite3.SQLITE_BUSY: "is being written by another process: try again",
@@ -25,7 +25,7 @@ def reason(error: sqlite3.Error) -> str:
         sqlite3.SQLITE_CORRUPT: DAMAGED,
         sqlite3.SQLITE_NOTADB: "is not a ledger: move it away and restore a copy",
     }
-    return told.get(code, f"cannot be used: {error}")
+    return meanings.get(code, f"cannot be used: {error}")
 
 
 def to_region(row: sqlite3.Row) -> Region:
@@ -76,9 +76,9 @@ def of_warm(warm: Warm) -> str:
 
 
 def _to_warm(text: str) -> Warm:
-    told = json.loads(text)
+    fields = json.loads(text)
     return Warm(
-        Loaded(str(told["function"]), str(told["digest"])),
-        told["image_id"],
-        tuple((str(kind), str(name)) for kind, name in told["exposes"]),
+        Loaded(str(fields["function"]), str(fields["digest"])),
+        fields["image_id"],
+        tuple((str(kind), str(name)) for kind, name in fields["exposes"]),
     )

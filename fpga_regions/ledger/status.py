@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells people and programs what the regions of a host are doing."""
+"""The status of the regions of a host, for people and for programs."""
 
 import dataclasses
 import json
@@ -7,20 +7,20 @@ import typing
 
 from fpga_regions.model import Region, State
 
-Told = typing.Sequence[tuple[Region, bool | None]]
+Regions = typing.Sequence[tuple[Region, bool | None]]
 
 
-def text(regions: Told) -> str:
+def text(regions: Regions) -> str:
     """The one line for people: regions used, and in all."""
     return f"Used regions: {sum(region.used for region, _ in regions)}/{len(regions)}"
 
 
-def as_json(regions: Told) -> str:
+def as_json(regions: Regions) -> str:
     """Everything known, for programs."""
     return json.dumps(document(regions), indent=2)
 
 
-def document(regions: Told) -> dict[str, typing.Any]:
+def document(regions: Regions) -> dict[str, typing.Any]:
     """The same before it is written; the names stay."""
     return {
         "total": len(regions),
@@ -31,7 +31,7 @@ def document(regions: Told) -> dict[str, typing.Any]:
 
 
 def region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
-    """What is told of one region; the names stay."""
+    """The fields of one region; their names stay."""
     warm = region.warm if region.state == State.FREE else None
     return {
         "id": region.id,

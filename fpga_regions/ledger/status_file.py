@@ -7,7 +7,7 @@ under which the file is replaced, so that no older state takes the place of a ne
 process dies between a change and its publication, the next command makes up for it: it publishes
 before it gives a region to anybody, since that is a change, too.
 
-`healthy` is what the last look told. A region that was programmed since then was read back. What
+`healthy` is what the last look found. A region that was programmed since then was read back. What
 nobody looked at since the host started is null.
 """
 
@@ -59,14 +59,14 @@ class Publisher:
         if not self._done:
             self.changed(db)
 
-    def looked(self, db: ledger.Ledger, regions: status.Told, began: float) -> None:
-        """Publish what the ledger says now, and what a look at the hardware told.
+    def looked(self, db: ledger.Ledger, regions: status.Regions, began: float) -> None:
+        """Publish what the ledger says now, and what a look at the hardware found.
 
         :param began: the uptime before it
         """
         self._publish(db, regions, began)
 
-    def _publish(self, db: ledger.Ledger, regions: status.Told, began: float | None) -> None:
+    def _publish(self, db: ledger.Ledger, regions: status.Regions, began: float | None) -> None:
         self._done = True
         if self._path is None:
             return
@@ -108,14 +108,14 @@ class _Published:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             with os.fdopen(os.open(path, flags)) as file:
-                told = json.load(file)
-            if (told["format"], told["boot"]) == (STATUS_FORMAT, boot):
-                self.regions = {region["id"]: region for region in told["regions"]}
-                self.looked = told["looked"]
+                last = json.load(file)
+            if (last["format"], last["boot"]) == (STATUS_FORMAT, boot):
+                self.regions = {region["id"]: region for region in last["regions"]}
+                self.looked = last["looked"]
 
 
 def _document(
-    path: Path, db: ledger.Ledger, regions: status.Told, began: float | None
+    path: Path, db: ledger.Ledger, regions: status.Regions, began: float | None
 ) -> dict[str, typing.Any]:
     boot, now = _BOOT.read_text().strip(), uptime()
     last = _Published(path, boot)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells which region a burn would take and why not the others, and takes none."""
+"""Says which region a burn would choose and why not the others, and claims none."""
 
 import dataclasses
 
 from fpga_regions import errors
 from fpga_regions.manager import matching
-from fpga_regions.manager.claims import Wish
-from fpga_regions.model import Cause, Region, State
+from fpga_regions.manager.bitstreams import Bitstream
+from fpga_regions.model import Cause, Claim, Region, State
 from fpga_regions.package.reader import Package
 
 
@@ -14,35 +14,33 @@ from fpga_regions.package.reader import Package
 class Choice:
     """One region and what a burn would do with it.
 
-    :param taken: whether it is the one
+    :param chosen: whether it is the one
     :param why: in words
     """
 
     region: Region
-    taken: bool
+    chosen: bool
     why: str
 
 
 def choose(
-    regions: list[Region], package: Package, wish: Wish, kept: Region | None
+    regions: list[Region], bitstream: Bitstream, claim: Claim
 ) -> tuple[list[Choice], errors.RegionError | None]:
-    """What becomes of each region, and what the burn would fail with, if it would.
-
-    :param kept: what the owner holds and was burnt with the very same
-    """
-    held = next((region for region in regions if wish.holds(region)), None)
-    against = {region.id: _against(region, package, wish, held) for region in regions}
+    """What becomes of each region, and what the burn would fail with, if it would."""
+    package = bitstream.package
+    held = next((region for region in regions if claim.holds(region)), None)
+    against = {region.id: _against(region, package, claim, held) for region in regions}
     fitting = [region for region in regions if against[region.id] is None]
     if not fitting:
-        failure = _failure(regions, package, wish) if held is None else _failure_of(held, against)
+        failure = _failure(regions, package, claim) if held is None else _failure_of(held, against)
         return [_refused(region, against[region.id]) for region in regions], failure
-    taken = min(fitting, key=lambda one: matching.order(one, None, package))
-    if kept is not None and kept in fitting:
-        taken = kept
+    best = min(fitting, key=lambda one: matching.order(one, package))
+    # What its owner burnt already stays as it is.
+    same = held is not None and bitstream.is_in(held)
     choices = []
     for region in regions:
-        if region == taken:
-            choices.append(Choice(region, True, _how(region, region == kept)))
+        if region == best:
+            choices.append(Choice(region, True, _how(region, same)))
         else:
             choices.append(_refused(region, against[region.id]))
     return choices, None
@@ -52,9 +50,9 @@ def _refused(region: Region, why: str | None) -> Choice:
     return Choice(region, False, why or "would do as well")
 
 
-def _against(region: Region, package: Package, wish: Wish, held: Region | None) -> str | None:
-    if not wish.permits(region):
-        return f"is not on {wish.device}"
+def _against(region: Region, package: Package, claim: Claim, held: Region | None) -> str | None:
+    if not claim.permits(region):
+        return f"is not on {claim.device}"
     if not matching.fits(region.slot, package):
         return f"is {matching.hardware(region.slot)}"
     if held is not None and region != held:
@@ -66,10 +64,10 @@ def _against(region: Region, package: Package, wish: Wish, held: Region | None) 
     return None
 
 
-def _how(region: Region, kept: bool) -> str:
+def _how(region: Region, same: bool) -> str:
     if region.state == State.FREE:
         return "is free"
-    return "is its owner's already" if kept else "would be programmed anew: it is the owner's"
+    return "is its owner's already" if same else "would be programmed anew: it is the owner's"
 
 
 def _failure_of(held: Region, against: dict[str, str | None]) -> errors.RegionError:
@@ -79,8 +77,8 @@ def _failure_of(held: Region, against: dict[str, str | None]) -> errors.RegionEr
     return errors.HandedOut(f"{why}; once no guest has it, erase it first")
 
 
-def _failure(regions: list[Region], package: Package, wish: Wish) -> errors.RegionError:
-    permitted = [region for region in regions if wish.permits(region)]
+def _failure(regions: list[Region], package: Package, claim: Claim) -> errors.RegionError:
+    permitted = [region for region in regions if claim.permits(region)]
     fitting = [region for region in permitted if matching.fits(region.slot, package)]
     if fitting:
         return matching.none_free(fitting)

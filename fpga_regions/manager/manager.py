@@ -3,17 +3,17 @@
 
 import contextlib
 import logging
-import typing
 
 from oslo_config import cfg
 
 from fpga_regions import errors
 from fpga_regions.drivers.api import Driver
-from fpga_regions.ledger.ledger import Ledger, OwnerHasRegion
+from fpga_regions.ledger.ledger import Ledger
 from fpga_regions.manager import dry_run, matching
-from fpga_regions.manager.claims import Taker, Wish
+from fpga_regions.manager.bitstreams import Bitstream
+from fpga_regions.manager.claims import Claims
 from fpga_regions.manager.steps import Worker
-from fpga_regions.model import TRANSIENT, Cause, Region, Slot, State
+from fpga_regions.model import TRANSIENT, Cause, Claim, Region, Slot, State
 from fpga_regions.package.reader import Package
 from fpga_regions.system import locks
 
@@ -24,8 +24,6 @@ class Manager:
     """The regions of one host.
 
     Each method raises errors.NotAccessible and errors.LedgerUnusable besides what it says.
-
-    :param fetch: gives the package of an image id
     """
 
     def __init__(
@@ -33,13 +31,11 @@ class Manager:
         conf: cfg.ConfigOpts,
         ledger: Ledger,
         drivers: dict[str, Driver],
-        fetch: typing.Callable[[str], Package],
     ) -> None:
         self._ledger = ledger
         self._drivers = drivers
-        self._fetch = fetch
         self.worker = Worker(conf, ledger, drivers)
-        self._taker = Taker(ledger, self.worker, conf.lock_timeout)
+        self._claims = Claims(ledger, self.worker, conf.lock_timeout)
 
     def refresh(self) -> None:
         """Look which regions there are, and undo what a dead process left undone."""
@@ -83,70 +79,36 @@ class Manager:
             raise errors.UnknownRegion("unknown region")
         return region
 
-    def burn(
-        self,
-        image_id: str,
-        owner: str | None = None,
-        device: str | None = None,
-        number: int = 1,
-    ) -> str:
+    def burn(self, bitstream: Bitstream, claim: Claim) -> str:
         """Program a region for an owner; at once, and without programming, if it is so already.
 
         The region that the owner holds by this number is programmed anew, whatever it holds, once
         the package is at hand: a guest of the owner may have its nodes, so nobody else gets it.
 
-        :param number: which of the owner's regions it is to be, one of contract.REGION_NUMBERS
         :returns: the region's id
         :raises errors.RegionError: any of them but UnknownRegion; no region is left claimed. One
             that could not be cleared is in quarantine, and one that the owner had stays the owner's
         """
-        return self._burn(Wish(owner, device, number, image_id=image_id))
-
-    def burn_package(
-        self,
-        package: Package,
-        owner: str | None = None,
-        device: str | None = None,
-        number: int = 1,
-    ) -> str:
-        """The same with a package that is at hand; the region has no image id then."""
-        return self._burn(Wish(owner, device, number, package=package))
+        self.refresh()
+        matching.check_device(self._ledger.regions(), claim.device)
+        with self._claims.region(claim, bitstream) as region:
+            if region.state != State.CLAIMED:
+                return self._burn_again(region, bitstream, claim)
+            with self.worker.undone(region):
+                return self.worker.program(region, bitstream)
 
     def plan(
-        self,
-        image_id: str | None,
-        package: Package,
-        owner: str | None = None,
-        device: str | None = None,
-        number: int = 1,
+        self, bitstream: Bitstream, claim: Claim
     ) -> tuple[list[dry_run.Choice], errors.RegionError | None]:
-        """What a burn would make of each region, and what it would fail with, if it would.
-
-        :param image_id: the image that the package was fetched from; None for one from a file
-        """
+        """What a burn would make of each region, and what it would fail with, if it would."""
         self.refresh()
-        wish = Wish(owner, device, number, image_id, None if image_id else package)
-        held = self._ledger.held_as(owner, number) if owner else None
-        kept = held is not None and wish.made(held)
-        return dry_run.choose(self._ledger.regions(), package, wish, held if kept else None)
-
-    def _burn(self, wish: Wish) -> str:
-        self.refresh()
-        matching.check_device(self._ledger.regions(), wish.device)
-        while True:
-            held = self._ledger.held_as(wish.owner, wish.number) if wish.owner else None
-            try:
-                done = self._burn_new(wish) if held is None else self._burn_held(wish, held)
-            except OwnerHasRegion:
-                continue
-            if done is not None:
-                return done
+        return dry_run.choose(self._ledger.regions(), bitstream, claim)
 
     def erase(self, region_id: str | None, owner: str | None = None) -> None:
         """Erase a region, or all that an owner holds; with both, the region if it is the owner's.
 
-        What the owner does not hold any more is done already. One that fails does not keep the
-        others of the owner from being erased; the first failure is raised after that.
+        Nothing changes where the owner has released the region already. One that fails does not
+        keep the others of the owner from being erased; the first failure is raised after that.
 
         Whoever names the owner reports with it that no guest has the nodes any more. What an
         operator put into quarantine stays there, without an owner.
@@ -173,7 +135,7 @@ class Manager:
         :raises errors.TimedOut: another process is at work on it and does not end
         """
         self.refresh()
-        with self._taker.locked(self.known(region_id)) as now:
+        with self._claims.locked(self.known(region_id)) as now:
             if now.state in (State.FREE, State.QUARANTINED) and now.warm is None:
                 self._ledger.move(now, State.QUARANTINED, reason, Cause.OPERATOR)
             else:
@@ -190,14 +152,14 @@ class Manager:
         :raises errors.TimedOut: another process is at work on it and does not end
         """
         self.refresh()
-        with self._taker.locked(self.known(region_id)) as now:
+        with self._claims.locked(self.known(region_id)) as now:
             if now.state == State.QUARANTINED:
                 self.worker.clear(now, "released from quarantine")
             elif now.state != State.FREE:
                 raise errors.UnknownRegion(f"it is not in quarantine but {now.state}")
 
     def _erase(self, region: Region, owner: str | None) -> None:
-        with self._taker.locked(region) as now:
+        with self._claims.locked(region) as now:
             if owner is not None and now.owner != owner:
                 if self._ledger.had(owner, now.id):
                     return
@@ -216,14 +178,15 @@ class Manager:
                 self.worker.clear(now, "erased", returned=True)
 
     def _erase_all(self, owner: str) -> None:
-        failed: dict[str, errors.RegionError] = {}
-        while left := [one for one in self._ledger.held_by(owner) if one.id not in failed]:
+        failures: dict[str, errors.RegionError] = {}
+        while remaining := [one for one in self._ledger.held_by(owner) if one.id not in failures]:
+            region = remaining[0]
             try:
-                self._erase(left[0], owner)
+                self._erase(region, owner)
             except errors.RegionError as e:
-                failed[left[0].id] = e
-        if failed:
-            first, *others = failed.values()
+                failures[region.id] = e
+        if failures:
+            first, *others = failures.values()
             first.why += f"; so {len(others)} more of the owner's regions" if others else ""
             raise first
 
@@ -235,38 +198,20 @@ class Manager:
                 with contextlib.suppress(errors.NotErased):
                     self.worker.clear(now, f"in state '{now.state}' of a process that died")
 
-    def _burn_new(self, wish: Wish) -> str:
-        with self._taker.taken(wish, wish.permits) as region:
-            package = self._package(wish)
-            if matching.fits(region.slot, package):
-                with self._taker.warmest(wish, region, package) as chosen:
-                    return self.worker.program(chosen, package, wish.image_id)
-            fitting = self._fitting(wish, package)
-            self._ledger.move(region, State.FREE, "given back: the package is for another")
-        with self._taker.taken(wish, fitting, patient=True, package=package) as region:
-            return self.worker.program(region, package, wish.image_id)
-
-    def _burn_held(self, wish: Wish, held: Region) -> str | None:
-        with self._taker.locked(held) as now:
-            if not wish.holds(now):
-                return None
-            if now.state in TRANSIENT:
-                self.worker.clear(now, f"in state '{now.state}' of a process that died")
-                return None
-            if now.quarantine == Cause.OPERATOR:
-                raise errors.NoFreeRegion(
-                    f"region {now.id} of {now.holder} is in quarantine ({now.reason}); release it"
-                )
-            if wish.made(now) and wish.permits(now) and self._answers(now):
-                return now.id
-            package = self._package(wish)
-            self._fitting(wish, package)
-            self._see_that_it_takes(now, wish, package)
-            if now.state == State.QUARANTINED:
-                self.worker.clear(now, "erased: its owner burns it again")
-                return None
-            with self.worker.undone(now):
-                return self.worker.program(now, package, wish.image_id)
+    def _burn_again(self, region: Region, bitstream: Bitstream, claim: Claim) -> str:
+        """Burn the region that the owner holds by the number of the claim."""
+        if region.quarantine == Cause.OPERATOR:
+            raise errors.NoFreeRegion(
+                f"region {region.id} of {region.holder} is in quarantine ({region.reason}); "
+                "release it"
+            )
+        if bitstream.is_in(region) and claim.permits(region) and self._answers(region):
+            return region.id
+        self._check_suitable(region, bitstream.package, claim)
+        if region.state == State.QUARANTINED:
+            region = self.worker.clear(region, "erased: its owner burns it again")
+        with self.worker.undone(region):
+            return self.worker.program(region, bitstream)
 
     def _answers(self, region: Region) -> bool:
         """Whether a region holds what it was programmed with.
@@ -281,31 +226,18 @@ class Manager:
             )
         return bool(healthy)
 
-    def _see_that_it_takes(self, region: Region, wish: Wish, package: Package) -> None:
+    def _check_suitable(self, region: Region, package: Package, claim: Claim) -> None:
         """See that a region that a guest may have is one that the burn is for.
 
+        :raises errors.NoMatchingHardware: no region of this host is
         :raises errors.HandedOut: it is not, and must be erased first
         """
-        if not (wish.permits(region) and matching.fits(region.slot, package)):
+        fitting = matching.fitting(
+            [one for one in self._ledger.regions() if claim.permits(one)], package
+        )
+        if region.id not in {one.id for one in fitting}:
             raise errors.HandedOut(
                 f"a guest of {region.holder} may have region {region.id}, and that is not one for "
                 f"this burn; once none has, erase it first: erase {region.id} --owner "
                 f"{region.owner}"
             )
-
-    def _package(self, wish: Wish) -> Package:
-        return wish.package or self._fetch(wish.image_id or "")
-
-    def _fitting(self, wish: Wish, package: Package) -> typing.Callable[[Region], bool]:
-        """What tells the regions that can hold a package.
-
-        :raises errors.NoMatchingHardware: there is none, used or free
-        """
-
-        def fitting(region: Region) -> bool:
-            return wish.permits(region) and matching.fits(region.slot, package)
-
-        known = self._ledger.regions()
-        if not any(fitting(region) for region in known):
-            raise matching.nothing_fits((r.slot for r in known if wish.permits(r)), package)
-        return fitting

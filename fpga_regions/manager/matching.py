@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a package was made for a region, and the errors that tell why there is none for it."""
+"""Whether a package was made for a region, and the errors that say why there is none for it."""
 
 import typing
 
@@ -25,19 +25,41 @@ def same(warm: Warm | None, package: Package) -> bool:
     return warm is not None and (warm.loaded, warm.exposes) == (package.loaded, exposes)
 
 
-def order(region: Region, image_id: str | None, package: Package | None) -> int:
-    """Sorts free regions: first what holds the very same, then nothing, last something else.
-
-    :param image_id: what it is to hold; of no meaning if the package is at hand
-    """
+def order(region: Region, package: Package) -> int:
+    """Sorts free regions: first what holds the very same, then nothing, last something else."""
     if region.warm is None:
         return 1
-    wanted = same(region.warm, package) if package else region.warm.image_id == image_id
-    return 0 if wanted else 2
+    return 0 if same(region.warm, package) else 2
+
+
+def free(regions: typing.Iterable[Region], package: Package) -> list[Region]:
+    """Those that are free, the best for a package first."""
+    found = (region for region in regions if region.state == State.FREE)
+    return sorted(found, key=lambda region: order(region, package))
+
+
+def fitting(regions: typing.Sequence[Region], package: Package) -> list[Region]:
+    """Those that can hold a package, used or free.
+
+    :raises errors.NoMatchingHardware: there is none
+    """
+    found = [region for region in regions if fits(region.slot, package)]
+    if not found:
+        raise nothing_fits((region.slot for region in regions), package)
+    return found
+
+
+def check_free(regions: typing.Sequence[Region]) -> None:
+    """See that one of the regions is free.
+
+    :raises errors.NoFreeRegion: none is
+    """
+    if all(region.state != State.FREE for region in regions):
+        raise none_free(regions)
 
 
 def nothing_fits(slots: typing.Iterable[Slot], package: Package) -> errors.NoMatchingHardware:
-    """The error that tells what a package is for and what there is."""
+    """The error that says what a package is for and what there is."""
     wanted = package.manifest
     kinds = sorted({exposed.kind for exposed in wanted.exposes})
     here = sorted({hardware(slot) for slot in slots})
@@ -67,7 +89,7 @@ def check_device(regions: typing.Sequence[Region], device: str | None) -> None:
 
 
 def none_free(regions: typing.Sequence[Region]) -> errors.NoFreeRegion:
-    """The error that tells how many regions could hold a package.
+    """The error that says how many regions could hold a package.
 
     :param regions: those that could
     """

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares what the hardware says with what the ledger says, and settles the differences."""
 
+import collections
 import contextlib
 import dataclasses
 import enum
@@ -35,6 +36,16 @@ class Kind(enum.StrEnum):
     FOREIGN = "foreign"
 
 
+class Outcome(enum.Enum):
+    """What became of a difference: it decides the exit status of the command."""
+
+    #: Nothing was done about it.
+    OPEN = enum.auto()
+    SETTLED = enum.auto()
+    #: The region did not erase.
+    QUARANTINED = enum.auto()
+
+
 @dataclasses.dataclass
 class Difference:
     """One thing in which hardware and ledger do not agree.
@@ -44,8 +55,7 @@ class Difference:
     :param region_id: None for a region that the ledger does not know
     :param ledger: what the ledger says, in words
     :param hardware: what the hardware says, in words
-    :param done: what was done about it; None for nothing
-    :param quarantined: whether the region came into quarantine by that
+    :param done: what was done about it, in words; None for nothing
     """
 
     kind: Kind
@@ -55,7 +65,19 @@ class Difference:
     ledger: str
     hardware: str
     done: str | None = None
-    quarantined: bool = False
+    outcome: Outcome = Outcome.OPEN
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether the region came into quarantine by what was done."""
+        return self.outcome is Outcome.QUARANTINED
+
+    def end(self, outcome: Outcome, done: str) -> None:
+        """Write down what became of it.
+
+        :param done: the same in words
+        """
+        self.outcome, self.done = outcome, done
 
 
 class Reconciler:
@@ -103,7 +125,7 @@ class Reconciler:
         if self._fix:
             self._ledger.register(slots)
             for difference in found:
-                difference.done = "written down"
+                difference.end(Outcome.SETTLED, "written down")
         return found
 
     def _compare(self, region: Region, present: bool) -> Difference | None:
@@ -168,7 +190,7 @@ class Reconciler:
 
     def _settled(self, difference: Difference, settle: typing.Callable[[], str]) -> Difference:
         if self._fix:
-            difference.done = settle()
+            difference.end(Outcome.SETTLED, settle())
         return difference
 
     def _cleared(self, difference: Difference, region: Region, note: str) -> Difference:
@@ -177,11 +199,10 @@ class Reconciler:
         try:
             self._manager.worker.clear(region, note)
         except errors.NotErased as e:
-            difference.done, difference.quarantined = f"put into quarantine: {e.why}", True
+            difference.end(Outcome.QUARANTINED, f"put into quarantine: {e.why}")
         else:
-            difference.done = (
-                "erased; its owner has it" if region.handed_out else "erased and freed"
-            )
+            done = "erased; its owner has it" if region.handed_out else "erased and freed"
+            difference.end(Outcome.SETTLED, done)
         return difference
 
     def _mark(self, region: Region, why: str) -> str:
@@ -191,13 +212,12 @@ class Reconciler:
 
 def failure(found: list[Difference]) -> errors.RegionError | None:
     """What the command fails with; None if there is nothing left that differs."""
-    quarantined = sum(one.quarantined for one in found)
-    if quarantined:
+    counts = collections.Counter(one.outcome for one in found)
+    if quarantined := counts[Outcome.QUARANTINED]:
         return errors.NotErased(f"{quarantined} of the regions are in quarantine now")
-    open_ones = sum(one.done is None for one in found)
-    if not open_ones:
-        return None
-    return errors.Differs(f"in {open_ones} of the regions; reconcile --fix settles what it can")
+    if unsettled := counts[Outcome.OPEN]:
+        return errors.Differs(f"in {unsettled} of the regions; reconcile --fix settles what it can")
+    return None
 
 
 def _place(slot: Slot) -> tuple[str, str, int]:
@@ -205,11 +225,11 @@ def _place(slot: Slot) -> tuple[str, str, int]:
 
 
 def _difference(kind: Kind, region: Region, hardware: str) -> Difference:
-    told = region.state.value
+    record = region.state.value
     if region.function:
-        told += f" with {region.function}, {region.digest}"
+        record += f" with {region.function}, {region.digest}"
     if region.lost:
-        told += f", lost since {region.lost}"
+        record += f", lost since {region.lost}"
     if region.holder:
-        told += f", for {region.holder}"
-    return Difference(kind, region.slot.device, region.slot.index, region.id, told, hardware)
+        record += f", for {region.holder}"
+    return Difference(kind, region.slot.device, region.slot.index, region.id, record, hardware)

@@ -17,6 +17,7 @@ from fpga_regions.drivers.api import Driver
 from fpga_regions.ledger.events import now
 from fpga_regions.ledger.ledger import Ledger
 from fpga_regions.manager import matching
+from fpga_regions.manager.bitstreams import Bitstream
 from fpga_regions.model import Cause, Loaded, Node, Region, State, Warm
 from fpga_regions.package.reader import Package
 from fpga_regions.system import sockets
@@ -57,34 +58,33 @@ class Worker:
         except errors.NotAccessible as e:
             raise errors.NoAnswer(e.why) from e
 
-    def program(self, region: Region, package: Package, image_id: str | None) -> str:
+    def program(self, region: Region, bitstream: Bitstream) -> str:
         """Program a region that is claimed or, for the same owner, programmed.
 
         A failure that may have been spurious is followed by another try, as often as
         program_retries says. One that was kept warm with the very same is not programmed, if it
         still holds that.
 
-        :param image_id: the image that the package is from; None for one from a file
         :returns: the region's id
         :raises errors.ProgrammingFailed, errors.TimedOut: it did not take the bitfile
         :raises errors.WrongFunction: it holds something else now
         :raises errors.NoFreeRegion: another region has one of its nodes
         """
-        driver = self._driver(region)
+        driver, package = self._driver(region), bitstream.package
         # Not all drivers know them yet. What is known keeps the other's function from being lost.
         with contextlib.suppress(errors.ProgrammingFailed):
             self._see_that_no_other_has(region, driver.nodes(region, package))
-        kept = self.keeps(region, package)
+        warm = self._keeps(region, package)
         region = self._ledger.move(
             region,
             State.PROGRAMMING,
-            "handing out what it holds" if kept else "programming",
-            image_id=image_id,
+            "handing out what it holds" if warm else "programming",
+            image_id=bitstream.image_id,
             function=package.manifest.function,
             digest=package.digest,
         )
         note = "handed out warm: not programmed"
-        if not (kept and self._is_warm(driver, region, driver.resets_again)):
+        if not (warm and self._is_warm(driver, region, driver.resets_again)):
             region, note = self._program(driver, region, package), "programmed"
         nodes = driver.nodes(region, package)
         self._see_that_no_other_has(region, nodes)
@@ -107,7 +107,7 @@ class Worker:
                     "has: give a renamed card its former name, and each region nodes of its own"
                 )
 
-    def keeps(self, region: Region, package: Package) -> bool:
+    def _keeps(self, region: Region, package: Package) -> bool:
         """Whether a region is kept warm with just what a package would make of it."""
         driver = self._drivers.get(region.slot.driver)
         return bool(
@@ -160,11 +160,11 @@ class Worker:
         return self._holds(region, region.loaded)
 
     def _program(self, driver: Driver, region: Region, package: Package) -> Region:
-        left = self._conf.program_retries
+        retries = self._conf.program_retries
         while (failure := self._try_to_program(driver, region, package)) is not None:
-            if left == 0:
+            if retries == 0:
                 raise failure
-            left -= 1
+            retries -= 1
             note = f"programming again: {failure.why}"
             region = self._ledger.move(region, State.PROGRAMMING, note)
             time.sleep(self._conf.program_retry_pause)
@@ -172,7 +172,7 @@ class Worker:
 
     def clear(
         self, region: Region, note: str, after: State = State.FREE, returned: bool = False
-    ) -> None:
+    ) -> Region:
         """Erase a region, and free it or put it into quarantine.
 
         One that was handed out, and may be in a guest still, is not freed: it stays its owner's,
@@ -181,25 +181,24 @@ class Worker:
         :param note: why, for the ledger
         :param after: what it is when it is erased: free, or quarantined by an operator
         :param returned: somebody who knows reports that no guest has its nodes any more
+        :returns: the region as it is then
         :raises errors.NotErased: it is in quarantine
         """
         if region.state != State.ERASING or returned:
             region = self._ledger.move(region, State.ERASING, note, returned=returned)
-        wanted = Cause.OPERATOR if after == State.QUARANTINED else None
+        cause = Cause.OPERATOR if after == State.QUARANTINED else None
         try:
             driver = self._driver(region)
             driver.clear(region, Deadline(self._conf.clear_timeout))
             self._check_silence(driver, region)
         except (errors.NotErased, errors.TimedOut, errors.NotAccessible) as e:
-            self._ledger.move(
-                region, State.QUARANTINED, f"not erased: {e.why}", wanted or Cause.ERASE
-            )
+            note = f"not erased: {e.why}"
+            self._ledger.move(region, State.QUARANTINED, note, cause or Cause.ERASE)
             raise errors.NotErased(f"{e.why}; the region is in quarantine") from e
         if after == State.FREE and region.handed_out:
             note = f"{note}; {region.holder} has it still"
-            self._ledger.move(region, State.PROGRAMMED, note, lost=now())
-        else:
-            self._ledger.move(region, after, note, wanted)
+            return self._ledger.move(region, State.PROGRAMMED, note, lost=now())
+        return self._ledger.move(region, after, note, cause)
 
     def _try_to_program(
         self, driver: Driver, region: Region, package: Package
@@ -245,16 +244,16 @@ class Worker:
         try:
             yield
         except BaseException as e:
-            told = self._undo(region.id)
+            outcome = self._undo(region.id)
             if isinstance(e, errors.RegionError):
-                e.why += told
+                e.why += outcome
             raise
 
     def _undo(self, region_id: str) -> str:
         region = self._ledger.region(region_id)
         if region is None or region.state == State.FREE or region.slot.driver not in self._drivers:
             return ""
-        if region.state == State.FETCHING:
+        if region.state == State.CLAIMED:
             self._ledger.move(region, State.FREE, "given back: nothing was programmed")
             return ""
         try:

@@ -27,8 +27,9 @@ from fpga_regions.command import options
 from fpga_regions.drivers.fake import FakeDriver
 from fpga_regions.ledger.ledger import Ledger
 from fpga_regions.manager import reconcile
+from fpga_regions.manager.bitstreams import Image
 from fpga_regions.manager.manager import Manager
-from fpga_regions.model import Loaded, Region, State
+from fpga_regions.model import Claim, Loaded, Region, State
 from fpga_regions.package import reader
 from fpga_regions.system import processes
 from tests.support import bitstreams
@@ -112,14 +113,15 @@ class _Host:
         self.conf = options.load(str(folder / "fpga-cli.conf"))
         self.ledger = Ledger(folder / "state", self.conf.ledger_timeout, self.conf.events_kept)
         self.driver = _Watched("fake", self.conf)
-        self.manager = Manager(self.conf, self.ledger, {"fake": self.driver}, self._fetch)
+        self.manager = Manager(self.conf, self.ledger, {"fake": self.driver})
         limits = reader.Limits.of(self.conf)
         self._packages = {
             image: reader.read(io.BytesIO(_package(number)), limits)
             for number, image in enumerate(IMAGES)
         }
 
-    def _fetch(self, image_id: str) -> reader.Package:
+    def fetch(self, image_id: str) -> reader.Package:
+        """The package of an image."""
         return self._packages[image_id]
 
     def holds(self, image_id: str) -> Loaded:
@@ -251,8 +253,9 @@ def _one(host: _Host, verb: str, owner: str, chance: random.Random) -> int:
 
 
 def _burn(host: _Host, owner: str, image_id: str, number: int) -> None:
-    region_id = host.manager.burn(image_id, owner, number=number)
-    held = host.ledger.held_as(owner, number)
+    claim = Claim(owner, number=number)
+    region_id = host.manager.burn(Image(image_id, host.fetch), claim)
+    held = host.ledger.held_for(claim)
     assert held is not None, f"{owner} does not hold what it burnt"
     assert held.id == region_id, f"{owner} was told {region_id} and holds {held.id}"
     assert (held.state, held.image_id) == (State.PROGRAMMED, image_id), f"{held}"

@@ -28,10 +28,14 @@ def test_downgrade_tells_that_nothing_is_left(
     assert our_columns(engine) == NONE
 
 
+@pytest.mark.parametrize("arguments", [["--format", "json"], ["--json"]])
 def test_version_changes_nothing(
-    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    engine: Engine,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
 ) -> None:
-    assert command.main(["db", "version", "--json", "--connection", url(tmp_path)]) == 0
+    assert command.main(["db", "version", *arguments, "--connection", url(tmp_path)]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == {"version": None, "head": database.head(), "current": False}
     assert our_columns(engine) == NONE

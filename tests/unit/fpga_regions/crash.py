@@ -20,15 +20,15 @@ def _arm(when: str, number: int, target: str) -> None:
     for one in classes:
         holder = getattr(holder, one)
     real = getattr(holder, name)
-    left = number
+    remaining = number
 
     def call(*arguments: typing.Any, **more: typing.Any) -> typing.Any:
-        nonlocal left
-        left -= 1
-        if left == 0 and when == "before":
+        nonlocal remaining
+        remaining -= 1
+        if remaining == 0 and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         result = real(*arguments, **more)
-        if left == 0:
+        if remaining == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 

@@ -13,7 +13,7 @@ from fpga_regions.package.reader import Package
 
 def slot(index: int = 0, device: str = "card0", **changes: typing.Any) -> Slot:
     """A place for the packages of tests.support.bitstreams."""
-    told: dict[str, typing.Any] = {
+    fields: dict[str, typing.Any] = {
         "driver": "hardware",
         "device": device,
         "index": index,
@@ -23,7 +23,7 @@ def slot(index: int = 0, device: str = "card0", **changes: typing.Any) -> Slot:
         "kinds": frozenset({"socket"}),
         "simulated": False,
     }
-    return Slot(**(told | changes))
+    return Slot(**(fields | changes))
 
 
 class Hardware(api.Driver):

@@ -19,8 +19,9 @@ from fpga_regions.drivers import api
 from fpga_regions.ledger import schema
 from fpga_regions.ledger.ledger import Ledger
 from fpga_regions.manager import reconcile
+from fpga_regions.manager.bitstreams import File
 from fpga_regions.manager.manager import Manager
-from fpga_regions.model import Region, State
+from fpga_regions.model import Claim, Region, State
 from fpga_regions.package import reader
 from tests.support import bitstreams, points
 from tests.support.wrapped import PROGRAM
@@ -97,7 +98,7 @@ class Tried:
     def open(self) -> typing.Iterator[Manager]:
         """A manager of its own, as each call of fpga-cli has one."""
         with contextlib.closing(Ledger(self.state, 5)) as ledger:
-            yield Manager(self.conf, ledger, self.drivers, lambda _image: self.packages[0])
+            yield Manager(self.conf, ledger, self.drivers)
 
     def kill(self, at: int, targets: list[str], verb: Verb) -> bool:
         """Give a verb and kill it at a point; whether it passed as many."""
@@ -115,7 +116,11 @@ class Tried:
 
     def burn(self, package: int, number: int = 0) -> str:
         """Burn for an owner; the region's id."""
-        return str(self.do(lambda m: m.burn_package(self.packages[package], owner(number))))
+        return str(self.do(lambda manager: manager.burn(self.file(package), Claim(owner(number)))))
+
+    def file(self, package: int) -> File:
+        """What a burn of a package from a file is given."""
+        return File(self.packages[package])
 
     def erase(self, number: int = 0) -> None:
         """Erase what an owner holds."""
@@ -139,13 +144,13 @@ class Tried:
 
     def check(self) -> None:
         """See that ledger and hardware are true after the next command."""
-        told = self.do(lambda manager: manager.regions())
-        assert len(told) == 2
+        found = self.do(lambda manager: manager.regions())
+        assert len(found) == 2
         owners = collections.Counter(
-            (region.owner, region.number) for region, _ in told if region.owner is not None
+            (region.owner, region.number) for region, _ in found if region.owner is not None
         )
         assert all(count == 1 for count in owners.values())
-        for region, healthy in told:
+        for region, healthy in found:
             assert region.state in self.settled, region
             used = region.state == State.PROGRAMMED
             assert used == (healthy is not None) or self.may_be_silent, region
@@ -210,7 +215,7 @@ def every_point(
 def test_burn_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase()
-        return lambda manager: manager.burn_package(host.packages[0], owner())
+        return lambda manager: manager.burn(host.file(0), Claim(owner()))
 
     for _ in every_point(host, prepare, 20):
         assert host.burn(0) in host.regions()
@@ -220,32 +225,32 @@ def test_burn_in_place_of_another_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.burn(0)
         host.burn(0, 1)
-        return lambda manager: manager.burn_package(host.packages[1], owner())
+        return lambda manager: manager.burn(host.file(1), Claim(owner()))
 
     for _ in every_point(host, prepare, 15):
         burnt = host.burn(1)
-        told = host.regions()
-        assert (told[burnt].owner, told[burnt].function) == (owner(), "crc32")
-        assert {region.owner for region in told.values()} <= {owner(), owner(1), None}
+        found = host.regions()
+        assert (found[burnt].owner, found[burnt].function) == (owner(), "crc32")
+        assert {region.owner for region in found.values()} <= {owner(), owner(1), None}
 
 
 def test_burn_of_another_number_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase()
         host.burn(0)
-        return lambda manager: manager.burn_package(host.packages[1], owner(), number=2)
+        return lambda manager: manager.burn(host.file(1), Claim(owner(), number=2))
 
     host.burn(0)
     for _ in every_point(host, prepare, 20):
-        told = host.regions().values()
-        assert {one.owner for one in told} <= {owner(), None}
-        assert [one.function for one in told if one.number == 1] == ["lzo1x_compress"]
+        found = host.regions().values()
+        assert {one.owner for one in found} <= {owner(), None}
+        assert [one.function for one in found if one.number == 1] == ["lzo1x_compress"]
 
 
 def test_erase_of_all_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.burn(0)
-        host.do(lambda manager: manager.burn_package(host.packages[1], owner(), number=2))
+        host.do(lambda manager: manager.burn(host.file(1), Claim(owner(), number=2)))
         return lambda manager: manager.erase(None, owner())
 
     for _ in every_point(host, prepare, 20):
@@ -268,14 +273,14 @@ def test_quarantine_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase_all()
         host.burn(0, 1)
-        taken = host.burn(0)
-        return lambda manager: manager.quarantine(taken, "at random")
+        region_id = host.burn(0)
+        return lambda manager: manager.quarantine(region_id, "at random")
 
     host.settled |= {"quarantined"}
     for _ in every_point(host, prepare, 8):
-        (taken,) = [one.id for one in host.regions().values() if one.owner == owner()]
-        host.do(lambda manager, one=taken: manager.quarantine(one, "at random"))
-        region = host.regions()[taken]
+        (region_id,) = [one.id for one in host.regions().values() if one.owner == owner()]
+        host.do(lambda manager, one=region_id: manager.quarantine(one, "at random"))
+        region = host.regions()[region_id]
         assert (region.state, region.owner) == (State.QUARANTINED, owner())
 
 
@@ -309,7 +314,7 @@ def test_burn_of_a_warm_region_can_be_killed_anywhere(warm: Tried) -> None:
         warm.burn(0)
         warm.erase()
         assert any(region.warm for region in warm.regions().values())
-        return lambda manager: manager.burn_package(warm.packages[0], owner())
+        return lambda manager: manager.burn(warm.file(0), Claim(owner()))
 
     for _ in every_point(warm, prepare, 12):
         burnt = warm.burn(0)
@@ -323,7 +328,7 @@ def test_burn_in_place_of_what_is_warm_can_be_killed_anywhere(warm: Tried) -> No
         warm.burn(0)
         warm.burn(0, 1)
         warm.erase()
-        return lambda manager: manager.burn_package(warm.packages[1], owner())
+        return lambda manager: manager.burn(warm.file(1), Claim(owner()))
 
     for _ in every_point(warm, prepare, 20):
         burnt = warm.burn(1)
@@ -345,9 +350,9 @@ def test_reconcile_can_be_killed_anywhere(host: Tried) -> None:
         host.reconcile(fix=True)
         assert host.reconcile() == []
         burnt = host.burn(0)
-        told = host.regions()
-        assert {one.owner for one in told.values()} == {owner(), None}
-        assert told[burnt].lost is None
+        found = host.regions()
+        assert {one.owner for one in found.values()} == {owner(), None}
+        assert found[burnt].lost is None
         at += 1
     assert at > 10
 
@@ -360,7 +365,7 @@ def test_upgrade_of_the_ledger_can_be_killed_anywhere(host: Tried) -> None:
         ledger = host.state / "ledger.sqlite3"
         ledger.unlink()
         db = sqlite3.connect(ledger, isolation_level=None)
-        schema._run(db, schema._STEPS[0])
+        schema._run(db, schema.STEPS[0])
         db.execute("PRAGMA user_version = 1")
         for number, region_id in enumerate(ids):
             db.execute(

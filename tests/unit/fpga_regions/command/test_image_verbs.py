@@ -46,9 +46,9 @@ def bitfile(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
-    made = ed25519.Ed25519PrivateKey.generate()
-    keys.write_public(tmp_path / "public.pem", made)
-    return keys.write_private(tmp_path / "key.pem", made)
+    pair = ed25519.Ed25519PrivateKey.generate()
+    keys.write_public(tmp_path / "public.pem", pair)
+    return keys.write_private(tmp_path / "key.pem", pair)
 
 
 def refusal(ran: "subprocess.CompletedProcess[str]", code: int) -> str:
@@ -65,23 +65,23 @@ def done(ran: "subprocess.CompletedProcess[str]") -> str:
 
 def build(host: Host, bitfile: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     output = bitfile.with_name("made.zip")
-    told = [str(argument) for argument in arguments]
-    return host.run("image", "build", "--bitfile", str(bitfile), "--output", str(output), *told)
+    words = [str(argument) for argument in arguments]
+    return host.run("image", "build", "--bitfile", str(bitfile), "--output", str(output), *words)
 
 
 def members(file: Path) -> dict[str, typing.Any]:
     """The manifest of a package."""
     with zipfile.ZipFile(file) as archive:
-        told: dict[str, typing.Any] = json.loads(archive.read(manifest.FILE))
-        return told
+        fields: dict[str, typing.Any] = json.loads(archive.read(manifest.FILE))
+        return fields
 
 
 def test_valid_package_is_told_what_it_is(host: Host, package: Path) -> None:
-    told = done(host.run("image", "validate", str(package)))
+    report = done(host.run("image", "validate", str(package)))
     assert re.fullmatch(
         r"lzo1x_compress 1\.0 of fpga-nova: function lzo1x_compress, board emulator, "
         r"part software, sha256:[0-9a-f]{64}, not signed",
-        told,
+        report,
     )
 
 
@@ -118,12 +118,12 @@ def test_built_package_can_be_burnt(host: Host, cloud: OpenStack, bitfile: Path)
 
 def test_template_gives_what_options_do_not(host: Host, bitfile: Path, tmp_path: Path) -> None:
     template = tmp_path / "template.json"
-    told = bitstreams.fields(digests={"sha256": "of another"}, **{"x-commit": "1234"})
-    template.write_text(json.dumps(told))
+    fields = bitstreams.fields(digests={"sha256": "of another"}, **{"x-commit": "1234"})
+    template.write_text(json.dumps(fields))
     done(build(host, bitfile, "--manifest", template, "--version", "2.0", "--part", "other"))
-    made = members(bitfile.with_name("made.zip"))
-    assert (made["version"], made["vendor"], made["x-commit"]) == ("2.0", "fpga-nova", "1234")
-    assert made["target"] == {"board": "emulator", "part": "other"}
+    result = members(bitfile.with_name("made.zip"))
+    assert (result["version"], result["vendor"], result["x-commit"]) == ("2.0", "fpga-nova", "1234")
+    assert result["target"] == {"board": "emulator", "part": "other"}
 
 
 def test_signed_package_is_known_by_the_public_key(host: Host, bitfile: Path, key: Path) -> None:
@@ -366,8 +366,8 @@ def test_image_that_cannot_be_undone_is_named(host: Host, cloud: OpenStack, pack
     cloud.answers["/file$"] = 503
     cloud.answers["/v2/images/[^/]*$"] = 500
     line = refusal(host.run("image", "create", str(package)), 73)
-    (left,) = cloud.images
-    assert f"the image {left} is left and could not be deleted" in line
+    (remainder,) = cloud.images
+    assert f"the image {remainder} is left and could not be deleted" in line
 
 
 def test_interrupted_upload_is_undone(host: Host, cloud: OpenStack, package: Path) -> None:
@@ -388,10 +388,10 @@ def test_person_at_a_terminal_sees_a_long_download(host: Host, cloud: OpenStack)
     with subprocess.Popen(host.command("burn", image), stdout=-1, stderr=theirs) as running:
         os.close(theirs)
         running.wait()
-    told = os.read(ours, 10_000).decode()
+    output = os.read(ours, 10_000).decode()
     os.close(ours)
-    assert f"fetching {image}: " in told
-    assert " of 2.9 MiB (" in told
+    assert f"fetching {image}: " in output
+    assert " of 2.9 MiB (" in output
 
 
 def test_no_configuration_is_needed(host: Host, package: Path) -> None:

@@ -53,21 +53,21 @@ def test_third_region_of_two_is_refused(host: Host, cloud: OpenStack) -> None:
 def test_burns_at_the_same_time_take_a_region_each(host: Host, cloud: OpenStack) -> None:
     image = cloud.add(bitstreams.package())
     running = [host.start("burn", image, "--owner", owner(number)) for number in range(3)]
-    told = [process.communicate() for process in running]
+    outputs = [process.communicate() for process in running]
     assert sorted(process.returncode for process in running) == [0, 0, 65]
-    assert len({out for out, _ in told if out}) == 2
+    assert len({out for out, _ in outputs if out}) == 2
 
 
 def test_burns_for_one_owner_at_the_same_time_take_one_region(host: Host, cloud: OpenStack) -> None:
     image = cloud.add(bitstreams.package())
     running = [host.start("burn", image, "--owner", owner()) for _ in range(2)]
-    told = {process.communicate() for process in running}
-    assert len(told) == 1
+    outputs = {process.communicate() for process in running}
+    assert len(outputs) == 1
     assert host.run("status").stdout == "Used regions: 1/2\n"
 
 
 @pytest.mark.parametrize(
-    ("data", "told", "code", "words"),
+    ("data", "properties", "code", "words"),
     [
         (b"no zip" * 10, {}, 66, "not a zip"),
         (bitstreams.without_manifest(), {}, 66, "it has no manifest.json at its top"),
@@ -80,9 +80,9 @@ def test_burns_for_one_owner_at_the_same_time_take_one_region(host: Host, cloud:
     ids=["no zip", "no manifest", "format", "digest", "hardware", "bitfile", "function"],
 )
 def test_package_that_cannot_be_burnt_is_told_and_takes_no_region(
-    host: Host, cloud: OpenStack, data: bytes, told: dict[str, str], code: int, words: str
+    host: Host, cloud: OpenStack, data: bytes, properties: dict[str, str], code: int, words: str
 ) -> None:
-    image = cloud.add(data, **told)
+    image = cloud.add(data, **properties)
     line = refusal(host.run("burn", image, "--owner", owner()), code)
     assert line.startswith(f"Error: cannot program `{image}' - ")
     assert words in line
@@ -124,8 +124,8 @@ def test_region_that_a_guest_may_have_is_not_erased_by_its_id_alone(
     host: Host, cloud: OpenStack
 ) -> None:
     region_id = host.burn(cloud.add(bitstreams.package()), "--owner", owner())
-    told = refusal(host.run("erase", region_id), 74)
-    assert told.endswith(f"name the owner: erase {region_id} --owner {owner()}")
+    line = refusal(host.run("erase", region_id), 74)
+    assert line.endswith(f"name the owner: erase {region_id} --owner {owner()}")
     assert host.run("status").stdout == "Used regions: 1/2\n"
 
 
@@ -172,8 +172,8 @@ def test_wrong_command_line_is_told_in_one_line(host: Host, arguments: tuple[str
 
 
 def test_help_lists_every_exit_status(host: Host) -> None:
-    told = host.run("--help").stdout
-    assert all(f"{code} " in told for code in contract.Exit)
+    text = host.run("--help").stdout
+    assert all(f"{code} " in text for code in contract.Exit)
 
 
 def test_values_in_the_callers_environment_are_not_used(host: Host, cloud: OpenStack) -> None:

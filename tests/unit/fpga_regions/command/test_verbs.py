@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from fpga_regions.command import arguments
+from fpga_regions.command import arguments, examples
 from fpga_regions.system import processes
 from tests.support import bitstreams
 from tests.support.host import Host, talk, wait_until
@@ -103,11 +103,11 @@ def test_options_that_do_not_go_together_are_told(alone: Host, options: tuple[st
 
 
 def test_dry_run_tells_the_region_and_takes_none(alone: Host, package: str) -> None:
-    told = answer(alone.run("burn", "--dry-run", "--file", package)).splitlines()
+    choices = answer(alone.run("burn", "--dry-run", "--file", package)).splitlines()
     assert alone.states() == ["free", "free"]
-    assert re.fullmatch(r"would take \S+ \(emulator0, 0\): it is free", told[0])
-    assert re.fullmatch(r"not \S+ \(emulator0, 1\): it would do as well", told[1])
-    assert answer(alone.run("burn", "--file", package)).strip() in told[0]
+    assert re.fullmatch(r"would take \S+ \(emulator0, 0\): it is free", choices[0])
+    assert re.fullmatch(r"not \S+ \(emulator0, 1\): it would do as well", choices[1])
+    assert answer(alone.run("burn", "--file", package)).strip() in choices[0]
 
 
 def test_dry_run_that_finds_no_region_tells_why_and_fails_as_the_burn(
@@ -121,11 +121,11 @@ def test_dry_run_that_finds_no_region_tells_why_and_fails_as_the_burn(
 
 def test_region_is_described_for_programs_and_for_people(alone: Host, package: str) -> None:
     region_id = alone.burn("--file", package, "--owner", owner())
-    told = json.loads(answer(alone.run("describe", region_id, "--format", "json")))
-    assert set(told) == STATUS | {"index", "interface", "kinds", "lost", "reason"}
+    fields = json.loads(answer(alone.run("describe", region_id, "--format", "json")))
+    assert set(fields) == STATUS | {"index", "interface", "kinds", "lost", "reason"}
     (known,) = [region for region in alone.status()["regions"] if region["owner"]]
-    assert {name: told[name] for name in STATUS} == known
-    assert (told["index"], told["kinds"], told["reason"]) == (0, ["socket"], "programmed")
+    assert {name: fields[name] for name in STATUS} == known
+    assert (fields["index"], fields["kinds"], fields["reason"]) == (0, ["socket"], "programmed")
     lines = answer(alone.run("describe", region_id)).splitlines()
     words = dict(line.split(maxsplit=1) for line in lines)
     assert (words["owner"], words["healthy"], words["lost"]) == (owner(), "yes", "-")
@@ -135,10 +135,10 @@ def test_region_is_described_for_programs_and_for_people(alone: Host, package: s
 def test_events_tell_what_happened_oldest_first(alone: Host, package: str) -> None:
     region_id = alone.burn("--file", package, "--owner", owner())
     alone.run("erase", region_id, "--owner", owner())
-    told = json.loads(answer(alone.run("events", region_id, "--format", "json")))["events"]
-    for event in told:
+    found = json.loads(answer(alone.run("events", region_id, "--format", "json")))["events"]
+    for event in found:
         jsonschema.validate(event, EVENT)
-    assert [(event["before"], event["state"]) for event in told] == [
+    assert [(event["before"], event["state"]) for event in found] == [
         (None, "free"),
         ("free", "firmware request"),
         ("firmware request", "write"),
@@ -146,8 +146,8 @@ def test_events_tell_what_happened_oldest_first(alone: Host, package: str) -> No
         ("programmed", "reset"),
         ("reset", "free"),
     ]
-    assert {event["region_id"] for event in told} == {region_id}
-    assert told[-1]["owner"] == owner()
+    assert {event["region_id"] for event in found} == {region_id}
+    assert found[-1]["owner"] == owner()
     text = answer(alone.run("events", region_id, "--last", "2")).splitlines()
     assert len(text) == 3
     assert text[-1].split()[2:] == ["reset", "free", owner(), "erased"]
@@ -195,12 +195,12 @@ def test_unknown_region_is_told_by_every_verb(alone: Host, verb: str) -> None:
     assert refusal(alone.run(verb, UNKNOWN), 33).endswith(" - unknown region")
 
 
-@pytest.mark.parametrize("verb", [verb for verb in arguments.EXAMPLES if verb])
+@pytest.mark.parametrize("verb", [verb for verb in examples.EXAMPLES if verb])
 def test_help_of_every_verb_has_examples_that_are_right(alone: Host, verb: str) -> None:
-    told = answer(alone.run(verb, "--help"))
-    for line, meaning in arguments.EXAMPLES[verb]:
-        assert f"  fpga-cli.py {line}\n      {meaning}" in told
+    text = answer(alone.run(verb, "--help"))
+    for line, meaning in examples.EXAMPLES[verb]:
+        assert f"  fpga-cli.py {line}\n      {meaning}" in text
 
 
 def test_every_verb_has_examples() -> None:
-    assert set(arguments.verbs_of(arguments.parser())) == set(arguments.EXAMPLES) - {""}
+    assert set(arguments.verbs_of(arguments.parser())) == set(examples.EXAMPLES) - {""}

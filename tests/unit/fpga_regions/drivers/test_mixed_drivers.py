@@ -11,7 +11,9 @@ import pytest
 from fpga_regions import errors
 from fpga_regions.drivers import api
 from fpga_regions.ledger.ledger import Ledger
+from fpga_regions.manager.bitstreams import Image
 from fpga_regions.manager.manager import Manager
+from fpga_regions.model import Claim
 from fpga_regions.package import reader
 from tests.support import bitstreams
 from tests.unit.fpga_regions.conftest import owner
@@ -85,7 +87,7 @@ class Mixed:
         self.conf = load_conf(folder, CONF.format(folder=folder, kernel=self.kernel))
         self.drivers = api.load(self.conf)
         self.ledger = Ledger(folder / "state", 5)
-        self.manager = Manager(self.conf, self.ledger, self.drivers, self._fetch)
+        self.manager = Manager(self.conf, self.ledger, self.drivers)
 
     def _add_node(self, link: pathlib.Path) -> None:
         """Make a link, as udev does, to a character device that is no other region's."""
@@ -113,7 +115,9 @@ class Mixed:
 
     def burn(self, target: Target, number: int) -> tuple[str, str, int]:
         """Burn a package for an owner; driver, card and number of the region."""
-        region = self.ledger.region(self.manager.burn("/".join(target), owner(number)))
+        region = self.ledger.region(
+            self.manager.burn(Image("/".join(target), self._fetch), Claim(owner(number)))
+        )
         assert region is not None
         return region.slot.driver, region.slot.device, region.slot.index
 

@@ -9,7 +9,7 @@ import pytest
 
 from fpga_regions import errors
 from fpga_regions.ledger.ledger import Ledger, NotFree, OwnerHasRegion
-from fpga_regions.model import State
+from fpga_regions.model import Claim, State
 from tests.unit.fpga_regions.conftest import LZO, owner
 from tests.unit.fpga_regions.hardware import slot
 
@@ -40,42 +40,42 @@ def test_region_that_is_gone_is_not_counted_and_keeps_its_id(ledger: Ledger) -> 
 
 
 def test_region_that_is_gone_is_counted_while_it_is_in_use(ledger: Ledger) -> None:
-    region = ledger.claim(ledger.regions()[1].id, owner(), LZO)
+    region = ledger.claim(ledger.regions()[1].id, Claim(owner()), LZO)
     ledger.register([slot(0)])
     assert region in ledger.regions()
 
 
 def test_claimed_region_cannot_be_claimed_again(ledger: Ledger) -> None:
     region = ledger.regions()[0]
-    ledger.claim(region.id, owner(0), LZO)
+    ledger.claim(region.id, Claim(owner(0)), LZO)
     with pytest.raises(NotFree):
-        ledger.claim(region.id, owner(1), LZO)
+        ledger.claim(region.id, Claim(owner(1)), LZO)
 
 
 def test_owner_cannot_claim_two_regions_of_one_number(ledger: Ledger) -> None:
     first, second = ledger.regions()
-    ledger.claim(first.id, owner(), LZO)
+    ledger.claim(first.id, Claim(owner()), LZO)
     with pytest.raises(OwnerHasRegion):
-        ledger.claim(second.id, owner(), LZO)
+        ledger.claim(second.id, Claim(owner()), LZO)
     assert ledger.region(second.id) == second
 
 
 def test_database_itself_refuses_an_owner_of_two_of_one_number(ledger: Ledger) -> None:
     for region in ledger.regions():
-        ledger.claim(region.id, None, LZO)
+        ledger.claim(region.id, Claim(), LZO)
     with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError):
         db.execute("UPDATE regions SET owner = 'x', number = 1")
 
 
 def test_owner_claims_regions_of_several_numbers(ledger: Ledger) -> None:
     first, second = ledger.regions()
-    ledger.claim(first.id, owner(), LZO, 2)
-    ledger.claim(second.id, owner(), LZO, 1)
+    ledger.claim(first.id, Claim(owner(), number=2), LZO)
+    ledger.claim(second.id, Claim(owner(), number=1), LZO)
     assert [region.id for region in ledger.held_by(owner())] == [second.id, first.id]
 
 
 def test_freed_region_has_no_number_any_more(ledger: Ledger) -> None:
-    claimed = ledger.claim(ledger.regions()[0].id, owner(), LZO, 3)
+    claimed = ledger.claim(ledger.regions()[0].id, Claim(owner(), number=3), LZO)
     assert (claimed.number, ledger.move(claimed, State.FREE, "given back").number) == (3, None)
 
 
@@ -108,14 +108,14 @@ def test_state_that_does_not_follow_is_refused(ledger: Ledger) -> None:
 
 
 def test_change_behind_the_back_of_the_lock_holder_is_seen(ledger: Ledger) -> None:
-    seen = ledger.claim(ledger.regions()[0].id, owner(), LZO)
+    seen = ledger.claim(ledger.regions()[0].id, Claim(owner()), LZO)
     ledger.move(seen, State.FREE, "")
     with pytest.raises(errors.LedgerUnusable, match="does not keep its locks"):
         ledger.move(seen, State.FREE, "")
 
 
 def test_freed_region_forgets_its_owner_and_image_and_the_events_do_not(ledger: Ledger) -> None:
-    region = ledger.claim(ledger.regions()[0].id, owner(), LZO)
+    region = ledger.claim(ledger.regions()[0].id, Claim(owner()), LZO)
     free = ledger.move(region, State.FREE, "given back")
     assert (free.owner, free.image_id, free.nodes) == (None, None, ())
     assert ledger.had(owner(), region.id)
@@ -174,5 +174,5 @@ def test_ledger_that_somebody_writes_for_too_long_is_told(ledger: Ledger) -> Non
     db = sqlite3.connect(ledger.path, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     with pytest.raises(errors.LedgerUnusable, match="is being written by another process"):
-        ledger.claim(ledger.regions()[0].id, owner(), LZO)
+        ledger.claim(ledger.regions()[0].id, Claim(owner()), LZO)
     db.close()

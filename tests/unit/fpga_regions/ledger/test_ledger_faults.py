@@ -2,7 +2,6 @@
 """Disks that are full or read-only, files that are damaged: it is told, and nothing gets worse."""
 
 import contextlib
-import io
 import multiprocessing
 import random
 import re
@@ -15,7 +14,6 @@ import pytest
 
 from fpga_regions import errors
 from fpga_regions.model import State
-from fpga_regions.package import reader
 from tests.support import bitstreams
 from tests.support.host import Host
 from tests.unit.fpga_regions.command.test_main import refusal
@@ -131,12 +129,12 @@ def test_disk_that_is_full_in_the_middle_of_a_burn_leaves_what_the_next_command_
     with monkeypatch.context() as patch:
         patch.setattr(rig.hardware, moment, filling)
         with pytest.raises(errors.LedgerUnusable, match="the disk is full"):
-            rig.manager.burn(LZO, owner())
+            rig.burn(LZO, owner())
     assert rig.states() == [state, "free"]
     with pytest.raises(errors.LedgerUnusable, match="the disk is full"):
-        rig.manager.burn(LZO, owner(1))
+        rig.burn(LZO, owner(1))
     disk.empty()
-    assert rig.manager.burn(LZO, owner(1))
+    assert rig.burn(LZO, owner(1))
     assert (sorted(rig.states()), len(rig.hardware.loaded)) == (["free", "programmed"], 1)
 
 
@@ -144,7 +142,7 @@ def test_disk_that_is_full_in_the_middle_of_a_burn_leaves_what_the_next_command_
 def test_disk_that_is_full_in_the_middle_of_an_erase_leaves_what_the_next_command_finishes(
     rig: Rig, disk: Disk, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    region_id = rig.manager.burn(LZO, owner())
+    region_id = rig.burn(LZO, owner())
     real = getattr(rig.hardware, moment)
 
     def filling(*arguments: typing.Any) -> typing.Any:
@@ -164,7 +162,7 @@ def test_disk_that_is_full_in_the_middle_of_an_erase_leaves_what_the_next_comman
 def _burn_within(folder: Path, size: int, answers: typing.Any) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     try:
-        Rig(folder, [slot(0), slot(1)]).manager.burn(LZO, owner())
+        Rig(folder, [slot(0), slot(1)]).burn(LZO, owner())
     except errors.RegionError as e:
         answers.put((e.code, str(e)))
     else:
@@ -192,32 +190,31 @@ def _used(folder: Path) -> Path:
     """A ledger with some history; the hardware of each new rig is empty."""
     rig = Rig(folder, [slot(0), slot(1), slot(2)])
     for number in range(12):
-        rig.manager.burn((LZO, CRC)[number % 2], owner(number % 2))
+        rig.burn((LZO, CRC)[number % 2], owner(number % 2))
     rig.ledger.close()
     return folder / "state" / "ledger.sqlite3"
 
 
 def _all_verbs(folder: Path) -> str:
     """What comes of each verb with a ledger that may be damaged."""
-    told = ""
+    complaints = ""
     try:
         rig = Rig(folder, [slot(0), slot(1), slot(2)])
     except errors.LedgerUnusable as e:
         return str(e)
-    package = reader.read(io.BytesIO(rig.images[LZO]), reader.Limits.of(rig.conf))
     for verb in (
         lambda: rig.manager.regions(),
-        lambda: rig.manager.plan(LZO, package, owner()),
-        lambda: rig.manager.burn(LZO, owner()),
+        lambda: rig.plan(LZO, owner()),
+        lambda: rig.burn(LZO, owner()),
         lambda: rig.manager.erase(None, owner()),
         lambda: rig.ledger.events(),
     ):
         try:
             verb()
         except errors.RegionError as e:
-            told += str(e)
+            complaints += str(e)
     rig.ledger.close()
-    return told
+    return complaints
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -229,8 +226,8 @@ def test_damaged_ledger_is_told_or_does_not_matter(tmp_path: Path, seed: int) ->
     for place in range(start, min(start + chance.choice([1, 4, 64, 2000]), len(data))):
         data[place] = chance.randrange(256)
     file.write_bytes(data)
-    told = _all_verbs(tmp_path / "rig")
-    if "is damaged" in told:
+    complaints = _all_verbs(tmp_path / "rig")
+    if "is damaged" in complaints:
         assert file.read_bytes() == bytes(data)
 
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from fpga_regions import errors
 from fpga_regions.ledger import status
 from fpga_regions.manager.reconcile import Reconciler
-from fpga_regions.model import Cause, Region, State
+from fpga_regions.model import Cause, Claim, Region, State
 from tests.unit.fpga_regions.conftest import CRC, LZO, Rig, owner
 from tests.unit.fpga_regions.hardware import slot
 
@@ -55,11 +55,11 @@ class Regions(RuleBasedStateMachine):
 
     @rule(who=OWNERS, image=IMAGES, number=st.integers(1, 3))
     def burn(self, who: str, image: str, number: int) -> None:
-        before = self.rig.ledger.held_as(who, number)
+        before = self.rig.ledger.held_for(Claim(who, number=number))
         try:
-            region_id = self.rig.manager.burn(image, who, number=number)
+            region_id = self.rig.burn(image, who, number=number)
         except errors.RegionError:
-            now = self.rig.ledger.held_as(who, number)
+            now = self.rig.ledger.held_for(Claim(who, number=number))
             assert (now and now.id) == (before and before.id)
             if now is not None:
                 self.held[who, number] = now.image_id or ""
@@ -152,8 +152,8 @@ class Regions(RuleBasedStateMachine):
         if hasattr(self, "rig"):
             regions = self.rig.ledger.regions()
             used = [one for one in regions if one.owner and one.state != State.QUARANTINED]
-            told = status.text([(region, None) for region in regions])
-            assert told == f"Used regions: {len(used)}/3"
+            line = status.text([(region, None) for region in regions])
+            assert line == f"Used regions: {len(used)}/3"
 
     @invariant()
     def what_a_guest_may_have_is_its_owners(self) -> None:
@@ -167,9 +167,9 @@ class Regions(RuleBasedStateMachine):
         if hasattr(self, "rig"):
             for region in self.rig.ledger.regions():
                 if region.state == State.FREE:
-                    told = self.rig.manager.worker.as_it_is(region)
-                    kept = told.warm.loaded if told.warm else None
-                    assert self.rig.hardware.read_back(region) == kept
+                    now = self.rig.manager.worker.as_it_is(region)
+                    loaded = now.warm.loaded if now.warm else None
+                    assert self.rig.hardware.read_back(region) == loaded
                     assert region.id not in self.rig.hardware.traces
 
 

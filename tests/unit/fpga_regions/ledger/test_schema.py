@@ -9,7 +9,7 @@ import pytest
 
 from fpga_regions.ledger import schema
 from fpga_regions.ledger.ledger import Ledger
-from fpga_regions.model import Cause, State
+from fpga_regions.model import Cause, Claim, State
 from tests.unit.fpga_regions.conftest import CRC, LZO, owner
 from tests.unit.fpga_regions.hardware import slot
 
@@ -22,7 +22,7 @@ def old(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir()
     db = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
-    schema._run(db, schema._STEPS[0])
+    schema._run(db, schema.STEPS[0])
     db.execute("PRAGMA user_version = 1")
     here = "'hardware', 'card0', {}, 'emulator', 'software', NULL, 'socket', 0, 1"
     db.execute(
@@ -49,7 +49,7 @@ def old(tmp_path: Path) -> Path:
 def second(old: Path) -> Path:
     """The same as the second release wrote it, and the free region is in quarantine."""
     db = sqlite3.connect(old / "ledger.sqlite3", isolation_level=None)
-    schema._run(db, schema._STEPS[1])
+    schema._run(db, schema.STEPS[1])
     db.execute("UPDATE regions SET lost = 'then' WHERE id = ?", (IDS[0],))
     db.execute("UPDATE regions SET state = 'quarantined' WHERE id = ?", (IDS[1],))
     db.execute("PRAGMA user_version = 2")
@@ -81,7 +81,7 @@ def test_older_ledger_keeps_its_events(old: Path) -> None:
 
 
 def test_owner_of_an_older_ledger_holds_its_region_as_its_first(second: Path) -> None:
-    held = Ledger(second, 1).held_as(owner(), 1)
+    held = Ledger(second, 1).held_for(Claim(owner()))
     assert held is not None
     assert (held.id, held.lost) == (IDS[0], "then")
 
@@ -115,7 +115,7 @@ def test_upgrade_that_fails_leaves_the_ledger_as_it_was(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (old / "ledger.sqlite3").read_bytes()
-    monkeypatch.setattr(schema, "_STEPS", (*schema._STEPS, "CREATE TABLE regions (id TEXT);"))
+    monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, "CREATE TABLE regions (id TEXT);"))
     monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     with pytest.raises(Exception, match="already exists"):
         Ledger(old, 1)
@@ -125,7 +125,7 @@ def test_upgrade_that_fails_leaves_the_ledger_as_it_was(
 def test_region_of_an_older_ledger_can_be_used_on(old: Path) -> None:
     ledger = Ledger(old, 1)
     ledger.register([slot(0), slot(1)])
-    claimed = ledger.claim(IDS[1], owner(1), CRC)
+    claimed = ledger.claim(IDS[1], Claim(owner(1)), CRC)
     assert ledger.move(claimed, State.FREE, "given back").id == IDS[1]
 
 
@@ -138,7 +138,7 @@ def test_oldest_events_of_a_region_go_when_there_are_too_many(tmp_path: Path) ->
     ledger.register([slot(0), slot(1)])
     first, second = ledger.regions()
     for _ in range(4):
-        first = ledger.move(ledger.claim(first.id, owner(), LZO), State.FREE, "given back")
+        first = ledger.move(ledger.claim(first.id, Claim(owner()), LZO), State.FREE, "given back")
     assert [event.state for event in ledger.events(first.id)] == [
         "free",
         "firmware request",
@@ -152,8 +152,8 @@ def test_lower_number_of_events_to_keep_is_reached_with_the_next_event(tmp_path:
     ledger.register([slot(0)])
     region = ledger.regions()[0]
     for _ in range(5):
-        region = ledger.move(ledger.claim(region.id, owner(), LZO), State.FREE, "given back")
-    Ledger(tmp_path / "state", 1, events_kept=2).claim(region.id, owner(), LZO)
+        region = ledger.move(ledger.claim(region.id, Claim(owner()), LZO), State.FREE, "given back")
+    Ledger(tmp_path / "state", 1, events_kept=2).claim(region.id, Claim(owner()), LZO)
     assert len(ledger.events()) == 2
 
 
@@ -165,7 +165,7 @@ def test_database_refuses_to_forget_anything_but_the_oldest_event(
     ledger.register([slot(0)])
     region = ledger.regions()[0]
     if which == "max":
-        ledger.claim(region.id, owner(), LZO)
+        ledger.claim(region.id, Claim(owner()), LZO)
     with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError):
         db.execute(f"DELETE FROM events WHERE sequence = (SELECT {which}(sequence) FROM events)")
 
@@ -173,7 +173,7 @@ def test_database_refuses_to_forget_anything_but_the_oldest_event(
 def test_last_events_are_told_oldest_first(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "state", 1)
     ledger.register([slot(0), slot(1)])
-    ledger.claim(ledger.regions()[0].id, owner(), LZO)
+    ledger.claim(ledger.regions()[0].id, Claim(owner()), LZO)
     assert [event.sequence for event in ledger.events(last=2)] == [2, 3]
 
 
@@ -181,7 +181,7 @@ def test_last_events_are_told_oldest_first(tmp_path: Path) -> None:
 def third(second: Path) -> Path:
     """The same as the third release wrote it; the region held is in quarantine, as nobody's."""
     db = sqlite3.connect(second / "ledger.sqlite3", isolation_level=None)
-    schema._run(db, schema._STEPS[2])
+    schema._run(db, schema.STEPS[2])
     db.execute(
         "UPDATE regions SET state = 'quarantined', quarantine = 'erase', owner = NULL,"
         " number = NULL, nodes = '[]', lost = NULL WHERE id = ?",

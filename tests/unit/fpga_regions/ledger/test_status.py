@@ -39,13 +39,13 @@ def test_text_of_a_host_without_regions_is_told() -> None:
 
 
 def test_json_has_the_counts() -> None:
-    told = json.loads(status.as_json([(FREE, None), (HELD, True), (OUT, None)]))
-    assert (told["total"], told["used"], told["quarantined"]) == (3, 1, 1)
+    fields = json.loads(status.as_json([(FREE, None), (HELD, True), (OUT, None)]))
+    assert (fields["total"], fields["used"], fields["quarantined"]) == (3, 1, 1)
 
 
 def test_json_tells_everything_of_a_held_region() -> None:
-    (told,) = json.loads(status.as_json([(HELD, True)]))["regions"]
-    assert told == {
+    (fields,) = json.loads(status.as_json([(HELD, True)]))["regions"]
+    assert fields == {
         "id": "r1",
         "device": "card0",
         "driver": "hardware",
@@ -69,12 +69,12 @@ def test_json_tells_everything_of_a_held_region() -> None:
 
 
 def test_json_of_a_free_region_has_nulls() -> None:
-    (told,) = json.loads(status.as_json([(FREE, None)]))["regions"]
+    (fields,) = json.loads(status.as_json([(FREE, None)]))["regions"]
     empty = {"owner", "number", "image_id", "function", "digest", "nodes", "healthy", "quarantine"}
     empty |= {"handed_out"}
-    assert {told[name] for name in empty} == {None}
+    assert {fields[name] for name in empty} == {None}
 
 
 def test_json_of_a_region_in_quarantine_tells_the_cause_for_programs_and_for_people() -> None:
-    (told,) = json.loads(status.as_json([(OUT, None)]))["regions"]
-    assert (told["quarantine"], told["reason"]) == ("erase", "not erased: why")
+    (fields,) = json.loads(status.as_json([(OUT, None)]))["regions"]
+    assert (fields["quarantine"], fields["reason"]) == ("erase", "not erased: why")

@@ -17,8 +17,9 @@ from fpga_nova import contract
 from fpga_regions.command import options as configuration
 from fpga_regions.ledger import events, status_file
 from fpga_regions.ledger.ledger import Ledger
+from fpga_regions.manager.bitstreams import File
 from fpga_regions.manager.manager import Manager
-from fpga_regions.model import Region, State
+from fpga_regions.model import Claim, Region, State
 from fpga_regions.system import folders, locks
 from tests.support import bitstreams, points
 from tests.support.host import Host
@@ -41,8 +42,8 @@ class Published:
 
     def __init__(self, folder: Path, **options: str) -> None:
         self.folder, self.file = folder, folder / "run" / "status.json"
-        told = {"runtime_dir": folder / "run", "lock_timeout": 1, "program_retry_pause": 0}
-        lines = [f"{name} = {value}" for name, value in (told | options).items()]
+        defaults = {"runtime_dir": folder / "run", "lock_timeout": 1, "program_retry_pause": 0}
+        lines = [f"{name} = {value}" for name, value in (defaults | options).items()]
         (folder / "fpga-cli.conf").write_text("\n".join(["[DEFAULT]", *lines]))
         self.conf = configuration.load(str(folder / "fpga-cli.conf"))
         self.hardware = Hardware([slot(0), slot(1)])
@@ -56,13 +57,13 @@ class Published:
             Ledger(self.folder / "state", 5, changed=publisher.changed)
         ) as opened:
             drivers = {"hardware": self.hardware}
-            yield Manager(self.conf, opened, drivers, lambda _image: self.package), opened
+            yield Manager(self.conf, opened, drivers), opened
             publisher.ended(opened)
 
     def burn(self, number: int = 0) -> str:
         """Burn for an owner."""
         with self.command() as (manager, _):
-            return manager.burn_package(self.package, owner(number))
+            return manager.burn(File(self.package), Claim(owner(number)))
 
     def erase(self, number: int = 0) -> None:
         """Erase what an owner holds."""
@@ -75,14 +76,14 @@ class Published:
         with self.command() as (manager, opened):
             status_file.Publisher(self.conf).looked(opened, manager.regions(), began)
 
-    def told(self) -> dict[str, typing.Any]:
+    def document(self) -> dict[str, typing.Any]:
         """What is published."""
-        told: dict[str, typing.Any] = json.loads(self.file.read_text())
-        return told
+        document: dict[str, typing.Any] = json.loads(self.file.read_text())
+        return document
 
     def of(self, number: int = 0) -> dict[str, typing.Any] | None:
         """The region that is published as an owner's."""
-        owned = (one for one in self.told()["regions"] if one["owner"] == owner(number))
+        owned = (one for one in self.document()["regions"] if one["owner"] == owner(number))
         return next(owned, None)
 
     def known(self) -> list[Region]:
@@ -138,14 +139,14 @@ def test_it_tells_what_the_status_tells_and_when(tmp_path: Path) -> None:
     host = Host(tmp_path)
     try:
         status = host.status()
-        told = json.loads((host.runtime / "status.json").read_text())
+        document = json.loads((host.runtime / "status.json").read_text())
     finally:
         host.close()
-    assert {name: told.pop(name) for name in status} == status
-    assert told["format"] == contract.STATUS_FORMAT
-    assert told["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    assert 0 <= status_file.uptime() - told["uptime"] < 60
-    assert sorted(told) == ["at", "boot", "format", "looked", "uptime"]
+    assert {name: document.pop(name) for name in status} == status
+    assert document["format"] == contract.STATUS_FORMAT
+    assert document["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert 0 <= status_file.uptime() - document["uptime"] < 60
+    assert sorted(document) == ["at", "boot", "format", "looked", "uptime"]
 
 
 def test_a_look_that_finds_a_region_dead_is_published_and_kept(host: Published) -> None:
@@ -169,7 +170,7 @@ def test_what_nobody_looked_at_since_the_host_started_is_not_published_as_health
     host: Published,
 ) -> None:
     host.burn()
-    host.file.write_text(json.dumps(host.told() | {"boot": "another"}))
+    host.file.write_text(json.dumps(host.document() | {"boot": "another"}))
     host.burn(1)
     assert host.of() == host.of() | {"healthy": None}
 
@@ -191,7 +192,7 @@ def test_a_look_at_a_region_that_has_changed_since_is_not_published(host: Publis
         looked = [(region, False) for region, _ in manager.regions()]
         manager.erase(region_id, owner())
         status_file.Publisher(host.conf).looked(opened, looked, FAR)
-    assert [one["healthy"] for one in host.told()["regions"]] == [None, None]
+    assert [one["healthy"] for one in host.document()["regions"]] == [None, None]
 
 
 def test_a_process_that_was_held_up_publishes_what_is_true_then(
@@ -223,7 +224,7 @@ def test_what_many_processes_publish_at_once_is_what_the_last_of_them_left(
         for _ in range(10):
             with host.command() as (_, opened):
                 region = opened.regions()[number]
-                region = opened.claim(region.id, owner(number), None)
+                region = opened.claim(region.id, Claim(owner(number)), None)
                 opened.move(region, State.FREE, "given back")
 
     fork = multiprocessing.get_context("fork")
@@ -233,7 +234,9 @@ def test_what_many_processes_publish_at_once_is_what_the_last_of_them_left(
     for process in running:
         process.join()
     assert [process.exitcode for process in running] == [0, 0]
-    assert [one["since"] for one in host.told()["regions"]] == [one.since for one in host.known()]
+    assert [one["since"] for one in host.document()["regions"]] == [
+        one.since for one in host.known()
+    ]
 
 
 def test_whenever_a_process_is_killed_no_region_is_published_as_that_of_another(
@@ -252,12 +255,12 @@ def test_whenever_a_process_is_killed_no_region_is_published_as_that_of_another(
 
         killed = points.killed(verbs, POINTS, at)
         owners = {region.id: region.owner for region in host.known()}
-        for told in host.told()["regions"]:
-            if told["state"] == "programmed":
-                assert owners[told["id"]] in (told["owner"], None)
+        for region in host.document()["regions"]:
+            if region["state"] == "programmed":
+                assert owners[region["id"]] in (region["owner"], None)
         host.erase(5)
         truth = [(region.state, region.owner) for region in host.known()]
-        assert [(one["state"], one["owner"]) for one in host.told()["regions"]] == truth
+        assert [(one["state"], one["owner"]) for one in host.document()["regions"]] == truth
         assert list(host.file.parent.iterdir()) == [host.file]
     assert at > 20
 
@@ -358,15 +361,15 @@ def test_nothing_is_published_where_no_file_is_named(tmp_path: Path) -> None:
 
 def test_a_command_that_changes_nothing_makes_up_for_one_that_died(host: Published) -> None:
     host.burn()
-    truth = host.told()["regions"]
+    truth = host.document()["regions"]
     host.file.unlink()
     host.burn()
-    assert [one["id"] for one in host.told()["regions"]] == [one["id"] for one in truth]
+    assert [one["id"] for one in host.document()["regions"]] == [one["id"] for one in truth]
 
 
 def test_a_region_is_told_with_all_that_the_ledger_has(host: Published) -> None:
     region_id = host.burn()
     (region,) = (one for one in host.known() if one.id == region_id)
-    told = host.of()
-    assert told is not None
-    assert told["nodes"] == [dataclasses.asdict(node) for node in region.nodes]
+    published = host.of()
+    assert published is not None
+    assert published["nodes"] == [dataclasses.asdict(node) for node in region.nodes]

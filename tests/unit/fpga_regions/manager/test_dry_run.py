@@ -7,7 +7,9 @@ import itertools
 import pytest
 
 from fpga_regions import errors
+from fpga_regions.manager.bitstreams import File
 from fpga_regions.manager.dry_run import Choice
+from fpga_regions.model import Claim
 from fpga_regions.package.reader import Limits, Package, read
 from tests.support import bitstreams
 from tests.unit.fpga_regions.conftest import CRC, LZO, Rig, owner
@@ -21,7 +23,7 @@ def package(rig: Rig, image_id: str = LZO) -> Package:
     return read(io.BytesIO(rig.images[image_id]), Limits.of(rig.conf))
 
 
-def told(choices: list[Choice]) -> dict[str, str]:
+def reasons(choices: list[Choice]) -> dict[str, str]:
     """Why each region is taken or not."""
     return {choice.region.id: choice.why for choice in choices}
 
@@ -35,25 +37,25 @@ def test_plan_names_the_region_that_the_burn_takes(
 ) -> None:
     for number, image_id in enumerate((first, second)):
         if image_id is not None:
-            rig.manager.burn(image_id, owner(number))
-    choices, failure = rig.manager.plan(wanted, package(rig, wanted), owner(1))
+            rig.burn(image_id, owner(number))
+    choices, failure = rig.plan(wanted, owner(1))
     assert failure is None
-    (taken,) = [choice.region.id for choice in choices if choice.taken]
-    assert rig.manager.burn(wanted, owner(1)) == taken
+    (best,) = [choice.region.id for choice in choices if choice.chosen]
+    assert rig.burn(wanted, owner(1)) == best
 
 
 def test_plan_takes_and_programs_nothing(rig: Rig) -> None:
-    rig.manager.plan(LZO, package(rig), owner())
+    rig.plan(LZO, owner())
     assert (rig.states(), rig.hardware.done) == (["free", "free"], [])
 
 
 def test_plan_tells_why_each_region_is_not_taken(rig: Rig) -> None:
     rig.hardware.slots += [slot(2), slot(3, part="hx1k"), slot(0, "card1")]
-    held = rig.manager.burn(LZO, owner(7))
+    held = rig.burn(LZO, owner(7))
     _, second, third, other, far = (region.id for region in rig.ledger.regions())
     rig.manager.quarantine(second, "broken")
-    choices, _ = rig.manager.plan(LZO, package(rig), owner(), "card0")
-    words = told(choices)
+    choices, _ = rig.plan(LZO, owner(), "card0")
+    words = reasons(choices)
     assert f"for {owner(7)}" in words[held]
     assert words[second] == "is in quarantine"
     assert words[third] == "is free"
@@ -63,22 +65,22 @@ def test_plan_tells_why_each_region_is_not_taken(rig: Rig) -> None:
 
 def test_plan_of_a_full_host_fails_as_the_burn_does(rig: Rig) -> None:
     for number in range(2):
-        rig.manager.burn(LZO, owner(number))
-    _, failure = rig.manager.plan(LZO, package(rig), owner(2))
+        rig.burn(LZO, owner(number))
+    _, failure = rig.plan(LZO, owner(2))
     with pytest.raises(errors.NoFreeRegion) as caught:
-        rig.manager.burn(LZO, owner(2))
+        rig.burn(LZO, owner(2))
     assert str(failure) == str(caught.value)
 
 
 def test_plan_for_other_hardware_fails_as_the_burn_does(rig: Rig) -> None:
     rig.images[CRC] = bitstreams.package(target={"board": "other", "part": "software"})
-    _, failure = rig.manager.plan(CRC, package(rig, CRC), owner())
+    _, failure = rig.plan(CRC, owner())
     with pytest.raises(errors.NoMatchingHardware) as caught:
-        rig.manager.burn(CRC, owner())
+        rig.burn(CRC, owner())
     assert str(failure) == str(caught.value)
 
 
 def test_plan_keeps_a_region_that_was_burnt_from_the_same_file(rig: Rig) -> None:
-    kept = rig.manager.burn_package(package(rig), owner())
-    choices, _ = rig.manager.plan(None, package(rig), owner())
-    assert told(choices)[kept] == "is its owner's already"
+    held = rig.burn_package(package(rig), owner())
+    choices, _ = rig.manager.plan(File(package(rig)), Claim(owner()))
+    assert reasons(choices)[held] == "is its owner's already"

@@ -20,7 +20,7 @@ A, B = owner(0), owner(1)
 @pytest.fixture
 def handed_out(rig: Rig) -> Region:
     """The region of A, whose guest has its nodes."""
-    return rig.region(rig.manager.burn(LZO, A))
+    return rig.region(rig.burn(LZO, A))
 
 
 def withheld(rig: Rig, before: Region) -> Region:
@@ -37,19 +37,19 @@ def fill(rig: Rig) -> list[str]:
     burnt = []
     with pytest.raises(errors.NoFreeRegion):
         for number in range(2, 9):
-            burnt.append(rig.manager.burn(LZO, owner(number)))
+            burnt.append(rig.burn(LZO, owner(number)))
     return burnt
 
 
 def test_burn_hands_a_region_out_and_the_owners_erase_takes_it_back(rig: Rig) -> None:
-    region_id = rig.manager.burn(LZO, A)
+    region_id = rig.burn(LZO, A)
     assert rig.region(region_id).handed_out is not None
     rig.manager.erase(None, A)
     assert rig.region(region_id).handed_out is None
 
 
 def test_burn_without_an_owner_hands_nothing_out(rig: Rig) -> None:
-    region_id = rig.manager.burn(LZO)
+    region_id = rig.burn(LZO)
     assert rig.region(region_id).handed_out is None
     rig.manager.erase(region_id)
     assert rig.states() == ["free", "free"]
@@ -58,7 +58,7 @@ def test_burn_without_an_owner_hands_nothing_out(rig: Rig) -> None:
 def test_first_burn_that_fails_hands_nothing_out(rig: Rig) -> None:
     rig.hardware.failing = {"program"}
     with pytest.raises(errors.ProgrammingFailed):
-        rig.manager.burn(LZO, A)
+        rig.burn(LZO, A)
     assert rig.states() == ["free", "free"]
 
 
@@ -69,12 +69,12 @@ def test_failed_burn_of_a_lost_configuration_leaves_the_region_to_its_owner(
     del rig.hardware.loaded[handed_out.id]
     rig.hardware.failing = failing
     with pytest.raises(errors.RegionError):
-        rig.manager.burn(LZO, A)
+        rig.burn(LZO, A)
     region = withheld(rig, handed_out)
     assert (region.state, region.lost is not None) == (State.PROGRAMMED, True)
     rig.hardware.failing = set()
     assert handed_out.id not in fill(rig)
-    assert rig.manager.burn(LZO, A) == handed_out.id
+    assert rig.burn(LZO, A) == handed_out.id
     assert withheld(rig, handed_out).lost is None
 
 
@@ -84,11 +84,11 @@ def test_failed_burn_that_cannot_be_cleared_leaves_the_region_to_its_owner_in_qu
     del rig.hardware.loaded[handed_out.id]
     rig.hardware.failing = {"program", "clear"}
     with pytest.raises(errors.ProgrammingFailed):
-        rig.manager.burn(LZO, A)
+        rig.burn(LZO, A)
     assert withheld(rig, handed_out).quarantine == Cause.ERASE
     rig.hardware.failing = set()
     assert handed_out.id not in fill(rig)
-    assert rig.manager.burn(LZO, A) == handed_out.id
+    assert rig.burn(LZO, A) == handed_out.id
     assert withheld(rig, handed_out).state == State.PROGRAMMED
 
 
@@ -115,7 +115,7 @@ def test_burn_for_the_owner_of_a_region_that_an_operator_withdrew_is_refused(
 ) -> None:
     rig.manager.quarantine(handed_out.id, "fan is broken")
     with pytest.raises(errors.NoFreeRegion, match=r"in quarantine \(fan is broken\); release it"):
-        rig.manager.burn(LZO, A)
+        rig.burn(LZO, A)
     assert withheld(rig, handed_out).quarantine == Cause.OPERATOR
 
 
@@ -145,7 +145,7 @@ def test_region_that_does_not_answer_is_neither_burnt_nor_erased_by_a_burn(
     rig.hardware.failing = {"mute"}
     rig.hardware.done.clear()
     with pytest.raises(errors.NoAnswer, match="nothing was changed"):
-        rig.manager.burn(LZO, A)
+        rig.burn(LZO, A)
     assert (rig.hardware.done, rig.region(handed_out.id)) == ([], handed_out)
     assert dict(rig.manager.regions())[handed_out] is None
 
@@ -164,7 +164,7 @@ def test_package_that_the_owners_region_does_not_take_is_refused(
     rig: Rig, handed_out: Region
 ) -> None:
     with pytest.raises(errors.HandedOut, match="erase it first"):
-        rig.manager.burn(LZO, A, device="card1") if _add_card(rig) else None
+        rig.burn(LZO, A, device="card1") if _add_card(rig) else None
     assert rig.region(handed_out.id) == handed_out
 
 
@@ -205,7 +205,7 @@ def test_reconcile_frees_nothing_that_a_guest_may_have(
         lambda: rig.hardware.loaded.update({handed_out.id: rig.hardware.loaded[other]}),
         lambda: rig.hardware.failing.add("clear"),
     ]
-    other = rig.manager.burn(CRC, B)
+    other = rig.burn(CRC, B)
     for harm in harms:
         harm()
         Reconciler(rig.ledger, rig.manager, fix).run()
@@ -215,24 +215,24 @@ def test_reconcile_frees_nothing_that_a_guest_may_have(
 def test_node_of_a_renamed_card_is_given_to_nobody_else(rig: Rig, tmp_path: Path) -> None:
     rig.hardware.nodes_at = tmp_path
     rig.hardware.slots = [slot(0)]
-    before = rig.region(rig.manager.burn(LZO, A))
+    before = rig.region(rig.burn(LZO, A))
     rig.hardware.slots = [slot(0, "renamed")]
     rig.hardware.done.clear()
     with pytest.raises(errors.NoFreeRegion, match=f"{tmp_path}/fpga0 .* give a renamed card"):
-        rig.manager.burn(LZO, B)
+        rig.burn(LZO, B)
     assert ("program", before.id) not in rig.hardware.done
     assert [step for step, _region in rig.hardware.done] == []
     assert withheld(rig, before) == before
     assert rig.states() == ["programmed", "free"]
     rig.manager.erase(None, A)
-    assert rig.manager.burn(LZO, B) != before.id
+    assert rig.burn(LZO, B) != before.id
 
 
 def test_node_that_only_programming_shows_to_be_anothers_is_given_to_nobody_else(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.hardware.nodes_at = tmp_path
-    before = rig.region(rig.manager.burn(LZO, A))
+    before = rig.region(rig.burn(LZO, A))
     real = rig.hardware.nodes
 
     def nodes(region: Region, package: Package) -> tuple[Node, ...]:
@@ -242,7 +242,7 @@ def test_node_that_only_programming_shows_to_be_anothers_is_given_to_nobody_else
 
     monkeypatch.setattr(rig.hardware, "nodes", nodes)
     with pytest.raises(errors.NoFreeRegion, match="the region was cleared"):
-        rig.manager.burn(LZO, B)
+        rig.burn(LZO, B)
     assert withheld(rig, before) == before
     assert rig.states() == ["programmed", "free"]
 
@@ -250,7 +250,7 @@ def test_node_that_only_programming_shows_to_be_anothers_is_given_to_nobody_else
 def test_region_whose_driver_was_removed_leaves_the_host_with_its_owner(
     rig: Rig, handed_out: Region
 ) -> None:
-    removed = Manager(rig.conf, rig.ledger, {}, rig.manager._fetch)
+    removed = Manager(rig.conf, rig.ledger, {})
     removed.refresh()
     assert [region.id for region in rig.ledger.regions()] == [handed_out.id]
     with pytest.raises(errors.NotErased, match="add it to drivers"):

@@ -11,7 +11,7 @@ from tests.support.openstack import OpenStack
 from tests.unit.fpga_regions.command.test_main import refusal
 from tests.unit.fpga_regions.conftest import CRC, LZO, Rig, owner
 from tests.unit.fpga_regions.hardware import slot
-from tests.unit.fpga_regions.manager.test_dry_run import package, told
+from tests.unit.fpga_regions.manager.test_dry_run import reasons
 
 
 @pytest.fixture
@@ -27,39 +27,39 @@ def held(rig: Rig, number: int = 0) -> dict[int | None, str | None]:
 
 
 def test_each_number_is_a_region_of_its_own(wide: Rig) -> None:
-    burnt = {wide.manager.burn(LZO, owner(), number=number) for number in (1, 2, 6)}
+    burnt = {wide.burn(LZO, owner(), number=number) for number in (1, 2, 6)}
     assert len(burnt) == 3
     assert held(wide) == {1: LZO, 2: LZO, 6: LZO}
 
 
 def test_same_image_and_number_again_is_the_same_region(wide: Rig) -> None:
-    wide.manager.burn(LZO, owner())
-    burnt = wide.manager.burn(CRC, owner(), number=2)
+    wide.burn(LZO, owner())
+    burnt = wide.burn(CRC, owner(), number=2)
     done = list(wide.hardware.done)
-    assert wide.manager.burn(CRC, owner(), number=2) == burnt
+    assert wide.burn(CRC, owner(), number=2) == burnt
     assert wide.hardware.done == done
 
 
 def test_another_image_takes_the_place_of_that_number_only(wide: Rig) -> None:
-    first = wide.manager.burn(LZO, owner())
-    wide.manager.burn(LZO, owner(), number=2)
-    wide.manager.burn(CRC, owner(), number=2)
+    first = wide.burn(LZO, owner())
+    wide.burn(LZO, owner(), number=2)
+    wide.burn(CRC, owner(), number=2)
     assert held(wide) == {1: LZO, 2: CRC}
-    assert wide.manager.burn(LZO, owner()) == first
+    assert wide.burn(LZO, owner()) == first
 
 
 def test_erasing_by_owner_erases_all_of_its_regions_and_no_others(wide: Rig) -> None:
     for number in (1, 2, 3):
-        wide.manager.burn(LZO, owner(), number=number)
-    wide.manager.burn(LZO, owner(1), number=2)
+        wide.burn(LZO, owner(), number=number)
+    wide.burn(LZO, owner(1), number=2)
     wide.manager.erase(None, owner())
     assert (held(wide), held(wide, 1)) == ({}, {2: LZO})
     assert sorted(wide.states()) == ["free", "free", "free", "programmed"]
 
 
 def test_erasing_a_region_of_an_owner_leaves_its_others(wide: Rig) -> None:
-    wide.manager.burn(LZO, owner())
-    second = wide.manager.burn(LZO, owner(), number=2)
+    wide.burn(LZO, owner())
+    second = wide.burn(LZO, owner(), number=2)
     wide.manager.erase(second, owner())
     assert held(wide) == {1: LZO}
 
@@ -67,7 +67,7 @@ def test_erasing_a_region_of_an_owner_leaves_its_others(wide: Rig) -> None:
 def test_region_that_does_not_erase_does_not_keep_the_others_of_its_owner(
     wide: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    burnt = [wide.manager.burn(LZO, owner(), number=number) for number in (1, 2, 3)]
+    burnt = [wide.burn(LZO, owner(), number=number) for number in (1, 2, 3)]
     clear = wide.hardware.clear
 
     def fail_at_first(region, deadline):
@@ -84,7 +84,7 @@ def test_region_that_does_not_erase_does_not_keep_the_others_of_its_owner(
 
 def test_how_many_regions_of_an_owner_failed_is_told(wide: Rig) -> None:
     for number in (1, 2, 3):
-        wide.manager.burn(LZO, owner(), number=number)
+        wide.burn(LZO, owner(), number=number)
     wide.hardware.failing = {"clear"}
     with pytest.raises(errors.NotErased, match=r"; so 2 more of the owner's regions$"):
         wide.manager.erase(None, owner())
@@ -92,8 +92,8 @@ def test_how_many_regions_of_an_owner_failed_is_told(wide: Rig) -> None:
 
 
 def test_erase_ends_as_its_first_failure(wide: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    wide.manager.burn(LZO, owner())
-    wide.manager.burn(LZO, owner(), number=2)
+    wide.burn(LZO, owner())
+    wide.burn(LZO, owner(), number=2)
     real = wide.manager._erase
     failures = iter([errors.TimedOut("busy"), errors.NotErased("stuck")])
 
@@ -108,20 +108,20 @@ def test_erase_ends_as_its_first_failure(wide: Rig, monkeypatch: pytest.MonkeyPa
 
 def test_full_host_refuses_a_further_number_and_keeps_the_others(rig: Rig) -> None:
     for number in (1, 2):
-        rig.manager.burn(LZO, owner(), number=number)
+        rig.burn(LZO, owner(), number=number)
     with pytest.raises(errors.NoFreeRegion):
-        rig.manager.burn(LZO, owner(), number=3)
+        rig.burn(LZO, owner(), number=3)
     assert held(rig) == {1: LZO, 2: LZO}
 
 
 def test_plan_for_a_number_leaves_the_owners_others_alone(rig: Rig) -> None:
-    first = rig.manager.burn(LZO, owner(), number=2)
-    choices, _ = rig.manager.plan(LZO, package(rig), owner(), number=1)
-    words = told(choices)
+    first = rig.burn(LZO, owner(), number=2)
+    choices, _ = rig.plan(LZO, owner(), number=1)
+    words = reasons(choices)
     assert f"for {owner()} (number 2)" in words.pop(first)
     assert list(words.values()) == ["is free"]
-    choices, _ = rig.manager.plan(LZO, package(rig), owner(), number=2)
-    assert told(choices)[first] == "is its owner's already"
+    choices, _ = rig.plan(LZO, owner(), number=2)
+    assert reasons(choices)[first] == "is its owner's already"
 
 
 def test_numbers_work_from_the_command_line(host: Host, cloud: OpenStack) -> None:

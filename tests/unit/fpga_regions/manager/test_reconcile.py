@@ -5,7 +5,7 @@ import pytest
 
 from fpga_regions import errors
 from fpga_regions.manager.reconcile import Difference, Kind, Reconciler, failure
-from fpga_regions.model import Loaded, State
+from fpga_regions.model import Claim, Loaded, State
 from fpga_regions.system import locks
 from tests.unit.fpga_regions.conftest import LZO, Rig, owner
 from tests.unit.fpga_regions.hardware import slot
@@ -30,13 +30,13 @@ def exit_status(found: list[Difference]) -> int:
 
 
 def test_host_in_order_has_no_differences(rig: Rig) -> None:
-    rig.manager.burn(LZO, owner())
+    rig.burn(LZO, owner())
     found = reconcile(rig)
     assert (found, exit_status(found)) == ([], 0)
 
 
 def test_region_without_an_owner_is_in_order(rig: Rig) -> None:
-    rig.manager.burn(LZO)
+    rig.burn(LZO)
     assert reconcile(rig) == []
 
 
@@ -82,7 +82,7 @@ def test_function_in_a_free_region_that_does_not_erase_puts_it_in_quarantine(rig
 
 
 def test_lost_configuration_is_told_and_not_marked(rig: Rig) -> None:
-    region_id = rig.manager.burn(LZO, owner())
+    region_id = rig.burn(LZO, owner())
     rig.hardware.loaded.clear()
     found = reconcile(rig)
     assert (kinds(found), exit_status(found)) == (["lost"], 32)
@@ -91,7 +91,7 @@ def test_lost_configuration_is_told_and_not_marked(rig: Rig) -> None:
 
 
 def test_lost_configuration_is_marked_by_fix_and_stays_its_owners(rig: Rig) -> None:
-    region_id = rig.manager.burn(LZO, owner())
+    region_id = rig.burn(LZO, owner())
     since = rig.region(region_id).since
     rig.hardware.loaded.clear()
     assert exit_status(reconcile(rig, fix=True)) == 0
@@ -102,15 +102,15 @@ def test_lost_configuration_is_marked_by_fix_and_stays_its_owners(rig: Rig) -> N
 
 
 def test_burning_again_mends_a_configuration_that_is_marked_as_lost(rig: Rig) -> None:
-    region_id = rig.manager.burn(LZO, owner())
+    region_id = rig.burn(LZO, owner())
     rig.hardware.loaded.clear()
     reconcile(rig, fix=True)
-    assert rig.manager.burn(LZO, owner()) == region_id
+    assert rig.burn(LZO, owner()) == region_id
     assert (rig.region(region_id).lost, reconcile(rig)) == (None, [])
 
 
 def test_configuration_marked_as_lost_is_not_healthy_until_it_is_found_again(rig: Rig) -> None:
-    region_id = rig.manager.burn(LZO, owner())
+    region_id = rig.burn(LZO, owner())
     held = dict(rig.hardware.loaded)
     rig.hardware.loaded.clear()
     reconcile(rig, fix=True)
@@ -123,7 +123,7 @@ def test_configuration_marked_as_lost_is_not_healthy_until_it_is_found_again(rig
 def test_foreign_function_in_an_owners_region_is_erased_by_fix_and_the_owner_keeps_it(
     rig: Rig,
 ) -> None:
-    region_id = rig.manager.burn(LZO, owner())
+    region_id = rig.burn(LZO, owner())
     rig.hardware.loaded[region_id] = OTHER
     assert kinds(reconcile(rig)) == ["foreign"]
     assert exit_status(reconcile(rig, fix=True)) == 0
@@ -136,7 +136,7 @@ def test_foreign_function_in_an_owners_region_is_erased_by_fix_and_the_owner_kee
 def test_region_in_use_that_does_not_answer_is_reported_and_nothing_is_done(
     rig: Rig, fix: bool
 ) -> None:
-    rig.manager.burn(LZO, owner())
+    rig.burn(LZO, owner())
     before = rig.ledger.regions()
     rig.hardware.failing = {"mute"}
     found = reconcile(rig, fix)
@@ -146,28 +146,28 @@ def test_region_in_use_that_does_not_answer_is_reported_and_nothing_is_done(
 
 def test_interrupted_transition_is_told_and_left(rig: Rig) -> None:
     rig.manager.refresh()
-    region = rig.ledger.claim(rig.ledger.regions()[0].id, owner(), LZO)
+    region = rig.ledger.claim(rig.ledger.regions()[0].id, Claim(owner()), LZO)
     assert kinds(reconcile(rig)) == ["interrupted"]
     assert rig.region(region.id) == region
 
 
 def test_interrupted_transition_is_finished_by_fix(rig: Rig) -> None:
     rig.manager.refresh()
-    rig.ledger.claim(rig.ledger.regions()[0].id, owner(), LZO)
+    rig.ledger.claim(rig.ledger.regions()[0].id, Claim(owner()), LZO)
     assert exit_status(reconcile(rig, fix=True)) == 0
     assert rig.states() == ["free", "free"]
 
 
 def test_region_at_work_is_no_difference(rig: Rig) -> None:
     rig.manager.refresh()
-    region = rig.ledger.claim(rig.ledger.regions()[0].id, owner(), LZO)
+    region = rig.ledger.claim(rig.ledger.regions()[0].id, Claim(owner()), LZO)
     with locks.held(rig.ledger.lock_path(region.id)):
         assert reconcile(rig, fix=True) == []
     assert rig.region(region.id) == region
 
 
 def test_region_in_use_whose_hardware_is_gone_is_reported_and_left(rig: Rig) -> None:
-    before = rig.region(rig.manager.burn(LZO, owner()))
+    before = rig.region(rig.burn(LZO, owner()))
     rig.hardware.slots = [slot(1)]
     found = reconcile(rig, fix=True)
     assert (kinds(found), exit_status(found)) == (["gone"], 32)
@@ -182,7 +182,7 @@ def test_free_region_whose_hardware_is_gone_is_no_difference(rig: Rig) -> None:
 
 def test_interrupted_region_whose_hardware_is_gone_stays_a_difference(rig: Rig) -> None:
     rig.manager.refresh()
-    rig.ledger.claim(rig.ledger.regions()[0].id, owner(), LZO)
+    rig.ledger.claim(rig.ledger.regions()[0].id, Claim(owner()), LZO)
     rig.hardware.slots = [slot(1)]
     found = reconcile(rig, fix=True)
     assert (kinds(found), exit_status(found)) == (["gone"], 32)
