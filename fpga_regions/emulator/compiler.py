@@ -49,7 +49,7 @@ class Settings:
 
 
 def start(settings: Settings) -> None:
-    """Have what is wished for compiled, and do not wait."""
+    """Have the queued netlists compiled, and do not wait."""
     if not settings.models().queue():
         return
     null = subprocess.DEVNULL
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _end)
     folder = Path(settings.folder)
     models = settings.models(_NICENESS)
-    # What another one wished for while this one was about to end must not be left.
+    # What another one queued while this one was about to end must be compiled, too.
     while models.queue():
         try:
             with locks.held(folder / _LOCK):

@@ -11,6 +11,7 @@ _ROOT = pathlib.Path(__file__).parents[2]
 #: Folders whose modules hold the rule.
 PACKAGES = (
     "benchmarks",
+    "bin",
     "build_scripts",
     "fpga_nova",
     "fpga_patch",
@@ -19,7 +20,26 @@ PACKAGES = (
     "fpga_regions/image",
     "fpga_regions/package",
     "fpga_regions/system",
+    "migrations",
     "novadocker",
+    "tests/distro",
+    "tests/e2e",
+    "tests/functional",
+    "tests/fuzz",
+    "tests/nova_unit",
+    "tests/support",
+    "tests/unit/build_scripts",
+    "tests/unit/distro",
+    "tests/unit/docs",
+    "tests/unit/fpga_nova",
+    "tests/unit/fpga_patch",
+    "tests/unit/fpga_regions/drivers",
+    "tests/unit/fpga_regions/emulator",
+    "tests/unit/fpga_regions/image",
+    "tests/unit/fpga_regions/package",
+    "tests/unit/fpga_regions/system",
+    "tests/unit/novadocker",
+    "tests/upgrade",
 )
 WORDS = frozenset({"told", "made", "kept", "left", "wish", "taking"})
 
