@@ -51,7 +51,7 @@ class TestBudgetFile:
 
     def test_lint_and_unit_tests_come_first_and_an_older_series_before_the_cloud(self) -> None:
         order = [suite.name for suite in BUDGET.suites]
-        assert order[:3] == ["lint", "needs", "unit"]
+        assert order[:4] == ["lint", "needs", "docs", "unit"]
         assert order.index("older-series") < order.index("demo") < order.index("e2e")
 
 
@@ -95,6 +95,26 @@ class TestChoice:
 
     def test_unknown_change_runs_everything(self) -> None:
         assert names(None, DAYS[0]) == [suite.name for suite in BUDGET.suites]
+
+
+class TestFactor:
+    @pytest.mark.parametrize(
+        ("seconds", "factor"), [(0.5, 1), (1, 1), (1.25, 1.25), (1.5, 1.5), (9, 1.5)]
+    )
+    def test_budgets_grow_on_a_slow_processor_up_to_the_wall_of_the_gate(
+        self, monkeypatch: pytest.MonkeyPatch, seconds: float, factor: float
+    ) -> None:
+        monkeypatch.delenv("GATE_FACTOR", raising=False)
+        monkeypatch.setattr(gate, "loop_seconds", lambda: seconds * BUDGET.loop_seconds)
+        assert gate.budget_factor(BUDGET) == factor
+        assert BUDGET.minutes * factor <= 90
+
+    def test_given_factor_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATE_FACTOR", "2.5")
+        assert gate.budget_factor(BUDGET) == 2.5
+
+    def test_loop_takes_processor_time(self) -> None:
+        assert 0.01 < gate.loop_seconds() < 60
 
 
 class TestChange:
@@ -143,7 +163,8 @@ class TestRun:
     def run(self, folder: Path, *suites: str) -> subprocess.CompletedProcess[str]:
         """Run the gate with suites of these lines."""
         budget = folder / "budget.toml"
-        budget.write_text("minutes = 60\n" + "".join(f"[[suite]]\n{suite}\n" for suite in suites))
+        keys = "minutes = 60\nloop_seconds = 100\n"
+        budget.write_text(keys + "".join(f"[[suite]]\n{suite}\n" for suite in suites))
         command = [sys.executable, gate.__file__, str(budget)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
