@@ -83,8 +83,8 @@ class TestDaemons:
         assert run("start", "--wait", data=description) == "unchanged"
         (tmp_path / "watched").write_text("after")
         assert run("start", "--wait", data=description) == "started"
-        said = (tmp_path / "stub.log").read_text().splitlines()
-        assert said == ['100 % "sure" $HOME %i a "b" \\n', "ready"] * 2
+        lines = (tmp_path / "stub.log").read_text().splitlines()
+        assert lines == ['100 % "sure" $HOME %i a "b" \\n', "ready"] * 2
 
     def test_stopped_daemon_is_gone(
         self, run: typing.Callable[..., str], description: dict[str, typing.Any], tmp_path: Path
