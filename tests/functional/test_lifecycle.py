@@ -10,10 +10,10 @@ import functools
 import shlex
 import sys
 import threading
-import time
 
 import fixtures
 from nova.compute import manager, resource_tracker
+from oslo_utils import fixture as oslo_fixture
 
 from fpga_hooks.instance import background
 from fpga_hooks.program import root
@@ -129,8 +129,8 @@ class OneHost(LifecycleTestCase):
     def test_reclaimed_server_gives_its_region_back(self):
         self.flags(reclaim_instance_interval=1)
         server = self.soft_deleted()
-        time.sleep(2)  # the interval is in whole seconds
-        with self.in_cell() as context:
+        with self.in_cell() as context, oslo_fixture.TimeFixture() as clock:
+            clock.advance_time_seconds(2)  # the interval is in whole seconds
             self.computes["host1"].manager._reclaim_queued_deletes(context)
         self._wait_until_deleted(server)
         self.assert_owners()

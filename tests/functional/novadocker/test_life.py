@@ -12,15 +12,9 @@ from nova.compute import power_state
 
 from fpga_hooks.instance import devices
 from novadocker import errors, request
+from tests.support.host import wait_until
 
 CONF = nova.conf.CONF
-
-
-def _until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it does not become true"
-        time.sleep(0.05)
 
 
 def _state(servers, instance):
@@ -135,14 +129,14 @@ def test_a_container_that_ends_by_itself_is_shut_down(servers, glance, archive):
     image = glance.add(archive, properties={"os_command_line": "sh -c 'echo done; exit 3'"})
     instance = servers.instance()
     servers.spawn(instance, image)
-    _until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
+    wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
     assert servers.driver.get_console_output(servers.context, instance) == b"done\n"
 
 
 def test_the_console_shows_what_the_container_wrote(servers):
     instance = servers.boot()
     expected = f"Ready: {instance.hostname}\n".encode()
-    _until(lambda: servers.driver.get_console_output(servers.context, instance) == expected)
+    wait_until(lambda: servers.driver.get_console_output(servers.context, instance) == expected)
 
 
 def test_a_chatty_container_has_a_bounded_console(servers, glance, archive):
@@ -150,7 +144,7 @@ def test_a_chatty_container_has_a_bounded_console(servers, glance, archive):
     image = glance.add(archive, properties={"os_command_line": line})
     instance = servers.instance()
     servers.spawn(instance, image)
-    _until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
+    wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
     console = servers.driver.get_console_output(servers.context, instance)
     assert console.endswith(b"end\n")
     assert len(console) <= 100 << 10
@@ -223,6 +217,6 @@ def test_a_command_that_is_not_in_the_image_is_reported_on_the_console(servers, 
     image = glance.add(archive, properties={"os_command_line": "/no/such/program"})
     instance = servers.instance()
     servers.spawn(instance, image)
-    _until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
+    wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
     console = servers.driver.get_console_output(servers.context, instance)
     assert b"/no/such/program" in console

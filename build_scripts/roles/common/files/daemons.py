@@ -17,6 +17,7 @@ description is kept in RUN_DIR/NAME.json:
                                                     {"socket": path} or {"log": regular expression}
     timeout, stop_timeout                           seconds
     stop_command                                    run before the daemon is stopped
+    unit                                            settings for systemd alone
 
 Every daemon leads a session of its own and carries the run folder and its name in its environment.
 By either its processes are known as ours, also those that outlived it: a program may leave its
@@ -28,7 +29,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -36,9 +36,9 @@ import subprocess
 import sys
 import time
 import typing
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+import ready
 
 CLOUD_MARK = "FPGA_NOVA_CLOUD"
 NAME_MARK = "FPGA_NOVA_SERVICE"
@@ -264,7 +264,7 @@ class Daemon:
         """
         end = time.monotonic() + self.record.get("timeout", 60)
         last_look = time.monotonic()
-        while not self._ready():
+        while not ready.is_ready(self.record):
             # start-stop-daemon returns before the program is there.
             if self.pid() is not None:
                 last_look = time.monotonic()
@@ -276,24 +276,6 @@ class Daemon:
             time.sleep(POLL)
         if self.pid() is None:
             raise DaemonError(f"{self.name} is not running{self.tail()}")
-
-    def _ready(self) -> bool:
-        ready = self.record.get("ready") or {}
-        if "log" in ready:
-            with self.log.open("rb") as log:
-                log.seek(self.record["offset"])
-                return bool(re.search(ready["log"].encode(), log.read(), re.MULTILINE))
-        if "http" in ready:
-            return _answers(ready["http"])
-        try:
-            if "tcp" in ready:
-                socket.create_connection(tuple(ready["tcp"]), timeout=2).close()
-            if "socket" in ready:
-                with socket.socket(socket.AF_UNIX) as connection:
-                    connection.connect(ready["socket"])
-        except OSError:
-            return False
-        return True
 
     def tail(self) -> str:
         """The last lines of its log."""
@@ -313,18 +295,6 @@ class Daemon:
             _end([pid], timeout)
         _end(self.run.ours(self.name), timeout)
         self.pid_file.unlink(missing_ok=True)
-
-
-def _answers(url: str) -> bool:
-    """Whether a web server answers, be it with a request for credentials."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        opener.open(url, timeout=5).close()
-    except urllib.error.HTTPError as e:
-        return e.code < 500
-    except OSError:
-        return False
-    return True
 
 
 def _remains(run: Run, below: str) -> set[int]:

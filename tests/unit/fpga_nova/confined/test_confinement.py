@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from tests.support.host import wait_until
 from tests.unit.fpga_nova.confined.conftest import ROOT, USER, Runner
 
 
@@ -68,7 +69,7 @@ def test_all_that_it_started_ends_with_it(confined: Runner) -> None:
     result = confined(f"setsid sleep {mark} & sleep {mark} & wait", seconds=1)
     assert "TooLong" in result.stderr
     assert time.monotonic() - start < 15
-    assert _gone(mark)
+    wait_until(lambda: _running(mark) == [])
 
 
 def test_it_dies_with_the_process_that_started_it() -> None:
@@ -81,13 +82,10 @@ def test_it_dies_with_the_process_that_started_it() -> None:
         "box.run(['sh', '-c', f'setsid sleep {sys.argv[2]} & wait'], Deadline(60))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(ROOT), mark])
-    deadline = time.monotonic() + 20
-    while not _running(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert _running(mark)
+    wait_until(lambda: _running(mark) != [], 20)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    assert _gone(mark)
+    wait_until(lambda: _running(mark) == [])
 
 
 def _running(mark: str) -> list[str]:
@@ -99,10 +97,3 @@ def _running(mark: str) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def _gone(mark: str) -> bool:
-    deadline = time.monotonic() + 10
-    while _running(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not _running(mark)

@@ -13,6 +13,7 @@ import pytest
 
 from fpga_nova.confined import processes
 from fpga_nova.deadline import Deadline
+from tests.support.host import wait_until
 
 PARENT = """
 import sys
@@ -26,16 +27,21 @@ def shell(script: str, seconds: float = 10, **more: object) -> processes.Finishe
     return processes.run(["/bin/sh", "-c", script], Deadline(seconds), **more)  # type: ignore[arg-type]
 
 
+def is_gone(pid: int) -> bool:
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state in ("Z", "X")
+
+
 def wait_until_gone(pid: int) -> None:
-    for _ in range(200):
-        try:
-            state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return
-        if state in ("Z", "X"):
-            return
-        time.sleep(0.02)
-    pytest.fail(f"{pid} still runs")
+    wait_until(lambda: is_gone(pid))
+
+
+def wait_for_pid(file: pathlib.Path) -> int:
+    wait_until(lambda: file.exists() and file.read_text().endswith("\n"), 60)
+    return int(file.read_text())
 
 
 def test_outputs_and_status_are_reported() -> None:
@@ -142,8 +148,7 @@ def test_program_is_ended_when_the_command_is_interrupted(
     pid = tmp_path / "pid"
 
     def interrupted(*arguments: object) -> None:
-        while not pid.exists() or not pid.read_text():
-            time.sleep(0.02)
+        wait_for_pid(pid)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(processes, "_collect", interrupted)
@@ -168,9 +173,8 @@ def test_program_inherits_the_lock_that_it_is_to_keep(tmp_path: pathlib.Path) ->
 def test_program_dies_with_the_process_that_started_it(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "pid"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(file)])
-    while not file.exists() or not file.read_text():
-        time.sleep(0.02)
-        assert parent.poll() is None
+    pid = wait_for_pid(file)
+    assert parent.poll() is None
     parent.kill()
     parent.wait()
-    wait_until_gone(int(file.read_text()))
+    wait_until_gone(pid)

@@ -3,7 +3,6 @@
 
 import os
 import pathlib
-import time
 import tracemalloc
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
+from tests.support.host import wait_until
 from tests.unit.fpga_regions.emulator.conftest import UID
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up root")
@@ -103,10 +103,7 @@ def test_tool_that_takes_too_long_ends_with_all_that_it_started(box: Sandbox) ->
     # Its user's number names its processes: nothing else runs as it.
     with pytest.raises(errors.TimedOut, match=r"sh took longer than 0\.5 s"):
         run(box, "sleep 60 & setsid sleep 60 & wait", seconds=0.5)
-    deadline = Deadline(5)
-    while _processes_of(UID) and not deadline.passed:
-        time.sleep(0.02)
-    assert _processes_of(UID) == []
+    wait_until(lambda: _processes_of(UID) == [])
 
 
 def test_file_over_the_limit_is_not_taken(tmp_path: pathlib.Path) -> None:

@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import signal
 import stat
+import threading
 import time
 import typing
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -116,15 +118,15 @@ def test_failed_download_leaves_nothing(store: cache.Cache) -> None:
     assert contents(store) == []
 
 
-def slowly(folder: Path, data: bytes, mark: Path, seconds: float) -> None:
-    """In a process of its own: a download that takes its time and notes that it was made."""
+def slowly(folder: Path, data: bytes, mark: Path, may_end: Event) -> None:
+    """In a process of its own: a download that notes that it was made, and ends when it may."""
 
     def download(file: typing.BinaryIO) -> None:
         file.write(data[:1])
         file.flush()
         with mark.open("a") as note:
             note.write("x")
-        time.sleep(seconds)
+        assert may_end.wait(60)
         file.write(data[1:])
 
     with cache.Cache(folder, LIMIT).obtain(digest(data), download, Deadline(30)) as file:
@@ -139,7 +141,7 @@ def start(*arguments: typing.Any) -> multiprocessing.Process:
 
 def test_killed_download_is_made_anew_and_cleaned_up(store: cache.Cache, tmp_path: Path) -> None:
     mark = tmp_path / "begun"
-    process = start(store.folder, b"one", mark, 60)
+    process = start(store.folder, b"one", mark, multiprocessing.Event())
     wait_until(mark.exists)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -152,9 +154,11 @@ def test_killed_download_is_made_anew_and_cleaned_up(store: cache.Cache, tmp_pat
 
 def test_download_in_progress_is_not_cleaned_up(store: cache.Cache, tmp_path: Path) -> None:
     mark = tmp_path / "begun"
-    process = start(store.folder, b"one", mark, 1)
+    may_end = multiprocessing.Event()
+    process = start(store.folder, b"one", mark, may_end)
     wait_until(mark.exists)
     obtain(store, b"two")
+    may_end.set()
     process.join()
     assert process.exitcode == 0
     assert not obtain(store, b"one")
@@ -162,7 +166,11 @@ def test_download_in_progress_is_not_cleaned_up(store: cache.Cache, tmp_path: Pa
 
 def test_processes_that_want_the_same_download_it_once(store: cache.Cache, tmp_path: Path) -> None:
     mark = tmp_path / "begun"
-    processes = [start(store.folder, b"one", mark, 0.5) for _ in range(4)]
+    may_end = multiprocessing.Event()
+    processes = [start(store.folder, b"one", mark, may_end) for _ in range(4)]
+    wait_until(mark.exists)
+    # What the others do until they wait is seen nowhere: half a second is for that.
+    threading.Timer(0.5, may_end.set).start()
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
@@ -171,7 +179,7 @@ def test_processes_that_want_the_same_download_it_once(store: cache.Cache, tmp_p
 
 def test_waiting_for_another_download_ends_in_time(store: cache.Cache, tmp_path: Path) -> None:
     mark = tmp_path / "begun"
-    process = start(store.folder, b"one", mark, 60)
+    process = start(store.folder, b"one", mark, multiprocessing.Event())
     wait_until(mark.exists)
     try:
         with pytest.raises(errors.TimedOut, match="fetch_timeout"):
