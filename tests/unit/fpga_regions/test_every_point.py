@@ -45,7 +45,7 @@ DRIVERS = {
     "command": (
         "fpga_regions.drivers.command:CommandDriver",
         [
-            "fpga_regions.system.programs:run",
+            "fpga_nova.confined.processes:run",
             "fpga_regions.drivers.records:Records.write",
             "fpga_regions.drivers.records:Records.remove",
         ],
