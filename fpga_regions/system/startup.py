@@ -3,7 +3,8 @@
 
 Imports that fpga-cli does not need are put off, so that it answers fast:
 oslo.config 10.7 imports netaddr and rfc3986 for option types (addresses, URIs) that no option here
-has; with what they import in turn they take half of the time in which `status` answers.
+has; with what they import in turn they take a quarter of the time in which `status` answers (57 of
+206 ms of imports), and oslo.config has no way around them.
 `importlib.util.LazyLoader` does not help: in Python 3.11 the import statement itself asks a lazy
 module for its `__spec__`, which loads it.
 """

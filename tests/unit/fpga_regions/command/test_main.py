@@ -188,7 +188,9 @@ def test_values_in_the_callers_environment_are_not_used(host: Host, cloud: OpenS
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_interrupted_burn_is_undone(host: Host, cloud: OpenStack, number: signal.Signals) -> None:
+def test_burn_that_is_interrupted_while_it_fetches_claims_nothing(
+    host: Host, cloud: OpenStack, number: signal.Signals
+) -> None:
     cloud.delay = 1.5
     running = host.start("burn", cloud.add(bitstreams.package()), "--owner", owner())
     wait_until(lambda: cloud.downloads > 0)
@@ -196,6 +198,20 @@ def test_interrupted_burn_is_undone(host: Host, cloud: OpenStack, number: signal
     out, err = running.communicate()
     assert (running.returncode, out) == (-number, "")
     assert re.fullmatch(r"Error: cannot program `.*' - interrupted by SIG\w+; what .*\n", err)
+    assert host.states() == ["free", "free"]
+
+
+def test_burn_that_is_interrupted_while_it_programs_is_undone(host: Host, cloud: OpenStack) -> None:
+    host.configure(drivers="fake", fake__program_delay=30)
+    image = cloud.add(bitstreams.package(target={"board": "fake", "part": "fake"}))
+    running = host.start("burn", image, "--owner", owner())
+    published = host.runtime / "status.json"
+    wait_until(lambda: published.exists() and '"write"' in published.read_text())
+    running.send_signal(signal.SIGTERM)
+    _, err = running.communicate()
+    assert (running.returncode, "interrupted by SIGTERM" in err) == (-signal.SIGTERM, True)
+    # Without another command, which would undo it, too.
+    assert '"write"' not in published.read_text()
     assert host.states() == ["free", "free"]
 
 
