@@ -136,6 +136,10 @@ bench: demo-up ## boots with and without an FPGA region, and the cloud's memory
 bench-cyborg: demo-up ## boots with an FPGA region, with a device of Cyborg's, and with neither
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/cyborg.py $(DEMO_DIR)
 
+.PHONY: dist
+dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a release
+	@build_scripts/dist.sh dist
+
 .PHONY: deb
 deb: tools ## the Debian package, in dist/
 	@build_scripts/build_deb.sh dist
