@@ -34,7 +34,9 @@ wheel=$(echo "$work"/dist/*.whl)
 # The bill of materials is of an environment that the wheel brings by itself, on both kinds of host.
 "$uv" venv --quiet --python .tools/bin/python "$work/installed"
 "$uv" pip install --quiet --python "$work/installed/bin/python" "$wheel[nova,regions]"
-"$checks/bin/cyclonedx-py" environment --pyproject pyproject.toml --mc-type library \
+version=$(basename "$wheel" | cut -d - -f 2)
+sed "s/^dynamic = \[\"version\"\]/version = \"$version\"/" pyproject.toml > "$work/pyproject.toml"
+"$checks/bin/cyclonedx-py" environment --pyproject "$work/pyproject.toml" --mc-type library \
     --output-reproducible --validate --output-file "${wheel%.whl}.cdx.json" "$work/installed"
 
 "$checks/bin/twine" check --strict "$work"/dist/*.whl "$work"/dist/*.tar.gz
