@@ -76,6 +76,11 @@ lint: ## ruff, mypy --strict, import-linter: what the environment lint of tox ru
 	@build_scripts/dev.sh
 	@build_scripts/lint.sh .dev/bin
 
+.PHONY: changelog
+changelog: ## CHANGELOG.md, from the release notes
+	@build_scripts/dev.sh
+	@.dev/bin/python build_scripts/changelog.py 2> /dev/null
+
 .PHONY: test
 test: tools ## linters, unit and functional tests, Nova's own tests on the patched tree
 	@$(play) test_needs.yml
