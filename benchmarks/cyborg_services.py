@@ -86,7 +86,7 @@ class Cyborg:
         self._run(uv, "venv", "--quiet", "--python", "/usr/bin/python3", environment)
         how = ["--quiet", "--compile-bytecode", "--link-mode", "copy", "--python", environment]
         lock = str(CHECKOUT / "requirements" / "cyborg.txt")
-        self._run(uv, "pip", "install", *how, "--requirement", lock)
+        self._run(uv, "pip", "install", *how, "--require-hashes", "--requirement", lock)
         for name in ("log", "run", "state"):
             (self._folder / name).mkdir()
         shutil.chown(self._folder / "state", _CLOUD_USER, _CLOUD_USER)

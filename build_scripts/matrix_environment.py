@@ -63,15 +63,19 @@ class Environment:
         if not stamp.is_file() or stamp.read_text() != digest:
             shutil.rmtree(self.folder, ignore_errors=True)
             self._uv("venv", "--quiet", "--python", "python3.11", str(self.folder))
-            self._uv(*self._install, "-r", str(self.lock))
+            self._uv(*self._install, *self._locked)
             self._uv(*self._install, "--no-deps", "--editable", str(ROOT))
             stamp.write_text(digest)
         elif self.patch("revert", check=False).returncode:
-            self._uv(*self._install, "--no-deps", "--reinstall-package=nova", "-r", str(self.lock))
+            self._uv(*self._install, "--no-deps", "--reinstall-package=nova", *self._locked)
 
     @property
     def _install(self) -> tuple[str, ...]:
         return ("pip", "install", "--quiet", "--python", str(self.python))
+
+    @property
+    def _locked(self) -> tuple[str, ...]:
+        return ("--require-hashes", "-r", str(self.lock))
 
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every source file of the installed Nova."""
