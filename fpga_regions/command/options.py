@@ -21,7 +21,7 @@ main_opts: list[cfg.Opt] = [
         help="""
 Drivers that program the regions of this host, by their names in the stevedore group
 `fpga_regions.drivers`, in the order in which their regions are given out. If the list is empty,
-this host has no FPGA. `emulator` simulates regions in software. Nothing is simulated unless the list
+this host has no FPGA. `emulator` simulates regions in software, and only if the list
 names it.
 """,
     ),

@@ -288,8 +288,8 @@ class Manager:
         """
         if not (wish.permits(region) and matching.fits(region.slot, package)):
             raise errors.HandedOut(
-                f"a guest of {region.holder} may have region {region.id}, and that is not one for "
-                f"this burn; once none has, erase it first: erase {region.id} --owner "
+                f"a guest of {region.holder} may have region {region.id}, which this burn cannot "
+                f"use; once no guest has it, erase it first: erase {region.id} --owner "
                 f"{region.owner}"
             )
 
