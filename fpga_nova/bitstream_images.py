@@ -121,5 +121,5 @@ def _board_of_manifest(image_id: str, properties: typing.Mapping[str, typing.Any
     try:
         return str(json.loads(text)["target"]["board"]) or None
     except (ValueError, LookupError, TypeError):
-        LOG.warning("The property manifest of image %s is none; any card will be asked", image_id)
+        LOG.warning("The property manifest of image %s is not valid; any card will do", image_id)
         return None

@@ -146,8 +146,8 @@ def find_diffs(
     known = ", ".join(version for release in releases for version in release["versions"])
     raise errors.UnknownNovaError(
         f"no diff for Nova {version} in {nova.parent}; there is one for {known}; install a "
-        "fpga-nova that knows this release, or one of these releases (docs/patching.md tells how "
-        "a release is added)"
+        "fpga-nova that knows this release, or one of these releases (docs/patching.md describes "
+        "how to add a release)"
     )
 
 

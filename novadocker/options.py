@@ -14,7 +14,7 @@ OPTS = [
         "host_url",
         default="unix:///var/run/docker.sock",
         help="""
-Where the Docker Engine of this host listens.
+Address at which the Docker Engine of this host listens.
 
 It is a URL that the Docker SDK for Python takes. The engine must run on the host of nova-compute,
 because nova-compute passes devices and image files by their paths. The user of nova-compute must be

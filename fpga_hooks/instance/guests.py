@@ -91,7 +91,7 @@ def all_of_them() -> list[Guest]:
     try:
         return [guest for probe in _probes for guest in probe.guests()]
     except Exception as e:  # whatever it is, it is no answer
-        raise UnknownError(f"the virt driver cannot tell which guests there are: {e}") from e
+        raise UnknownError(f"the virt driver cannot list its guests: {e}") from e
 
 
 def with_nodes(nodes: typing.Collection[str], owner: str | None = None) -> list[Guest]:

@@ -108,7 +108,7 @@ def _move(
         rest = dict(tree.data(name).inventory)
         del rest[RESOURCE_CLASS]
         tree.update_inventory(name, rest)
-    LOG.info("Placement is told of the FPGA regions by %s now", CONF.fpga.providers)
+    LOG.info("Placement gets the FPGA regions by %s now", CONF.fpga.providers)
 
 
 def _set_traits(

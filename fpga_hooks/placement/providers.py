@@ -76,8 +76,8 @@ def _decide(
         is_so = bool(have - {nodename}) if have else wanted
         if is_so != wanted and status is None:
             LOG.warning(
-                "[fpga] providers = %s takes effect when nova-compute is started while the regions "
-                "can be told",
+                "[fpga] providers = %s takes effect when nova-compute starts and the regions are "
+                "known",
                 CONF.fpga.providers,
             )
             wanted = is_so

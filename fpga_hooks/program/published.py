@@ -63,7 +63,7 @@ def _content(path: str) -> bytes:
     with os.fdopen(os.open(path, flags), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_uid != _OWNER or found.st_mode & 0o022:
-            raise ValueError("it is no file that root alone can write")
+            raise ValueError("it is not a file that only root can write")
         return file.read(_MOST)
 
 

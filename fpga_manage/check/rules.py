@@ -200,7 +200,7 @@ def _of_region(
         words = f"it does not say whether it has the configuration of {region['owner'] or 'nobody'}"
         yield Finding("configuration-unknown", node.host, region["id"], words)
     if region["owner"] and region["owner"] not in known and not node.moving:
-        words = f"its owner {region['owner']} is no instance of this host"
+        words = f"its owner {region['owner']} is not an instance of this host"
         yield Finding("region-without-instance", node.host, region["id"], words)
 
 

@@ -93,7 +93,7 @@ def blob(digest: typing.Any) -> str:
     """
     found = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
     if found is None:
-        raise Refused("it names something by a digest that is none")
+        raise Refused("it names something by a digest that is not valid")
     return f"blobs/{found[1] or found[3]}/{found[2] or found[4]}"
 
 

@@ -124,7 +124,7 @@ def _descriptors(
         raise Refused(f"its {_INDEX} is not a list of at most {_MAX_IMAGES} images")
     for descriptor in entries:
         if not isinstance(descriptor, dict):
-            raise Refused(f"its {_INDEX} names something that is no image")
+            raise Refused(f"its {_INDEX} names something that is not an image")
         name = archive.blob(descriptor.get("digest"))
         # Of an image for many architectures, those are there that were saved.
         if name in known or name not in source:

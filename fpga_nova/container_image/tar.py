@@ -97,7 +97,7 @@ def _number(field: bytes) -> int:
     else:
         digits = field.strip(b" \0").split(b"\0")[0]
         if not re.fullmatch(rb"[0-7]*", digits):
-            raise Refused("it is not a tar archive, or a damaged one: a number is none")
+            raise Refused("it is not a tar archive, or a damaged one: a number is not valid")
         number = int(digits or b"0", 8)
     if not 0 <= number < _MAX_SIZE:
         raise Refused("it is a damaged tar archive: an entry has an impossible size")

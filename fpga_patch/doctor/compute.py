@@ -120,7 +120,7 @@ def docker(settings: Settings) -> list[Finding]:
     """The user of nova-compute must be able to open the engine's socket."""
     scheme, _, place = settings.conf.docker.host_url.partition("://")
     if scheme != "unix":
-        return [Finding("docker", "skipped", f"{settings.conf.docker.host_url} is no socket")]
+        return [Finding("docker", "skipped", f"{settings.conf.docker.host_url} is not a socket")]
     try:
         status = pathlib.Path(place).stat()
         user = pwd.getpwnam(settings.user)

@@ -150,7 +150,7 @@ class EmulatorDriver(api.Driver):
             return self._load_bitstream(region, package, deadline, files)
         if len(package.bitfile) > _MAX_DESCRIPTOR:
             raise errors.BadPackage(
-                f"the bitfile has more than {_MAX_DESCRIPTOR} bytes: it is none for the emulator"
+                f"the bitfile has more than {_MAX_DESCRIPTOR} bytes: it is not for the emulator"
             )
         descriptor = package.bitfile.decode("utf-8", "replace")
         return Load("software", {"descriptor": descriptor, "digest": package.digest}, sockets)

@@ -188,7 +188,7 @@ class HardwareDriver(api.Driver):
         try:
             here = self.host_nodes(region)
         except (processes.Failed, OSError, ValueError) as e:
-            raise errors.ProgrammingFailed(f"the region's nodes cannot be told: {e}") from e
+            raise errors.ProgrammingFailed(f"the region's nodes are not known: {e}") from e
         found = []
         for exposed in package.manifest.exposes:
             node = next((one for one in here if one.kind == exposed.kind), None)

@@ -50,7 +50,7 @@ OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt("fpgaconf", default="fpgaconf", help="The program: full path, or name."),
     cfg.IntOpt("timeout", default=10, min=1, help="Seconds that fpgainfo may take."),
     cfg.StrOpt("sysfs", default="/sys", help="Where sysfs is mounted."),
-    cfg.StrOpt("dev", default="/dev", help="Where the nodes of ports are."),
+    cfg.StrOpt("dev", default="/dev", help="Folder of the nodes of ports."),
 ]
 
 CARD_OPTIONS: list[cfg.Opt] = [
@@ -103,7 +103,7 @@ class OpaeDriver(hardware.HardwareDriver):
         try:
             interface, accelerator = describe(package.bitfile)
         except ValueError as e:
-            raise errors.BadPackage(f"the bitfile is no GBS: {e}") from e
+            raise errors.BadPackage(f"the bitfile is not a GBS: {e}") from e
         if interface != job.region.slot.interface:
             raise errors.NoMatchingHardware(
                 f"the bitfile is for the interface {interface}, the card has "

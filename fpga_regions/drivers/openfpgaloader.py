@@ -33,7 +33,9 @@ OPTIONS: list[cfg.Opt] = [
     ),
     cfg.StrOpt("exec", default="openFPGALoader", help="The program: full path, or name."),
     cfg.IntOpt("timeout", default=10, min=1, help="Seconds that a detection may take."),
-    cfg.StrOpt("usb", default="/sys/bus/usb/devices", help="Where the kernel lists USB devices."),
+    cfg.StrOpt(
+        "usb", default="/sys/bus/usb/devices", help="Folder in which the kernel lists USB devices."
+    ),
 ]
 
 CARD_OPTIONS: list[cfg.Opt] = [

@@ -60,7 +60,7 @@ def cards(
     for name in names:
         if not _NAME.fullmatch(name):
             raise errors.NotAccessible(
-                f"[{group}] cards: {name!r} is no name: use letters, digits, '_', '.' and '-'"
+                f"[{group}] cards: {name!r} is not a name: use letters, digits, '_', '.' and '-'"
             )
     return {name: register(conf, f"{group}:{name}", options) for name in names}
 

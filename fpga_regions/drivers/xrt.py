@@ -40,7 +40,7 @@ OPTIONS: list[cfg.Opt] = [
     ),
     cfg.IntOpt("timeout", default=30, min=1, help="Seconds that a report of xbutil may take."),
     cfg.StrOpt("sysfs", default="/sys", help="Where sysfs is mounted."),
-    cfg.StrOpt("dev", default="/dev", help="Where the nodes of cards are, in the folder dri."),
+    cfg.StrOpt("dev", default="/dev", help="Folder whose subfolder dri has the nodes of cards."),
 ]
 
 CARD_OPTIONS: list[cfg.Opt] = [
@@ -99,7 +99,7 @@ class XrtDriver(hardware.HardwareDriver):
         try:
             identity = describe(package.bitfile)
         except ValueError as e:
-            raise errors.BadPackage(f"the bitfile is no xclbin: {e}") from e
+            raise errors.BadPackage(f"the bitfile is not an xclbin: {e}") from e
         if identity in (_NOTHING, self._blank(job.region.slot.device)):
             # Loaded, it would look erased.
             raise errors.BadPackage(f"the bitfile has the uuid of an erased region, {identity}")

@@ -47,7 +47,7 @@ class Engine(abc.ABC):
     def identity(self, deadline: Deadline) -> str:
         """What a model depends on besides the netlist: machine, the tool's version, our own side.
 
-        :raises errors.ProgrammingFailed: it is not installed, or does not tell its version
+        :raises errors.ProgrammingFailed: it is not installed, or does not print its version
         :raises errors.TimedOut: it took longer than the deadline
         """
         if self._identity is None:
@@ -71,9 +71,9 @@ class Engine(abc.ABC):
                 env={"PATH": os.defpath},
             )
         except subprocess.TimeoutExpired as e:
-            raise errors.TimedOut(f"{self._version[0]} does not tell its version in time") from e
+            raise errors.TimedOut(f"{self._version[0]} does not print its version in time") from e
         except subprocess.CalledProcessError as e:
-            raise errors.ProgrammingFailed(f"{self._version[0]} does not tell its version") from e
+            raise errors.ProgrammingFailed(f"{self._version[0]} does not print its version") from e
         version = output.stdout.partition("\n")[0]
         return f"{self.name} {version}"
 

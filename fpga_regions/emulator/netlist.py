@@ -65,7 +65,7 @@ def from_bitstream(box: Sandbox, bitstream: bytes, part: str, deadline: Deadline
 def _unpack(box: Sandbox, bitstream: bytes, deadline: Deadline) -> bytes:
     start = bitstream.find(_START)
     if start < 0 or len(bitstream) > _MAX_BITSTREAM:
-        raise errors.BadPackage("the bitfile is no iCE40 bitstream as icepack writes it")
+        raise errors.BadPackage("the bitfile is not an iCE40 bitstream as icepack writes it")
     # Without the comment, which iceunpack copies as it is, with lines that may look like its own.
     plain = _EMPTY_COMMENT + bitstream[start:]
     try:

@@ -122,7 +122,7 @@ def _description(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
     held = image.get("container_format")
     if held != CONTAINER_FORMAT:
         raise errors.ImageUnavailable(
-            f"its container format is {held}, not {CONTAINER_FORMAT}: it is no bitstream package"
+            f"its container format is {held}, not {CONTAINER_FORMAT}: it is not a bitstream package"
         )
     if image.get("status") != "active":
         raise errors.ImageUnavailable(f"its status is {image.get('status')}, not active")

@@ -32,4 +32,4 @@ def _certificate(der: bytes | None, name: str) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(der or b"")
     except ValueError as e:
-        raise Unusable(f"what the key manager has as {name} is no X.509 certificate") from e
+        raise Unusable(f"{name} in the key manager is not an X.509 certificate") from e

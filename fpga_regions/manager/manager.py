@@ -237,7 +237,7 @@ class Manager:
         )
         if region.id not in {one.id for one in fitting}:
             raise errors.HandedOut(
-                f"a guest of {region.holder} may have region {region.id}, and that is not one for "
-                f"this burn; once none has, erase it first: erase {region.id} --owner "
+                f"a guest of {region.holder} may have region {region.id}, which this burn cannot "
+                f"use; once no guest has it, erase it first: erase {region.id} --owner "
                 f"{region.owner}"
             )

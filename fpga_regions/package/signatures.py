@@ -55,9 +55,9 @@ def sign(manifest_text: bytes, key: Path) -> bytes:
     try:
         loaded = serialization.load_pem_private_key(_content(key), password=None)
     except (ValueError, TypeError, exceptions.UnsupportedAlgorithm) as e:
-        raise Unusable(f"{key} is no PEM file of a private key without a password") from e
+        raise Unusable(f"{key} is not a PEM file of a private key without a password") from e
     if not isinstance(loaded, ed25519.Ed25519PrivateKey):
-        raise Unusable(f"{key} is no Ed25519 key")
+        raise Unusable(f"{key} is not an Ed25519 key")
     return loaded.sign(manifest_text)
 
 
@@ -88,8 +88,7 @@ def check_package(
         raise errors.BadPackage("it is not signed")
     if not any(_verified(key, signature, manifest_text) for key in keys):
         raise errors.BadPackage(
-            f"its signature is of none of the {len(keys)} keys in package_keys, or of another "
-            "manifest"
+            f"none of the {len(keys)} keys in package_keys verifies the signature of its manifest"
         )
 
 
@@ -135,9 +134,9 @@ def _public_key(file: Path) -> ed25519.Ed25519PublicKey:
     try:
         loaded = serialization.load_pem_public_key(_content(file))
     except (ValueError, exceptions.UnsupportedAlgorithm) as e:
-        raise Unusable(f"{file} is no PEM file of a public key") from e
+        raise Unusable(f"{file} is not a PEM file of a public key") from e
     if not isinstance(loaded, ed25519.Ed25519PublicKey):
-        raise Unusable(f"{file} is no Ed25519 key")
+        raise Unusable(f"{file} is not an Ed25519 key")
     return loaded
 
 
@@ -145,7 +144,7 @@ def _certificates(file: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(_content(file))
     except ValueError as e:
-        raise Unusable(f"{file} is no PEM file of certificates") from e
+        raise Unusable(f"{file} is not a PEM file of certificates") from e
 
 
 def _verified(key: ed25519.Ed25519PublicKey, signature: bytes, data: bytes) -> bool:

@@ -83,7 +83,7 @@ def test_guest_is_found_by_a_link_to_its_node_and_by_its_number(boot, probe, reg
 def test_guests_are_unknown_while_the_engine_does_not_answer(servers, config):
     config(host_url="unix:///nonexistent", group="docker")
     guests.register(Probe(Engine()))
-    with pytest.raises(guests.UnknownError, match="cannot tell which guests there are"):
+    with pytest.raises(guests.UnknownError, match="cannot list its guests"):
         guests.with_nodes({"/dev/null"})
 
 

@@ -139,7 +139,7 @@ def test_links_have_no_data_whatever_they_say() -> None:
         (b"no archive" * 100, "not a tar archive"),
         (archives.header("a", archives.octal(5)), "cut short"),
         (archives.header("a", archives.octal(5))[:300], "not a tar archive"),
-        (archives.header("a", b"12 34567890\0"), "a number is none"),
+        (archives.header("a", b"12 34567890\0"), "a number is not valid"),
         (archives.header("a/", archives.octal(5), b"\0"), "a folder in it has data"),
         (bytes(512) + b"x" * 512, "its end is not its end"),
         (archives.header("x", archives.octal(2 << 20), b"x") + bytes(2 << 20), "extended header"),

@@ -409,7 +409,7 @@ def test_options_that_cannot_be_used_are_reported(
 
 @pytest.mark.parametrize(
     ("cards", "why"),
-    [("", "no card is configured"), ("a,a", "names a card twice"), ("../a", "is no name")],
+    [("", "no card is configured"), ("a,a", "names a card twice"), ("../a", "is not a name")],
 )
 def test_cards_that_cannot_be_are_reported(tmp_path: pathlib.Path, cards: str, why: str) -> None:
     with pytest.raises(errors.NotAccessible, match=why):

@@ -247,7 +247,7 @@ def test_bitfile_of_another_interface_is_not_loaded(pac: Pac) -> None:
     ],
 )
 def test_bitfile_that_is_no_gbs_is_not_loaded(pac: Pac, content: bytes) -> None:
-    with pytest.raises(errors.BadPackage, match="is no GBS"):
+    with pytest.raises(errors.BadPackage, match="is not a GBS"):
         pac.card().program(content=content)
     assert pac.conf.calls() == []
 

@@ -273,7 +273,7 @@ def test_nodes_of_a_card_that_is_not_configured_any_more_cannot_be_known(alveo: 
     package = card.package(content=xclbin(ADD))
     text = "[xrt]\ncards = b\n[xrt:b]\nboard = b\npart = p\nclear = reset\n"
     other = XrtDriver("xrt", load_conf(alveo.folder, f"{text}address = {ADDRESS}\n"))
-    with pytest.raises(errors.ProgrammingFailed, match="nodes cannot be told: card u55c is not in"):
+    with pytest.raises(errors.ProgrammingFailed, match="nodes are not known: card u55c is not in"):
         other.nodes(card.region, package)
 
 
@@ -288,7 +288,7 @@ def test_reports_do_not_stay(alveo: Alveo) -> None:
     [b"", b"the bits", b"xclbin2\0", xclbin(ADD)[:-1], xclbin(ADD) + b"x", b"x" + xclbin(ADD)],
 )
 def test_bitfile_that_is_no_xclbin_is_not_loaded(alveo: Alveo, content: bytes) -> None:
-    with pytest.raises(errors.BadPackage, match="is no xclbin"):
+    with pytest.raises(errors.BadPackage, match="is not an xclbin"):
         alveo.card().program(content=content)
     assert alveo.tool.calls("program*") == []
 

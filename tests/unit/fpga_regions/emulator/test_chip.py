@@ -188,7 +188,7 @@ def test_bitstream_for_another_part_than_the_package_says_is_refused(board: Boar
 
 
 def test_bitfile_that_is_no_bitstream_is_refused(board: Board) -> None:
-    with pytest.raises(errors.BadPackage, match="no iCE40 bitstream"):
+    with pytest.raises(errors.BadPackage, match="not an iCE40 bitstream"):
         board.program("crc32", "hx1k", bytes(range(256)))
 
 

@@ -102,8 +102,8 @@ def test_netlist_that_no_engine_takes_is_refused(
 @pytest.mark.parametrize(
     ("version", "error", "words"),
     [
-        (("sleep", "60"), errors.TimedOut, "does not tell its version in time"),
-        (("false",), errors.ProgrammingFailed, "false does not tell its version"),
+        (("sleep", "60"), errors.TimedOut, "does not print its version in time"),
+        (("false",), errors.ProgrammingFailed, "false does not print its version"),
     ],
 )
 def test_tool_that_does_not_print_its_version_is_reported(

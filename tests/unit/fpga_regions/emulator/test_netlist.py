@@ -42,10 +42,10 @@ def test_ports_are_declared_once_in_the_header(box: Sandbox) -> None:
     [
         (CRC, "hx8k", "for the device 1k; hx8k is 8k"),
         (bitstreams.bitstream("packbits", "hx8k"), "hx1k", "for the device 8k; hx1k is 1k"),
-        (b"", "hx1k", "no iCE40 bitstream"),
-        (b'{"part": "hx1k", "core": "crc32"}', "hx1k", "no iCE40 bitstream"),
+        (b"", "hx1k", "not an iCE40 bitstream"),
+        (b'{"part": "hx1k", "core": "crc32"}', "hx1k", "not an iCE40 bitstream"),
         (CRC[: len(CRC) // 2], "hx1k", "damaged|device none"),
-        (CRC + bytes(1 << 20), "hx1k", "no iCE40 bitstream"),
+        (CRC + bytes(1 << 20), "hx1k", "not an iCE40 bitstream"),
         (CRC[:9000] + bytes(200) + CRC[9200:], "hx1k", "damaged"),
     ],
     ids=["1k as 8k", "8k as 1k", "empty", "descriptor", "half", "too long", "wrong CRC"],

@@ -157,7 +157,7 @@ def test_other_container_format_is_reported_and_not_downloaded(
     glance_conf: cfg.ConfigOpts, cloud: OpenStack, tmp_path: Path, held: str | None
 ) -> None:
     why = refusal(glance_conf, cloud.add(DATA, container_format=held), tmp_path)
-    assert why == f"its container format is {held}, not fpga: it is no bitstream package"
+    assert why == f"its container format is {held}, not fpga: it is not a bitstream package"
     assert cloud.downloads == 0
 
 

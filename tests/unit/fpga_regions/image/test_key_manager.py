@@ -96,7 +96,7 @@ def test_certificate_that_the_key_manager_does_not_have_is_named_as_the_fault(
 
 def test_what_is_no_certificate_is_refused(tmp_path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     other = str(Stored().store("context", opaque_data.OpaqueData(b"no certificate")))
-    with pytest.raises(errors.NotAccessible, match=r"is no X\.509 certificate"):
+    with pytest.raises(errors.NotAccessible, match=r"is not an X\.509 certificate"):
         _check(_conf(tmp_path, f"castellan:{other}"), key)
 
 
