@@ -93,7 +93,7 @@ def test_key_of_another_kind_cannot_be_used(rsa_key: rsa.RSAPrivateKey, tmp_path
 def test_file_that_is_no_key_cannot_be_used(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"hello")
-    with pytest.raises(signatures.Unusable, match="no PEM file of a private key"):
+    with pytest.raises(signatures.Unusable, match="not a PEM file of a private key"):
         signatures.sign(TEXT, file)
     with pytest.raises(signatures.Unusable, match="no PEM file of a public key"):
         signatures.public_keys([str(file)])
