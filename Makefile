@@ -79,7 +79,7 @@ lint: ## ruff, mypy --strict, import-linter: what the environment lint of tox ru
 .PHONY: changelog
 changelog: ## CHANGELOG.md, from the release notes
 	@build_scripts/dev.sh
-	@.dev/bin/python build_scripts/changelog.py 2> /dev/null
+	@.dev/bin/python build_scripts/changelog.py
 
 .PHONY: test
 test: tools ## linters, unit and functional tests, Nova's own tests on the patched tree
