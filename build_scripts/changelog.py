@@ -81,8 +81,8 @@ def _releases() -> typing.Iterator[tuple[str, list[Note]]]:
             files.setdefault(version, set()).update(found)
     for name, names in files.items():
         notes = [ROOT / file for file in sorted(names)]
-        if found := [yaml.safe_load(path.read_text()) for path in notes if path.is_file()]:
-            yield name, found
+        if parsed := [yaml.safe_load(path.read_text()) for path in notes if path.is_file()]:
+            yield name, parsed
 
 
 def _next_release(tags: list[str]) -> str:
