@@ -10,8 +10,8 @@ import subprocess
 import sys
 import typing
 
-import pytest
 import nova  # noqa: F401 - the doctor looks for it where the tests run
+import pytest
 import sqlalchemy as sa
 
 from fpga_manage import database
