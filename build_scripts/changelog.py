@@ -5,6 +5,7 @@ changelog.py            writes CHANGELOG.md, with the releases that git's tags n
 changelog.py --check    exits with 1 where a note is missing, was changed or was removed
 """
 
+import gc
 import pathlib
 import re
 import sys
@@ -39,6 +40,8 @@ def main(arguments: list[str]) -> int:
             print("CHANGELOG.md is stale: run 'make changelog'", file=sys.stderr)
         return int(bool(missing or gone))
     CHANGELOG.write_text(page(_releases()))
+    # dulwich 1.2 closes its files with warnings where the interpreter ends first.
+    gc.collect()
     return 0
 
 
@@ -67,14 +70,19 @@ def page(releases: typing.Iterable[tuple[str, list[Note]]]) -> str:
 def _releases() -> typing.Iterator[tuple[str, list[Note]]]:
     """The releases and their notes as reno finds them; notes of no release are of the next one."""
     scanned = loader.Loader(config.Config(str(ROOT)), ignore_cache=True)
-    files: dict[str, set[str]] = {}
     tags = [one for one in scanned.versions if re.match(r"v?\d", one) and one != "0.0.0"]
+    # A note that git does not know yet is of the next release, too.
+    unreleased = {str(path.relative_to(ROOT)) for path in NOTES.glob("*.yaml")}
+    files = {_next_release(tags): unreleased}
     for version in scanned.versions:
-        name = version if version in tags else _next_release(tags)
-        files.setdefault(name, set()).update(file for file, _ in scanned[version])
+        found = {file for file, _ in scanned[version]}
+        if version in tags:
+            unreleased -= found
+            files.setdefault(version, set()).update(found)
     for name, names in files.items():
         notes = [ROOT / file for file in sorted(names)]
-        yield name, [yaml.safe_load(path.read_text()) for path in notes if path.is_file()]
+        if parsed := [yaml.safe_load(path.read_text()) for path in notes if path.is_file()]:
+            yield name, parsed
 
 
 def _next_release(tags: list[str]) -> str:
