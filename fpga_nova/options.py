@@ -28,7 +28,7 @@ does not start without them. When off, none is loaded and the host reports no re
         deprecated_name="fpga_exec",
         deprecated_group="DEFAULT",
         help="""
-The program that burns, erases and tells the status of regions.
+The program that burns and erases regions and reports their status.
 
 It is run as root through rootwrap. The name must be the one in rootwrap's fpga.filters, and its
 folder must be among rootwrap's ``exec_dirs``. Any program with the interface of fpga-cli.py

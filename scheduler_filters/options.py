@@ -24,7 +24,7 @@ Which of the bitstream image's properties the scheduler requires of a card, by i
 ``board``: the property ``board``, or the board that the manifest names, as CUSTOM_FPGA_BOARD_...;
 ``vendor``: the property ``vendor`` as CUSTOM_FPGA_VENDOR_..., for clouds whose images have the
 maker of the card there. ``image create`` writes the maker of the package, so it is not a default.
-Works with ``request_placement``. Where Glance does not tell the image, no trait is required.
+Works with ``request_placement``. If Glance does not describe the image, no trait is required.
 """,
     ),
     cfg.FloatOpt(
