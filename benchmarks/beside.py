@@ -37,7 +37,7 @@ PAUSES = (0.0, 0.5, 1.0)
 
 def one(image_id: str, rest: float, beside: bool) -> float:
     """Seconds from the call of the hook to the devices, with a rest of so many seconds between."""
-    background._driver_waits = beside
+    background.burns.awaited_by_driver = beside
     instance: Instance = an_instance({"hw:fpga_ip_id": image_id})
     instance.uuid = str(uuid.uuid4())
     start = time.perf_counter()

@@ -38,6 +38,7 @@ from fpga_hooks.program import client
 from fpga_hooks.instance import guests
 from fpga_hooks.host import reconcile
 from fpga_hooks.instance import needs
+from fpga_nova import host_status
 from novadocker import options
 from novadocker.engine import Engine
 from novadocker.guests import Probe
@@ -81,7 +82,7 @@ class Stage:
         )
         exposes = [{"kind": "char", "name": "/dev/fpga0"}]
         self.image = cloud.add(bitstreams.package(exposes=exposes))
-        self.region: client.Region
+        self.region: host_status.Region
         self.client = engine.client()
         self.reconciler = reconcile.Reconciler()
         self.ended: dict[str, int] = {}
@@ -151,7 +152,7 @@ def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tri
     stage = Stage(folder, cloud, engine)
     CONF.set_override("access", True, "fpga")
     CONF.set_override("exec", str(stage.host.wrapper()), "fpga")
-    guests.register(Probe(Engine()))
+    guests.machine.register(Probe(Engine()))
     busybox = pathlib.Path("/bin/busybox").read_bytes()
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:

@@ -45,15 +45,15 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
 
 def _upgrade(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
     database.upgrade(engine)
-    _tell(engine, arguments)
+    _print_version(engine, arguments)
 
 
 def _downgrade(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
     database.downgrade(engine)
-    _tell(engine, arguments)
+    _print_version(engine, arguments)
 
 
-def _tell(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
+def _print_version(engine: sa.engine.Engine, arguments: argparse.Namespace) -> None:
     version, newest = database.current(engine), database.head()
     if arguments.format == "json":
         print(json.dumps({"version": version, "head": newest, "current": version == newest}))
@@ -66,10 +66,10 @@ def _engine(arguments: argparse.Namespace) -> sa.engine.Engine:
     url = arguments.connection or _configured(arguments.config_file)
     try:
         # Nova's own mode, which oslo.db warns of otherwise.
-        made = engines.create_engine(url, max_retries=0, mysql_sql_mode="TRADITIONAL")
+        engine = engines.create_engine(url, max_retries=0, mysql_sql_mode="TRADITIONAL")
     except (exc.ArgumentError, ModuleNotFoundError) as e:
         raise UsageError(f"the database's URL cannot be used: {e}") from e
-    return typing.cast(sa.engine.Engine, made)
+    return typing.cast(sa.engine.Engine, engine)
 
 
 def _configured(files: list[str] | None) -> str:
@@ -78,9 +78,9 @@ def _configured(files: list[str] | None) -> str:
     conf.register_opts(options.database_opts, group="database")
     conf(args=[], project="nova", prog="nova-manage", default_config_files=files)
     if not conf.database.connection:
-        read = ", ".join(conf.config_file or []) or "no file"
+        names = ", ".join(conf.config_file or []) or "no file"
         raise UsageError(
-            f"no [database] connection in Nova's configuration (read: {read}); "
+            f"no [database] connection in Nova's configuration (read: {names}); "
             "name a file by --config-file, or the database by --connection"
         )
     return typing.cast(str, conf.database.connection)
@@ -108,15 +108,15 @@ def _parser() -> argparse.ArgumentParser:
     # If both the group and the verb have it, the verb's wins.
     common.add_argument("--config-file", default=argparse.SUPPRESS, **files)
     common.add_argument("--connection", metavar="URL", help="the database, as SQLAlchemy names it")
-    checked = groups.add_parser(
+    check = groups.add_parser(
         "check",
         parents=[common],
         help="compare ledger, database and Placement",
         description="Compare ledger, database and Placement. If they differ, list the findings and "
         "exit with 3.",
     )
-    command.add_arguments(checked)
-    checked.set_defaults(run=command.run)
+    command.add_arguments(check)
+    check.set_defaults(run=command.run)
     common.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people, or for programs"
     )
@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
             _downgrade,
             "remove the columns and all trace; revert the patch first",
         ),
-        ("version", _tell, "print the revision of the database"),
+        ("version", _print_version, "print the revision of the database"),
     ):
         verbs.add_parser(name, parents=[common], help=what).set_defaults(run=run)
     return parser

@@ -55,9 +55,9 @@ def current(bind: Bind) -> str | None:
     """The revision that the database is at; None where there is none of ours."""
     with _connection(bind) as connection:
         options = {"version_table": schema.VERSION_TABLE}
-        recorded = migration.MigrationContext.configure(connection, opts=options)
-        told: str | None = recorded.get_current_revision()
-        return told or (head() if schema.is_complete(connection) else None)
+        record = migration.MigrationContext.configure(connection, opts=options)
+        revision: str | None = record.get_current_revision()
+        return revision or (head() if schema.is_complete(connection) else None)
 
 
 def head() -> str | None:
@@ -70,11 +70,11 @@ def _drop(connection: sa.engine.Connection, table: str) -> None:
 
 
 def _config(connection: sa.engine.Connection | None) -> config.Config:
-    made = config.Config()
+    alembic = config.Config()
     here = str(pathlib.Path(__file__).parent / "migrations")
-    made.set_main_option("script_location", here.replace("%", "%%"))
-    made.attributes["connection"] = connection
-    return made
+    alembic.set_main_option("script_location", here.replace("%", "%%"))
+    alembic.attributes["connection"] = connection
+    return alembic
 
 
 @contextlib.contextmanager

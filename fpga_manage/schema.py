@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 #: Alembic's record of our revisions. ``nova-manage db archive_deleted_rows``, of a Nova without the
 #: patch, too, fails at a table that it has no model of, unless its name begins so. The price:
-#: ``nova-manage db purge --all`` empties it, and then the columns tell.
+#: ``nova-manage db purge --all`` empties it, and then the columns show it.
 VERSION_TABLE = "shadow_alembic_version_fpga"
 
 #: Its name in an earlier fpga-nova.
@@ -18,7 +18,7 @@ OLD_VERSION_TABLE = "alembic_version_fpga"
 #: The columns of the newest revision, by table.
 COLUMNS = {"compute_nodes": ("fpga_regions", "fpga_regions_used"), "instances": ("fpga_device",)}
 
-#: Any of them tells a Nova cell database from others, Nova's API database among them.
+#: Any of them distinguishes a Nova cell database from others, Nova's API database among them.
 NOVA_TABLES = ("compute_nodes", "instances")
 
 
@@ -33,7 +33,7 @@ def with_shadow(table: str) -> tuple[str, str]:
 
 def has_column(bind: sa.engine.Connection, table: str, column: str) -> bool:
     """Whether a table has a column."""
-    return column in {found["name"] for found in sa.inspect(bind).get_columns(table)}
+    return column in {entry["name"] for entry in sa.inspect(bind).get_columns(table)}
 
 
 def is_complete(bind: sa.engine.Connection) -> bool:
@@ -52,8 +52,8 @@ def check_is_nova(bind: sa.engine.Connection) -> None:
     :raises SchemaError: a table is missing
     """
     inspector = sa.inspect(bind)
-    wanted = [name for table in NOVA_TABLES for name in with_shadow(table)]
-    missing = [table for table in wanted if not inspector.has_table(table)]
+    tables = [name for table in NOVA_TABLES for name in with_shadow(table)]
+    missing = [table for table in tables if not inspector.has_table(table)]
     if missing:
         raise SchemaError(
             f"not the database of a Nova cell: no table {', '.join(missing)}; give the cell's "

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Glance tells of a bitstream image, asked once for a request and not once for each host.
+"""What Glance has on a bitstream image, asked once for a request and not once for each host.
 
-Nova's own image API is asked, on behalf of whoever made the request. What it told, also that it
-told nothing, is remembered for a short while.
+Nova's own image API is asked, on behalf of whoever made the request. Its answer, also that
+there was none, is remembered for a short while.
 """
 
 import dataclasses
@@ -66,23 +66,23 @@ class Bitstream:
 
 
 def describe(context: typing.Any, image_id: str) -> Bitstream | None:
-    """What Glance tells of an image; None where it has none, or shows none to this project.
+    """What Glance has on an image; None where it has none, or shows none to this project.
 
     :param context: of the request; another project may see other images
     :raises UnansweredError: Glance cannot be asked
     """
     key = f"{context.project_id} {image_id}"
     with _cache_lock:
-        known = _cache.get(key)
-    if known == oslo_cache.NO_VALUE:
-        known = _ask(context, image_id)
+        answer = _cache.get(key)
+    if answer == oslo_cache.NO_VALUE:
+        answer = _ask(context, image_id)
         with _cache_lock:
-            _cache.set(key, known)
-    if isinstance(known, str):
+            _cache.set(key, answer)
+    if isinstance(answer, str):
         raise UnansweredError(
-            f"Glance cannot be asked for image {image_id} now, so try again: {known}"
+            f"Glance cannot be asked for image {image_id} now, so try again: {answer}"
         )
-    return typing.cast("Bitstream | None", known)
+    return typing.cast("Bitstream | None", answer)
 
 
 def forget() -> None:

@@ -28,7 +28,7 @@ NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in REGI
 #: Placement's class of which one unit is one region.
 RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
 
-#: Where a host's stats tell the images that its regions hold: in use, and free but kept warm.
+#: Where a host's stats have the images that its regions hold: in use, and free but kept warm.
 STATS = {"programmed": "fpga_images", "free": "fpga_warm"}
 
 #: What an extra spec's value has to be; rootwrap's fpga.filters let nothing else through.
@@ -47,8 +47,8 @@ def extra_specs_of(flavor: typing.Any) -> dict[str, str]:
 
 def bitstreams(extra_specs: typing.Mapping[str, str] | None) -> dict[int, str]:
     """The Glance ids of the bitstream images that extra specs name, by number of the region."""
-    named = extra_specs or {}
-    return {number: named[key] for key, number in NUMBERS.items() if key in named}
+    specs = extra_specs or {}
+    return {number: specs[key] for key, number in NUMBERS.items() if key in specs}
 
 
 def bitstreams_of(flavor: typing.Any) -> dict[int, str]:
@@ -56,14 +56,14 @@ def bitstreams_of(flavor: typing.Any) -> dict[int, str]:
     return bitstreams(extra_specs_of(flavor))
 
 
-def with_image(extra_specs: dict[str, str], named: str | None) -> dict[str, str]:
-    """Extra specs of a flavor with the bitstream that an image names; a flavor that names any wins.
+def with_image(extra_specs: dict[str, str], image_id: str | None) -> dict[str, str]:
+    """Extra specs of a flavor with the bitstream of an image; a flavor that names any wins.
 
     :returns: the very same extra specs where that changes nothing
     """
-    if not named or bitstreams(extra_specs):
+    if not image_id or bitstreams(extra_specs):
         return extra_specs
-    return {**extra_specs, EXTRA_SPEC: named}
+    return {**extra_specs, EXTRA_SPEC: image_id}
 
 
 def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:
@@ -72,11 +72,11 @@ def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:
     nova-api checks them from microversion 2.86 on, and not before.
     """
     for key, value in sorted(extra_specs.items()):
-        meant = key.lower()
-        if key != meant and meant.startswith(EXTRA_SPEC):
+        spelling = key.lower()
+        if key != spelling and spelling.startswith(EXTRA_SPEC):
             return (
-                f"the flavor has {key}, which asks for nothing: write it {meant}; the operator has "
-                "to correct it"
+                f"the flavor has {key}, which asks for nothing: write it {spelling}; the operator "
+                "has to correct it"
             )
         if key in NUMBERS and not UUID.fullmatch(value):
             return (
@@ -91,7 +91,7 @@ def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:
     return None
 
 
-def regions_wanted(extra_specs: typing.Mapping[str, str] | None) -> int:
+def region_count(extra_specs: typing.Mapping[str, str] | None) -> int:
     """How many regions these extra specs ask for."""
     return len(bitstreams(extra_specs))
 
@@ -136,5 +136,5 @@ def joined(region_ids: typing.Mapping[int, str]) -> str | None:
 
     Six of our ids have room in it; longer ones of another program are cut off.
     """
-    text = ",".join(region_ids[number] for number in sorted(region_ids))
-    return text[:_DEVICE_LENGTH] or None
+    ids = ",".join(region_ids[number] for number in sorted(region_ids))
+    return ids[:_DEVICE_LENGTH] or None

@@ -6,7 +6,7 @@ import re
 #: The host, or the card, has regions.
 FPGA = "CUSTOM_FPGA"
 
-#: What is told of a region, each by a trait ``CUSTOM_FPGA_KIND_VALUE``.
+#: What Placement learns of a region, each by a trait ``CUSTOM_FPGA_KIND_VALUE``.
 KINDS = ("vendor", "board", "function")
 
 

@@ -23,9 +23,9 @@ class FpgaFilter(filters.BaseHostFilter):  # type: ignore[misc]
 
     def host_passes(self, host_state: typing.Any, spec_obj: "objects.RequestSpec") -> bool:
         """Whether the host may be asked; a refusal is logged with its figures."""
-        wanted = request.regions_wanted(request.extra_specs_of(spec_obj.flavor))
+        amount = request.region_count(request.extra_specs_of(spec_obj.flavor))
         free = request.regions_free(host_state)
-        if wanted <= free:
+        if amount <= free:
             return True
         LOG.info(
             "FpgaFilter: %(host)s has %(free)d of %(total)d FPGA regions free, %(wanted)d wanted",
@@ -33,7 +33,7 @@ class FpgaFilter(filters.BaseHostFilter):  # type: ignore[misc]
                 "host": host_state.host,
                 "free": free,
                 "total": request.count(host_state, "fpga_regions"),
-                "wanted": wanted,
+                "wanted": amount,
             },
         )
         return False

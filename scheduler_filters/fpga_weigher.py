@@ -37,11 +37,11 @@ class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
 
     def _weigh_object(self, host_state: typing.Any, spec_obj: "objects.RequestSpec") -> float:
         free = request.share_free(host_state)
-        wanted = request.bitstreams_of(spec_obj.flavor).values()
-        if not wanted:
+        images = request.bitstreams_of(spec_obj.flavor).values()
+        if not images:
             return -free if CONF.fpga.keep_free else 0.0
         share = free if CONF.fpga.strategy == "spread" else 1.0 - free
         warm = request.images(host_state, "free")
         in_use = request.images(host_state, "programmed")
-        parts = sum(1.0 if i in warm else _FETCHED * (i in in_use) for i in wanted)
-        return float(share + CONF.fpga.warm_weight * parts / len(wanted))
+        parts = sum(1.0 if i in warm else _FETCHED * (i in in_use) for i in images)
+        return float(share + CONF.fpga.warm_weight * parts / len(images))

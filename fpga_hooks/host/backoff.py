@@ -15,7 +15,7 @@ class Retries:
     """What failed and what was said, by region or by owner and number."""
 
     def __init__(self) -> None:
-        self._said: dict[str, str] = {}
+        self._words: dict[str, str] = {}
         self._pauses: dict[str, tuple[float, float]] = {}
 
     def due(self, name: str) -> bool:
@@ -34,17 +34,17 @@ class Retries:
 
     def say(self, name: str, words: str, **log: typing.Any) -> None:
         """Log an error, unless it was the last that was said of it."""
-        if self._said.get(name) != words:
+        if self._words.get(name) != words:
             LOG.error("%s", words, **log)
-        self._said[name] = words
+        self._words[name] = words
 
     def done(self, name: str) -> None:
         """It succeeded: nothing of it is remembered."""
-        self._said.pop(name, None)
+        self._words.pop(name, None)
         self._pauses.pop(name, None)
 
     def keep(self, names: typing.Container[str]) -> None:
         """Forget all that begins with none of these words."""
-        for remembered in (self._said, self._pauses):
-            for name in [name for name in remembered if name.partition(" ")[0] not in names]:
-                del remembered[name]
+        for memory in (self._words, self._pauses):
+            for name in [name for name in memory if name.partition(" ")[0] not in names]:
+                del memory[name]

@@ -15,17 +15,17 @@ def stop_guests(log: backoff.Retries) -> None:
     :param log: so that nothing is repeated with every audit
     """
     try:
-        found = [guest for guest in guests.all_of_them() if guest.misplaced]
+        misplaced = [guest for guest in guests.machine.guests() if guest.misplaced]
     except guests.UnknownError as e:
         log.say("numbers", f"Device numbers of guests are not compared: {e}")
         return
-    for guest in found:
+    for guest in misplaced:
         words = (
             f"Guest {guest.name} has device numbers that its nodes do not have any more; it is "
             "stopped, and gets those of its own region when it is started"
         )
         try:
-            guests.stop(guest)
+            guests.machine.stop(guest)
         except guests.UnknownError as e:
             words = f"{words}; {e}"
         log.say(guest.instance or guest.name, words)

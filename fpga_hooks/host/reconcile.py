@@ -21,7 +21,7 @@ from oslo_log import log as logging
 from fpga_hooks.host import backoff, misplaced
 from fpga_hooks.instance import background, cards, guests, needs, owner_locks
 from fpga_hooks.program import client, errors
-from fpga_nova import column, grants, request
+from fpga_nova import column, grants, host_status, request
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -39,10 +39,10 @@ class Reconciler:
 
     def __init__(self) -> None:
         self._retries = backoff.Retries()
-        self._found: frozenset[str] = frozenset()
+        self._owners_at_start: frozenset[str] = frozenset()
         self.stray: set[str] = set()
 
-    def start(self, host: str, status: client.Status) -> bool:
+    def start(self, host: str, status: host_status.Status) -> bool:
         """Burn lost configurations again, before any guest is resumed.
 
         No longer than ``[fpga] start_timeout``: the audit goes on. Nothing is erased yet: whether
@@ -50,10 +50,10 @@ class Reconciler:
 
         :returns: whether a region was changed
         """
-        self._found = frozenset(region.owner for region in status.regions if region.owner)
+        self._owners_at_start = frozenset(region.owner for region in status.regions if region.owner)
         return self._mend_all(host, status, needs.instances_of(host), starting=True)
 
-    def audit(self, host: str, status: client.Status) -> bool:
+    def audit(self, host: str, status: host_status.Status) -> bool:
         """Erase orphans and what did not erase, burn lost configurations again, repair the column.
 
         :returns: whether a region was changed
@@ -73,7 +73,7 @@ class Reconciler:
     def _mend_all(
         self,
         host: str,
-        status: client.Status,
+        status: host_status.Status,
         instances: "dict[str, objects.Instance]",
         starting: bool,
     ) -> bool:
@@ -102,32 +102,32 @@ class Reconciler:
         """
         if not needs.settled(instance, starting):
             return False
-        held = client.status().owned_by(instance.uuid)
-        numbered = any(region.numbered for region in held.values())
-        need = needs.need(instance, held)
-        ids = {number: region.id for number, region in held.items()}
+        regions = client.status().owned_by(instance.uuid)
+        numbered = any(region.numbered for region in regions.values())
+        need = needs.need(instance, regions)
+        ids = {number: region.id for number, region in regions.items()}
         changed = False
-        for number, region in held.items():
+        for number, region in regions.items():
             if region in need.surplus and not starting and self._give_back(instance, region):
                 del ids[number]
                 changed = True
         try:
-            chosen = _chosen(instance, held) if need.lost else []
+            pool = _free_cards(instance, regions) if need.burns else []
         except exception.ConsumerAllocationRetrievalFailed as e:
             self._retries.say(instance.uuid, f"its cards are not known: {e}", instance=instance)
             return changed
-        for number, grant in need.lost.items():
-            if starting and number not in held and CONF.fpga.providers == "card":
+        for number, grant in need.burns.items():
+            if starting and number not in regions and CONF.fpga.providers == "card":
                 continue  # its card is not known yet
-            free = [] if number in held else chosen
-            region_id = self._burn_again(instance, number, grant, free, starting)
+            cards_of_it = [] if number in regions else pool
+            region_id = self._burn_again(instance, number, grant, cards_of_it, starting)
             if region_id is not None:
                 ids[number] = region_id
                 changed = True
         if changed and numbered:
             misplaced.stop_guests(self._retries)
-        if all(region.settled for region in held.values()):
-            _repair(instance, ids, told=not changed)
+        if all(region.settled for region in regions.values()):
+            _repair(instance, ids, log=not changed)
         return changed
 
     def _burn_again(
@@ -135,7 +135,7 @@ class Reconciler:
         instance: "objects.Instance",
         number: int,
         grant: grants.Grant,
-        chosen: list[str],
+        pool: list[str],
         starting: bool,
     ) -> str | None:
         """The region's id; None where it is not burnt."""
@@ -143,7 +143,7 @@ class Reconciler:
         if not starting and not self._retries.due(name):
             return None
         try:
-            region_id = cards.burn_one(grant, instance.uuid, number, chosen)
+            region_id = cards.burn_one(grant, instance.uuid, number, pool)
         except errors.CliError as e:
             words = f"its FPGA region has lost its configuration and cannot be burnt again: {e}"
             self._retries.failed(name, words, instance_uuid=instance.uuid)
@@ -159,7 +159,7 @@ class Reconciler:
         )
         return region_id
 
-    def _give_back(self, instance: "objects.Instance", region: client.Region) -> bool:
+    def _give_back(self, instance: "objects.Instance", region: host_status.Region) -> bool:
         why = "its instance's flavor does not ask for it"
         name = f"{instance.uuid} {region.number}"
         # Of what an older release had in quarantine, the nodes are not on record.
@@ -168,13 +168,13 @@ class Reconciler:
             return False
         return self._erase_now(name, instance.uuid, [region], why, region.id)
 
-    def _erase(self, host: str, owner: str, regions: list[client.Region]) -> bool:
+    def _erase(self, host: str, owner: str, regions: list[host_status.Region]) -> bool:
         with owner_locks.held_at_once(owner) as held:
             if not held:
                 return False
             # What an earlier process began for an owner, nobody goes on with.
-            left = owner in self._found and not background.begun(owner)
-            verdict = needs.of_owner(owner, host, left, [region.id for region in regions])
+            leftover = owner in self._owners_at_start and not background.burns.begun(owner)
+            verdict = needs.of_owner(owner, host, leftover, [region.id for region in regions])
             if verdict.doubt is not None:
                 self._keep(owner, regions, verdict.doubt)
             if verdict.orphan is None:
@@ -184,30 +184,30 @@ class Reconciler:
             return self._erase_now(owner, owner, regions, verdict.orphan)
 
     def _is_without_guest(
-        self, name: str, regions: list[client.Region], why: str, owner: str | None
+        self, name: str, regions: list[host_status.Region], why: str, owner: str | None
     ) -> bool:
         """Whether the virt driver says that no guest has the regions' nodes, or is the owner's."""
         nodes = frozenset(itertools.chain(*(region.paths for region in regions)))
         try:
-            found = guests.with_nodes(nodes, owner)
+            holders = guests.machine.with_nodes(nodes, owner)
         except guests.UnknownError as e:
             doubt = str(e)
         else:
-            if not found:
+            if not holders:
                 return True
-            doubt = f"guest {', '.join(sorted(guest.name for guest in found))} has it"
+            doubt = f"guest {', '.join(sorted(guest.name for guest in holders))} has it"
         self._keep(name, regions, f"{why}, but {doubt}")
         return False
 
-    def _keep(self, name: str, regions: list[client.Region], why: str) -> None:
+    def _keep(self, name: str, regions: list[host_status.Region], why: str) -> None:
         self.stray.update(region.id for region in regions)
-        self._retries.say(name, f"{_named(regions)} is kept: {why}")
+        self._retries.say(name, f"{_name(regions)} is kept: {why}")
 
     def _erase_now(
         self,
         name: str,
         owner: str,
-        regions: list[client.Region],
+        regions: list[host_status.Region],
         why: str,
         region_id: str | None = None,
     ) -> bool:
@@ -219,76 +219,76 @@ class Reconciler:
         try:
             client.erase(owner, region_id)
         except errors.CliError as e:
-            words = f"{_named(regions)} is not erased, though {why}: {e}"
+            words = f"{_name(regions)} is not erased, though {why}: {e}"
             self._retries.failed(name, words, instance_uuid=owner)
             return False
         self._retries.done(name)
         self.stray -= ids
-        LOG.warning("%s erased: %s", _named(regions), why, instance_uuid=owner)
+        LOG.warning("%s erased: %s", _name(regions), why, instance_uuid=owner)
         return True
 
-    def _release(self, region: client.Region) -> bool:
+    def _release(self, region: host_status.Region) -> bool:
         """Try once more to erase a region that is in quarantine because it did not erase."""
         if not self._retries.due(region.id):
             return False
         try:
             client.release(region.id)
         except errors.CliError as e:
-            words = f"{_named([region])} stays in quarantine, because it does not erase: {e}"
+            words = f"{_name([region])} stays in quarantine, because it does not erase: {e}"
             self._retries.failed(region.id, words)
             return False
         self._retries.done(region.id)
-        LOG.warning("%s has erased at last and is out of quarantine", _named([region]))
+        LOG.warning("%s has erased at last and is out of quarantine", _name([region]))
         return True
 
 
 def owned_by_nobody_here(
-    status: client.Status, instances: typing.Container[str]
-) -> dict[str, list[client.Region]]:
+    status: host_status.Status, instances: typing.Container[str]
+) -> dict[str, list[host_status.Region]]:
     """The regions, by owner, whose owner is no instance of this host; none that is worked on."""
-    orphans: dict[str, list[client.Region]] = {}
+    orphans: dict[str, list[host_status.Region]] = {}
     for region in status.regions:
         if region.settled and region.owner and region.owner not in instances:
             orphans.setdefault(region.owner, []).append(region)
     return orphans
 
 
-def _may_be_released(region: client.Region) -> bool:
+def _may_be_released(region: host_status.Region) -> bool:
     """Whether it is in quarantine only because it did not erase, and no guest may have it."""
-    return region.quarantine == client.NOT_ERASED and region.handed_out is None
+    return region.quarantine == host_status.NOT_ERASED and region.handed_out is None
 
 
-def _chosen(instance: "objects.Instance", held: dict[int, client.Region]) -> list[str]:
+def _free_cards(instance: "objects.Instance", regions: dict[int, host_status.Region]) -> list[str]:
     """The cards that Placement chose for what the instance does not hold."""
     context = nova_context.get_admin_context()
-    return cards.free_of(cards.chosen(context, instance.uuid), held)
+    return cards.free_of(cards.of_allocation(context, instance.uuid), regions)
 
 
-def _named(regions: list[client.Region]) -> str:
+def _name(regions: list[host_status.Region]) -> str:
     return f"FPGA region {' and '.join(region.id for region in regions)}"
 
 
 def _needs_mending(
-    instance: "objects.Instance", held: dict[int, client.Region], starting: bool
+    instance: "objects.Instance", regions: dict[int, host_status.Region], starting: bool
 ) -> bool:
     if not needs.settled(instance, starting):
         return False
-    need = needs.need(instance, held)
-    if need.lost or (need.surplus and not starting):
+    need = needs.need(instance, regions)
+    if need.burns or (need.surplus and not starting):
         return True
-    ids = {number: region.id for number, region in held.items()}
+    ids = {number: region.id for number, region in regions.items()}
     return column.known(instance) and column.read(instance) != request.joined(ids)
 
 
-def _repair(instance: "objects.Instance", ids: dict[int, str], told: bool) -> None:
+def _repair(instance: "objects.Instance", ids: dict[int, str], log: bool) -> None:
     """Have the column name these regions, by number.
 
-    :param told: whether to say that it did not
+    :param log: whether to say that it did not
     """
     value = request.joined(ids)
     if not column.known(instance) or column.read(instance) == value:
         return
-    if told:
+    if log:
         LOG.warning(
             "The database had FPGA region %s, the ledger has %s; the database was corrected",
             column.read(instance) or "none",

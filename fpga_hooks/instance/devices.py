@@ -12,8 +12,9 @@ from oslo_log import log as logging
 
 from fpga_hooks.instance import background, call_sites, image_properties
 from fpga_hooks.program import client, errors, published
-from fpga_nova import image_bitstreams
+from fpga_nova import host_status
 from fpga_nova.contract import NODE_KINDS, Exit
+from fpga_nova.instance_request import InstanceRequest
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -45,15 +46,18 @@ def for_instance(instance: "objects.Instance") -> list[Device]:
     :raises nova.exception.NovaException: the burn failed, the region is gone, or the property
         leaves nothing or cannot be read
     """
-    wanted = image_bitstreams.wanted(instance)
-    if not CONF.fpga.access or not wanted:
+    if not CONF.fpga.access:
         return []
-    background.finish(instance)
+    request = background.burns.finish(instance) or InstanceRequest.of(instance)
+    numbers = request.bitstreams
+    if not numbers:
+        return []
+    owner = request.owner
     try:
-        held = published.owned_by(instance.uuid, wanted) or client.status().owned_by(instance.uuid)
-        regions = [_usable(number, held.get(number)) for number in wanted]
+        regions = published.owned_by(owner, numbers) or client.status().owned_by(owner)
+        usable = [_usable(number, regions.get(number)) for number in numbers]
         return narrow(
-            apart([_nodes(region) for region in regions]),
+            apart([_nodes(region) for region in usable]),
             image_properties.of_instance(instance, _PROPERTY),
         )
     except image_properties.CutError as e:
@@ -71,15 +75,15 @@ def apart(of_regions: list[list[Device]]) -> list[Device]:
     :param of_regions: the devices of each, in order of the regions' numbers
     """
     names = {device.container_path for device in itertools.chain(*of_regions)}
-    taken: set[str] = set()
+    paths: set[str] = set()
     devices = []
     for device in itertools.chain(*of_regions):
         path = device.container_path
-        if path in taken:
+        if path in paths:
             path = _next_free(path, names)
             device = dataclasses.replace(device, container_path=path)
         names.add(path)
-        taken.add(path)
+        paths.add(path)
         devices.append(device)
     return devices
 
@@ -90,7 +94,7 @@ def _next_free(path: str, names: set[str]) -> str:
     return next(name for n in itertools.count(first) if (name := f"{stem}{n}") not in names)
 
 
-def _usable(number: int, region: client.Region | None) -> client.Region:
+def _usable(number: int, region: host_status.Region | None) -> host_status.Region:
     which = f" {number}" if number > 1 else ""
     if region is None or not region.programmed:
         raise errors.CliError(None, f"no FPGA region{which} is programmed for the instance")
@@ -99,18 +103,19 @@ def _usable(number: int, region: client.Region | None) -> client.Region:
     return region
 
 
-def narrow(devices: list[Device], wish: str | None) -> list[Device]:
-    """Rename and leave out devices as an image wishes.
+def narrow(devices: list[Device], selection: str | None) -> list[Device]:
+    """Rename devices and leave some out, as an image asks.
 
-    :param wish: comma-separated ``NAME[:PATH]``, NAME being a device's path in the container as the
-        bitstream's manifest gives it and `apart` leaves it; None or empty for all as they are
-    :raises errors.CliError: the wish cannot be read, or none of its names is among the devices
+    :param selection: comma-separated ``NAME[:PATH]``, NAME being a device's path in the container
+        as the bitstream's manifest gives it and `apart` leaves it; None or empty for all as they
+        are
+    :raises errors.CliError: the selection cannot be read, or none of its names is among the devices
     """
-    if not wish or not wish.strip():
+    if not selection or not selection.strip():
         return devices
     by_name = {device.container_path: device for device in devices}
-    chosen = {}
-    for item in wish.split(","):
+    passed = {}
+    for item in selection.split(","):
         name, _, path = item.strip().partition(":")
         path = path or name
         if not _is_device_path(path):
@@ -122,17 +127,17 @@ def narrow(devices: list[Device], wish: str | None) -> list[Device]:
         if name not in by_name:
             LOG.warning("The image asks for %s, which its FPGA region does not have", name)
             continue
-        chosen[path] = dataclasses.replace(by_name[name], container_path=path)
-    if not chosen:
+        passed[path] = dataclasses.replace(by_name[name], container_path=path)
+    if not passed:
         raise errors.CliError(
             Exit.NO_IMAGE,
             f"the image's docker_devices names none of the devices that the bitstream "
             f"exposes ({', '.join(by_name) or 'none'})",
         )
-    return list(chosen.values())
+    return list(passed.values())
 
 
-def _nodes(region: client.Region) -> list[Device]:
+def _nodes(region: host_status.Region) -> list[Device]:
     devices = []
     for node in region.nodes:
         kind = node["kind"]

@@ -13,7 +13,8 @@ from oslo_log import log as logging
 
 from fpga_hooks.instance import call_sites, needs, owner_locks
 from fpga_hooks.program import client, errors
-from fpga_nova import bitstream_images, column, grants, image_bitstreams, request
+from fpga_nova import bitstream_images, grants, host_status, image_bitstreams
+from fpga_nova.instance_request import InstanceRequest
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -22,18 +23,18 @@ if typing.TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def decide(
-    context: "nova_context.RequestContext", instance: "objects.Instance"
-) -> dict[int, grants.Grant]:
-    """What an instance whose guest is about to be made is granted, by number of the region.
+def decide(context: "nova_context.RequestContext", instance: "objects.Instance") -> InstanceRequest:
+    """What an instance whose guest is about to be made asks for, with what it is granted.
 
     :raises nova.exception.BuildAbortException: it asks for what no host gives it
     :raises nova.exception.InstanceDeployFailure: this host cannot know whether it may have it
     """
-    flaw = request.flaw(request.extra_specs_of(instance.flavor))
-    if flaw is not None:
-        raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=flaw)
-    return grants.of_flavor(instance.flavor) or _of_image(context, instance)
+    request = InstanceRequest.of(instance)
+    if request.flaw is not None:
+        raise exception.BuildAbortException(instance_uuid=request.owner, reason=request.flaw)
+    of_flavor = grants.of_flavor(request.extra_specs)
+    rebuild = call_sites.rebuilds(instance)
+    return request.granted(of_flavor or _of_image(context, request, rebuild))
 
 
 def adopt(host: str) -> None:
@@ -41,38 +42,47 @@ def adopt(host: str) -> None:
 
     Once, when the service starts. Where the regions cannot be looked at, the next start does it.
     """
-    of_before = [one for one in needs.instances_of(host).values() if _has_no_record(one)]
-    if not of_before:
+    instances = [one for one in needs.instances_of(host).values() if _request_of_before(one)]
+    if not instances:
         return
     try:
         status = client.status()
     except errors.CliError as e:
         LOG.error("What instances of host %s were granted is not put on record: %s", host, e)
         return
-    for instance in of_before:
+    for instance in instances:
         with owner_locks.held_at_once(instance.uuid) as held:
-            if held and needs.still_here(instance, host) and _has_no_record(instance):
-                regions = status.owned_by(instance.uuid)
-                with contextlib.suppress(exception.InstanceNotFound):
-                    grants.record(instance, grants.or_derived(instance, regions))
+            if held and needs.still_here(instance, host):
+                _adopt(instance, status)
 
 
-def _has_no_record(instance: "objects.Instance") -> bool:
-    return bool(column.read(instance)) and not grants.known(instance)
+def _adopt(instance: "objects.Instance", status: host_status.Status) -> None:
+    request = _request_of_before(instance)
+    if request is None:
+        return
+    with contextlib.suppress(exception.InstanceNotFound):
+        due = request.due(status.owned_by(request.owner))
+        request.granted(due).put_on_record(instance)
+
+
+def _request_of_before(instance: "objects.Instance") -> InstanceRequest | None:
+    """The request of an instance that has regions and no record; None for any other."""
+    request = InstanceRequest.of(instance)
+    return request if request.device and request.grants is None else None
 
 
 def _of_image(
-    context: "nova_context.RequestContext", instance: "objects.Instance"
-) -> dict[int, grants.Grant]:
-    named, accepted = image_bitstreams.named_by(instance), grants.accepted(instance)
-    if accepted is not None and (named == accepted or not call_sites.rebuilds(instance)):
-        return grants.of_image(accepted)
-    if named is None or not (column.read(instance) or image_bitstreams.may_get_one(instance)):
+    context: "nova_context.RequestContext", request: InstanceRequest, rebuild: bool
+) -> grants.Grants:
+    image_id, bitstream = request.image_bitstream, request.accepted_bitstream
+    if bitstream is not None and (image_id == bitstream or not rebuild):
+        return grants.of_image(bitstream)
+    if image_id is None or not (request.device or request.open_to_image):
         return {}
     try:
-        refusal = image_bitstreams.refusal(context, named)
+        refusal = image_bitstreams.refusal(context, image_id)
     except bitstream_images.UnansweredError as e:
         raise exception.InstanceDeployFailure(reason=str(e)) from e
     if refusal is not None:
-        raise exception.BuildAbortException(instance_uuid=instance.uuid, reason=refusal)
-    return grants.of_image(named)
+        raise exception.BuildAbortException(instance_uuid=request.owner, reason=refusal)
+    return grants.of_image(image_id)

@@ -47,12 +47,12 @@ class Guest:
 def number_of(path: str) -> str | None:
     """The device number of a node of this host, "major:minor"; None for none, or no such node."""
     try:
-        found = pathlib.Path(path).stat()
+        status = pathlib.Path(path).stat()
     except OSError:
         return None
-    if not (stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode)):
+    if not (stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)):
         return None
-    return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
+    return f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
 
 
 class Probe(typing.Protocol):
@@ -75,55 +75,59 @@ class UnknownError(Exception):
     """It is not known which guests there are: the virt driver cannot be asked now."""
 
 
-_probes: list[Probe] = []
+class Machine:
+    """The guests of this machine; none where no virt driver passes regions on."""
+
+    def __init__(self) -> None:
+        self._probe: Probe | None = None
+
+    def register(self, probe: Probe) -> None:
+        """Have this probe asked from now on, and no other."""
+        self._probe = probe
+
+    def guests(self) -> list[Guest]:
+        """Every guest.
+
+        :raises UnknownError: the virt driver does not know
+        """
+        try:
+            return list(self._probe.guests()) if self._probe else []
+        except Exception as e:  # whatever it is, it is no answer
+            raise UnknownError(f"the virt driver cannot list its guests: {e}") from e
+
+    def with_nodes(self, nodes: typing.Collection[str], owner: str | None = None) -> list[Guest]:
+        """The guests that have one of these nodes, or are of this instance.
+
+        :param nodes: paths on the host
+        :param owner: uuid of an instance
+        :raises UnknownError: the virt driver does not know
+        """
+        identities = _identities(nodes)
+        return [
+            guest
+            for guest in self.guests()
+            if (owner is not None and guest.instance == owner)
+            or not identities.isdisjoint(_identities(guest.nodes) | {n for _, n in guest.numbers})
+        ]
+
+    def stop(self, guest: Guest) -> None:
+        """End the processes of a guest at once.
+
+        :raises UnknownError: they may still run
+        """
+        try:
+            if self._probe:
+                self._probe.stop(guest)
+        except Exception as e:  # as above
+            raise UnknownError(f"it cannot be stopped: {e}") from e
 
 
-def register(probe: Probe) -> None:
-    """Have this probe asked from now on, and no other."""
-    _probes[:] = [probe]
-
-
-def all_of_them() -> list[Guest]:
-    """Every guest of this machine; none where no virt driver passes regions on.
-
-    :raises UnknownError: the virt driver cannot tell
-    """
-    try:
-        return [guest for probe in _probes for guest in probe.guests()]
-    except Exception as e:  # whatever it is, it is no answer
-        raise UnknownError(f"the virt driver cannot list its guests: {e}") from e
-
-
-def with_nodes(nodes: typing.Collection[str], owner: str | None = None) -> list[Guest]:
-    """The guests that have one of these nodes, or are of this instance.
-
-    :param nodes: paths on the host
-    :param owner: uuid of an instance
-    :raises UnknownError: the virt driver cannot tell
-    """
-    asked = _identities(nodes)
-    return [
-        guest
-        for guest in all_of_them()
-        if (owner is not None and guest.instance == owner)
-        or not asked.isdisjoint(_identities(guest.nodes) | {n for _, n in guest.numbers})
-    ]
+#: That of this service.
+machine = Machine()
 
 
 def _identities(paths: typing.Iterable[str]) -> set[str]:
     """All by which a node may be known: its paths, with links followed too, and its number."""
-    found = set(paths)
-    found |= {os.path.realpath(path) for path in found}
-    return found | {number for path in found if (number := number_of(path)) is not None}
-
-
-def stop(guest: Guest) -> None:
-    """End the processes of a guest at once.
-
-    :raises UnknownError: they may still run
-    """
-    try:
-        for probe in _probes:
-            probe.stop(guest)
-    except Exception as e:  # as above
-        raise UnknownError(f"it cannot be stopped: {e}") from e
+    names = set(paths)
+    names |= {os.path.realpath(path) for path in names}
+    return names | {number for path in names if (number := number_of(path)) is not None}

@@ -8,20 +8,9 @@ from nova import context as nova_context
 from nova import exception, objects, servicegroup
 from nova.compute import task_states, vm_states
 
-from fpga_hooks.program import client
-from fpga_nova import column, grants
-
-#: An instance in one of these has, or can get, a running guest on the host that it is on.
-_LIVING = frozenset(
-    {
-        vm_states.ACTIVE,
-        vm_states.STOPPED,
-        vm_states.PAUSED,
-        vm_states.SUSPENDED,
-        vm_states.RESCUED,
-        vm_states.SOFT_DELETED,
-    }
-)
+from fpga_nova import column, host_status, server_states
+from fpga_nova.grants import Grants
+from fpga_nova.instance_request import InstanceRequest
 
 #: Left behind by a nova-compute that died; what was asked for is a guest that runs or stops.
 _LEFT_BEHIND = frozenset(
@@ -35,20 +24,17 @@ _LEFT_BEHIND = frozenset(
     }
 )
 
-#: A migration in one of these asks nothing more of either host.
-_OVER = frozenset({"confirmed", "reverted", "failed", "completed", "cancelled", "done", "error"})
-
 
 @dataclasses.dataclass(frozen=True)
 class Need:
     """What is to be done for an instance.
 
     :ivar surplus: regions that it was not granted: it was resized on its host
-    :ivar lost: what is to be burnt again, by number
+    :ivar burns: what is to be burnt again, by number
     """
 
-    surplus: tuple[client.Region, ...]
-    lost: dict[int, grants.Grant]
+    surplus: tuple[host_status.Region, ...]
+    burns: Grants
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,25 +49,21 @@ class Verdict:
     doubt: str | None = None
 
 
-def need(instance: "objects.Instance", held: typing.Mapping[int, client.Region]) -> Need:
+def need(instance: "objects.Instance", regions: typing.Mapping[int, host_status.Region]) -> Need:
     """Compare what an instance was granted with the regions that it holds, number by number."""
-    living = instance.vm_state in _LIVING
-    granted = grants.or_derived(instance, held)
-    surplus = tuple(
-        region
-        for number, region in held.items()
-        if living and region.settled and number not in granted
-    )
-    lost = {number: grant for number, grant in granted.items() if living and number not in held}
-    for number, region in held.items():
-        if region.burnable and number in granted and region not in surplus:
-            lost[number] = granted[number]
-    return Need(surplus, dict(sorted(lost.items())))
+    living = instance.vm_state in server_states.LIVING
+    due = InstanceRequest.of(instance).due(regions)
+    burns = {number: grant for number, grant in due.items() if living and number not in regions}
+    for number, region in regions.items():
+        if region.burnable and number in due:
+            burns[number] = due[number]
+    surplus = host_status.surplus(regions, due) if living else ()
+    return Need(surplus, dict(sorted(burns.items())))
 
 
 def settled(instance: "objects.Instance", starting: bool) -> bool:
     """Whether nothing is at work on the instance."""
-    if instance.vm_state not in _LIVING | {vm_states.ERROR}:
+    if instance.vm_state not in server_states.LIVING | {vm_states.ERROR}:
         return False
     if instance.task_state is None:
         return True
@@ -98,11 +80,11 @@ def still_here(instance: "objects.Instance", host: str) -> bool:
     return here
 
 
-def of_owner(owner: str, host: str, left: bool, ids: typing.Collection[str]) -> Verdict:
+def of_owner(owner: str, host: str, leftover: bool, ids: typing.Collection[str]) -> Verdict:
     """Whether an owner, who is no instance of this host, has a use for regions on it.
 
-    :param left: they were burnt before this process started; a task that the instance has is not
-        at work on them, unless it is of this host, or of one that is up and shares this ledger
+    :param leftover: they were burnt before this process started; a task that the instance has is
+        not at work on them, unless it is of this host, or of one that is up and shares this ledger
     :param ids: the regions' ids
     """
     context = nova_context.get_admin_context(read_deleted="yes")
@@ -112,11 +94,11 @@ def of_owner(owner: str, host: str, left: bool, ids: typing.Collection[str]) -> 
         return Verdict(orphan="Nova knows no instance of its owner's id")
     if instance.deleted:
         return Verdict(orphan="its instance is deleted")
-    if instance.host == host or not (left or instance.task_state is None):
+    if instance.host == host or not (leftover or instance.task_state is None):
         return Verdict()
     moves = objects.MigrationList.get_by_filters(context, {"instance_uuid": owner})
     here = [move for move in moves if host in (move.source_compute, move.dest_compute)]
-    if any(move.status not in _OVER for move in here):
+    if any(move.status not in server_states.OVER for move in here):
         return Verdict()
     if not here:
         # Nothing says that the instance was ever on a host of this name.
@@ -144,7 +126,7 @@ def _is_up(host: str) -> bool:
 
 def instances_of(host: str) -> "dict[str, objects.Instance]":
     """The instances of this host, by uuid."""
-    found = objects.InstanceList.get_by_host(
+    instances = objects.InstanceList.get_by_host(
         nova_context.get_admin_context(), host, expected_attrs=["flavor", "system_metadata"]
     )
-    return {instance.uuid: instance for instance in found}
+    return {instance.uuid: instance for instance in instances}

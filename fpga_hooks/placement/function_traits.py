@@ -12,8 +12,7 @@ from nova.scheduler.client import report
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks.program import client
-from fpga_nova import traits
+from fpga_nova import host_status, traits
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -24,7 +23,7 @@ _MICROVERSION = "1.6"
 _KIND = "function"
 
 
-def of(regions: typing.Iterable[client.Region]) -> frozenset[str]:
+def of(regions: typing.Iterable[host_status.Region]) -> frozenset[str]:
     """The traits of the functions of a host's regions, ``[fpga] function_traits`` at most.
 
     Functions in use come before those that free regions are kept warm with; then the alphabet

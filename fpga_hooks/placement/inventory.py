@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tells Placement of the regions of this host: inventories and traits, of the host or by card.
 
-A virt driver calls this from its update_provider_tree. Nova calls that within claims, too, so what
-the last audit saw is told and nothing is asked here.
+A virt driver calls this from its update_provider_tree. Nova calls that within claims, too, so this
+reports what the last audit saw and asks nothing.
 """
 
 import typing
@@ -13,8 +13,8 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks.placement import function_traits, providers, reshape
-from fpga_hooks.program import client, last_look
-from fpga_nova import traits
+from fpga_hooks.program import last_look
+from fpga_nova import host_status, traits
 from fpga_nova.request import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
@@ -42,26 +42,26 @@ def update_provider_tree(
     :param allocations: of all providers of the node; Nova gives them where this raised
     :raises nova.exception.ReshapeNeeded: inventories are to be moved, when the service starts
     """
-    status = last_look.status() if CONF.fpga.access else None
-    places = providers.places(tree, nodename, status)
-    left = [
+    status = last_look.ours.status if CONF.fpga.access else None
+    places = providers.ours.places(tree, nodename, status)
+    sources = [
         name
-        for name in providers.known(tree, nodename)
+        for name in providers.names(tree, nodename)
         if name not in places and RESOURCE_CLASS in tree.data(name).inventory
     ]
-    if left and status is not None and allocations is None:
+    if sources and status is not None and allocations is None:
         raise exception.ReshapeNeeded
     for name, regions in places.items():
-        known = tree.data(name).inventory
-        _tell(tree, name, _inventory(regions, known.get(RESOURCE_CLASS)))
-    if left and status is not None and allocations is not None:
-        _move(tree, nodename, left, places, reshape.Mover(status, allocations))
+        before = tree.data(name).inventory.get(RESOURCE_CLASS)
+        _set_inventory(tree, name, _inventory(regions, before))
+    if sources and status is not None and allocations is not None:
+        _move(tree, nodename, sources, places, reshape.Mover(status, allocations))
     if status is not None or not CONF.fpga.access:
         for name in {nodename: (), **places}:
             _set_traits(tree, nodename, name, places)
 
 
-def _tell(
+def _set_inventory(
     tree: "provider_tree.ProviderTree", name: str, ours: dict[str, typing.Any] | None
 ) -> None:
     if ours is not None:
@@ -69,10 +69,10 @@ def _tell(
 
 
 def _inventory(
-    regions: providers.Regions, known: dict[str, typing.Any] | None
+    regions: providers.Regions, before: dict[str, typing.Any] | None
 ) -> dict[str, typing.Any] | None:
     if not regions:
-        return {**known, "reserved": known["total"]} if known else None
+        return {**before, "reserved": before["total"]} if before else None
     return {
         "total": len(regions),
         "reserved": sum(region.withheld for region in regions),
@@ -86,7 +86,7 @@ def _inventory(
 def _move(
     tree: "provider_tree.ProviderTree",
     nodename: str,
-    left: list[str],
+    sources: list[str],
     places: typing.Mapping[str, providers.Regions],
     mover: reshape.Mover,
 ) -> None:
@@ -96,12 +96,12 @@ def _move(
         uuid: reshape.Room(traits.card_in(name, nodename), len(places[name] or ()))
         for uuid, name in here.items()
     }
-    mover.move({tree.data(name).uuid for name in left}, rooms)
+    mover.move({tree.data(name).uuid for name in sources}, rooms)
     for uuid, name in here.items():
         # What is allocated fits, whatever happened to its region; the next audit reserves it.
         ours = tree.data(name).inventory[RESOURCE_CLASS]
-        _tell(tree, name, {**ours, "reserved": min(ours["reserved"], rooms[uuid].free)})
-    for name in left:
+        _set_inventory(tree, name, {**ours, "reserved": min(ours["reserved"], rooms[uuid].free)})
+    for name in sources:
         if name != nodename:
             tree.remove(name)
             continue
@@ -119,8 +119,8 @@ def _set_traits(
 ) -> None:
     """A host whose cards have providers of their own has none but that it has regions."""
     regions = places.get(name)
-    known = set(tree.data(name).traits)
-    functions = function_traits.of(r for found in places.values() for r in found or ())
+    before = set(tree.data(name).traits)
+    functions = function_traits.of(r for of_provider in places.values() for r in of_provider or ())
     ours = _traits(regions or (), functions)
     if name not in places:
         ours = {traits.FPGA} if any(places.values()) else set()
@@ -128,28 +128,28 @@ def _set_traits(
         return
     elif name != nodename and _OWNER:
         ours.add(_OWNER)
-    new = _others(known, regions or ()) | ours
-    function_traits.sweep.note(known - new)
+    new = _others(before, regions or ()) | ours
+    function_traits.sweep.note(before - new)
     tree.update_traits(name, new)
 
 
-def _traits(regions: tuple[client.Region, ...], functions: frozenset[str]) -> set[str]:
+def _traits(regions: tuple[host_status.Region, ...], functions: frozenset[str]) -> set[str]:
     """What the regions are, and what is loaded into them, of these functions alone."""
 
-    def named(*kinds: str) -> set[str]:
+    def values_of(*kinds: str) -> set[str]:
         values = ((kind, getattr(region, kind)) for region in regions for kind in kinds)
         return {traits.name(kind, value) for kind, value in values if value}
 
     if not regions:
         return set()
-    return named("vendor", "board") | (named("function") & functions) | {traits.FPGA}
+    return values_of("vendor", "board") | (values_of("function") & functions) | {traits.FPGA}
 
 
-def _others(known: set[str], regions: tuple[client.Region, ...]) -> set[str]:
+def _others(names: set[str], regions: tuple[host_status.Region, ...]) -> set[str]:
     """The traits that somebody else set.
 
-    Those of vendors are ours only where the program tells vendors.
+    Those of vendors are ours only where the program reports vendors.
     """
     kinds = [kind for kind in traits.KINDS if kind != "vendor" or any(r.vendor for r in regions)]
     ours = tuple(traits.name(kind, "") for kind in kinds)
-    return {trait for trait in known if trait != traits.FPGA and not trait.startswith(ours)}
+    return {trait for trait in names if trait != traits.FPGA and not trait.startswith(ours)}

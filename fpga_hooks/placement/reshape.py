@@ -7,7 +7,7 @@ import typing
 from nova import context as nova_context
 from nova import exception, objects
 
-from fpga_hooks.program import client
+from fpga_nova import host_status
 from fpga_nova.request import RESOURCE_CLASS
 
 #: By consumer, as Nova's report client has them: {"allocations": {PROVIDER: {"resources": {...}}}}.
@@ -33,7 +33,7 @@ class Mover:
     :ivar allocations: of all providers of the node; is changed
     """
 
-    status: client.Status
+    status: host_status.Status
     allocations: Allocations
 
     def move(self, sources: typing.Collection[str], rooms: typing.Mapping[str, Room]) -> None:
@@ -43,18 +43,18 @@ class Mover:
         :param rooms: those that have it now, by uuid; what is moved is taken from what is free
         :raises nova.exception.ReshapeFailed: there are not as many regions as were allocated
         """
-        taken = []
-        for consumer, told in self.allocations.items():
-            amount = sum(_take(told["allocations"], source) for source in sources)
+        shares = []
+        for consumer, entry in self.allocations.items():
+            amount = sum(_take(entry["allocations"], source) for source in sources)
             if amount:
-                taken.append((consumer, amount, self._cards_of(consumer)))
+                shares.append((consumer, amount, self._cards_of(consumer)))
         # Owners of regions before their migrations, and both before those that just need room.
-        for consumer, amount, cards in sorted(taken, key=self._rank):
+        for consumer, amount, cards in sorted(shares, key=self._rank):
             for _ in range(amount):
                 self._put(consumer, cards, rooms)
 
-    def _rank(self, taken: tuple[str, int, list[str | None]]) -> int:
-        consumer, _, cards = taken
+    def _rank(self, share: tuple[str, int, list[str | None]]) -> int:
+        consumer, _, cards = share
         return 0 if self.status.owned_by(consumer) else 1 if cards else 2
 
     def _put(
@@ -70,15 +70,15 @@ class Mover:
 
     def _cards_of(self, consumer: str) -> list[str | None]:
         """The cards of the regions of an instance, or of the one that a migration moves."""
-        held = self.status.owned_by(consumer)
-        if not held:
+        regions = self.status.owned_by(consumer)
+        if not regions:
             context = nova_context.get_admin_context()
             try:
                 migration = objects.Migration.get_by_uuid(context, consumer)
             except exception.MigrationNotFound:
                 return []
-            held = self.status.owned_by(migration.instance_uuid)
-        return [region.device for region in held.values()]
+            regions = self.status.owned_by(migration.instance_uuid)
+        return [region.device for region in regions.values()]
 
 
 def _take(of_consumer: dict[str, typing.Any], source: str) -> int:

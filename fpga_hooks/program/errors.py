@@ -60,9 +60,9 @@ def from_exit(program: str, code: int, stderr: str) -> CliError:
         advice = _ADVICE[Rootwrap(code)]
         return CliError(code, f"{program} cannot be run as root: {advice}")
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    told = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
-    if told:
-        return CliError(code, f"{told[-1]} ({program} exit {code})")
+    reasons = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    if reasons:
+        return CliError(code, f"{reasons[-1]} ({program} exit {code})")
     if lines and lines[-1].startswith("sudo:"):
         sudo = re.sub(r"^sudo:\s*", "", lines[-1])
         return CliError(None, f"{program} cannot be run as root: sudo says '{sudo}'")

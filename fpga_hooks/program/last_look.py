@@ -3,12 +3,9 @@
 
 from oslo_config import cfg
 
-from fpga_hooks.program import client
+from fpga_nova import host_status
 
 CONF = cfg.CONF
-
-#: The status by host; without one before the first audit, and after one that could not see.
-_seen: dict[str, client.Status] = {}
 
 
 def host() -> str:
@@ -16,23 +13,30 @@ def host() -> str:
     return str(CONF.host)
 
 
-def forget() -> None:
-    """An audit begins: what the one before it saw is out of date."""
-    _seen.pop(host(), None)
+class LastLook:
+    """The status by host; without one before the first audit, and after one that could not see."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, host_status.Status] = {}
+
+    def forget(self) -> None:
+        """An audit begins: what the one before it saw is out of date."""
+        self._statuses.pop(host(), None)
+
+    def record(self, status: host_status.Status) -> None:
+        """Record what an audit saw."""
+        self._statuses[host()] = status
+
+    @property
+    def status(self) -> host_status.Status | None:
+        """What the last audit saw; None before the first, and after one that could not see."""
+        return self._statuses.get(host())
+
+    def images(self, state: str) -> str:
+        """The images of the regions in a state; a free one may be warm."""
+        regions = self.status.regions if self.status else ()
+        return " ".join(sorted({r.image_id for r in regions if r.image_id and r.state == state}))
 
 
-def keep(status: client.Status) -> None:
-    """Record what an audit saw."""
-    _seen[host()] = status
-
-
-def status() -> client.Status | None:
-    """What the last audit saw; None before the first, and after one that could not see."""
-    return _seen.get(host())
-
-
-def images(state: str) -> str:
-    """The images of the regions in a state, as the last audit saw it; a free one may be warm."""
-    seen = status()
-    regions = seen.regions if seen else ()
-    return " ".join(sorted({r.image_id for r in regions if r.image_id and r.state == state}))
+#: That of this service.
+ours = LastLook()

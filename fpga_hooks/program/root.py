@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a program as root: by sudo and rootwrap, or by rootwrap's daemon where nova.conf says so.
 
-The daemon runs one command at a time and cannot be told to give up, so only what is quick is given
+The daemon runs one command at a time and cannot be made to give up, so only what is quick is given
 to it; whatever may take long keeps a process of its own.
 """
 

@@ -14,12 +14,13 @@ from keystoneauth1 import loading
 from oslo_config import cfg
 
 from fpga_manage.check import repair, rules, sources
+from fpga_nova import host_status
 from scheduler_filters import options as scheduler_conf
 
 #: Exit status where something does not agree.
 FOUND = 3
 
-#: What is said of a finding that was mended.
+#: The outcome of a finding that was mended.
 DONE = "fixed"
 
 
@@ -55,17 +56,17 @@ def run(engine: sa.engine.Engine, arguments: argparse.Namespace) -> int:
     """
     if arguments.fix and arguments.no_placement:
         raise SourceError("--fix changes Placement, and --no-placement leaves it out")
-    statuses = dict(_status(given) for given in arguments.status)
+    statuses = dict(_status(argument) for argument in arguments.status)
     request_placement = _request_placement(arguments.config_file)
     placement = None if arguments.no_placement else Placement(arguments.config_file)
     find = placement.find if placement else None
     try:
         database = sources.Database(engine)
-        found = sources.findings(database, statuses, find, request_placement)
-        outcomes = dict.fromkeys(found, "")
+        findings = sources.findings(database, statuses, find, request_placement)
+        outcomes = dict.fromkeys(findings, "")
         if arguments.fix and placement is not None:
             fixer = _Fixer(placement, database, statuses, request_placement)
-            outcomes = {one: fixer.fix(one) for one in found}
+            outcomes = {one: fixer.fix(one) for one in findings}
     except (ksa_exceptions.ClientException, ValueError, KeyError) as e:
         raise SourceError(f"an answer cannot be read: {e!r}") from e
     if arguments.format == "json":
@@ -74,7 +75,9 @@ def run(engine: sa.engine.Engine, arguments: argparse.Namespace) -> int:
     else:
         for one, outcome in outcomes.items():
             print(": ".join(filter(None, (one.code, one.host, one.subject, one.words, outcome))))
-        print(f"{len(found)} found on {len(database.nodes)} hosts, {len(statuses)} with a status")
+        print(
+            f"{len(findings)} found on {len(database.nodes)} hosts, {len(statuses)} with a status"
+        )
     return FOUND if any(outcome != DONE for outcome in outcomes.values()) else 0
 
 
@@ -84,7 +87,7 @@ class _Fixer:
 
     placement: "Placement"
     database: sources.Database
-    statuses: typing.Mapping[str, list[dict[str, typing.Any]]]
+    statuses: typing.Mapping[str, host_status.Status]
     request_placement: bool
 
     def fix(self, finding: rules.Finding) -> str:
@@ -107,16 +110,15 @@ class _Fixer:
         return DONE
 
 
-def _status(given: str) -> tuple[str, list[dict[str, typing.Any]]]:
-    host, _, name = given.partition("=")
+def _status(argument: str) -> tuple[str, host_status.Status]:
+    host, _, name = argument.partition("=")
     if not host or not name:
-        raise SourceError(f"--status {given} is not HOST=FILE")
+        raise SourceError(f"--status {argument} is not HOST=FILE")
     try:
         text = sys.stdin.read() if name == "-" else pathlib.Path(name).read_text()
-        regions = json.loads(text)["regions"]
+        return host, host_status.read(json.loads(text))
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise SourceError(f"the status of {host} cannot be read: {e!r}") from e
-    return host, list(regions)
 
 
 def _request_placement(files: list[str] | None) -> bool:

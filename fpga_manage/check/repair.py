@@ -13,7 +13,7 @@ import dataclasses
 import typing
 
 from fpga_manage.check import rules
-from fpga_nova import traits
+from fpga_nova import host_status, traits
 from fpga_nova.request import RESOURCE_CLASS
 
 #: The microversion of Placement that is asked: the first that guards a consumer by a generation.
@@ -42,14 +42,14 @@ class Repair:
     """Allocates what is missing on one host.
 
     :ivar look: an instance as the database has it now; None where it is deleted
-    :ivar regions: as ``fpga-cli.py status --format json`` gives them; None where not at hand
+    :ivar status: of the host; None where not at hand
     :ivar request_placement: whether the scheduler asks for regions that flavors do not name
     """
 
     placement: Placement
     look: typing.Callable[[str], rules.Instance | None]
     node: rules.Node
-    regions: typing.Sequence[typing.Mapping[str, typing.Any]] | None
+    status: host_status.Status | None
     request_placement: bool
 
     def allocate(self, uuid: str) -> None:
@@ -67,10 +67,10 @@ class Repair:
         }
         if not allocations:
             allocations = {self.node.uuid: _of_flavor(instance)}
-        missing = self._missing(instance, allocations)
-        if before["allocations"] and not missing:
+        additions = self._additions(instance, allocations)
+        if before["allocations"] and not additions:
             return
-        for provider, amount in missing.items():
+        for provider, amount in additions.items():
             resources = allocations.setdefault(provider, {})
             resources[RESOURCE_CLASS] = resources.get(RESOURCE_CLASS, 0) + amount
         self._put(uuid, before, instance, allocations)
@@ -83,37 +83,37 @@ class Repair:
             raise NotRepairedError("the instance is changing; run the command again")
         return instance
 
-    def _missing(self, instance: rules.Instance, allocations: dict[str, Amounts]) -> Amounts:
+    def _additions(self, instance: rules.Instance, allocations: dict[str, Amounts]) -> Amounts:
         """The regions to add, by provider."""
-        offered = self._providers()
+        providers = self._providers()
         has = {
-            provider: allocations.get(provider, {}).get(RESOURCE_CLASS, 0) for provider in offered
+            provider: allocations.get(provider, {}).get(RESOURCE_CLASS, 0) for provider in providers
         }
-        lacking = instance.allocated(self.request_placement) - sum(has.values())
-        if lacking <= 0:
+        shortfall = instance.allocation(self.request_placement) - sum(has.values())
+        if shortfall <= 0:
             return {}
-        if len(offered) == 1:
-            return dict.fromkeys(offered, lacking)
+        if len(providers) == 1:
+            return dict.fromkeys(providers, shortfall)
         cards, nodename = self._cards_of(instance.uuid), self._name()
-        found = collections.Counter[str]()
-        for provider, name in offered.items():
-            room = lacking - found.total()
+        amounts = collections.Counter[str]()
+        for provider, name in providers.items():
+            room = shortfall - amounts.total()
             card = traits.card_in(name, nodename)
-            found[provider] = min(room, max(cards[card] - has[provider], 0))
-        if found.total() < lacking:
+            amounts[provider] = min(room, max(cards[card] - has[provider], 0))
+        if amounts.total() < shortfall:
             raise NotRepairedError(
                 f"its ledger has {cards.total()} regions of it; wait for the next audit of its host"
             )
-        return {provider: amount for provider, amount in found.items() if amount}
+        return {provider: amount for provider, amount in amounts.items() if amount}
 
     def _cards_of(self, owner: str) -> collections.Counter[str | None]:
-        if self.regions is None:
+        if self.status is None:
             host = self.node.host
             raise NotRepairedError(
                 f"{host} has several cards, and its ledger says which: give --status {host}=FILE"
             )
         return collections.Counter(
-            region.get("device") for region in self.regions if region["owner"] == owner
+            region.device for region in self.status.regions if region.owner == owner
         )
 
     def _name(self) -> str:

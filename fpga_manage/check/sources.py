@@ -11,9 +11,7 @@ import typing
 import sqlalchemy as sa
 
 from fpga_manage.check import rules
-from fpga_nova import request
-
-_OVER = ("confirmed", "reverted", "failed", "completed", "cancelled", "done", "error")
+from fpga_nova import host_status, request, server_states
 
 _LIVING = (
     "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, "
@@ -38,7 +36,7 @@ _MIGRATIONS = sa.text(
     "SELECT m.uuid, m.source_compute, m.dest_compute FROM migrations m "
     "JOIN instances i ON i.uuid = m.instance_uuid AND i.deleted = 0 "
     "WHERE m.deleted = 0 AND m.status NOT IN :over"
-).bindparams(sa.bindparam("over", _OVER, expanding=True))
+).bindparams(sa.bindparam("over", sorted(server_states.OVER), expanding=True))
 
 #: The microversion of Placement that is asked: the first with trees of providers.
 MICROVERSION = "1.14"
@@ -79,45 +77,47 @@ class Database:
 
 def findings(
     database: Database,
-    statuses: typing.Mapping[str, list[dict[str, typing.Any]]],
+    statuses: typing.Mapping[str, host_status.Status],
     placement: Get | None,
     request_placement: bool = False,
 ) -> list[rules.Finding]:
     """All that does not agree.
 
-    :param statuses: the regions of hosts whose status is at hand
+    :param statuses: of the hosts whose status is at hand
     :param placement: None to leave Placement out
     :param request_placement: whether the scheduler asks for regions that flavors do not name
     """
-    found: list[rules.Finding] = []
+    disagreements: list[rules.Finding] = []
     for node in database.nodes:
         here = database.here(node.host)
-        found += rules.of_database(node, here)
+        disagreements += rules.of_database(node, here)
         if node.host in statuses:
-            found += rules.of_ledger(node, statuses[node.host], here)
+            disagreements += rules.of_ledger(node, statuses[node.host], here)
         if placement is not None:
             provider = _provider(placement, node.uuid)
-            found += rules.of_placement(node, provider, here, database.consumers, request_placement)
+            disagreements += rules.of_placement(
+                node, provider, here, database.consumers, request_placement
+            )
     for host in sorted(set(statuses) - {node.host for node in database.nodes}):
         words = "a status was given, and the database has no such compute host"
-        found.append(rules.Finding("host-unknown", host, host, words))
-    return found
+        disagreements.append(rules.Finding("host-unknown", host, host, words))
+    return disagreements
 
 
 def _provider(get: Get, uuid: str) -> rules.Provider | None:
     """The regions of a compute node, be they its own provider's or those of its cards'."""
     tree = get(f"/resource_providers?in_tree={uuid}") or {"resource_providers": []}
-    found = [_of_one(get, provider["uuid"]) for provider in tree["resource_providers"]]
-    providers = [provider for provider in found if provider is not None]
+    answers = [_of_one(get, provider["uuid"]) for provider in tree["resource_providers"]]
+    providers = [provider for provider in answers if provider is not None]
     if not providers:
         return None
-    allocated: collections.Counter[str] = collections.Counter()
+    allocations: collections.Counter[str] = collections.Counter()
     for provider in providers:
-        allocated.update(provider.allocations)
+        allocations.update(provider.allocations)
     return rules.Provider(
         sum(provider.total for provider in providers),
         sum(provider.reserved for provider in providers),
-        allocated,
+        allocations,
     )
 
 
@@ -126,26 +126,26 @@ def _of_one(get: Get, uuid: str) -> rules.Provider | None:
     inventory = inventories["inventories"].get(request.RESOURCE_CLASS)
     if inventory is None:
         return None
-    told = get(f"/resource_providers/{uuid}/allocations") or {"allocations": {}}
-    allocated = {
+    answer = get(f"/resource_providers/{uuid}/allocations") or {"allocations": {}}
+    allocations = {
         consumer: allocation["resources"][request.RESOURCE_CLASS]
-        for consumer, allocation in told["allocations"].items()
+        for consumer, allocation in answer["allocations"].items()
         if request.RESOURCE_CLASS in allocation["resources"]
     }
-    return rules.Provider(inventory["total"], inventory["reserved"], allocated)
+    return rules.Provider(inventory["total"], inventory["reserved"], allocations)
 
 
 def _instance(row: typing.Any) -> rules.Instance:
     flavor = json.loads(row.flavor)["cur"] if row.flavor else None
     own = (flavor["nova_object.data"].get("extra_specs") if flavor else None) or {}
-    named = row.value if row.fpga_device else None
+    of_image = row.value if row.fpga_device else None
     return rules.Instance(
         row.uuid,
         row.host,
         row.vm_state,
         row.task_state,
         row.fpga_device,
-        request.with_image(dict(own), named),
+        request.with_image(dict(own), of_image),
         row.project_id,
         row.user_id,
         flavor,

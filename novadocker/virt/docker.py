@@ -61,8 +61,8 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
         self.builder = builder.Builder(self.engine, self.containers)
-        fpga_guests.register(guests.Probe(self.engine))
-        background.driver_waits()
+        fpga_guests.machine.register(guests.Probe(self.engine))
+        background.burns.awaited_by_driver = True
         self._resources: dict[str, _Any] = {}
 
     # -- the service

@@ -5,7 +5,7 @@ from nova.db.main import api as main_db_api
 from oslo_config import cfg
 
 from fpga_manage.check import sources
-from fpga_nova import bitstream_images
+from fpga_nova import bitstream_images, host_status
 from scheduler_filters import options
 from tests.functional.test_placement import REGION, PlacementTestCase
 
@@ -171,7 +171,7 @@ class ByCard(TwoCards):
             answer = self.placement.get(path, version=sources.MICROVERSION)
             return answer.body if answer.status == 200 else None
 
-        statuses = {"host1": self.host.status()["regions"]}
+        statuses = {"host1": host_status.read(self.host.status())}
         self.assertEqual([], sources.findings(database, statuses, get))
 
 

@@ -11,6 +11,7 @@ from nova.db.main import api as main_db_api
 
 from fpga_manage import command
 from fpga_manage.check import sources
+from fpga_nova import host_status
 from tests.functional.test_placement import PlacementTestCase
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -26,7 +27,7 @@ class Check(PlacementTestCase):
     def codes(self):
         with self.in_cell() as context:
             database = sources.Database(main_db_api.get_engine(context=context))
-        statuses = {"host1": self.host.status()["regions"]}
+        statuses = {"host1": host_status.read(self.host.status())}
         return [f.code for f in sources.findings(database, statuses, self.get)]
 
     def execute(self, statement, **values):

@@ -8,7 +8,7 @@ import pytest
 from nova import exception
 
 from fpga_hooks import calls
-from fpga_hooks.instance import devices
+from fpga_hooks.instance import devices, guests
 from tests.functional import base, recorder
 from tests.support import bitstreams
 from tests.support.host import Host
@@ -41,7 +41,9 @@ class HooksTestCase(base.FunctionalTestCase):
         # What rootwrap would be is not what is tested here; for root Nova uses none anyway.
         self.useFixture(fixtures.MonkeyPatch("nova.utils.get_root_helper", lambda: "env"))
         # Nor are the guests of a virt driver that another test has started.
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.instance.guests._probes", []))
+        self.useFixture(
+            fixtures.MonkeyPatch("fpga_hooks.instance.guests.machine", guests.Machine())
+        )
         self.addCleanup(calls._hooks.cache_clear)
         calls._hooks.cache_clear()
         EVENTS.clear()

@@ -141,7 +141,7 @@ class ImageBitstreams(ImageBitstreamsTestCase):
             record.system_metadata["image_hw_fpga_ip_id"] = CONTAINER
             record.save()
             database = sources.Database(main_db_api.get_engine(context=context))
-        self.assertEqual([{1: self.image}], [one.wanted for one in database.instances])
+        self.assertEqual([{1: self.image}], [one.bitstreams for one in database.instances])
 
     def test_image_names_nothing_where_the_operator_does_not_say_so(self):
         self.flags(image_bitstreams=[], group="fpga")

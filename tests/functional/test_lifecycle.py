@@ -37,7 +37,7 @@ def host_at_work():
     raise AssertionError("no compute host is at work here")
 
 
-def burn_there(start, owner, burn):
+def burn_there(start, request, burn):
     """Start a burn whose thread knows the host."""
     host = host_at_work()
 
@@ -45,7 +45,7 @@ def burn_there(start, owner, burn):
         _burning.host = host
         return burn()
 
-    start(owner, burn_for_host)
+    start(request, burn_for_host)
 
 
 class LifecycleTestCase(HooksTestCase):
@@ -66,8 +66,8 @@ class LifecycleTestCase(HooksTestCase):
                 lambda: real() | {"FPGA_HOST": host_at_work()},
             )
         )
-        start = functools.partial(burn_there, background.start)
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.instance.background.start", start))
+        start = functools.partial(burn_there, background.burns.start)
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.instance.background.burns.start", start))
         self.useFixture(fixtures.MonkeyPatch("fpga_hooks.program.last_look.host", host_at_work))
 
     def program(self, first=""):

@@ -53,7 +53,7 @@ class OneHost(HooksTestCase):
         self.assertEqual({}, self.regions())
 
     def test_orphan_with_a_guest_is_kept(self):
-        guests.register(Containers([OWNER]))
+        guests.machine.register(Containers([OWNER]))
         self.host.burn(self.image, "--owner", OWNER)
         self.audit()
         self.assertEqual([OWNER], list(self.regions()))

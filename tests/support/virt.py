@@ -23,7 +23,7 @@ class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         if self._record.exists():
             for uuid, name in json.loads(self._record.read_text()).items():
                 self.instances[uuid] = fake.FakeInstance(name, power_state.RUNNING, uuid)
-        guests.register(self)
+        guests.machine.register(self)
 
     def guests(self) -> list[Guest]:
         """Its guests; they get no nodes."""

@@ -36,8 +36,8 @@ def test_version_changes_nothing(
     arguments: list[str],
 ) -> None:
     assert command.main(["db", "version", *arguments, "--connection", url(tmp_path)]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told == {"version": None, "head": database.head(), "current": False}
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {"version": None, "head": database.head(), "current": False}
     assert our_columns(engine) == NONE
 
 
@@ -62,10 +62,10 @@ def test_failure_is_told_in_one_line(
     arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main(["db", "upgrade", *arguments]) == code
-    told = capsys.readouterr()
-    assert (told.out, told.err.count("\n")) == ("", 1)
-    assert told.err.startswith("Error: fpga-manage - ")
-    assert words in told.err
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n")) == ("", 1)
+    assert output.err.startswith("Error: fpga-manage - ")
+    assert words in output.err
 
 
 def test_configuration_without_a_database_is_told(

@@ -78,8 +78,8 @@ def test_upgrade_writes_the_record_again_after_a_purge(engine: Engine) -> None:
     _empty_the_record(engine)
     database.upgrade(engine)
     with engine.connect() as connection:
-        found = connection.execute(sa.text(f"SELECT * FROM {schema.VERSION_TABLE}")).scalar()
-    assert found == database.head()
+        version = connection.execute(sa.text(f"SELECT * FROM {schema.VERSION_TABLE}")).scalar()
+    assert version == database.head()
 
 
 def test_downgrade_after_a_purge_removes_every_trace(engine: Engine) -> None:

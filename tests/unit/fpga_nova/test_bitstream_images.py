@@ -14,7 +14,7 @@ MANIFEST = json.dumps({"target": {"board": "icebreaker", "part": "up5k"}})
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 
 
-def _question_count(cloud: openstack.OpenStack) -> int:
+def _lookups(cloud: openstack.OpenStack) -> int:
     return sum("/images/" in path for path in cloud.requests)
 
 
@@ -63,9 +63,9 @@ def test_glance_that_is_down_leaves_it_open(cloud, context, caplog) -> None:
 
 def test_second_question_is_answered_without_glance(cloud, context) -> None:
     image = cloud.add(b"", properties={"vendor": "acme"})
-    descriptions = [bitstream_images.describe(context, image) for _ in range(3)]
-    assert descriptions == [bitstream_images.Bitstream("acme")] * 3
-    assert _question_count(cloud) == 1
+    answers = [bitstream_images.describe(context, image) for _ in range(3)]
+    assert answers == [bitstream_images.Bitstream("acme")] * 3
+    assert _lookups(cloud) == 1
 
 
 def test_failure_is_remembered_too_so_that_a_slow_glance_slows_one_request(cloud, context) -> None:
@@ -73,7 +73,7 @@ def test_failure_is_remembered_too_so_that_a_slow_glance_slows_one_request(cloud
     for _attempt in range(3):
         with pytest.raises(bitstream_images.UnansweredError):
             bitstream_images.describe(context, UNKNOWN)
-    assert _question_count(cloud) == 1
+    assert _lookups(cloud) == 1
 
 
 def test_another_project_does_not_get_what_this_one_sees(cloud, context) -> None:

@@ -26,9 +26,9 @@ def test_page_lists_exactly_the_exit_statuses() -> None:
 def test_man_page_lists_exactly_the_exit_statuses() -> None:
     page = (ROOT / "docs/man/fpga-cli.8").read_text()
     section = page.partition(".SH EXIT STATUS")[2].partition(".SH ")[0]
-    listed = re.findall(r"^\.B (\d+)\n(.*)$", section, re.M)
-    statuses = [(int(code), text.replace(r"\-", "-")) for code, text in listed]
-    assert statuses == [(code, code.meaning) for code in contract.Exit]
+    entries = re.findall(r"^\.B (\d+)\n(.*)$", section, re.M)
+    rows = [(int(code), text.replace(r"\-", "-")) for code, text in entries]
+    assert rows == [(code, code.meaning) for code in contract.Exit]
 
 
 def test_each_failure_of_fpga_cli_has_a_status_of_the_contract() -> None:
@@ -62,9 +62,9 @@ def test_flavors_name_exactly_the_numbers() -> None:
 
 def test_manifest_takes_exactly_the_kinds_of_nodes() -> None:
     schema = (ROOT / "fpga_regions/package/manifest.schema.json").read_text()
-    found: list[list[str]] = []
-    json.loads(schema, object_hook=lambda members: found.append(members.get("kind", {})) or members)
-    kinds = [kind["enum"] for kind in found if isinstance(kind, dict) and "enum" in kind]
+    kinds_of_nodes: list[list[str]] = []
+    json.loads(schema, object_hook=lambda node: kinds_of_nodes.append(node.get("kind", {})) or node)
+    kinds = [kind["enum"] for kind in kinds_of_nodes if isinstance(kind, dict) and "enum" in kind]
     assert kinds == [list(contract.NODE_KINDS)]
 
 

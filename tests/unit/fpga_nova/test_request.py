@@ -22,7 +22,7 @@ IMAGE = FPGA["hw:fpga_ip_id"]
 
 
 @pytest.mark.parametrize(
-    ("extra_specs", "count"),
+    ("extra_specs", "amount"),
     [
         (FPGA, 1),
         (FPGA | {"hw:fpga_ip_id_2": IMAGE}, 2),
@@ -38,9 +38,9 @@ IMAGE = FPGA["hw:fpga_ip_id"]
     ],
 )
 def test_each_of_six_keys_asks_for_a_region_and_no_other_does(
-    extra_specs: dict[str, str] | None, count: int
+    extra_specs: dict[str, str] | None, amount: int
 ) -> None:
-    assert request.regions_wanted(extra_specs) == count
+    assert request.region_count(extra_specs) == amount
 
 
 def test_a_flavor_whose_extra_specs_were_not_loaded_asks_for_none() -> None:
@@ -50,8 +50,8 @@ def test_a_flavor_whose_extra_specs_were_not_loaded_asks_for_none() -> None:
 
 def test_images_are_in_order_of_their_numbers() -> None:
     specs = {"hw:fpga_ip_id_3": "c", "hw:fpga_ip_id": "a", "hw:fpga_ip_id_2": "b"}
-    images = request.bitstreams_of(objects.Flavor(extra_specs=specs))
-    assert list(images.items()) == [(1, "a"), (2, "b"), (3, "c")]
+    bitstreams = request.bitstreams_of(objects.Flavor(extra_specs=specs))
+    assert list(bitstreams.items()) == [(1, "a"), (2, "b"), (3, "c")]
 
 
 def test_flavor_without_a_flaw_has_none() -> None:
@@ -147,15 +147,15 @@ def test_a_claim_without_a_flavor_of_its_own_is_for_the_flavor_of_its_instance()
 def test_usage_is_the_number_of_instances_that_came_and_did_not_go(steps: list[bool]) -> None:
     node = SimpleNamespace(fpga_regions=8)
     calls.reset_usage(node)
-    held = 0
+    amount = 0
     for comes in steps:
-        if not comes and held == 0:
+        if not comes and amount == 0:
             continue
         calls.update_usage(node, {"extra_specs": FPGA}, 1 if comes else -1)
         calls.update_usage(node, {"extra_specs": {}}, 1)
         calls.update_usage(node, {}, -1)
-        held += 1 if comes else -1
-        assert node.fpga_regions_used == held
+        amount += 1 if comes else -1
+        assert node.fpga_regions_used == amount
 
 
 def test_the_host_state_falls_with_each_request_placed_on_it() -> None:

@@ -22,7 +22,7 @@ from fpga_regions.command import main as command
 def test_version_is_printed(
     main: typing.Callable[[list[str]], int], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exits:
         main(["--version"])
-    assert ended.value.code == 0
+    assert exits.value.code == 0
     assert capsys.readouterr().out == f"{name} {importlib.metadata.version('fpga-nova')}\n"

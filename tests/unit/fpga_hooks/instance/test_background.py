@@ -12,6 +12,7 @@ from fpga_hooks import build, delete
 from fpga_hooks.instance import background, devices
 from fpga_hooks.program import client, errors
 from fpga_nova import column, contract
+from fpga_nova.instance_request import InstanceRequest
 from tests.unit.fpga_hooks.conftest import (
     IMAGE,
     OWNER,
@@ -42,22 +43,22 @@ class Burner:
 
 
 @pytest.fixture
-def burner(monkeypatch: pytest.MonkeyPatch) -> typing.Iterator[Burner]:
+def burner(monkeypatch: pytest.MonkeyPatch, burns: background.Burns) -> typing.Iterator[Burner]:
     """In the place of fpga-cli's burn; the virt driver waits for it."""
     burner = Burner()
     monkeypatch.setattr(client, "burn", burner)
-    monkeypatch.setattr(background, "_driver_waits", True)
+    burns.awaited_by_driver = True
     yield burner
     burner.may_end.set()
-    background.settle(OWNER)
+    burns.settle(OWNER)
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+def values(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """What was written to the column, in order."""
-    written: list[str | None] = []
-    monkeypatch.setattr(column, "write", lambda _instance, region_id: written.append(region_id))
-    return written
+    values: list[str | None] = []
+    monkeypatch.setattr(column, "write", lambda _instance, region_id: values.append(region_id))
+    return values
 
 
 @pytest.fixture
@@ -71,17 +72,14 @@ def _build(instance: Instance) -> None:
     build.FpgaBuildInstanceHook().build_instance(CONTEXT, instance, objects.ImageMeta())
 
 
-def test_a_build_goes_on_while_its_region_is_burnt(burner, instance, written) -> None:
+def test_a_build_goes_on_while_its_region_is_burnt(burner, instance, values) -> None:
     _build(instance)
     assert burner.began.wait(10)
-    assert written == []
+    assert values == []
 
 
-def test_who_asks_for_the_devices_waits_for_the_burn(
-    burner, instance, written, program, monkeypatch
-) -> None:
+def test_who_asks_for_the_devices_waits_for_the_burn(burner, instance, values, program) -> None:
     program.answers(out=status(region()))
-    monkeypatch.setattr(background, "_driver_waits", True)
     _build(instance)
     got: list[list[devices.Device]] = []
     asking = threading.Thread(target=lambda: got.append(devices.for_instance(instance)))
@@ -91,30 +89,28 @@ def test_who_asks_for_the_devices_waits_for_the_burn(
     burner.may_end.set()
     asking.join(10)
     assert [device.container_path for device in got[0]] == ["/dev/fpga0"]
-    assert written == [REGION]
+    assert values == [REGION]
 
 
-def test_a_failed_burn_is_told_to_who_asks_for_the_devices(burner, instance, written) -> None:
+def test_a_failed_burn_is_told_to_who_asks_for_the_devices(burner, instance, values) -> None:
     burner.error = errors.CliError(contract.Exit.BAD_PACKAGE, "bad zip")
     burner.may_end.set()
     _build(instance)
     with pytest.raises(exception.BuildAbortException, match="bad zip"):
         devices.for_instance(instance)
-    assert written == []
+    assert values == []
 
 
 def test_a_driver_that_does_not_wait_gets_its_regions_before_it_starts(
-    burner, instance, written, monkeypatch
+    burner, instance, values, burns
 ) -> None:
-    monkeypatch.setattr(background, "_driver_waits", False)
+    burns.awaited_by_driver = False
     burner.may_end.set()
     _build(instance)
-    assert written == [REGION]
+    assert values == [REGION]
 
 
-def test_a_delete_erases_after_the_burn_that_goes_on(
-    burner, instance, written, monkeypatch
-) -> None:
+def test_a_delete_erases_after_the_burn_that_goes_on(burner, instance, values, monkeypatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(client, "erase", lambda _owner: order.append("erase"))
     _build(instance)
@@ -142,15 +138,21 @@ def test_a_burn_that_fails_unexpectedly_does_not_keep_a_delete_from_erasing(
     assert order == ["erase"]
 
 
-def test_nobody_waits_where_nothing_was_begun() -> None:
-    assert background.result(OWNER) is None
+def test_nobody_waits_where_nothing_was_begun(instance) -> None:
+    assert background.Burns().finish(instance) is None
 
 
-def test_the_burns_of_two_owners_go_on_at_once(burner) -> None:
-    background.start(OWNER, burner)
+def test_the_burns_of_two_owners_go_on_at_once(burner, instance, values) -> None:
+    burns, request = background.Burns(), InstanceRequest.of(instance)
+    burns.start(request, lambda: {1: burner()})
     assert burner.began.wait(10)
-    background.start(IMAGE, lambda: "another")
-    assert background.result(IMAGE) == "another"
+    other = an_instance({"hw:fpga_ip_id": IMAGE})
+    other.uuid = IMAGE
+    burns.start(InstanceRequest.of(other), lambda: {1: "another"})
+    assert burns.finish(other) == InstanceRequest.of(other)
+    assert values == ["another"]
+    burner.may_end.set()
+    assert burns.finish(instance) == request
 
 
 def _no_thread(_thread: threading.Thread) -> None:
@@ -158,29 +160,39 @@ def _no_thread(_thread: threading.Thread) -> None:
 
 
 def test_a_burn_that_gets_no_thread_fails_the_build_and_nobody_waits_for_it(
-    burner, instance, monkeypatch
+    burner, instance, burns, monkeypatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", _no_thread)
         with pytest.raises(exception.InstanceDeployFailure, match="can't start new thread"):
             _build(instance)
-    assert not background.begun(OWNER)
-    waiting = threading.Thread(target=background.settle, args=(OWNER,), daemon=True)
+    assert not burns.begun(OWNER)
+    waiting = threading.Thread(target=burns.settle, args=(OWNER,), daemon=True)
     waiting.start()
     waiting.join(10)
     assert not waiting.is_alive()
-    assert background.result(OWNER) is None
+    assert burns.finish(instance) is None
 
 
-def test_who_waited_before_the_thread_was_refused_learns_of_it(burner, monkeypatch) -> None:
-    got: list[BaseException] = []
+def test_who_waited_before_the_thread_was_refused_learns_of_it(instance, monkeypatch) -> None:
+    burns, reasons = background.Burns(), []
+
+    def wait() -> None:
+        try:
+            burns.finish(instance)
+        except exception.InstanceDeployFailure as e:
+            reasons.append(str(e))
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    start = threading.Thread.start
 
     def refuse(_thread: threading.Thread) -> None:
-        taken = background._going_on.pop(OWNER)
-        taken.add_done_callback(lambda future: got.append(future.exception()))
+        start(waiting)
+        waiting.join(0.1)
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(errors.CliError) as caught:
-        background.start(OWNER, burner)
-    assert got == [caught.value]
+    with pytest.raises(errors.CliError):
+        burns.start(InstanceRequest.of(instance), dict)
+    waiting.join(10)
+    assert len(reasons) == 1 and "can't start new thread" in reasons[0]

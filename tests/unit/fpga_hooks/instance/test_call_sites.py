@@ -30,9 +30,9 @@ TASKS = ["rebuilding", "rebuild_block_device_mapping", "rebuild_spawning"]
 def _failure(code: int | None, task_state: str | None) -> exception.NovaException:
     instance = an_instance({})
     instance.task_state = task_state
-    found = call_sites.failure(errors.CliError(code, "the reason"), instance)
-    assert "the reason" in found.format_message()
-    return found
+    failure = call_sites.failure(errors.CliError(code, "the reason"), instance)
+    assert "the reason" in failure.format_message()
+    return failure
 
 
 @pytest.mark.parametrize("task_state", ["spawning", "resize_finish", "resize_reverting", None])

@@ -18,21 +18,21 @@ HAVE = [
 ]
 
 
-def _instance(extra_specs: dict[str, str] | None = None, wish: str | None = None) -> Instance:
+def _instance(extra_specs: dict[str, str] | None = None, selection: str | None = None) -> Instance:
     instance = an_instance({"hw:fpga_ip_id": IMAGE} if extra_specs is None else extra_specs)
-    if wish is not None:
-        instance.system_metadata["image_docker_devices"] = wish
+    if selection is not None:
+        instance.system_metadata["image_docker_devices"] = selection
     return instance
 
 
-@pytest.mark.parametrize("wish", [None, "", "  "])
-def test_without_a_wish_all_devices_are_passed(wish: str | None) -> None:
-    assert devices.narrow(HAVE, wish) == HAVE
+@pytest.mark.parametrize("selection", [None, "", "  "])
+def test_without_a_selection_all_devices_are_passed(selection: str | None) -> None:
+    assert devices.narrow(HAVE, selection) == HAVE
 
 
-def test_a_wish_may_leave_devices_out_and_rename_them() -> None:
-    chosen = devices.narrow(HAVE, "/dev/fpga1:/dev/accel")
-    assert chosen == [devices.Device("char", "/dev/xdma1", "/dev/accel")]
+def test_a_selection_may_leave_devices_out_and_rename_them() -> None:
+    passed = devices.narrow(HAVE, "/dev/fpga1:/dev/accel")
+    assert passed == [devices.Device("char", "/dev/xdma1", "/dev/accel")]
 
 
 def test_the_seeds_list_of_three_gives_what_the_region_has_of_them() -> None:
@@ -40,45 +40,46 @@ def test_the_seeds_list_of_three_gives_what_the_region_has_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", ["/dev/sda", "/dev/mem:/dev/fpga0", "/dev/xdma1:/dev/fpga0", "/run/r/fpga0:/dev/x"]
+    "selection", ["/dev/sda", "/dev/mem:/dev/fpga0", "/dev/xdma1:/dev/fpga0", "/run/r/fpga0:/dev/x"]
 )
-def test_a_wish_for_nothing_but_other_devices_of_the_host_is_refused(wish: str) -> None:
+def test_a_selection_for_nothing_but_other_devices_of_the_host_is_refused(selection: str) -> None:
     with pytest.raises(errors.CliError, match="names none of the devices"):
-        devices.narrow(HAVE, wish)
+        devices.narrow(HAVE, selection)
 
 
 @pytest.mark.parametrize(
-    "wish", ["/dev/fpga0:/etc/passwd", "/dev/fpga0:/dev/../proc/x", "/dev/fpga0:/dev//a", ","]
+    "selection", ["/dev/fpga0:/etc/passwd", "/dev/fpga0:/dev/../proc/x", "/dev/fpga0:/dev//a", ","]
 )
-def test_a_path_outside_dev_is_refused(wish: str) -> None:
+def test_a_path_outside_dev_is_refused(selection: str) -> None:
     with pytest.raises(errors.CliError, match="below /dev/"):
-        devices.narrow(HAVE, wish)
+        devices.narrow(HAVE, selection)
 
 
 @pytest.mark.parametrize(
-    "wish", ["/dev/fpga0:/dev/accel:rwm", "/dev/fpga0:/dev/accel:", "/dev/fpga0::rwm", "/dev/a:b:c"]
+    "selection",
+    ["/dev/fpga0:/dev/accel:rwm", "/dev/fpga0:/dev/accel:", "/dev/fpga0::rwm", "/dev/a:b:c"],
 )
-def test_a_wish_for_permissions_is_refused(wish: str) -> None:
+def test_a_selection_for_permissions_is_refused(selection: str) -> None:
     with pytest.raises(errors.CliError, match="nothing after them"):
-        devices.narrow(HAVE, wish)
+        devices.narrow(HAVE, selection)
 
 
 @given(st.text(alphabet="/devfpga01:,x. ", max_size=60))
-def test_no_path_that_a_wish_gives_can_be_taken_apart(wish: str) -> None:
+def test_no_path_that_a_selection_gives_can_be_taken_apart(selection: str) -> None:
     try:
-        chosen = devices.narrow(HAVE, wish)
+        passed = devices.narrow(HAVE, selection)
     except errors.CliError:
         return
-    assert not any(":" in device.container_path for device in chosen)
+    assert not any(":" in device.container_path for device in passed)
 
 
 @given(st.text(alphabet="/devfpga01:,x. ", max_size=60))
-def test_no_wish_ever_reaches_another_node_of_the_host(wish: str) -> None:
+def test_no_selection_ever_reaches_another_node_of_the_host(selection: str) -> None:
     try:
-        chosen = devices.narrow(HAVE, wish)
+        passed = devices.narrow(HAVE, selection)
     except errors.CliError:
         return
-    assert {(d.kind, d.host_path) for d in chosen} <= {(d.kind, d.host_path) for d in HAVE}
+    assert {(d.kind, d.host_path) for d in passed} <= {(d.kind, d.host_path) for d in HAVE}
 
 
 def test_an_instance_gets_the_nodes_of_its_own_region_only(program: Program) -> None:
@@ -108,11 +109,11 @@ def test_names_that_do_not_clash_stay() -> None:
 @given(
     st.lists(st.lists(st.sampled_from(["/dev/a", "/dev/a0", "/dev/a1", "/dev/a2"]), unique=True))
 )
-def test_no_two_devices_have_one_name_and_none_is_lost(named: list[list[str]]) -> None:
-    given_ = [[_device(f"/{n}{name}", name) for name in names] for n, names in enumerate(named)]
-    done = devices.apart(given_)
-    assert [d.host_path for d in done] == [d.host_path for region in given_ for d in region]
-    assert len({d.container_path for d in done}) == len(done)
+def test_no_two_devices_have_one_name_and_none_is_lost(names: list[list[str]]) -> None:
+    regions = [[_device(f"/{n}{name}", name) for name in row] for n, row in enumerate(names)]
+    passed = devices.apart(regions)
+    assert [d.host_path for d in passed] == [d.host_path for region in regions for d in region]
+    assert len({d.container_path for d in passed}) == len(passed)
 
 
 TWO = {"hw:fpga_ip_id": IMAGE, "hw:fpga_ip_id_2": IMAGE}
@@ -124,7 +125,7 @@ def test_instance_of_two_regions_gets_the_nodes_of_both_and_may_rename_them(
     node = {"kind": "char", "path": "/dev/other", "name": "/dev/fpga0"}
     second = region(id="r2", number=2, nodes=[node])
     program.answers(out=status(second, region(number=1)))
-    assert devices.for_instance(_instance(TWO, wish="/dev/fpga0,/dev/fpga1:/dev/accel")) == [
+    assert devices.for_instance(_instance(TWO, selection="/dev/fpga0,/dev/fpga1:/dev/accel")) == [
         devices.Device("socket", "/run/r0/fpga0", "/dev/fpga0"),
         devices.Device("char", "/dev/other", "/dev/accel"),
     ]
@@ -141,12 +142,12 @@ def test_region_that_the_flavor_does_not_ask_for_any_more_is_not_passed(program:
     assert len(devices.for_instance(_instance())) == 1
 
 
-def test_a_wish_that_nova_may_have_cut_is_refused(program: Program) -> None:
+def test_a_selection_that_nova_may_have_cut_is_refused(program: Program) -> None:
     program.answers(out=status(region()))
     whole = "/dev/fpga0:/dev/fpga0" + "0" * 230
-    assert devices.for_instance(_instance(wish=whole))[0].container_path == whole[11:]
+    assert devices.for_instance(_instance(selection=whole))[0].container_path == whole[11:]
     with pytest.raises(exception.NovaException, match="docker_devices is longer than 251 bytes"):
-        devices.for_instance(_instance(wish=f"{whole}0123"))
+        devices.for_instance(_instance(selection=f"{whole}0123"))
 
 
 def test_a_region_whose_node_has_a_colon_in_its_name_is_not_passed(program: Program) -> None:
@@ -157,7 +158,7 @@ def test_a_region_whose_node_has_a_colon_in_its_name_is_not_passed(program: Prog
 
 
 def test_an_ordinary_instance_gets_none_and_asks_nobody(program: Program) -> None:
-    assert devices.for_instance(_instance({}, wish="/dev/sda")) == []
+    assert devices.for_instance(_instance({}, selection="/dev/sda")) == []
     assert program.calls == []
 
 
@@ -167,9 +168,9 @@ def test_an_instance_without_its_region_is_not_started_without_it(program: Progr
         devices.for_instance(_instance())
 
 
-def test_a_wish_that_cannot_be_met_aborts_the_build_because_no_other_host_can(
+def test_a_selection_that_cannot_be_met_aborts_the_build_because_no_other_host_can(
     program: Program,
 ) -> None:
     program.answers(out=status(region()))
     with pytest.raises(exception.BuildAbortException, match="docker_devices"):
-        devices.for_instance(_instance(wish="/dev/sda"))
+        devices.for_instance(_instance(selection="/dev/sda"))

@@ -11,8 +11,8 @@ from tests.unit.fpga_hooks.conftest import Instance, an_instance
 def _instance(value: str) -> Instance:
     """An instance of an image with a property, as Nova itself keeps it."""
     instance = an_instance({})
-    kept = utils.get_system_metadata_from_image({"properties": {"docker_devices": value}})
-    instance.system_metadata.update(kept)
+    metadata = utils.get_system_metadata_from_image({"properties": {"docker_devices": value}})
+    instance.system_metadata.update(metadata)
     return instance
 
 

@@ -10,8 +10,7 @@ from nova.compute import provider_tree
 from oslo_config import cfg
 
 from fpga_hooks import calls
-from fpga_hooks.placement import function_traits, providers
-from fpga_hooks.placement import inventory as placement
+from fpga_hooks.placement import function_traits, inventory, providers
 from fpga_hooks.program import last_look
 from tests.unit.fpga_hooks.conftest import IMAGE, REGION, Program, region, status
 
@@ -26,11 +25,11 @@ class Client:
         self.unused: list[str] = []
         self.in_use: set[str] = set()
         self.deleted: list[str] = []
-        self.asked = 0
+        self.looks = 0
         self.status = 200
 
     def get(self, url, version):
-        self.asked += 1
+        self.looks += 1
         assert url == "/traits?name=startswith:CUSTOM_FPGA_FUNCTION_&associated=false"
         return types.SimpleNamespace(
             status_code=self.status, json=lambda: {"traits": list(self.unused)}
@@ -55,7 +54,8 @@ def client(monkeypatch) -> Client:
 @pytest.fixture
 def tree(program: Program, monkeypatch, client):
     """A provider with an inventory and traits of others."""
-    monkeypatch.setattr(last_look, "_seen", {})
+    monkeypatch.setattr(last_look, "ours", last_look.LastLook())
+    monkeypatch.setattr(providers, "ours", providers.Providers())
     monkeypatch.setattr(cfg.CONF, "host", NODE, raising=False)
     calls._hooks.cache_clear()
     tree = provider_tree.ProviderTree()
@@ -72,16 +72,16 @@ def audit(program: Program, tree):
     def audit(*regions, quarantined: int = 0, **answer):
         program.answers(out=status(*regions, quarantined=quarantined), **answer)
         calls.update_resources({})
-        placement.update_provider_tree(tree, NODE)
-        told = tree.data(NODE)
-        return told.inventory.get("CUSTOM_FPGA_REGION"), set(told.traits)
+        inventory.update_provider_tree(tree, NODE)
+        provider = tree.data(NODE)
+        return provider.inventory.get("CUSTOM_FPGA_REGION"), set(provider.traits)
 
     return audit
 
 
 def test_every_region_is_a_unit_of_its_own(audit) -> None:
-    inventory, _ = audit(region(), region(**FREE))
-    assert inventory == {
+    unit, _ = audit(region(), region(**FREE))
+    assert unit == {
         "total": 2,
         "reserved": 0,
         "min_unit": 1,
@@ -92,10 +92,10 @@ def test_every_region_is_a_unit_of_its_own(audit) -> None:
 
 
 def test_regions_in_quarantine_and_those_burnt_by_hand_are_reserved(audit) -> None:
-    inventory, _ = audit(
+    unit, _ = audit(
         region(), region(owner=None), region(owner=None, state="quarantined"), quarantined=1
     )
-    assert (inventory["total"], inventory["reserved"]) == (3, 2)
+    assert (unit["total"], unit["reserved"]) == (3, 2)
 
 
 def test_traits_tell_vendor_board_and_what_is_loaded(audit) -> None:
@@ -138,15 +138,15 @@ def test_a_host_that_cannot_tell_its_regions_gives_no_more_but_keeps_what_is_all
     audit,
 ) -> None:
     audit(region(board="x"), region(**FREE))
-    inventory, traits = audit(code=127, err="Error: FPGA device is not accessible")
-    assert (inventory["total"], inventory["reserved"]) == (2, 2)
+    unit, traits = audit(code=127, err="Error: FPGA device is not accessible")
+    assert (unit["total"], unit["reserved"]) == (2, 2)
     assert "CUSTOM_FPGA_BOARD_X" in traits
 
 
 def test_a_host_whose_cards_are_gone_gives_no_more(audit) -> None:
     audit(region(board="x"))
-    inventory, traits = audit()
-    assert (inventory["total"], inventory["reserved"]) == (1, 1)
+    unit, traits = audit()
+    assert (unit["total"], unit["reserved"]) == (1, 1)
     assert "CUSTOM_FPGA" not in traits
 
 
@@ -155,15 +155,15 @@ def test_a_host_whose_access_was_turned_off_gives_no_more_and_has_no_traits_of_o
 ) -> None:
     audit(region(board="x", id=REGION, image_id=IMAGE))
     config(access=False)
-    inventory, traits = audit(region())
-    assert inventory["reserved"] == inventory["total"]
+    unit, traits = audit(region())
+    assert unit["reserved"] == unit["total"]
     assert traits == {"HW_CPU_X86_AVX2", "CUSTOM_GOLD", "CUSTOM_FPGA_RACK_7"}
 
 
 def test_a_host_that_never_had_regions_has_no_inventory_of_them(audit, config) -> None:
     config(access=False)
-    inventory, traits = audit()
-    assert inventory is None
+    unit, traits = audit()
+    assert unit is None
     assert "CUSTOM_FPGA" not in traits
 
 
@@ -206,7 +206,7 @@ def test_trait_that_is_unused_at_one_look_only_stays(audit, client) -> None:
     audit(region())
     client.unused = []
     audit(region())
-    assert (client.deleted, client.asked) == ([], 2)
+    assert (client.deleted, client.looks) == ([], 2)
 
 
 def test_trait_that_another_host_has_begun_to_use_stays(audit, client) -> None:
@@ -214,17 +214,17 @@ def test_trait_that_another_host_has_begun_to_use_stays(audit, client) -> None:
     client.in_use = {"CUSTOM_FPGA_FUNCTION_X"}
     for _ in range(3):
         audit(region())
-    assert (client.deleted, client.asked) == ([], 2)
+    assert (client.deleted, client.looks) == ([], 2)
 
 
 def test_placement_is_looked_at_again_only_after_a_function_has_gone(audit, client) -> None:
     for _ in range(4):
         audit(region(function="x"))
-    assert client.asked == 2
+    assert client.looks == 2
     audit(region(function="y"))
     for _ in range(3):
         audit(region(function="y"))
-    assert client.asked == 4
+    assert client.looks == 4
 
 
 def test_placement_that_does_not_answer_is_asked_again(audit, client) -> None:
@@ -242,13 +242,23 @@ def test_host_whose_name_looks_like_that_of_a_card_is_none(program, tree, config
     tree.new_root(name, str(uuid.uuid4()))
     program.answers(out=status(region(**FREE, device="a")))
     calls.update_resources({})
-    providers.decide_anew()
-    placement.update_provider_tree(tree, name)
+    providers.ours.decide_anew()
+    inventory.update_provider_tree(tree, name)
     config(providers="card")
-    providers.decide_anew()
+    providers.ours.decide_anew()
     with pytest.raises(exception.ReshapeNeeded):
-        placement.update_provider_tree(tree, name)
-    placement.update_provider_tree(tree, name, {})
+        inventory.update_provider_tree(tree, name)
+    inventory.update_provider_tree(tree, name, {})
     assert tree.exists(name)
-    assert providers.card_of(tree.data(f"{name}_fpga_a").uuid) == "a"
-    providers.decide_anew()
+    assert providers.ours.card_of(tree.data(f"{name}_fpga_a").uuid) == "a"
+
+
+def test_option_takes_effect_only_while_the_regions_can_be_told(
+    audit, tree, config, caplog
+) -> None:
+    audit(region(device="a"))
+    providers.ours.decide_anew()
+    config(providers="card")
+    audit(code=127, err="Error: FPGA device is not accessible")
+    assert not providers.ours.by_card
+    assert "providers = card takes effect when nova-compute is started" in caplog.text

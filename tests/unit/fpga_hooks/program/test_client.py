@@ -31,8 +31,8 @@ def test_success_is_judged_by_the_exit_status_not_by_an_empty_standard_error(
 
 
 def test_the_reason_is_the_error_line_of_the_program(program: Program) -> None:
-    told = "Error: cannot program `x' - no free region"
-    program.answers(err=f"warning: something\n{told}", code=65)
+    line = "Error: cannot program `x' - no free region"
+    program.answers(err=f"warning: something\n{line}", code=65)
     with pytest.raises(errors.CliError, match="cannot program `x' - no free region") as caught:
         client.burn(IMAGE, OWNER)
     assert caught.value.code == contract.Exit.NO_FREE_REGION
@@ -71,10 +71,10 @@ def test_nothing_of_the_environment_but_path_and_language_is_passed_on(
 def test_status_finds_the_regions_of_an_owner_by_number(program: Program) -> None:
     free = region(id="other", owner=None, state="free", nodes=[])
     program.answers(out=status(region(id="r3", number=3), region(number=1), free))
-    told = client.status()
-    assert (told.total, told.used) == (3, 2)
-    assert [(n, r.id) for n, r in told.owned_by(OWNER).items()] == [(1, REGION), (3, "r3")]
-    assert told.owned_by(IMAGE) == {}
+    report = client.status()
+    assert (report.total, report.used) == (3, 2)
+    assert [(n, r.id) for n, r in report.owned_by(OWNER).items()] == [(1, REGION), (3, "r3")]
+    assert report.owned_by(IMAGE) == {}
 
 
 def test_region_of_a_program_without_numbers_is_the_first(program: Program) -> None:

@@ -35,8 +35,8 @@ class File:
             "at": "2026-01-02T03:04:05.678+00:00",
             "looked": None,
         }
-        told = json.loads(status(*(regions or (region(healthy=True),))))
-        self.path.write_text(json.dumps(told | head | changes))
+        answer = json.loads(status(*(regions or (region(healthy=True),))))
+        self.path.write_text(json.dumps(answer | head | changes))
         self.path.chmod(0o640)
 
 
@@ -55,8 +55,8 @@ def file(
 
 
 def _paths() -> list[str]:
-    found = devices.for_instance(an_instance({"hw:fpga_ip_id": IMAGE}))
-    return [device.host_path for device in found]
+    passed = devices.for_instance(an_instance({"hw:fpga_ip_id": IMAGE}))
+    return [device.host_path for device in passed]
 
 
 def test_the_devices_of_a_region_just_burnt_are_read_without_running_anything(
@@ -66,7 +66,7 @@ def test_the_devices_of_a_region_just_burnt_are_read_without_running_anything(
     assert program.calls == []
 
 
-def _missing(file: File) -> None:
+def _absent(file: File) -> None:
     file.path.unlink()
 
 
@@ -90,14 +90,16 @@ def _content(text: str) -> typing.Callable[[File], None]:
     return lambda file: file.path.write_text(text) and None
 
 
-def _told(*regions: dict[str, typing.Any], **changes: typing.Any) -> typing.Callable[[File], None]:
+def _published(
+    *regions: dict[str, typing.Any], **changes: typing.Any
+) -> typing.Callable[[File], None]:
     return lambda file: file.write(*regions, **changes)
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        pytest.param(_missing, id="missing"),
+        pytest.param(_absent, id="missing"),
         pytest.param(_of_somebody_else, id="not root's"),
         pytest.param(lambda file: file.path.chmod(0o660), id="writable by its group"),
         pytest.param(lambda file: file.path.chmod(0o642), id="writable by others"),
@@ -106,15 +108,15 @@ def _told(*regions: dict[str, typing.Any], **changes: typing.Any) -> typing.Call
         pytest.param(_content(""), id="empty"),
         pytest.param(_content('{"format": 1, "boo'), id="cut off"),
         pytest.param(_content("[]"), id="a list"),
-        pytest.param(_told(format=2), id="another format"),
-        pytest.param(_told(boot="00000000-0000-0000-0000-000000000000"), id="another boot"),
+        pytest.param(_published(format=2), id="another format"),
+        pytest.param(_published(boot="00000000-0000-0000-0000-000000000000"), id="another boot"),
         pytest.param(lambda file: file.write(uptime=status_file.uptime() - 61), id="old"),
         pytest.param(lambda file: file.write(uptime=status_file.uptime() + 60), id="of the future"),
-        pytest.param(_told(regions=None), id="no regions"),
-        pytest.param(_told(region(owner=IMAGE, healthy=True)), id="of another owner"),
-        pytest.param(_told(region(state="write")), id="not programmed"),
-        pytest.param(_told(region(healthy=None)), id="not looked at"),
-        pytest.param(_told(region(healthy=False)), id="lost"),
+        pytest.param(_published(regions=None), id="no regions"),
+        pytest.param(_published(region(owner=IMAGE, healthy=True)), id="of another owner"),
+        pytest.param(_published(region(state="write")), id="not programmed"),
+        pytest.param(_published(region(healthy=None)), id="not looked at"),
+        pytest.param(_published(region(healthy=False)), id="lost"),
     ],
 )
 def test_what_cannot_be_relied_on_is_asked_of_the_program_instead(
@@ -150,10 +152,10 @@ def test_a_region_that_both_say_is_lost_is_refused(file: File, program: Program)
 
 
 def test_it_is_read_as_the_program_writes_it(tmp_path: Path, file: File) -> None:
-    told = published.status()
-    assert told is not None
-    held = told.owned_by(OWNER)
-    assert held[1].healthy
+    answer = published.status()
+    assert answer is not None
+    regions = answer.owned_by(OWNER)
+    assert regions[1].healthy
 
 
 def test_all_regions_of_an_instance_are_read_or_none(file: File, program: Program) -> None:

@@ -92,13 +92,13 @@ def test_a_program_that_hangs_in_the_daemon_is_given_up_and_the_next_call_works(
 ) -> None:
     config(timeout=2)
     program.answers(out=status(), first="sleep 120")
-    started = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(errors.CliError, match="did not end within 2 s"):
         client.status()
     program.answers(out=status())
     config(timeout=60)
     assert client.status().total == 0
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - start < 60
 
 
 def test_without_a_daemon_that_starts_a_process_is_asked(

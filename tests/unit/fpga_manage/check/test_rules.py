@@ -4,6 +4,7 @@
 import pytest
 
 from fpga_manage.check import rules
+from fpga_nova import host_status
 
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 FPGA = {"hw:fpga_ip_id": IMAGE}
@@ -15,23 +16,29 @@ def _node(regions: int = 1, used: int = 1, moving: bool = False) -> rules.Node:
 
 
 def _instance(uuid: str = "i", **changes) -> rules.Instance:
-    told = {
+    columns = {
         "host": "node",
         "vm_state": "active",
         "task_state": None,
         "device": "r",
         "extra_specs": FPGA,
     }
-    return rules.Instance(uuid, **told | changes)
+    return rules.Instance(uuid, **columns | changes)
 
 
 def _region(**changes) -> dict:
-    told = {"id": "r", "state": "programmed", "owner": "i", "healthy": True}
-    return told | changes
+    programmed = {"id": "r", "state": "programmed", "owner": "i", "healthy": True}
+    return programmed | {"simulated": False, "nodes": None} | changes
 
 
-def _ledger(told, here=(), **node) -> list[str]:
-    return [f.code for f in rules.of_ledger(_node(**node), told, list(here))]
+def _status(*regions: dict) -> host_status.Status:
+    total = len(regions)
+    return host_status.read({"total": total, "used": 0, "quarantined": 0, "regions": regions})
+
+
+def _ledger(regions, here=(), *, total: int = 1, used: int = 1, moving: bool = False) -> list[str]:
+    findings = rules.of_ledger(_node(total, used, moving), _status(*regions), list(here))
+    return [finding.code for finding in findings]
 
 
 def test_an_instance_with_its_region_is_consistent() -> None:
@@ -57,7 +64,7 @@ def test_each_disagreement_with_the_ledger_has_its_code(regions, here, code) -> 
 
 
 def test_a_region_in_quarantine_is_found_and_not_counted() -> None:
-    assert _ledger([_region(state="quarantined", owner=None)], regions=0) == ["quarantined"]
+    assert _ledger([_region(state="quarantined", owner=None)], total=0) == ["quarantined"]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +77,8 @@ def test_a_region_in_quarantine_is_found_and_not_counted() -> None:
 )
 def test_reason_of_a_quarantine_and_who_may_have_the_region_are_said(changes, words) -> None:
     quarantined = _region(state="quarantined", **changes)
-    (found,) = rules.of_ledger(_node(regions=0), [quarantined], [])
-    assert (found.code, found.words) == ("quarantined", words)
+    (finding,) = rules.of_ledger(_node(regions=0), _status(quarantined), [])
+    assert (finding.code, finding.words) == ("quarantined", words)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +86,7 @@ def test_reason_of_a_quarantine_and_who_may_have_the_region_are_said(changes, wo
     [
         ([_region(state="write")], [], {}),
         ([_region()], [], {"moving": True}),
-        ([_region(owner=None)], [], {"regions": 0}),
+        ([_region(owner=None)], [], {"total": 0}),
         ([_region(state="reset")], [_instance(task_state="deleting")], {}),
         ([_region(state="free", owner=None)], [_instance(vm_state="error", device=None)], {}),
     ],
@@ -93,18 +100,18 @@ def test_a_region_in_quarantine_that_a_guest_may_have_is_its_instances() -> None
     assert _ledger([withdrawn], [_instance()]) == ["quarantined"]
 
 
-@pytest.mark.parametrize("regions", [1, 2])
-def test_a_region_that_waits_to_be_erased_is_counted_or_not(regions) -> None:
+@pytest.mark.parametrize("total", [1, 2])
+def test_a_region_that_waits_to_be_erased_is_counted_or_not(total) -> None:
     surplus = _region(id="s", number=2, state="quarantined", quarantine="erase", healthy=None)
     here = [_instance(device="r,s")]
-    assert _ledger([_region(number=1), surplus], here, regions=regions) == ["quarantined"]
-    assert "regions-differ" in _ledger([_region(number=1), surplus], here, regions=3)
+    assert _ledger([_region(number=1), surplus], here, total=total) == ["quarantined"]
+    assert "regions-differ" in _ledger([_region(number=1), surplus], here, total=3)
 
 
 def test_a_region_that_two_instances_have_is_found() -> None:
     here = [_instance(), _instance("j")]
-    found = rules.of_database(_node(used=2), here)
-    assert [(f.code, f.subject) for f in found] == [("region-twice", "r")]
+    findings = rules.of_database(_node(used=2), here)
+    assert [(f.code, f.subject) for f in findings] == [("region-twice", "r")]
 
 
 @pytest.mark.parametrize(
@@ -134,8 +141,8 @@ def test_the_count_of_used_regions_is_that_of_the_instances(node, here, codes) -
 )
 def test_placement_has_what_the_host_has(provider, node, codes) -> None:
     here = [_instance(extra_specs=OURS)]
-    found = rules.of_placement(_node(**node), provider, here, {"i", "migration"})
-    assert [f.code for f in found] == codes
+    findings = rules.of_placement(_node(**node), provider, here, {"i", "migration"})
+    assert [f.code for f in findings] == codes
 
 
 def test_an_instance_whose_flavor_leaves_placement_out_needs_no_allocation() -> None:
@@ -159,11 +166,16 @@ def test_as_many_regions_are_allocated_as_the_scheduler_asked_for(
 ) -> None:
     provider = rules.Provider(3, 2, {"i": amount} if amount else {})
     here = [_instance(extra_specs=extra_specs)]
-    found = rules.of_placement(_node(), provider, here, {"i"}, request_placement)
-    assert [f.code for f in found] == codes
+    findings = rules.of_placement(_node(), provider, here, {"i"}, request_placement)
+    assert [f.code for f in findings] == codes
 
 
 def test_instance_that_is_moving_need_not_have_its_allocation() -> None:
     provider = rules.Provider(1, 0, {})
     here = [_instance(task_state="resize_migrating"), _instance("j", vm_state="resized")]
     assert list(rules.of_placement(_node(), provider, here, {"i", "j"}, True)) == []
+
+
+def test_region_that_is_worked_on_is_not_yet_its_instances() -> None:
+    codes = _ledger([_region(state="write")], [_instance()])
+    assert codes == ["instance-without-region", "device-differs"]
