@@ -26,8 +26,8 @@ INSTALLATIONS = {
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_every_entry_has_a_hash(lock: Path) -> None:
-    left = _ENTRY.sub("", lock.read_text())
-    assert not left, f"{left.splitlines()[0]}: run build_scripts/lock.sh"
+    remainder = _ENTRY.sub("", lock.read_text())
+    assert not remainder, f"{remainder.splitlines()[0]}: run build_scripts/lock.sh"
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
