@@ -11,8 +11,8 @@ _PREFIX = "image_"
 
 #: Bytes of UTF-8 that Nova keeps of a value (nova.utils.get_system_metadata_from_image, from Nova
 #: 26 to 34). A value that was cut may be up to three shorter, where a character would be split.
-_OF_INSTANCE = 255
-_LONGEST_WHOLE = _OF_INSTANCE - 4
+_LENGTH = 255
+_LONGEST_WHOLE = _LENGTH - 4
 
 
 class CutError(Exception):
