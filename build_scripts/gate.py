@@ -28,7 +28,7 @@ _FAILURE = re.compile(rb"^(FAILED|ERROR|fatal:) |\.\.\. FAILED|Timeout >")
 _FAILURES, _WIDTH = 5, 160
 
 #: By how much the budgets grow on a slow processor; the gate then still ends within 90 minutes.
-_MOST_FACTOR = 1.5
+_MOST_FACTOR = 1.1
 
 #: Seconds that an interrupted suite has to report where it was.
 _GRACE = 30
