@@ -154,7 +154,7 @@ class ComputeHost:
     def terminate(self) -> None:
         """Ask nova-compute to end, and return once it does so.
 
-        Python runs a handler in the main thread only.  If the kernel gives the signal to a
+        Python runs a handler in the main thread only. If the kernel gives the signal to a
         thread that starts a program, the main thread sleeps on: it is lost and is sent again.
         """
         assert self._process is not None

@@ -124,15 +124,16 @@ def _index(text: bytes) -> bytes:
     return made.tar({**made.oci_members(IMAGE), "index.json": text})
 
 
-def _deep() -> bytes:
+def _nested(levels: int, times: int) -> bytes:
+    """An image behind indexes, each of which names the next one a number of times."""
     members = made.oci_members(IMAGE)
-    told = json.loads(members["index.json"])
-    for _ in range(9):
-        data = json.dumps(told).encode()
+    index = json.loads(members["index.json"])
+    for _ in range(levels):
+        data = json.dumps(index).encode()
         kind = "application/vnd.oci.image.index.v1+json"
-        told = {"manifests": [{"mediaType": kind, "digest": made.digest(data)}]}
+        index = {"manifests": [{"mediaType": kind, "digest": made.digest(data)}] * times}
         members[f"blobs/{made.digest(data).replace(':', '/')}"] = data
-    return made.tar({**members, "index.json": json.dumps(told).encode()})
+    return made.tar({**members, "index.json": json.dumps(index).encode()})
 
 
 def _clean(**changes: object) -> dict[str, object]:
@@ -171,16 +172,9 @@ def test_what_a_configuration_leaves_empty_is_not_in_the_new_one() -> None:
 
 
 def test_indexes_that_name_each_other_many_times_are_read_once() -> None:
-    members = made.oci_members(IMAGE)
-    told = json.loads(members["index.json"])
-    for _ in range(3):
-        data = json.dumps(told).encode()
-        kind = "application/vnd.oci.image.index.v1+json"
-        told = {"manifests": [{"mediaType": kind, "digest": made.digest(data)}] * 100}
-        members[f"blobs/{made.digest(data).replace(':', '/')}"] = data
-    members["index.json"] = json.dumps(told).encode()
+    archive = _nested(levels=3, times=100)
     begun = time.monotonic()
-    assert layers(read_here(made.tar(members))) == [ONE, TWO]
+    assert layers(read_here(archive)) == [ONE, TWO]
     assert time.monotonic() - begun < 5
 
 
@@ -228,7 +222,7 @@ def _config(**changes: object) -> bytes:
         (_index(b'{"manifests": [{"digest": "sha256:../../x"}]}'), "digest that is none"),
         (_index(json.dumps({"manifests": [{}] * 101}).encode()), "not a list of at most"),
         (_index(b'{"manifests": []}'), "no image of Linux"),
-        (_deep(), "not a list of at most"),
+        (_nested(levels=9, times=1), "not a list of at most"),
         (_changed_blob(), "does not have its digest"),
         (made.PACKERS["gzip"](made.tar(made.docker_members(IMAGE)))[:-100], "cut short"),
         (made.PACKERS["gzip"](b"no archive" * 100), "not a tar archive"),
