@@ -10,6 +10,10 @@ DB ?= mariadb
 PORT_BASE ?= 24770
 export DEMO_DIR DB PORT_BASE
 
+# What `make unit` runs; without it, all unit tests of the packages that import no Nova.
+T ?= $(addprefix tests/unit/,build_scripts distro fpga_patch fpga_regions) \
+	--ignore tests/unit/fpga_patch/test_doctor.py
+
 # Where the tests in a Debian of their own work, and which Debian that is.
 DISTRO_DIR ?= /var/lib/fpga-nova/distro
 SUITE ?= bookworm
@@ -58,16 +62,35 @@ demo-down: ## stop all that the demo started, containers included
 .PHONY: clean
 clean: ## stop the demo and remove it, with the tools and what tests left
 	@build_scripts/stop.sh --remove
-	rm -rf .tools .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .tools .tox .dev .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 
 .PHONY: demo-clean
 demo-clean: ## stop the demo and remove it
 	@build_scripts/stop.sh --remove
 
+.PHONY: unit
+unit: ## unit tests that need no Nova: make unit T=tests/unit/fpga_regions/test_stress.py
+	@build_scripts/unit.sh $(T)
+
+.PHONY: lint
+lint: ## ruff, mypy --strict, import-linter: what the environment lint of tox runs
+	@build_scripts/dev.sh
+	@build_scripts/lint.sh .dev/bin
+
+.PHONY: changelog
+changelog: ## CHANGELOG.md, from the release notes
+	@build_scripts/dev.sh
+	@.dev/bin/python build_scripts/changelog.py
+
 .PHONY: test
 test: tools ## linters, unit and functional tests, Nova's own tests on the patched tree
 	@$(play) test_needs.yml
 	@.tools/bin/tox $(TOX_ARGS)
+
+.PHONY: docs
+docs: tools ## the site, in .tox/docs/site; a warning is an error
+	@$(play) docs_needs.yml
+	@.tools/bin/tox -e docs
 
 .PHONY: engine-26
 engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
@@ -123,6 +146,10 @@ bench: demo-up ## boots with and without an FPGA region, and the cloud's memory
 .PHONY: bench-cyborg
 bench-cyborg: demo-up ## boots with an FPGA region, with a device of Cyborg's, and with neither
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/cyborg.py $(DEMO_DIR)
+
+.PHONY: dist
+dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a release
+	@build_scripts/dist.sh dist
 
 .PHONY: deb
 deb: tools ## the Debian package, in dist/

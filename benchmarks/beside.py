@@ -23,7 +23,9 @@ import nova.conf
 from nova import context as nova_context
 from nova import objects
 
-from fpga_hooks import build, burns, calls, cli, devices
+from fpga_hooks import build, calls
+from fpga_hooks.instance import background, devices
+from fpga_hooks.program import client
 from tests.support import bitstreams
 from tests.support.host import Host
 from tests.support.openstack import OpenStack
@@ -35,20 +37,20 @@ PAUSES = (0.0, 0.5, 1.0)
 
 def one(image_id: str, rest: float, beside: bool) -> float:
     """Seconds from the call of the hook to the devices, with a rest of so many seconds between."""
-    burns._driver_waits = beside
+    background.burns.awaited_by_driver = beside
     instance: Instance = an_instance({"hw:fpga_ip_id": image_id})
     instance.uuid = str(uuid.uuid4())
-    began = time.perf_counter()
+    start = time.perf_counter()
     build.FpgaBuildInstanceHook().build_instance(
         nova_context.get_admin_context(), instance, objects.ImageMeta()
     )
     time.sleep(rest)
     found = devices.for_instance(instance)
-    took = time.perf_counter() - began
+    duration = time.perf_counter() - start
     if not found:
         raise SystemExit("Error: no device was found")
-    cli.erase(instance.uuid)
-    return took
+    client.erase(instance.uuid)
+    return duration
 
 
 def main() -> None:
@@ -68,13 +70,15 @@ def main() -> None:
         image_id = cloud.add(package)
         for burn, rest in itertools.product(PAUSES, PAUSES):
             host.configure(drivers="fake", fake__program_delay=burn)
-            took: dict[bool, list[float]] = {True: [], False: []}
+            durations: dict[bool, list[float]] = {True: [], False: []}
             for turn in range(arguments.n + 1):
-                for beside in took:
+                for beside in durations:
                     seconds = one(image_id, rest, beside)
                     if turn:  # the first turn warms up
-                        took[beside].append(seconds)
-            before, beside_it = (round(statistics.median(took[way]), 2) for way in (False, True))
+                        durations[beside].append(seconds)
+            before, beside_it = (
+                round(statistics.median(durations[way]), 2) for way in (False, True)
+            )
             rows.append(
                 {"burn": burn, "rest": rest, "before": before, "beside": beside_it}
                 | {"ratio": round(beside_it / before, 2)}

@@ -76,9 +76,9 @@ def main() -> None:
     times: dict[str, list[tuple[float, float]]] = {kind: [] for kind in FLAVORS}
     for turn in range(arguments.n + 1):
         for kind, flavor in FLAVORS.items():
-            took = one(cloud, flavor)
+            duration = one(cloud, flavor)
             if turn:  # the first turn warms up
-                times[kind].append(took)
+                times[kind].append(duration)
     figures: dict[str, object] = {"n": arguments.n}
     for kind, took_all in times.items():
         boots, deletes = zip(*took_all, strict=True)

@@ -68,11 +68,11 @@ def make_flavors(cloud: Cloud, cleanup: contextlib.ExitStack) -> dict[str, str]:
         "Cyborg": {"accel:device_profile": cyborg_services.PROFILE},
     }
     names = {}
-    for kind, told in specs.items():
+    for kind, extra_specs in specs.items():
         names[kind] = f"{PREFIX}-{kind}-{uuid.uuid4().hex[:8]}"
         flavor = cloud.api.compute.create_flavor(name=names[kind], ram=64, vcpus=1, disk=1)
         cleanup.callback(cloud.api.compute.delete_flavor, flavor.id)
-        cloud.api.compute.create_flavor_extra_specs(flavor, told)
+        cloud.api.compute.create_flavor_extra_specs(flavor, extra_specs)
     return names
 
 
@@ -88,9 +88,9 @@ def measure(cloud: Cloud, turns: int) -> dict[str, list[tuple[float, float]]]:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix=f"{PREFIX}-")))
         cyborg = cyborg_services.Cyborg(cloud, name)
         cyborg.remove()
-        for left in cloud.api.compute.services(binary="nova-compute"):
-            if left.host.startswith(PREFIX):
-                cloud.api.compute.delete_service(left)
+        for service in cloud.api.compute.services(binary="nova-compute"):
+            if service.host.startswith(PREFIX):
+                cloud.api.compute.delete_service(service)
         # Audited as rarely as Nova itself would have it.
         host = RootwrapHost(cloud, folder / "host", name, KEEPING, audit=0)
         cleanup.callback(host.close)
@@ -106,27 +106,27 @@ def measure(cloud: Cloud, turns: int) -> dict[str, list[tuple[float, float]]]:
         times: dict[str, list[tuple[float, float]]] = {kind: [] for kind in flavors}
         for turn in range(turns + 1):
             for kind, flavor in flavors.items():
-                took = boot.one(cloud, flavor, PREFIX, host=name)
+                boot_time = boot.one(cloud, flavor, PREFIX, host=name)
                 if turn:  # the first turn warms up
-                    times[kind].append(took)
+                    times[kind].append(boot_time)
     return times
 
 
 def compared(times: dict[str, list[tuple[float, float]]]) -> dict[str, dict[str, float]]:
     """Boots and deletes of each kind: the median, and what it is beside that of a plain one."""
-    told = {}
+    ratios = {}
     for index, what in enumerate(("boot", "delete")):
-        taken = {kind: [turn[index] for turn in took] for kind, took in times.items()}
+        taken = {kind: [turn[index] for turn in turns] for kind, turns in times.items()}
         medians = {kind: statistics.median(seconds) for kind, seconds in taken.items()}
         for kind, seconds in taken.items():
-            told[f"{what}, {kind}"] = {
+            ratios[f"{what}, {kind}"] = {
                 "min": round(min(seconds), 2),
                 "median": round(medians[kind], 2),
                 "max": round(max(seconds), 2),
                 "adds": round(medians[kind] - medians[PLAIN], 2),
                 "ratio": figures.ratio(medians[kind], medians[PLAIN]),
             }
-    return told
+    return ratios
 
 
 def main() -> None:
@@ -138,8 +138,8 @@ def main() -> None:
     arguments = parser.parse_args()
     # As an interrupt does, it undoes everything first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Error: terminated"))
-    told = compared(measure(Cloud(arguments.demo_dir), arguments.n))
-    figures.tell(told, arguments.json, unit="s", n=arguments.n)
+    ratios = compared(measure(Cloud(arguments.demo_dir), arguments.n))
+    figures.report(ratios, arguments.json, unit="s", n=arguments.n)
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ class Cyborg:
         self._configure()
         self._run(str(self._binaries / "cyborg-dbsync"), *self._arguments(), "upgrade")
         self._register()
-        for told in self._daemons():
-            self._run(*self._daemon_program(), "start", "--wait", data=json.dumps(told))
+        for description in self._daemons():
+            self._run(*self._daemon_program(), "start", "--wait", data=json.dumps(description))
         self._wait_for_provider()
         profile = [{"name": PROFILE, "groups": _GROUPS}]
         answer = self._cloud.api.session.post(f"{self._url}/device_profiles", json=profile)
@@ -86,7 +86,7 @@ class Cyborg:
         self._run(uv, "venv", "--quiet", "--python", "/usr/bin/python3", environment)
         how = ["--quiet", "--compile-bytecode", "--link-mode", "copy", "--python", environment]
         lock = str(CHECKOUT / "requirements" / "cyborg.txt")
-        self._run(uv, "pip", "install", *how, "--requirement", lock)
+        self._run(uv, "pip", "install", *how, "--require-hashes", "--requirement", lock)
         for name in ("log", "run", "state"):
             (self._folder / name).mkdir()
         shutil.chown(self._folder / "state", _CLOUD_USER, _CLOUD_USER)
@@ -115,8 +115,8 @@ class Cyborg:
         cell = sqlalchemy.make_url(self._nova.get("database", "connection"))
         database = cell.set(username=NAME, password=self._password, database=NAME)
         credentials = dict(self._nova["placement"]) | {"username": NAME}
-        told = configparser.RawConfigParser()
-        told.read_dict(
+        configuration = configparser.RawConfigParser()
+        configuration.read_dict(
             {
                 "DEFAULT": {
                     "host": self._host,
@@ -142,7 +142,7 @@ class Cyborg:
         self._config.touch(mode=0o640)
         shutil.chown(self._config, group=_CLOUD_USER)
         with self._config.open("w") as file:
-            told.write(file)
+            configuration.write(file)
 
     def _arguments(self) -> list[str]:
         return ["--config-file", str(self._config)]
@@ -203,8 +203,8 @@ class Cyborg:
             check=False,
         )
         if done.returncode:
-            said = done.stderr.strip()
-            raise CloudError(f"{' '.join(command)}: exit {done.returncode}: {said}")
+            message = done.stderr.strip()
+            raise CloudError(f"{' '.join(command)}: exit {done.returncode}: {message}")
 
     def _providers(self) -> list[dict[str, typing.Any]]:
         """The fake driver's cards in Placement; it names them for their hosts."""

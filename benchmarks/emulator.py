@@ -58,14 +58,14 @@ def right(core: str, data: bytes, answer: bytes) -> bool:
 
 def expanded(data: bytes) -> bytes:
     """What PackBits stands for (TIFF 6.0, section 9)."""
-    made = bytearray()
+    output = bytearray()
     source = iter(data)
     for head in source:
         if head < 128:
-            made += bytes(next(source) for _ in range(head + 1))
+            output += bytes(next(source) for _ in range(head + 1))
         elif head > 128:
-            made += bytes([next(source)]) * (257 - head)
-    return bytes(made)
+            output += bytes([next(source)]) * (257 - head)
+    return bytes(output)
 
 
 def talk(path: str, data: bytes) -> bytes:
@@ -102,11 +102,11 @@ def burn(host: Host, package: pathlib.Path) -> tuple[dict[str, typing.Any], floa
     region = subprocess.run(  # noqa: S603 - our own command
         command, check=True, capture_output=True, text=True
     ).stdout.strip()
-    took = time.monotonic() - start
+    duration = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    (told,) = (one for one in host.status()["regions"] if one["id"] == region)
-    return told, took, used
+    (status,) = (one for one in host.status()["regions"] if one["id"] == region)
+    return status, duration, used
 
 
 def job(host: Host, core: str, path: str, size: int) -> tuple[float, float]:
@@ -115,10 +115,10 @@ def job(host: Host, core: str, path: str, size: int) -> tuple[float, float]:
     data = sample(size)
     before, start = busy(server.pid), time.monotonic()
     answer = talk(path, data)
-    took, used = time.monotonic() - start, busy(server.pid) - before
+    duration, used = time.monotonic() - start, busy(server.pid) - before
     if not right(core, data, answer):
         raise SystemExit(f"Error: {core} gave a wrong answer to {size} bytes")
-    return took, max(used, 0.01)
+    return duration, max(used, 0.01)
 
 
 def throughput(host: Host, core: str, path: str, count: int) -> dict[str, float]:
@@ -148,22 +148,22 @@ def measure(
     host = Host(folder, **options)
     package = folder / "package.zip"
     package.write_bytes(bitstreams.real_package(core, part))
-    told: dict[str, float] = {}
+    results: dict[str, float] = {}
     try:
         for what, times in (("cold", 1), ("cached", count)):
             burns = []
             for turn in range(times):
-                region, took, used = burn(host, package)
-                burns.append((took, used))
+                region, duration, used = burn(host, package)
+                burns.append((duration, used))
                 if what == "cached" and turn == 0:
-                    told |= throughput(host, core, region["nodes"][0]["path"], count)
+                    results |= throughput(host, core, region["nodes"][0]["path"], count)
                 host.run("erase", region["id"])
             clock, processor = (statistics.median(all_) for all_ in zip(*burns, strict=True))
-            told[f"burn {what} s"] = round(clock, 2)
-            told[f"burn {what} processor s"] = round(processor, 2)
+            results[f"burn {what} s"] = round(clock, 2)
+            results[f"burn {what} processor s"] = round(processor, 2)
     finally:
         host.close()
-    return told
+    return results
 
 
 def main() -> None:
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=3, help="repetitions (default: 3)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    told: dict[str, typing.Any] = {}
+    results: dict[str, typing.Any] = {}
     for core in arguments.core or CORES:
         found = {}
         for engine in ENGINES:
@@ -182,13 +182,13 @@ def main() -> None:
                 found[engine] = measure(
                     pathlib.Path(name), core, arguments.part, engine, arguments.n
                 )
-            told[f"{core} {engine}"] = found[engine]
+            results[f"{core} {engine}"] = found[engine]
             print(f"{core} {engine} is done", file=sys.stderr, flush=True)
         slow, fast = (found[engine] for engine in ENGINES)
-        told[f"ratio: {core}: verilator / icarus"] = {
+        results[f"ratio: {core}: verilator / icarus"] = {
             name: figures.ratio(fast[name], slow[name]) for name in slow
         }
-    figures.tell(told, arguments.json, n=arguments.n, part=arguments.part)
+    figures.report(results, arguments.json, n=arguments.n, part=arguments.part)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Times:
         """The clock's median, in seconds."""
         return statistics.median(self.clock)
 
-    def told(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Milliseconds: the least, the median, the 95th percentile; the processor's median."""
         found = sorted(self.clock)
         numbers = {
@@ -59,7 +59,7 @@ def ratio(one: float, other: float) -> float:
     return round(one / other, 2)
 
 
-def tell(figures: dict[str, typing.Any], as_json: bool, **about: typing.Any) -> None:
+def report(figures: dict[str, typing.Any], as_json: bool, **about: typing.Any) -> None:
     """Print figures by name, and what to know about them."""
     load = round(os.getloadavg()[0], 1)
     about = {"load": load, "processors": os.cpu_count()} | about
@@ -69,10 +69,10 @@ def tell(figures: dict[str, typing.Any], as_json: bool, **about: typing.Any) -> 
     print("  ".join(f"{name}: {value}" for name, value in about.items()))
     wide = max(len(name) for name in figures)
     for name, value in figures.items():
-        told = value
+        text = value
         if isinstance(value, dict):
-            told = "  ".join(f"{key} {one}" for key, one in value.items())
-        print(f"{name:<{wide}}  {told}")
+            text = "  ".join(f"{key} {one}" for key, one in value.items())
+        print(f"{name:<{wide}}  {text}")
 
 
 def _used() -> float:

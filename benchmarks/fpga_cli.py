@@ -74,12 +74,16 @@ def status(host: Host, count: int) -> dict[str, typing.Any]:
         times = figures.in_turns(ways, count)
     finally:
         running._proxy.shutdown()
-    told: dict[str, typing.Any] = {name: one.told() for name, one in times.items()}
+    results: dict[str, typing.Any] = {name: one.summary() for name, one in times.items()}
     if READ in times:
-        told[f"ratio: status / {READ}"] = figures.ratio(times["status"].median, times[READ].median)
+        results[f"ratio: status / {READ}"] = figures.ratio(
+            times["status"].median, times[READ].median
+        )
     for name in ("status by rootwrap", "status by the rootwrap daemon"):
-        told[f"ratio: {name} / status"] = figures.ratio(times[name].median, times["status"].median)
-    return told
+        results[f"ratio: {name} / status"] = figures.ratio(
+            times[name].median, times["status"].median
+        )
+    return results
 
 
 def _rootwrap(host: Host) -> tuple[typing.Any, list[str]]:
@@ -100,7 +104,8 @@ def _rootwrap(host: Host) -> tuple[typing.Any, list[str]]:
 
 def _reader(host: Host) -> typing.Callable[[], object]:
     """What nova-compute does; the status before it in each turn has published anew."""
-    from fpga_hooks import calls, published  # noqa: F401 - calls registers the options
+    from fpga_hooks import calls  # noqa: F401 - registers the options
+    from fpga_hooks.program import published
 
     published.CONF([], project="nova", default_config_files=[])
     published.CONF.set_override("status_file", str(host.runtime / "status.json"), "fpga")
@@ -136,11 +141,11 @@ def drivers(folder: Path, regions: int) -> dict[str, tuple[Host, bytes]]:
         "fake": bitstreams.package("crc32", target={"board": "fake", "part": "fake"}),
         "command": bitstreams.package("crc32", target={"board": "b", "part": "p"}, **node),
     }
-    made = {}
-    for name, given in options.items():
+    hosts = {}
+    for name, settings in options.items():
         (folder / name).mkdir()
-        made[name] = Host(folder / name, **given), packages[name]
-    return made
+        hosts[name] = Host(folder / name, **settings), packages[name]
+    return hosts
 
 
 def burn_and_erase(name: str, host: Host, package: bytes, count: int) -> dict[str, typing.Any]:
@@ -153,17 +158,19 @@ def burn_and_erase(name: str, host: Host, package: bytes, count: int) -> dict[st
     times = figures.in_turns(
         ways | {"erase": functools.partial(_call, host, "erase", "--owner", owner)}, count
     )
-    told: dict[str, typing.Any] = {f"{name}: {what}": one.told() for what, one in times.items()}
-    told[f"ratio: {name}: burn / burn again"] = figures.ratio(
+    results: dict[str, typing.Any] = {
+        f"{name}: {what}": one.summary() for what, one in times.items()
+    }
+    results[f"ratio: {name}: burn / burn again"] = figures.ratio(
         times["burn"].median, times["burn again"].median
     )
-    return told
+    return results
 
 
 def _call(host: Host, *arguments: str) -> None:
-    ran = host.run(*arguments)
-    if ran.returncode != 0:
-        raise SystemExit(ran.stderr)
+    result = host.run(*arguments)
+    if result.returncode != 0:
+        raise SystemExit(result.stderr)
 
 
 def main() -> None:
@@ -175,17 +182,17 @@ def main() -> None:
     parser.add_argument("--regions", type=int, default=8, help="emulated regions (default: 8)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    told: dict[str, typing.Any] = {}
+    results: dict[str, typing.Any] = {}
     with tempfile.TemporaryDirectory(prefix="fpga-bench-") as folder:
         hosts = drivers(Path(folder), options.regions)
         try:
-            told |= status(hosts["emulator"][0], options.n)
+            results |= status(hosts["emulator"][0], options.n)
             for name, (host, package) in hosts.items():
-                told |= burn_and_erase(name, host, package, options.n)
+                results |= burn_and_erase(name, host, package, options.n)
         finally:
             for host, _ in hosts.values():
                 host.close()
-    figures.tell(told, options.json, n=options.n, unit="ms")
+    figures.report(results, options.json, n=options.n, unit="ms")
 
 
 if __name__ == "__main__":

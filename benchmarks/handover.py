@@ -33,8 +33,13 @@ import uuid
 
 from oslo_config import cfg
 
-from fpga_hooks import calls, cli, guests, mending, reconcile
-from novadocker import conf
+from fpga_hooks import calls
+from fpga_hooks.program import client
+from fpga_hooks.instance import guests
+from fpga_hooks.host import reconcile
+from fpga_hooks.instance import needs
+from fpga_nova import host_status
+from novadocker import options
 from novadocker.engine import Engine
 from novadocker.guests import Probe
 from tests.support import bitstreams
@@ -77,7 +82,7 @@ class Stage:
         )
         exposes = [{"kind": "char", "name": "/dev/fpga0"}]
         self.image = cloud.add(bitstreams.package(exposes=exposes))
-        self.region: cli.Region
+        self.region: host_status.Region
         self.client = engine.client()
         self.reconciler = reconcile.Reconciler()
         self.ended: dict[str, int] = {}
@@ -111,7 +116,7 @@ class Stage:
         while not self.reconciler._erase("host", first, regions):
             looks += 1
             time.sleep(0.02)  # a look costs the engine something
-        cli.burn(self.image, second)
+        client.burn(self.image, second)
         ending.join()
         while name not in self.ended:
             time.sleep(0.01)
@@ -130,13 +135,13 @@ def main() -> None:
     """Print the smallest, the median and the largest time between."""
     parser = argparse.ArgumentParser(description=typing.cast(str, __doc__).splitlines()[0])
     parser.add_argument("--tries", type=int, default=1000)
-    options = parser.parse_args()
-    calls.conf.register_opts(CONF)
-    conf.register_opts(CONF)
-    mending.of_owner = lambda *_: mending.Verdict(orphan="its instance is deleted")
+    arguments = parser.parse_args()
+    calls.options.register_opts(CONF)
+    options.register_opts(CONF)
+    needs.of_owner = lambda *_: needs.Verdict(orphan="its instance is deleted")
     with tempfile.TemporaryDirectory() as folder, OpenStack() as cloud:
         for engine in engines.started():
-            measure(pathlib.Path(folder), cloud, engine, options.tries)
+            measure(pathlib.Path(folder), cloud, engine, arguments.tries)
 
 
 def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tries: int) -> None:
@@ -147,7 +152,7 @@ def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tri
     stage = Stage(folder, cloud, engine)
     CONF.set_override("access", True, "fpga")
     CONF.set_override("exec", str(stage.host.wrapper()), "fpga")
-    guests.register(Probe(Engine()))
+    guests.machine.register(Probe(Engine()))
     busybox = pathlib.Path("/bin/busybox").read_bytes()
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
@@ -157,20 +162,20 @@ def measure(folder: pathlib.Path, cloud: OpenStack, engine: engines.Dockerd, tri
     stage.client.api.import_image_from_data(layer.getvalue(), repository="busybox")
     chance = random.Random(0)
     owner = str(uuid.uuid4())
-    cli.burn(stage.image, owner)
-    (stage.region,) = cli.status().owned_by(owner).values()
-    between, kept = [], 0
+    client.burn(stage.image, owner)
+    (stage.region,) = client.status().owned_by(owner).values()
+    between, look_count = [], 0
     with contextlib.suppress(KeyboardInterrupt):
         for _ in range(tries):
             seconds, looks, owner = stage.handover("busybox", owner, chance.uniform(0, 0.5))
             between.append(seconds)
-            kept += looks
+            look_count += looks
     early = sum(seconds < 0 for seconds in between)
     print(
         f"{len(between)} tries, {early} claimed before the container was gone; "
         "from its end to the claim: "
         f"least {min(between) * 1000:.0f} ms, median {statistics.median(between) * 1000:.0f} ms, "
-        f"most {max(between) * 1000:.0f} ms; {kept} looks kept the region"
+        f"most {max(between) * 1000:.0f} ms; {look_count} looks kept the region"
     )
     raise SystemExit(early > 0)
 

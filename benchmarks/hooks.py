@@ -21,7 +21,7 @@ import typing
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from fpga_hooks import root
+from fpga_hooks.program import root
 from tests.support.host import Host
 
 STATUS = ["fpga-cli.py", "status", "--format", "json"]
@@ -48,14 +48,14 @@ def ways(folder: pathlib.Path) -> dict[str, typing.Callable[[], object]]:
     return {
         "true: process": process("true"),
         "true: sudo + rootwrap": process(*rootwrap, "true"),
-        "true: rootwrap daemon": lambda: _told(root._by_daemon(["true"], 60)),
+        "true: rootwrap daemon": lambda: _check(root._by_daemon(["true"], 60)),
         "status: process": process(wrapper, *STATUS[1:]),
         "status: sudo + rootwrap": process(*rootwrap, *STATUS),
-        "status: rootwrap daemon": lambda: _told(root._by_daemon(STATUS, 60)),
+        "status: rootwrap daemon": lambda: _check(root._by_daemon(STATUS, 60)),
     }
 
 
-def _told(answer: root.Answer) -> None:
+def _check(answer: root.Answer) -> None:
     if answer.code:
         raise SystemExit(f"Error: the daemon's command failed - {answer}")
 
@@ -77,16 +77,16 @@ def main() -> None:
                     times[way].append((time.monotonic() - start) * 1000)
     found = {
         way: {
-            "median": round(statistics.median(took), 1),
-            "p95": round(statistics.quantiles(took, n=20)[18], 1),
+            "median": round(statistics.median(durations), 1),
+            "p95": round(statistics.quantiles(durations, n=20)[18], 1),
         }
-        for way, took in times.items()
+        for way, durations in times.items()
     }
     if arguments.json:
         print(json.dumps({"unit": "ms", "n": arguments.n, "ways": found}, indent=2))
         return
-    for way, took in found.items():
-        print(f"{way:28} median {took['median']:7.1f} ms  p95 {took['p95']:7.1f} ms")
+    for way, durations in found.items():
+        print(f"{way:28} median {durations['median']:7.1f} ms  p95 {durations['p95']:7.1f} ms")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import figures
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fpga_regions import package_writer
+from fpga_regions.package import writer
 from tests.support import bitstreams
 from tests.support.host import Host
 from tests.support.openstack import OpenStack
@@ -37,10 +37,10 @@ _MIB = 1024 * 1024
 def package(size: int) -> bytes:
     """A valid package of at least so many bytes, which do not compress."""
     content = bitstreams.bitfile()
-    described = package_writer.describe(bitstreams.fields(), content)
+    manifest_text = writer.describe(bitstreams.fields(), content)
     more = zipfile.ZipInfo("random")
     return bitstreams.archive(
-        ("manifest.json", described), ("core.json", content), (more, os.urandom(size))
+        ("manifest.json", manifest_text), ("core.json", content), (more, os.urandom(size))
     )
 
 
@@ -86,7 +86,7 @@ def hits_and_misses(bench: Bench, turns: int) -> dict[str, typing.Any]:
         bench.burn(miss)
         bench.burn(hit)
     ratio = figures.ratio(miss.median, hit.median)
-    return {"miss": miss.told(), "hit": hit.told(), "ratio: miss / hit": ratio}
+    return {"miss": miss.summary(), "hit": hit.summary(), "ratio: miss / hit": ratio}
 
 
 def together(bench: Bench, turns: int) -> dict[str, typing.Any]:
@@ -100,8 +100,8 @@ def together(bench: Bench, turns: int) -> dict[str, typing.Any]:
             bench.burn_all(at_once, times)
             downloads = max(downloads, bench.cloud.downloads - before)
     return {
-        f"{REGIONS} one by one": serial.told(),
-        f"{REGIONS} at once": parallel.told(),
+        f"{REGIONS} one by one": serial.summary(),
+        f"{REGIONS} at once": parallel.summary(),
         "ratio: one by one / at once": figures.ratio(serial.median, parallel.median),
         "downloads of each": downloads,
     }
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64, help="MiB of the large package")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    told: dict[str, typing.Any] = {}
+    results: dict[str, typing.Any] = {}
     for name, size in (("1 KiB", 0), (f"{options.size} MiB", options.size * _MIB)):
         with tempfile.TemporaryDirectory(prefix="fpga-bench-") as folder, OpenStack() as cloud:
             bench = Bench(Path(folder), cloud, size)
@@ -123,8 +123,8 @@ def main() -> None:
                 found |= together(bench, max(1, options.n // 3))
             finally:
                 bench.host.close()
-        told |= {f"{name}: {what}": value for what, value in found.items()}
-    figures.tell(told, options.json, n=options.n, unit="ms")
+        results |= {f"{name}: {what}": value for what, value in found.items()}
+    figures.report(results, options.json, n=options.n, unit="ms")
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def contend(placement: Placement) -> dict[str, int]:
 def measure(placement: Placement, setting: int, runs: int) -> dict[str, typing.Any]:
     """What several runs gave."""
     placement.conf.set_override("allocation_conflict_retry_count", setting, group="placement")
-    began = time.perf_counter()
+    start = time.perf_counter()
     found = [contend(placement) for _ in range(runs)]
     granted = [one.get("granted", 0) for one in found]
     return {
@@ -119,7 +119,7 @@ def measure(placement: Placement, setting: int, runs: int) -> dict[str, typing.A
         "runs with too many": f"{sum(one > REGIONS for one in granted)} of {runs}",
         "claims given up": sum(one.get("conflict", 0) for one in found),
         "most tries": max(one["most tries"] for one in found),
-        "seconds": round((time.perf_counter() - began) / runs, 1),
+        "seconds": round((time.perf_counter() - start) / runs, 1),
     }
 
 
@@ -141,7 +141,7 @@ def main() -> None:
             for setting in arguments.retries
         }
         db_api.get_placement_engine().dispose()
-    figures.tell(rows, arguments.json, claims=CLAIMS, threads=THREADS)
+    figures.report(rows, arguments.json, claims=CLAIMS, threads=THREADS)
 
 
 if __name__ == "__main__":

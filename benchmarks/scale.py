@@ -49,7 +49,7 @@ class Hosts:
 
     def __init__(self, cloud: Cloud) -> None:
         self._placement = cloud.api.placement
-        self._made: list[tuple[str, str]] = []
+        self._hosts: list[tuple[str, str]] = []
         self._context = nova_context.get_admin_context()
         cells = objects.CellMappingList.get_all(self._context)
         self._cell = next(cell for cell in cells if not cell.is_cell0())
@@ -57,7 +57,7 @@ class Hosts:
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(self._made)
+        return len(self._hosts)
 
     def grow(self, count: int) -> None:
         """Add hosts until there are so many."""
@@ -66,10 +66,10 @@ class Hosts:
             mapping = objects.HostMapping(self._context, host=name, cell_mapping=self._cell)
             mapping.create()
         with nova_context.target_cell(self._context, self._cell) as context:
-            made = [(name, self._record(context, name)) for name in names]
+            hosts = [(name, self._record(context, name)) for name in names]
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._provide, made))
-        self._made += made
+            list(pool.map(self._provide, hosts))
+        self._hosts += hosts
 
     @staticmethod
     def _record(context: typing.Any, name: str) -> str:
@@ -109,8 +109,8 @@ class Hosts:
         node.create()
         return str(node.uuid)
 
-    def _provide(self, made: tuple[str, str]) -> None:
-        name, provider = made
+    def _provide(self, host: tuple[str, str]) -> None:
+        name, provider = host
         version = {"headers": {"OpenStack-API-Version": "placement 1.39"}}
         answers = [
             self._placement.post(
@@ -151,7 +151,7 @@ class Hosts:
         for provider in self._placement.get("/resource_providers").json()["resource_providers"]:
             if provider["name"].startswith(PREFIX):
                 self._placement.delete(f"/resource_providers/{provider['uuid']}")
-        self._made.clear()
+        self._hosts.clear()
 
 
 class Asker:
@@ -189,15 +189,15 @@ class Asker:
             project_id=self._cloud.api.current_project_id,
             user_id="scale",
         )
-        began = time.perf_counter()
+        start = time.perf_counter()
         found = self._client.select_destinations(
             self._context, spec, [server], return_objects=True, return_alternates=True
         )
-        took = time.perf_counter() - began
+        duration = time.perf_counter() - start
         if not found[0]:
             raise SystemExit("Error: the scheduler found no host")
         self._cloud.api.placement.delete(f"/allocations/{server}").raise_for_status()
-        return took
+        return duration
 
 
 def of_filter(hosts: int = 1000, turns: int = 20) -> float:
@@ -210,12 +210,12 @@ def of_filter(hosts: int = 1000, turns: int = 20) -> float:
     flavor = objects.Flavor(extra_specs={"hw:fpga_ip_id": BITSTREAM})
     spec = objects.RequestSpec(flavor=flavor)
     one = FpgaFilter()
-    took = []
+    durations = []
     for _turn in range(turns):
-        began = time.perf_counter()
+        start = time.perf_counter()
         passed = sum(one.host_passes(state, spec) for state in states)
-        took.append((time.perf_counter() - began) / passed)
-    return statistics.median(took)
+        durations.append((time.perf_counter() - start) / passed)
+    return statistics.median(durations)
 
 
 def memory(pid: int) -> int:
@@ -245,17 +245,17 @@ def measure(cloud: Cloud, hosts: Hosts, placement: bool, turns: int) -> dict[str
             for turn in range(turns + 2):
                 hosts.beat()
                 for kind, specs in kinds.items():
-                    took = asker.ask(specs)
+                    duration = asker.ask(specs)
                     if turn > 1:  # the first ones warm up
-                        times[kind].append(took)
+                        times[kind].append(duration)
             used = memory(schedulers.pid)
         finally:
             schedulers.stop()
-    medians = {kind: 1000 * statistics.median(took) for kind, took in times.items()}
+    medians = {kind: 1000 * statistics.median(duration) for kind, duration in times.items()}
     return {
         "hosts": hosts.count,
         "asks": "Placement" if placement else "FpgaFilter",
-        **{f"{kind}_ms": round(took, 1) for kind, took in medians.items()},
+        **{f"{kind}_ms": round(duration, 1) for kind, duration in medians.items()},
         "ratio": round(medians["fpga"] / medians["plain"], 3),
         "scheduler_mib": used,
     }

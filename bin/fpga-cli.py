@@ -4,7 +4,7 @@
 
 import sys
 
-from fpga_regions import cli
+from fpga_regions.command import main
 
 if __name__ == "__main__":
-    sys.exit(cli.main())
+    sys.exit(main.main())

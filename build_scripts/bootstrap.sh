@@ -1,9 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Makes .tools/, the virtual environment that the build scripts run on: uv, ansible-core, tox.
+#
+#   bootstrap.sh [uv]      uv: and nothing but uv in it, which is all that `make unit` needs
+#
 # Debian's Python is used, so that its services can run as ordinary users. Does nothing, and needs
 # no network, while requirements/tools.txt is as it was.
 set -eu
+
+only=${1:-}
 
 cd "$(dirname "$0")/.."
 tools=$PWD/.tools
@@ -11,7 +16,9 @@ lock=requirements/tools.txt
 python=/usr/bin/python3
 
 stamp=$(printf '%s ' "$tools" | cat - "$lock" | sha256sum | cut -d ' ' -f 1)
-if [ "$(cat "$tools/.stamp" 2>/dev/null)" = "$stamp" ] && [ -x "$tools/bin/ansible-playbook" ]; then
+is_made() { [ "$(cat "$tools/.stamp$1" 2>/dev/null)" = "$stamp" ] && [ -x "$tools/bin/$2" ]; }
+
+if is_made "" ansible-playbook || { [ "$only" = uv ] && is_made .uv uv; }; then
     exit 0
 fi
 
@@ -37,10 +44,18 @@ fi
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$python is older than Python 3.11"
 
-say "making .tools from $lock"
-rm -rf "$tools"
-"$python" -m venv "$tools"
-uv=$(grep -E '^uv==' "$lock")
-"$tools/bin/python" -m pip install --quiet --disable-pip-version-check "$uv"
-UV_LINK_MODE=copy "$tools/bin/uv" pip install --quiet --python "$tools/bin/python" -r "$lock"
+if ! is_made .uv uv; then
+    say "making .tools from $lock"
+    rm -rf "$tools"
+    "$python" -m venv "$tools"
+    # The entry of uv alone, with its hashes.
+    sed -n '/^uv==/,/[^\\]$/p' "$lock" > "$tools/uv.txt"
+    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
+        --require-hashes -r "$tools/uv.txt"
+    echo "$stamp" > "$tools/.stamp.uv"
+fi
+[ "$only" != uv ] || exit 0
+
+UV_LINK_MODE=copy "$tools/bin/uv" pip install --quiet --require-hashes \
+    --python "$tools/bin/python" -r "$lock"
 echo "$stamp" > "$tools/.stamp"

@@ -11,7 +11,6 @@ set -eu
 
 folder=$(mkdir -p "${1:?usage: build_deb.sh FOLDER}" && cd "$1" && pwd)
 cd "$(dirname "$0")/.."
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)-1
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 
@@ -20,6 +19,9 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || date +%s)
 export SOURCE_DATE_EPOCH
 
 build_scripts/build_wheel.sh "$folder/wheel" > /dev/null
+version=$(basename "$folder"/wheel/fpga_nova-*.whl | cut -d - -f 2)
+# Debian sorts a release candidate below its release only with a tilde.
+version=$(echo "$version" | sed -E 's/(a|b|rc)([0-9]+)/~\1\2/')-1
 packages=$tree/usr/lib/python3/dist-packages
 mkdir -p "$packages" "$tree/usr/bin" "$tree/DEBIAN"
 python3 -m zipfile -e "$folder"/wheel/fpga_nova-*.whl "$packages"
@@ -47,4 +49,6 @@ install -m 755 build_scripts/debian/postinst build_scripts/debian/prerm build_sc
 (cd "$tree" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums)
 
 chmod -R u=rwX,go=rX "$tree"
+# A package of another commit is not left beside it: `apt-get install ./fpga-nova_*_all.deb` means one.
+rm -f "$folder"/fpga-nova_*_all.deb
 dpkg-deb --root-owner-group --build "$tree" "$folder/fpga-nova_${version}_all.deb"

@@ -9,7 +9,7 @@ import argparse
 import string
 from pathlib import Path
 
-from fpga_regions import arguments
+from fpga_regions.command import arguments, examples
 
 ROOT = Path(__file__).parents[1]
 MAN = ROOT / "docs" / "man" / "fpga-cli.8"
@@ -25,7 +25,7 @@ $synopsis
 .SH DESCRIPTION
 .B fpga\-cli.py
 programs FPGA regions with bitstreams from Glance or from a file, erases them, and keeps a ledger of
-who holds which. It is run as root: by nova\-compute through rootwrap, or by people.
+who holds which. It runs as root: nova\-compute calls it through rootwrap, and people call it.
 .PP
 Standard output has the answer and nothing else. An error is one line on standard error:
 .IR "Error: what \- why" .
@@ -45,8 +45,8 @@ the ledger: regions, their states and owners, and what happened to them
 .I /run/fpga\-nova
 sockets and other things that a restart of the host may remove
 .SH SIGNALS
-On SIGTERM, SIGINT and SIGHUP it undoes what it had begun, then dies of the signal. What one that
-was killed left is undone by the next call.
+On SIGTERM, SIGINT and SIGHUP it undoes what it had begun, then dies of the signal. If it is killed,
+the next call undoes what it had begun.
 .SH SEE ALSO
 .BR nova\-compute (8),
 .BR nova\-rootwrap (1)
@@ -93,7 +93,7 @@ def man() -> str:
     verbs = _leaves(parser)
     return _MAN.substitute(
         synopsis="\n.br\n".join(_usage(verb) for verb in verbs.values()),
-        options=_described(parser),
+        options=_option_list(parser),
         verbs="\n".join(_section(name, verb) for name, verb in verbs.items()),
         exits="\n".join(f".TP\n.B {code}\n{_roff(text)}" for code, text in arguments.EXITS.items()),
     )
@@ -110,14 +110,14 @@ def completion() -> str:
         for action in _options(parser):
             if action.nargs == 0:
                 continue
-            told = _of_value(action)
+            candidates = _of_value(action)
             names = "|".join(f'"{name} {option}"' for option in action.option_strings)
-            values.append(f"        {names}) {told}; return ;;")
+            values.append(f"        {names}) {candidates}; return ;;")
         known = [option for action in _options(parser) for option in action.option_strings]
-        told = f'COMPREPLY=($(compgen -W "{" ".join([*known, *below])}" -- "$word"))'
+        candidates = f'COMPREPLY=($(compgen -W "{" ".join([*known, *below])}" -- "$word"))'
         if any(_takes_file(action) for action in parser._actions if not action.option_strings):
-            told = f"{_FILES}; [[ $word != -* ]] || {told}"
-        words.append(f'        "{name}") {told} ;;')
+            candidates = f"{_FILES}; [[ $word != -* ]] || {candidates}"
+        words.append(f'        "{name}") {candidates} ;;')
     return _COMPLETION.substitute(
         verbs="\n".join(verbs), values="\n".join(values), words="\n".join(words)
     )
@@ -157,25 +157,25 @@ def _section(name: str, verb: argparse.ArgumentParser) -> str:
     lines = [f".SH {name.upper()}", _usage(verb), ".PP"]
     if verb.description:
         lines += [_roff(verb.description)]
-    lines += [_described(verb)]
-    told = arguments.EXAMPLES.get(name.partition(" ")[0], [])
-    examples = [example for example in told if example[0].startswith(name)]
-    if examples:
+    lines += [_option_list(verb)]
+    of_verb = examples.EXAMPLES.get(name.partition(" ")[0], [])
+    of_section = [example for example in of_verb if example[0].startswith(name)]
+    if of_section:
         lines += [".PP", "Examples:"]
-    for line, meaning in examples:
-        lines += [".TP", f".B {arguments.PROGRAM} {_roff(line)}", _roff(meaning)]
+    for line, meaning in of_section:
+        lines += [".TP", f".B {examples.PROGRAM} {_roff(line)}", _roff(meaning)]
     return "\n".join(line for line in lines if line)
 
 
-def _described(parser: argparse.ArgumentParser) -> str:
+def _option_list(parser: argparse.ArgumentParser) -> str:
     lines = []
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             continue
-        told = ", ".join(action.option_strings) or str(action.metavar)
+        heading = ", ".join(action.option_strings) or str(action.metavar)
         if action.option_strings and action.nargs != 0:
-            told += f" {action.metavar or '|'.join(action.choices or [])}"
-        lines += [".TP", f".B {_roff(told)}", _roff(action.help or "as in the manifest")]
+            heading += f" {action.metavar or '|'.join(action.choices or [])}"
+        lines += [".TP", f".B {_roff(heading)}", _roff(action.help or "as in the manifest")]
     return "\n".join(lines)
 
 

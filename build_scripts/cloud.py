@@ -35,13 +35,13 @@ class Cloud:
         openrc = self.folder / "openrc"
         if not openrc.exists():
             raise CloudError(f"no cloud in {self.folder}; run 'make demo-up' first")
-        told = subprocess.run(
+        output = subprocess.run(
             ["bash", "-c", 'set -a; . "$0"; env -0', str(openrc)],
             check=True,
             capture_output=True,
             text=True,
         )
-        pairs = (line.partition("=") for line in told.stdout.split("\0") if line)
+        pairs = (line.partition("=") for line in output.stdout.split("\0") if line)
         return {name: value for name, _, value in pairs}
 
     def run(
@@ -60,8 +60,8 @@ class Cloud:
             check=False,
         )
         if check and done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
-            raise CloudError(f"{' '.join(command)}: exit {done.returncode}: {said}")
+            message = done.stderr.decode(errors="replace").strip()
+            raise CloudError(f"{' '.join(command)}: exit {done.returncode}: {message}")
         return done
 
     @functools.cached_property
@@ -86,8 +86,8 @@ class Cloud:
 
     def ledger(self) -> dict[str, typing.Any]:
         """What ``fpga-cli.py status --format json`` prints."""
-        told = self.run("fpga-cli.py", "status", "--format", "json").stdout
-        return typing.cast(dict[str, typing.Any], json.loads(told))
+        report = self.run("fpga-cli.py", "status", "--format", "json").stdout
+        return typing.cast(dict[str, typing.Any], json.loads(report))
 
     def region_of(self, server: str) -> dict[str, typing.Any] | None:
         """The ledger's region of a server, by the server's uuid."""
@@ -130,15 +130,15 @@ class Cloud:
 
     @functools.cached_property
     def _nova_conf(self) -> configparser.RawConfigParser:
-        told = configparser.RawConfigParser(strict=False)
-        told.read(self.folder / "etc" / "nova" / "nova.conf")
-        return told
+        configuration = configparser.RawConfigParser(strict=False)
+        configuration.read(self.folder / "etc" / "nova" / "nova.conf")
+        return configuration
 
     @staticmethod
-    def _query(url: sqlalchemy.URL, query: str, **given: str) -> list[dict[str, typing.Any]]:
+    def _query(url: sqlalchemy.URL, query: str, **parameters: str) -> list[dict[str, typing.Any]]:
         engine = sqlalchemy.create_engine(url)
         with engine.connect() as connection:
-            rows = connection.execute(sqlalchemy.text(query), given).mappings().all()
+            rows = connection.execute(sqlalchemy.text(query), parameters).mappings().all()
         engine.dispose()
         return [dict(row) for row in rows]
 
@@ -202,7 +202,7 @@ class Cloud:
         for server in servers:
             self.api.compute.delete_server(server, ignore_missing=True)
         end = time.monotonic() + timeout
-        while left := {found.id for found in self.api.compute.servers()} & set(servers):
+        while remainder := {found.id for found in self.api.compute.servers()} & set(servers):
             if time.monotonic() > end:
-                raise CloudError(f"not deleted after {timeout} s: {', '.join(left)}")
+                raise CloudError(f"not deleted after {timeout} s: {', '.join(remainder)}")
             time.sleep(0.25)

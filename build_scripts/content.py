@@ -41,16 +41,16 @@ def _bitstream(images: typing.Any, package: Path) -> str:
     """The id of the image of a package."""
     with zipfile.ZipFile(package) as archive:
         manifest = archive.read("manifest.json").decode()
-    told = json.loads(manifest)
+    fields = json.loads(manifest)
     return _image(
         images,
-        told["name"],
+        fields["name"],
         package,
         "fpga",
         tags=["FPGA"],
         manifest=manifest,
-        vendor=told["vendor"],
-        type=told["type"],
+        vendor=fields["vendor"],
+        type=fields["type"],
     )
 
 
@@ -63,7 +63,7 @@ def _image(
         if image.hash_value == digest and image.status == "active":
             return str(image.id)
         images.delete_image(image)
-    made = images.create_image(
+    record = images.create_image(
         name,
         filename=str(file),
         container_format=container_format,
@@ -73,17 +73,17 @@ def _image(
         allow_duplicates=True,
         **fields,
     )
-    print(f"created image {name} {made.id}")
-    return str(made.id)
+    print(f"created image {name} {record.id}")
+    return str(record.id)
 
 
-def _flavor(compute: typing.Any, name: str, wanted: dict[str, str]) -> None:
+def _flavor(compute: typing.Any, name: str, extra_specs: dict[str, str]) -> None:
     flavor = compute.find_flavor(name, get_extra_specs=True)
     if flavor is None:
         flavor = compute.create_flavor(name=name, ram=256, vcpus=1, disk=1)
         print(f"created flavor {name}")
-    if (flavor.extra_specs or {}) != wanted:
-        compute.create_flavor_extra_specs(flavor, wanted)
+    if (flavor.extra_specs or {}) != extra_specs:
+        compute.create_flavor_extra_specs(flavor, extra_specs)
 
 
 def _wait_for_hosts(cloud: typing.Any) -> int:

@@ -81,9 +81,10 @@ def read(file: pathlib.Path = PATCHES / "hunks.toml") -> Source:
 
     :raises HunkError: a hunk is not as the head of the file says
     """
-    told = tomllib.loads(file.read_text())
+    document = tomllib.loads(file.read_text())
     return Source(
-        (told["header"], told["tests_header"]), tuple(_hunk(entry) for entry in told["hunk"])
+        (document["header"], document["tests_header"]),
+        tuple(_hunk(entry) for entry in document["hunk"]),
     )
 
 

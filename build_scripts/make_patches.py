@@ -45,9 +45,9 @@ class Change:
     def diff(self, file: str, header: str) -> str:
         """The diff, with its header, as the file of this name."""
         series = nova_wheels.name_of(nova_wheels.series_of(self.version))
-        told = header.format(version=self.version, series=series, file=file)
+        head = header.format(version=self.version, series=series, file=file)
         diffs = [_diff(name, *texts) for name, texts in sorted(self.files.items())]
-        return "".join([told.lstrip("\n"), *diffs])
+        return "".join([head.lstrip("\n"), *diffs])
 
     def is_left_by(self, diff: str) -> bool:
         """Whether patch(1) makes the same of the release with this diff, at fuzz 0."""
@@ -57,10 +57,10 @@ class Change:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(before)
             command = ["patch", "-Np1", "-F0", "-s", "-f", "-r", "-", "--no-backup-if-mismatch"]
-            ran = subprocess.run(
+            result = subprocess.run(
                 command, cwd=folder, input=diff, capture_output=True, text=True, check=False
             )
-            return not ran.returncode and all(
+            return not result.returncode and all(
                 pathlib.Path(folder, name).read_text() == after
                 for name, (_before, after) in self.files.items()
             )
@@ -87,10 +87,10 @@ def make(version: str, source: hunks.Source) -> tuple[Change, Change]:
 
 
 def _change(version: str, wheel: pathlib.Path, source: hunks.Source, tests: bool) -> Change:
-    wanted = source.for_series(nova_wheels.series_of(version), tests)
-    before = nova_wheels.read(wheel, sorted({hunk.file for hunk in wanted}))
+    selection = source.for_series(nova_wheels.series_of(version), tests)
+    before = nova_wheels.read(wheel, sorted({hunk.file for hunk in selection}))
     after = dict(before)
-    for hunk in wanted:
+    for hunk in selection:
         try:
             after[hunk.file] = hunk.change(after[hunk.file])
         except hunks.HunkError as e:
@@ -105,38 +105,38 @@ def _diff(name: str, before: str, after: str) -> str:
             file.write_text(text)
         labels = ["--label", f"a/{name}", "--label", f"b/{name}"]
         command = ["diff", "-u", *labels, *map(str, files)]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    return ran.stdout
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout
 
 
 def share(versions: list[str], source: hunks.Source) -> list[tuple[Part, Part]]:
     """The fewest diffs that serve these releases, in the order of the table."""
-    made: list[tuple[Part, Part]] = []
+    shared: list[tuple[Part, Part]] = []
     newest_first = sorted(versions, key=nova_wheels.order_of, reverse=True)
     for _series, members in itertools.groupby(newest_first, key=nova_wheels.series_of):
-        made += _share_in_series(list(members), source)
-    return sorted(made, key=lambda parts: nova_wheels.order_of(parts[0].served[0].version))
+        shared += _share_in_series(list(members), source)
+    return sorted(shared, key=lambda parts: nova_wheels.order_of(parts[0].served[0].version))
 
 
 def _share_in_series(newest_first: list[str], source: hunks.Source) -> list[tuple[Part, Part]]:
-    left = [make(version, source) for version in newest_first]
-    made = []
-    while left:
-        files = [f"nova-{left[0][0].version}{suffix}.patch" for suffix in ("", "-tests")]
+    remainder = [make(version, source) for version in newest_first]
+    shared = []
+    while remainder:
+        files = [f"nova-{remainder[0][0].version}{suffix}.patch" for suffix in ("", "-tests")]
         texts = [
             change.diff(file, header)
-            for change, file, header in zip(left[0], files, source.headers, strict=True)
+            for change, file, header in zip(remainder[0], files, source.headers, strict=True)
         ]
-        served = [pair for pair in left if all(map(Change.is_left_by, pair, texts))]
-        if left[0] not in served:
+        served = [pair for pair in remainder if all(map(Change.is_left_by, pair, texts))]
+        if remainder[0] not in served:
             raise hunks.HunkError(f"{files[0]} does not apply to its own release")
-        left = [pair for pair in left if pair not in served]
+        remainder = [pair for pair in remainder if pair not in served]
         code, tests = (
             Part(file, text, changes)
             for file, text, changes in zip(files, texts, zip(*served, strict=True), strict=True)
         )
-        made.append((code, tests))
-    return made
+        shared.append((code, tests))
+    return shared
 
 
 def table(shared: list[tuple[Part, Part]]) -> str:
@@ -182,8 +182,8 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Make the diffs and the table in patches/.")
     parser.add_argument("versions", nargs="*", metavar="VERSION", help="a release to add")
-    told = "the folder of the diffs and the table (default: patches/)"
-    parser.add_argument("--patches", type=pathlib.Path, default=hunks.PATCHES, help=told)
+    help_text = "the folder of the diffs and the table (default: patches/)"
+    parser.add_argument("--patches", type=pathlib.Path, default=hunks.PATCHES, help=help_text)
     arguments = parser.parse_args()
     try:
         versions = {*known_versions(arguments.patches), *arguments.versions}

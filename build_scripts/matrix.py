@@ -34,7 +34,7 @@ from matrix_environment import Environment, StepError
 from fpga_patch import errors, releases
 
 #: Our own tests that every series has to pass; of fpga_regions nothing depends on Nova.
-UNIT = ("fpga_hooks", "fpga_nova", "migrations", "novadocker", "scheduler_filters")
+UNIT = ("fpga_hooks", "fpga_manage", "fpga_nova", "novadocker", "scheduler_filters")
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent / "tests"
 
@@ -132,9 +132,9 @@ def add_again() -> str:
         copy = pathlib.Path(folder)
         make_patches.write(make_patches.share(older, hunks.read()), copy)
         command = [sys.executable, make_patches.__file__, "--patches", folder, known[-1]]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ran.returncode or _entries(copy) != _entries(hunks.PATCHES, two):
-            raise StepError(f"the release makes another table: {ran.stdout}{ran.stderr}")
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode or _entries(copy) != _entries(hunks.PATCHES, two):
+            raise StepError(f"the release makes another table: {result.stdout}{result.stderr}")
         for file in copy.glob("*.patch"):
             if file.read_text() != (hunks.PATCHES / file.name).read_text():
                 raise StepError(f"{file.name} is another one when it is added")
@@ -219,8 +219,8 @@ def main() -> int:
     more = commands.add_parser("full", help="the same on all releases, and the tests")
     more.add_argument("series", nargs="*", type=int, choices=known_series(), metavar="SERIES")
     more.add_argument("--no-functional", action="store_true", help="leave functional tests out")
-    told = "run Nova's own tests unpatched, too, for the whole count"
-    more.add_argument("--unpatched", action="store_true", help=told)
+    help_text = "run Nova's own tests unpatched, too, for the whole count"
+    more.add_argument("--unpatched", action="store_true", help=help_text)
     commands.add_parser("chain", help="go through the releases; mix patched and stock services")
     arguments = parser.parse_args()
     if arguments.command != "chain":
@@ -242,13 +242,13 @@ def main() -> int:
             steps.append(functools.partial(full, series, **options))
     if not arguments.series:
         steps.append(chain)
-    return int(sum(_told(step()) for step in steps) > 0)
+    return int(sum(_report(step()) for step in steps) > 0)
 
 
-def _told(row: Row) -> bool:
+def _report(row: Row) -> bool:
     """Print a row; whether it failed."""
-    told = [row.name, *(f"{what}: {found}" for what, found in row.cells.items())]
-    print("; ".join(told), flush=True)
+    cells = [row.name, *(f"{what}: {found}" for what, found in row.cells.items())]
+    print("; ".join(cells), flush=True)
     return row.failed
 
 

@@ -39,8 +39,8 @@ class Outcome:
     skipped: frozenset[str]
 
     def __str__(self) -> str:
-        told = f"{len(self.passed)} passed, {len(self.failed)} failed"
-        return f"{told}, {len(self.skipped)} skipped" if self.skipped else told
+        counts = f"{len(self.passed)} passed, {len(self.failed)} failed"
+        return f"{counts}, {len(self.skipped)} skipped" if self.skipped else counts
 
 
 class Environment:
@@ -63,15 +63,19 @@ class Environment:
         if not stamp.is_file() or stamp.read_text() != digest:
             shutil.rmtree(self.folder, ignore_errors=True)
             self._uv("venv", "--quiet", "--python", "python3.11", str(self.folder))
-            self._uv(*self._install, "-r", str(self.lock))
+            self._uv(*self._install, *self._locked)
             self._uv(*self._install, "--no-deps", "--editable", str(ROOT))
             stamp.write_text(digest)
         elif self.patch("revert", check=False).returncode:
-            self._uv(*self._install, "--no-deps", "--reinstall-package=nova", "-r", str(self.lock))
+            self._uv(*self._install, "--no-deps", "--reinstall-package=nova", *self._locked)
 
     @property
     def _install(self) -> tuple[str, ...]:
         return ("pip", "install", "--quiet", "--python", str(self.python))
+
+    @property
+    def _locked(self) -> tuple[str, ...]:
+        return ("--require-hashes", "-r", str(self.lock))
 
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every source file of the installed Nova."""
@@ -86,10 +90,10 @@ class Environment:
 
         :raises StepError: it failed, and shall not
         """
-        ran = self._run("patch", [str(self.folder / "bin" / "fpga-patch"), command, "--tests"])
-        if check and ran.returncode:
-            raise StepError(f"{command} failed: {ran.stdout.strip()}")
-        return ran
+        result = self._run("patch", [str(self.folder / "bin" / "fpga-patch"), command, "--tests"])
+        if check and result.returncode:
+            raise StepError(f"{command} failed: {result.stdout.strip()}")
+        return result
 
     def pytest(
         self,
@@ -107,13 +111,13 @@ class Environment:
         # nova.cmd first, as in each service: it decides for threads or eventlet before others do.
         options = ["-q", "-p", "no:cacheprovider", "-p", "nova.cmd", f"--timeout={longest[0]}"]
         command = [str(self.python), "-m", "pytest", *options, *what]
-        ran = self._run(name, command, native_threads, longest[1])
-        told = _SUMMARY.findall(ran.stdout)
-        if ran.returncode or not told:
+        result = self._run(name, command, native_threads, longest[1])
+        summaries = _SUMMARY.findall(result.stdout)
+        if result.returncode or not summaries:
             raise StepError(
-                f"{name} tests: {told[-1] if told else 'none ran'}; see {self._log(name)}"
+                f"{name} tests: {summaries[-1] if summaries else 'none ran'}; see {self._log(name)}"
             )
-        return str(told[-1])
+        return str(summaries[-1])
 
     def nova_tests(self, name: str, only: typing.Collection[str] = ()) -> Outcome:
         """Run Nova's own unit tests of the touched modules, or the named ones of these.
@@ -130,9 +134,9 @@ class Environment:
             chosen = self.folder / "only.txt"
             chosen.write_text("\n".join(sorted(only)) + "\n")
             command += ["--load-list", str(chosen)]
-        ran = self._run(name, command)
+        outcome = self._run(name, command)
         found: dict[str, set[str]] = {"ok": set(), "FAILED": set(), "SKIPPED": set()}
-        for test, result in _RESULT.findall(ran.stdout):
+        for test, result in _RESULT.findall(outcome.stdout):
             found.setdefault(result, set()).add(test)
         if not found["ok"] | found["FAILED"]:
             raise StepError(f"none of Nova's tests ran; see {self._log(name)}")
@@ -157,7 +161,7 @@ class Environment:
         }
         with self._log(name).open("w") as log:
             try:
-                ran = subprocess.run(
+                result = subprocess.run(
                     command,
                     cwd=ROOT,
                     env=environment,
@@ -170,18 +174,18 @@ class Environment:
                 )
             except subprocess.TimeoutExpired:
                 raise StepError(f"{name} hangs after {longest} s; see {self._log(name)}") from None
-        ran.stdout = self._log(name).read_text(errors="replace")
-        return ran
+        result.stdout = self._log(name).read_text(errors="replace")
+        return result
 
     def _uv(self, *arguments: str) -> None:
         uv = ROOT / ".tools" / "bin" / "uv"
         environment = os.environ | {"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"}
-        ran = subprocess.run(
+        result = subprocess.run(
             [str(uv) if uv.exists() else "uv", *arguments],
             env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        if ran.returncode:
-            raise StepError(f"uv {arguments[0]} failed: {ran.stderr.strip()}")
+        if result.returncode:
+            raise StepError(f"uv {arguments[0]} failed: {result.stderr.strip()}")

@@ -28,11 +28,11 @@ def fetch(version: str, cache: pathlib.Path = CACHE) -> pathlib.Path:
         python = str(_PYTHON) if _PYTHON.exists() else sys.executable
         command = [python, "-m", "pip", "--disable-pip-version-check", "download"]
         options = ["--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(cache)]
-        ran = subprocess.run(
+        result = subprocess.run(
             [*command, *options, f"nova=={version}"], capture_output=True, text=True, check=False
         )
-        if ran.returncode or not wheel.is_file():
-            raise FetchError(f"nova {version} cannot be downloaded: {ran.stderr.strip()}")
+        if result.returncode or not wheel.is_file():
+            raise FetchError(f"nova {version} cannot be downloaded: {result.stderr.strip()}")
     return wheel
 
 

@@ -33,14 +33,14 @@ def sample() -> bytes:
 
 def expand_packbits(data: bytes) -> bytes:
     """What PackBits stands for (TIFF 6.0, section 9)."""
-    made = bytearray()
+    output = bytearray()
     source = iter(data)
     for head in source:
         if head < 128:
-            made += bytes(next(source) for _ in range(head + 1))
+            output += bytes(next(source) for _ in range(head + 1))
         elif head > 128:
-            made += bytes([next(source)]) * (257 - head)
-    return bytes(made)
+            output += bytes([next(source)]) * (257 - head)
+    return bytes(output)
 
 
 def expand_lzo(data: bytes, python: Path) -> bytes:
@@ -65,10 +65,10 @@ class Walk:
         """Print a line at once."""
         print(text, file=self.out, flush=True)
 
-    def expect(self, what: str, found: object, wanted: object) -> None:
+    def expect(self, what: str, found: object, expected: object) -> None:
         """Go on only if it is as it should be."""
-        if found != wanted:
-            raise CloudError(f"{what}: expected {wanted!r}, found {found!r}")
+        if found != expected:
+            raise CloudError(f"{what}: expected {expected!r}, found {found!r}")
         self.say(f"  ok: {what}: {found}")
 
     def shell(self, *command: str) -> str:
@@ -78,21 +78,21 @@ class Walk:
         self.say(text)
         return text
 
-    def status(self, wanted: str) -> None:
+    def status(self, usage: str) -> None:
         """Show fpga-cli's status and compare it."""
-        self.expect("status", self.shell("fpga-cli.py", "status"), f"Used regions: {wanted}")
+        self.expect("status", self.shell("fpga-cli.py", "status"), f"Used regions: {usage}")
 
-    def boot(self, name: str, flavor: str, wanted: str = "ACTIVE") -> typing.Any:
+    def boot(self, name: str, flavor: str, expected: str = "ACTIVE") -> typing.Any:
         """Boot a server the way people know; answers the SDK's server."""
         command = ("--flavor", flavor, "--image", "ubuntu_lzo", "--nic", "none", name)
         self.say(f"$ nova boot {' '.join(command)}")
         start = time.monotonic()
         server = self.cloud.boot(name, flavor)
-        took = time.monotonic() - start
-        self.figures[f"boot {name} ({flavor})"] = round(took, 2)
+        duration = time.monotonic() - start
+        self.figures[f"boot {name} ({flavor})"] = round(duration, 2)
         fault = f": {self.cloud.fault(server.id)}" if server.status == "ERROR" else ""
-        self.say(f"  {name} is {server.status} after {took:.1f} s{fault}")
-        self.expect(f"{name} is", server.status, wanted)
+        self.say(f"  {name} is {server.status} after {duration:.1f} s{fault}")
+        self.expect(f"{name} is", server.status, expected)
         return server
 
     def use(self, server: typing.Any, what: str, expand: typing.Callable[[bytes], bytes]) -> None:
@@ -107,8 +107,8 @@ class Walk:
         command = ("docker", "exec", "-i", container, "fpga-client", "/dev/fpga0")
         start = time.monotonic()
         packed = self.cloud.run(*command, data=data).stdout
-        took = time.monotonic() - start
-        self.figures[f"compress {len(data) // 1024} KiB on {server.name}"] = round(took, 2)
+        duration = time.monotonic() - start
+        self.figures[f"compress {len(data) // 1024} KiB on {server.name}"] = round(duration, 2)
         self.say(f"  {len(data)} bytes in, {len(packed)} bytes out")
         unpacked = expand(packed)
         if not 0 < len(packed) < len(data):
@@ -123,19 +123,19 @@ class Walk:
         self.say(f"  ledger: region {region.get('id')} owner {region.get('owner')}")
         self.expect("the database row's fpga_device", row["fpga_device"], region.get("id"))
         flavor = self.cloud.api.compute.find_flavor(flavor_name, False, get_extra_specs=True)
-        wanted = flavor.extra_specs["hw:fpga_ip_id"]
-        self.expect("the region's bitstream", region.get("image_id"), wanted)
+        image_id = flavor.extra_specs["hw:fpga_ip_id"]
+        self.expect("the region's bitstream", region.get("image_id"), image_id)
         self.expect("vm_state in the database", row["vm_state"], "active")
 
-    def refused(self, seen: int) -> None:
+    def refused(self, start: int) -> None:
         """The third FPGA server finds no host, and the scheduler's log says why."""
-        server = self.boot("dcr3", "fpga-lzo", wanted="ERROR")
+        server = self.boot("dcr3", "fpga-lzo", expected="ERROR")
         fault = self.cloud.fault(server.id)
         self.expect("its fault says No valid host", "No valid host" in fault, True)
-        lines = self.cloud.log("nova-scheduler")[seen:].splitlines()
-        told = [line[line.index("FpgaFilter:") :] for line in lines if "regions free" in line]
-        self.expect("the scheduler's log names FpgaFilter", bool(told), True)
-        self.say(f"  {told[-1]}")
+        lines = self.cloud.log("nova-scheduler")[start:].splitlines()
+        reasons = [line[line.index("FpgaFilter:") :] for line in lines if "regions free" in line]
+        self.expect("the scheduler's log names FpgaFilter", bool(reasons), True)
+        self.say(f"  {reasons[-1]}")
 
     def leave_nothing(self, servers: list[typing.Any]) -> None:
         """Delete every server; nothing of them is left anywhere."""
@@ -148,10 +148,10 @@ class Walk:
         self.expect("containers left", sorted(self.cloud.containers() & ours), [])
         rows = [self.cloud.row_of(server.id) for server in servers]
         self.expect("rows left", [row["uuid"] for row in rows if not row["deleted"]], [])
-        named = [row["fpga_device"] for row in rows if row["fpga_device"]]
-        self.expect("regions named by deleted rows", named, [])
-        left = [server.name for server in servers if self.cloud.allocations_of(server.id)]
-        self.expect("allocations left", left, [])
+        region_ids = [row["fpga_device"] for row in rows if row["fpga_device"]]
+        self.expect("regions named by deleted rows", region_ids, [])
+        names = [server.name for server in servers if self.cloud.allocations_of(server.id)]
+        self.expect("allocations left", names, [])
 
 
 def _clear(cloud: Cloud) -> None:
@@ -190,8 +190,8 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
         )
         steps.agree(servers[1], "fpga-packbits")
         steps.say("\n== A third one: no region is left")
-        seen = len(cloud.log("nova-scheduler"))
-        steps.refused(seen)
+        log_size = len(cloud.log("nova-scheduler"))
+        steps.refused(log_size)
         servers.append(cloud.api.compute.find_server("dcr3"))
         steps.status("2/2")
         steps.say("\n== An ordinary server on the same host")

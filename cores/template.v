@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A core to begin with: it answers with what it gets. docs/emulator.md tells what the pins mean.
+// A core to begin with, which returns its input. docs/emulator.md explains the pins.
 
 module top (
     input wire clk,

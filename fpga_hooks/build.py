@@ -4,43 +4,32 @@
 import functools
 import typing
 
-from oslo_log import log as logging
-
-from fpga_hooks import (
-    accounting,
-    base,
-    burns,
-    cards,
-    cli,
-    column,
-    entitlement,
-    errors,
-    function_traits,
-    grants,
-    image_bitstreams,
-    layout,
-    owners,
-    sites,
-)
-from fpga_hooks import host as host_regions
+from fpga_hooks import base
+from fpga_hooks.host import audit
+from fpga_hooks.instance import background, call_sites, cards, entitlement, owner_locks
+from fpga_hooks.placement import function_traits, providers
+from fpga_hooks.program import client, errors, last_look
+from fpga_nova.instance_request import InstanceRequest
+from fpga_nova.request import STATS
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
 
-LOG = logging.getLogger(__name__)
-
 
 class FpgaBuildInstanceHook(base.Hook):
-    """Burn at build; at start and with every audit, tell Nova what regions the host has."""
+    """Burn at build; at start and with every audit, report to Nova the regions of the host."""
+
+    def __init__(self) -> None:
+        self.auditor = audit.Auditor()
 
     def init_host(self, host: str) -> None:
         """Refuse to start where instances would get what the operator did not ask for.
 
-        :raises nova.exception.InvalidConfiguration: see fpga_hooks.host.start
+        :raises nova.exception.InvalidConfiguration: see fpga_hooks.host.audit.Auditor.start
         """
-        layout.decide_anew()
-        host_regions.start(host)
+        providers.ours.decide_anew()
+        self.auditor.start(host)
         entitlement.adopt(host)
 
     def build_instance(
@@ -52,19 +41,20 @@ class FpgaBuildInstanceHook(base.Hook):
         """Record what the instance is granted and burn it, beside what else the build does.
 
         :raises nova.exception.NovaException: it is not entitled to what it asks for, or a region
-            could not be burnt; see `sites`. Where the driver waits itself, it gets the latter
+            could not be burnt; see `call_sites`. Where the driver waits itself, it gets the latter
         """
-        granted = entitlement.decide(context, instance)
-        grants.record(instance, granted)
-        if not granted:
+        request = entitlement.decide(context, instance)
+        request.put_on_record(instance)
+        if not request.grants:
             return
-        chosen = cards.chosen(context, instance.uuid)
+        allocation = cards.of_allocation(context, request.owner)
+        burns = background.burns
         try:
-            burns.start(instance.uuid, functools.partial(_burn, granted, instance.uuid, chosen))
+            burns.start(request, functools.partial(_burn, request, allocation))
         except errors.CliError as e:
-            raise sites.failure(e, instance) from e
-        if not burns.awaited_by_driver():
-            finish(instance)
+            raise call_sites.failure(e, instance) from e
+        if not burns.awaited_by_driver:
+            burns.finish(instance)
 
     def check_rebuild(
         self, context: "nova_context.RequestContext", instance: "objects.Instance"
@@ -78,15 +68,14 @@ class FpgaBuildInstanceHook(base.Hook):
         :raises nova.exception.NovaException: it is not entitled to what it asks for, or cannot get
             it
         """
-        granted = entitlement.decide(context, instance)
-        if granted:
+        request = entitlement.decide(context, instance)
+        if request.grants:
             try:
-                with owners.held(instance.uuid):
-                    _burn_missing(context, instance, granted)
+                with owner_locks.held(request.owner):
+                    _burn_missing(context, request)
             except errors.CliError as e:
-                raise sites.failure(e, instance) from e
-        new_image = image_bitstreams.named_by(instance) != grants.accepted(instance)
-        grants.record(instance, granted, new_image)
+                raise call_sites.failure(e, instance) from e
+        request.of_new_image().put_on_record(instance)
 
     def update_resources(self, resources: dict[str, typing.Any]) -> None:
         """Set how many regions instances of this host have or may get; 0 where it is not known.
@@ -94,41 +83,20 @@ class FpgaBuildInstanceHook(base.Hook):
         What they hold, and what free ones are kept warm with, is among the host's stats, for
         FpgaWeigher.
         """
-        resources["fpga_regions"] = host_regions.audit()
-        ours = {stat: host_regions.images(state) for state, stat in accounting.STATS.items()}
-        resources["stats"] = {**resources.get("stats", {}), **ours}
+        resources["fpga_regions"] = self.auditor.audit()
+        images = {stat: last_look.ours.images(state) for state, stat in STATS.items()}
+        resources["stats"] = {**resources.get("stats", {}), **images}
         function_traits.sweep.run()
 
 
-def finish(instance: "objects.Instance") -> None:
-    """Wait for the burn of an instance, if one goes on, and write the regions' ids to the instance.
-
-    :raises nova.exception.NovaException: a region could not be burnt
-    """
-    try:
-        region_ids = burns.result(instance.uuid)
-    except errors.CliError as e:
-        LOG.error("No FPGA region was burnt: %s", e.reason, instance=instance)
-        raise sites.failure(e, instance) from e
-    if region_ids is not None:
-        value = accounting.joined(region_ids)
-        LOG.info("FPGA region %s burnt", value, instance=instance)
-        column.write(instance, value)
-
-
-def _burn_missing(
-    context: "nova_context.RequestContext",
-    instance: "objects.Instance",
-    granted: dict[int, grants.Grant],
-) -> None:
+def _burn_missing(context: "nova_context.RequestContext", request: InstanceRequest) -> None:
     """Not on record yet, so that the audit takes back what is burnt if this process dies here."""
-    held = cli.status().owned_by(instance.uuid)
-    missing = {number: grant for number, grant in granted.items() if number not in held}
-    if missing:
-        cards.burn(missing, instance.uuid, cards.chosen(context, instance.uuid))
+    rest = request.without(client.status().owned_by(request.owner))
+    if rest.grants:
+        cards.burn(rest, cards.of_allocation(context, request.owner))
 
 
-def _burn(granted: dict[int, grants.Grant], owner: str, chosen: list[str]) -> dict[int, str]:
+def _burn(request: InstanceRequest, allocation: list[str]) -> dict[int, str]:
     """Where one fails, Nova's clean-up has all of the owner erased."""
-    with owners.held(owner):
-        return cards.burn(granted, owner, chosen)
+    with owner_locks.held(request.owner):
+        return cards.burn(request, allocation)

@@ -9,7 +9,8 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_hooks import accounting, conf, image_bitstreams
+from fpga_nova import options, request
+from fpga_nova.instance_request import InstanceRequest
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -17,7 +18,7 @@ if typing.TYPE_CHECKING:
     from stevedore import extension
 
 CONF = cfg.CONF
-conf.register_opts(CONF)
+options.register_opts(CONF)
 
 GROUP = "nova.fpga.hooks"
 
@@ -125,15 +126,15 @@ def extra_specs(of: typing.Any, instance: "objects.Instance") -> typing.Mapping[
 
     :param of: the instance itself, or another flavor of it, where it is resized
     """
-    return image_bitstreams.extra_specs(instance, None if of is instance else of)
+    return InstanceRequest.of(instance, None if of is instance else of).account
 
 
 def update_usage(
     compute_node: "objects.ComputeNode", usage: typing.Mapping[str, typing.Any], sign: int
 ) -> None:
     """The resource tracker adds (sign 1) or takes away (-1) what an instance uses."""
-    used = accounting.count(compute_node, "fpga_regions_used")
-    used += sign * accounting.regions_wanted(usage.get("extra_specs"))
+    used = request.count(compute_node, "fpga_regions_used")
+    used += sign * request.region_count(usage.get("extra_specs"))
     compute_node.fpga_regions_used = max(used, 0)
 
 
@@ -142,12 +143,12 @@ def claim_failure(claim: typing.Any, compute_node: "objects.ComputeNode") -> str
 
     Called by the claim test, under the resource tracker's lock.
     """
-    asked = image_bitstreams.extra_specs(claim.instance, getattr(claim, "flavor", None))
-    wanted = accounting.regions_wanted(asked)
-    free = accounting.regions_free(compute_node)
-    if wanted <= free:
+    asker = InstanceRequest.of(claim.instance, getattr(claim, "flavor", None))
+    amount = len(request.bitstreams(asker.account))
+    free = request.regions_free(compute_node)
+    if amount <= free:
         return None
-    return f"{wanted} FPGA region{'s' * (wanted > 1)} wanted, {free} free"
+    return f"{amount} FPGA region{'s' * (amount > 1)} wanted, {free} free"
 
 
 def init_host_state(host_state: typing.Any) -> None:
@@ -158,14 +159,14 @@ def init_host_state(host_state: typing.Any) -> None:
 
 def update_host_state(host_state: typing.Any, compute_node: "objects.ComputeNode") -> None:
     """The scheduler takes over a compute node's record."""
-    host_state.fpga_regions = accounting.count(compute_node, "fpga_regions")
-    host_state.fpga_regions_used = accounting.count(compute_node, "fpga_regions_used")
+    host_state.fpga_regions = request.count(compute_node, "fpga_regions")
+    host_state.fpga_regions_used = request.count(compute_node, "fpga_regions_used")
 
 
 def consume_host_state(host_state: typing.Any, spec_obj: "objects.RequestSpec") -> None:
     """The scheduler has chosen a host for a request: its regions are fewer from now on."""
-    extra_specs = accounting.extra_specs_of(spec_obj.flavor)
-    host_state.fpga_regions_used += accounting.regions_wanted(extra_specs)
+    extra_specs = request.extra_specs_of(spec_obj.flavor)
+    host_state.fpga_regions_used += request.region_count(extra_specs)
 
 
 def process_request(context: typing.Any, spec_obj: "objects.RequestSpec") -> None:
@@ -182,9 +183,9 @@ def upgrade_database(engine: typing.Any, version: str | None, database: str) -> 
     """
     if version is not None or database != "main":
         return
-    import migrations
+    from fpga_manage import database as columns
 
-    migrations.upgrade(engine)
+    columns.upgrade(engine)
 
 
 def _call(step: str, *arguments: typing.Any) -> None:
@@ -199,15 +200,15 @@ def _call(step: str, *arguments: typing.Any) -> None:
 def _hooks() -> "list[extension.Extension[typing.Any]]":
     from stevedore import extension
 
-    loaded = extension.ExtensionManager(
+    hooks = extension.ExtensionManager(
         GROUP, invoke_on_load=True, on_load_failure_callback=_fail_to_load
     )
-    if not loaded.extensions:
+    if not hooks.extensions:
         raise ImportError(
             f"no hook is installed in the entry-point group {GROUP}; install fpga-nova "
             "beside Nova, or set [fpga] access = False"
         )
-    return sorted(loaded.extensions, key=lambda extension: extension.name)
+    return sorted(hooks.extensions, key=lambda extension: extension.name)
 
 
 def _fail_to_load(

@@ -5,18 +5,12 @@ import typing
 
 from oslo_log import log as logging
 
-from fpga_hooks import (
-    accounting,
-    base,
-    burns,
-    cli,
-    column,
-    errors,
-    grants,
-    host,
-    image_bitstreams,
-    owners,
-)
+from fpga_hooks import base
+from fpga_hooks.instance import background, owner_locks
+from fpga_hooks.program import client, errors, last_look
+from fpga_nova import column
+from fpga_nova.instance_request import InstanceRequest
+from fpga_nova.request import bitstreams_of
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -38,14 +32,14 @@ class FpgaDeleteInstanceHook(base.Hook):
         """Erase what the instance holds on this host, then clear its column.
 
         A region that would not erase does not keep the instance from being deleted: fpga-cli has
-        quarantined it, and the host's count of regions tells.
+        quarantined it, and the host's count of regions shows it.
         """
         if not _may_hold_region(instance):
             return
-        burns.settle(instance.uuid)
+        background.burns.settle(instance.uuid)
         try:
-            with owners.held(instance.uuid):
-                cli.erase(instance.uuid)
+            with owner_locks.held(instance.uuid):
+                client.erase(instance.uuid)
         except errors.CliError as e:
             LOG.error(
                 "The FPGA region was not erased: %s; see 'fpga-cli.py status'",
@@ -59,20 +53,20 @@ class FpgaDeleteInstanceHook(base.Hook):
 
 def _may_hold_region(instance: "objects.Instance") -> bool:
     """Whether it has a region or, resized, had or will have one."""
-    kinds = ("flavor", "old_flavor", "new_flavor")
-    flavors = (getattr(instance, kind) for kind in kinds if kind in instance)
+    request = InstanceRequest.of(instance)
+    kinds = ("old_flavor", "new_flavor")
+    others = (getattr(instance, kind) for kind in kinds if kind in instance)
     return (
-        bool(column.read(instance))
-        or grants.known(instance)
-        or any(accounting.bitstreams_of(flavor) for flavor in flavors)
-        or bool(image_bitstreams.named_by(instance))
+        bool(request.device or request.image_bitstream)
+        or request.grants is not None
+        or any(bitstreams_of(flavor) for flavor in (instance.flavor, *others))
     )
 
 
 def _clear_column(instance: "objects.Instance") -> None:
-    """Forget the region, unless the column tells of the host that the instance went to.
+    """Forget the region, unless the column is of the host that the instance went to.
 
     After a failed unshelve, and before a build is tried elsewhere, the instance is on no host.
     """
-    if column.read(instance) and instance.host in (None, host.name()):
+    if column.read(instance) and instance.host in (None, last_look.host()):
         column.write(instance, None)

@@ -26,7 +26,7 @@ class Exit(enum.IntEnum):
         return status
 
     DONE = 0, "done"
-    DEFECT = 1, "a defect in fpga-cli itself; --debug tells where"
+    DEFECT = 1, "a defect in fpga-cli itself; --debug shows where"
     WRONG_COMMAND_LINE = 2, "wrong command line"
     NOT_ERASED = 31, "not erased, in quarantine"
     DIFFERS = 32, "ledger and hardware differ"

@@ -15,11 +15,11 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds until then, never negative."""
         return max(0.0, self._end - time.monotonic())
 
     @property
     def passed(self) -> bool:
         """Whether it is over."""
-        return self.left <= 0
+        return self.remaining <= 0

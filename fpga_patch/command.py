@@ -20,9 +20,9 @@ import typing
 
 from oslo_config import cfg
 
+from fpga_nova.version import ShowVersion
 from fpga_patch import configure, doctor, errors, foreign, releases, verify, work
 from fpga_patch.doctor import finding
-from fpga_regions.version import ShowVersion
 
 
 class Run:
@@ -79,17 +79,17 @@ class Run:
         """Patch."""
         self._look()
         before, now = self.work.apply()
-        self._tell(now)
+        self._report(now)
         for part, was in zip(now.parts, before.parts, strict=True):
             already = "already" if was.state == "patched" else "now"
             self._say(f"{part.diff.file.name}: patched {already} in {now.nova}")
         if before.state != "patched":
             self._say("restart Nova's services: they still run the old code")
         if self.arguments.configure:
-            done, left = configure.write(
+            written, skipped = configure.write(
                 self.work.store, configure.files(self.settings(), self.roles())
             )
-            self._tell_files("written", done, left)
+            self._report_files("written", written, skipped)
         return 0
 
     def settings(self) -> doctor.Settings:
@@ -116,7 +116,7 @@ class Run:
         self.answer["findings"] = [dataclasses.asdict(one) for one in found]
         self._say(*(line for one in found for line in one.lines()))
         missing = any(one.level == "missing" for one in found)
-        return 7 if missing else 0
+        return errors.MISSING if missing else 0
 
     def revert(self) -> int:
         """Take the patch back."""
@@ -124,7 +124,7 @@ class Run:
         self.answer |= {"state": "stock", "changed": changed}
         how = f"stock now ({len(changed)} files)" if changed else "stock already"
         self._say(f"{how} in {self.work.nova}")
-        self._tell_files("removed", *configure.remove(self.work.store))
+        self._report_files("removed", *configure.remove(self.work.store))
         return 0
 
     def verify(self) -> int:
@@ -140,13 +140,13 @@ class Run:
 
     def _look(self) -> work.View:
         view = self.work.look()
-        self._tell(view)
+        self._report(view)
         if view.state == "foreign":
             stock = self.work.store.stock
             self.answer["foreign"] = [*foreign.show(view, stock, self.arguments.reference)]
         return view
 
-    def _tell(self, view: work.View) -> None:
+    def _report(self, view: work.View) -> None:
         self.answer |= {
             "version": view.version,
             "state": view.state,
@@ -158,11 +158,13 @@ class Run:
             "applied": view.record.applied or None,
         }
 
-    def _tell_files(self, what: str, done: list[pathlib.Path], left: list[pathlib.Path]) -> None:
-        self.answer["configuration"] = {what: [*map(str, done)], "left": [*map(str, left)]}
+    def _report_files(
+        self, what: str, changed: list[pathlib.Path], skipped: list[pathlib.Path]
+    ) -> None:
+        self.answer["configuration"] = {what: [*map(str, changed)], "left": [*map(str, skipped)]}
         self._say(
-            *(f"{what}: {path}" for path in done),
-            *(f"left as it is, because somebody else changed it: {path}" for path in left),
+            *(f"{what}: {path}" for path in changed),
+            *(f"left as it is, because somebody else changed it: {path}" for path in skipped),
         )
 
     def _say(self, *lines: str) -> None:
@@ -177,12 +179,12 @@ _WHY: dict[work.TreeState, str] = {
 }
 
 _COMMANDS: dict[str, tuple[collections.abc.Callable[[Run], int], str]] = {
-    "status": (Run.status, "is it patched?"),
-    "plan": (Run.plan, "what apply would change"),
-    "apply": (Run.apply, "patch; does nothing where it is"),
-    "verify": (Run.verify, "is all as the diff leaves it, byte code and our packages included?"),
-    "revert": (Run.revert, "put Nova's own files back"),
-    "doctor": (Run.doctor, "what this host still lacks, and the line that brings it"),
+    "status": (Run.status, "show whether Nova is patched"),
+    "plan": (Run.plan, "show what apply would change"),
+    "apply": (Run.apply, "patch Nova; if it is patched, change nothing"),
+    "verify": (Run.verify, "compare all files with the diff, byte code and our packages included"),
+    "revert": (Run.revert, "restore Nova's own files"),
+    "doctor": (Run.doctor, "list what this host still lacks, and the command that adds it"),
 }
 
 
@@ -214,21 +216,21 @@ def _parser() -> argparse.ArgumentParser:
         "distribution's)",
     )
     common.add_argument(
-        "--tests", action="store_true", help="the companion diff for Nova's own tests as well"
+        "--tests", action="store_true", help="also the companion diff for Nova's own tests"
     )
     common.add_argument("--format", choices=("text", "json"), default="text")
     common.add_argument(
         "--state-dir",
         type=pathlib.Path,
         metavar="DIR",
-        help="where copies and the journal are kept (default: "
+        help="the folder of the copies and the journal (default: "
         "/var/lib/fpga-nova/patch-backup for a distribution's Nova, .fpga-patch beside any other)",
     )
     common.add_argument(
         "--reference",
         type=pathlib.Path,
         metavar="DIR",
-        help="a folder nova/ as shipped, to show a foreign change against",
+        help="a folder nova/ as shipped, to compare foreign changes with",
     )
     common.add_argument(
         "--etc",
@@ -244,13 +246,13 @@ def _parser() -> argparse.ArgumentParser:
         "--role",
         action="append",
         choices=tuple(doctor.CHECKS),
-        help="what this host is, more than once if it is both (default: by its services)",
+        help="the role of this host; may be repeated (default: by its services)",
     )
     common.add_argument(
         "--patches", type=pathlib.Path, default=releases.PATCHES, help=argparse.SUPPRESS
     )
     parser = argparse.ArgumentParser(
-        prog="fpga-patch", description="Patch an installed Nova, or take the patch back."
+        prog="fpga-patch", description="Patch an installed Nova, or revert the patch."
     )
     parser.add_argument("--version", action=ShowVersion)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -259,7 +261,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.set_defaults(run=run)
         if name in ("plan", "apply"):
             verb.add_argument(
-                "--configure", action="store_true", help="configuration files of our own, too"
+                "--configure", action="store_true", help="also write configuration files of our own"
             )
     return parser
 

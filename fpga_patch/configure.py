@@ -16,13 +16,13 @@ _HEAD = "# Written by 'fpga-patch apply --configure'; 'revert' removes it if it 
 
 def files(of: settings.Settings, roles: collections.abc.Collection[str]) -> dict[pathlib.Path, str]:
     """What is to be written for a host of these roles; empty where nothing is missing."""
-    wanted: dict[pathlib.Path, str] = {}
+    texts: dict[pathlib.Path, str] = {}
     sections = []
     if "compute" in roles:
         sections += [f"[DEFAULT]\ncompute_driver = {settings.DRIVER}\n", "[fpga]\naccess = True\n"]
         missing = any(one.level == "missing" for one in compute.filters_file(of))
         if missing and (folders := compute.filters_path(of)):
-            wanted[folders[-1] / compute.FILTERS.name] = compute.FILTERS.read_text()
+            texts[folders[-1] / compute.FILTERS.name] = compute.FILTERS.read_text()
     if "controller" in roles:
         enabled = [name for name in of.enabled_filters() if name != "FpgaFilter"]
         others = [
@@ -37,44 +37,44 @@ def files(of: settings.Settings, roles: collections.abc.Collection[str]) -> dict
             + f"enabled_filters = {','.join([*enabled, 'FpgaFilter'])}\n"
         )
     if sections:
-        wanted[of.etc / settings.DROP_IN] = _HEAD + "\n" + "\n".join(sections)
+        texts[of.etc / settings.DROP_IN] = _HEAD + "\n" + "\n".join(sections)
     return {
-        path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text
+        path: text for path, text in texts.items() if not path.exists() or path.read_text() != text
     }
 
 
 def write(
-    kept: store.Store, wanted: collections.abc.Mapping[pathlib.Path, str]
+    storage: store.Store, texts: collections.abc.Mapping[pathlib.Path, str]
 ) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
     """Write the files; one that somebody else made or changed is left alone.
 
     :returns: what was written, and what was left
     """
-    ours, done, left = kept.configuration(), [], []
-    for path, text in wanted.items():
+    ours, written, skipped = storage.configuration(), [], []
+    for path, text in texts.items():
         if path.exists() and store.digest(path) != ours.get(str(path)):
-            left.append(path)
+            skipped.append(path)
             continue
-        kept.write_configuration(ours | {str(path): store.sha256(text.encode())})
-        ours = kept.configuration()
+        storage.write_configuration(ours | {str(path): store.sha256(text.encode())})
+        ours = storage.configuration()
         store.write(path, text.encode())
-        done.append(path)
-    return done, left
+        written.append(path)
+    return written, skipped
 
 
-def remove(kept: store.Store) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+def remove(storage: store.Store) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
     """Remove the files that were written.
 
     :returns: what was removed, and what is left because somebody changed it
     """
-    done, left = [], []
-    for name, digest in kept.configuration().items():
+    removed, skipped = [], []
+    for name, digest in storage.configuration().items():
         path = pathlib.Path(name)
         is_now = store.digest(path)
         if is_now == digest:
             path.unlink()
-            done.append(path)
+            removed.append(path)
         elif is_now is not None:
-            left.append(path)
-    kept.write_configuration({})
-    return done, left
+            skipped.append(path)
+    storage.write_configuration({})
+    return removed, skipped

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The failures of fpga-patch; ``code`` is the exit status."""
 
+#: The exit status of ``doctor`` where something is missing.
+MISSING = 7
+
 
 class PatchError(Exception):
     """It cannot be done, and nothing is changed."""

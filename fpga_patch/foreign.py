@@ -22,9 +22,9 @@ def show(
     """
     lines = _lines(view, [folder for folder in (reference, stock) if folder])
     yield from itertools.islice(lines, LIMIT)
-    left = sum(1 for _ in lines)
-    if left:
-        yield f"... {left} more lines"
+    remainder = sum(1 for _ in lines)
+    if remainder:
+        yield f"... {remainder} more lines"
 
 
 def _lines(

@@ -41,15 +41,15 @@ class Diff:
         return {name: self._state(name) for name in self.digests}
 
     def result(
-        self, wanted: Side, contents: collections.abc.Mapping[str, bytes]
+        self, target: Side, contents: collections.abc.Mapping[str, bytes]
     ) -> dict[str, bytes]:
         """What contents of all files of the diff become when it is applied or taken back.
 
         :raises errors.PatchError: patch(1) fails, or leaves other contents than the table says
         """
-        direction = "--forward" if wanted == "patched" else "--reverse"
+        direction = "--forward" if target == "patched" else "--reverse"
         expected = {
-            name: self._to(wanted, name).get(store.sha256(content))
+            name: self._to(target, name).get(store.sha256(content))
             for name, content in contents.items()
         }
         with tempfile.TemporaryDirectory(prefix="fpga-patch-") as scratch:
@@ -58,10 +58,10 @@ class Diff:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
             self._patch(folder, direction)
-            made = {name: (folder / name).read_bytes() for name in contents}
-        if expected != {name: store.sha256(content) for name, content in made.items()}:
+            results = {name: (folder / name).read_bytes() for name in contents}
+        if expected != {name: store.sha256(content) for name, content in results.items()}:
             raise errors.PatchError(f"{self.file.name} left other contents than its table says")
-        return made
+        return results
 
     def _state(self, name: str) -> State:
         is_now = store.digest(self.nova / name)
@@ -69,17 +69,17 @@ class Diff:
             return "missing"
         return next((side for side in _SIDES if is_now in self._to(side, name).values()), "foreign")
 
-    def _to(self, wanted: Side, name: str) -> dict[str | None, str]:
+    def _to(self, target: Side, name: str) -> dict[str | None, str]:
         """What each text of a file becomes when the diff is applied or taken back."""
         pairs = self.digests[name]
-        if wanted == "patched":
+        if target == "patched":
             return dict(pairs)
         return {after: before for before, after in pairs}
 
     def _patch(self, folder: pathlib.Path, direction: str) -> None:
         command = ["patch", "-p1", "-F0", "--force", "--reject-file=-", "--no-backup-if-mismatch"]
         try:
-            ran = subprocess.run(
+            result = subprocess.run(
                 [*command, direction, "-i", str(self.file)],
                 cwd=folder,
                 capture_output=True,
@@ -88,9 +88,9 @@ class Diff:
             )
         except FileNotFoundError as e:
             raise errors.PatchError("the program 'patch' is not installed; install patch(1)") from e
-        if ran.returncode:
-            told = f"{ran.stdout}{ran.stderr}".strip()
-            raise errors.PatchError(f"{self.file.name} does not apply: {told}")
+        if result.returncode:
+            output = f"{result.stdout}{result.stderr}".strip()
+            raise errors.PatchError(f"{self.file.name} does not apply: {output}")
 
 
 def find_nova(site_packages: pathlib.Path | None) -> pathlib.Path:
@@ -146,8 +146,8 @@ def find_diffs(
     known = ", ".join(version for release in releases for version in release["versions"])
     raise errors.UnknownNovaError(
         f"no diff for Nova {version} in {nova.parent}; there is one for {known}; install a "
-        "fpga-nova that knows this release, or one of these releases (docs/patching.md tells how "
-        "a release is added)"
+        "fpga-nova that knows this release, or one of these releases (docs/patching.md describes "
+        "how to add a release)"
     )
 
 

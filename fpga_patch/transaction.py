@@ -29,7 +29,7 @@ class Change:
 
 
 def run(
-    kept: store.Store,
+    storage: store.Store,
     changes: collections.abc.Mapping[str, Change],
     record: store.Record,
     new_stock: collections.abc.Collection[str],
@@ -40,56 +40,56 @@ def run(
     :param new_stock: of which files the contents before are those that Nova shipped
     :raises errors.PatchError: it failed; the files are as before
     """
-    shutil.rmtree(kept.undo, ignore_errors=True)
+    shutil.rmtree(storage.undo, ignore_errors=True)
     try:
-        files = {name: _prepare(kept, name, change) for name, change in changes.items()}
-        kept.write_journal(
+        files = {name: _prepare(storage, name, change) for name, change in changes.items()}
+        storage.write_journal(
             {"files": files, "record": record.dump(), "new_stock": sorted(new_stock)}
         )
     except OSError as e:
         raise errors.PatchError(f"{e}; nothing is changed") from e
     try:
         for name, change in changes.items():
-            _stage(kept.nova / name, change.after, files[name]["mtime_ns"])
+            _stage(storage.nova / name, change.after, files[name]["mtime_ns"])
         for name in changes:
-            _replace(kept.nova / name)
+            _replace(storage.nova / name)
     except BaseException as e:
-        recover(kept)
+        recover(storage)
         if isinstance(e, OSError):
             raise errors.PatchError(f"{e}; nothing is changed") from e
         raise
-    recover(kept)
+    recover(storage)
 
 
-def recover(kept: store.Store) -> str | None:
+def recover(storage: store.Store) -> str | None:
     """Finish or undo what a run left half done; call it with the store's lock held.
 
     :returns: ``finished`` or ``undone``; None where nothing was left
     """
-    journal = kept.journal()
+    journal = storage.journal()
     if journal is None:
         return None
     files = journal["files"]
-    paths = [kept.nova / name for name in files]
+    paths = [storage.nova / name for name in files]
     for path in paths:
         _aside(path).unlink(missing_ok=True)
-    done = all(store.digest(kept.nova / name) == one["after"] for name, one in files.items())
+    done = all(store.digest(storage.nova / name) == one["after"] for name, one in files.items())
     if not done:
         for name, one in files.items():
-            _put_back(kept, name, one)
-    bytecode.refresh(kept.nova, [path for path in paths if path.is_file()])
+            _put_back(storage, name, one)
+    bytecode.refresh(storage.nova, [path for path in paths if path.is_file()])
     if done:
-        _keep_stock(kept, journal["new_stock"])
-        kept.write_record(store.Record.load(journal["record"]))
-    kept.close_journal()
+        _keep_stock(storage, journal["new_stock"])
+        storage.write_record(store.Record.load(journal["record"]))
+    storage.close_journal()
     return "finished" if done else "undone"
 
 
-def _prepare(kept: store.Store, name: str, change: Change) -> dict[str, typing.Any]:
-    path = kept.nova / name
+def _prepare(storage: store.Store, name: str, change: Change) -> dict[str, typing.Any]:
+    path = storage.nova / name
     status = path.stat()
-    store.write(kept.undo / name, change.before)
-    before = store.digest(kept.undo / name)
+    store.write(storage.undo / name, change.before)
+    before = store.digest(storage.undo / name)
     if before != store.digest(path):
         raise errors.PatchError(f"{path} changes while it is being patched; nothing is changed")
     return {
@@ -100,11 +100,13 @@ def _prepare(kept: store.Store, name: str, change: Change) -> dict[str, typing.A
     }
 
 
-def _put_back(kept: store.Store, name: str, one: collections.abc.Mapping[str, typing.Any]) -> None:
+def _put_back(
+    storage: store.Store, name: str, one: collections.abc.Mapping[str, typing.Any]
+) -> None:
     """Restore a file that was replaced; what somebody else made of it since is not touched."""
-    path = kept.nova / name
+    path = storage.nova / name
     if store.digest(path) == one["after"]:
-        _stage(path, (kept.undo / name).read_bytes(), one["was_mtime_ns"])
+        _stage(path, (storage.undo / name).read_bytes(), one["was_mtime_ns"])
         _replace(path)
 
 
@@ -126,12 +128,12 @@ def _replace(path: pathlib.Path) -> None:
     store.sync_folder(path.parent)
 
 
-def _keep_stock(kept: store.Store, names: collections.abc.Iterable[str]) -> None:
+def _keep_stock(storage: store.Store, names: collections.abc.Iterable[str]) -> None:
     for name in names:
-        copy = kept.undo / name
+        copy = storage.undo / name
         if copy.is_file():  # else an earlier attempt to finish has moved it
-            (kept.stock / name).parent.mkdir(parents=True, exist_ok=True)
-            copy.replace(kept.stock / name)
+            (storage.stock / name).parent.mkdir(parents=True, exist_ok=True)
+            copy.replace(storage.stock / name)
 
 
 def _aside(path: pathlib.Path) -> pathlib.Path:

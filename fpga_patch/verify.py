@@ -8,24 +8,24 @@ import subprocess
 from fpga_patch import bytecode, store, work
 
 
-def problems(view: work.View, kept: store.Store) -> list[str]:
+def problems(view: work.View, storage: store.Store) -> list[str]:
     """What is not as apply leaves it; empty where all is."""
     if view.state != "patched":
         return [f"{view.nova} is not patched ({view.state}): run 'fpga-patch apply'"]
     names = view.files("patched")
-    return [*_record(view, kept), *_byte_code(view.nova, names), *_packages(view.nova)]
+    return [*_record(view, storage), *_byte_code(view.nova, names), *_packages(view.nova)]
 
 
-def _record(view: work.View, kept: store.Store) -> list[str]:
+def _record(view: work.View, storage: store.Store) -> list[str]:
     lost = [
         name
         for name in view.files("patched")
         if name in view.record.files
-        and store.digest(kept.stock / name) != view.record.files[name].stock
+        and store.digest(storage.stock / name) != view.record.files[name].stock
     ]
     if not view.record.files:
-        return [f"{kept.folder} has no record: the files were patched by other means"]
-    return [f"{kept.stock} lacks the shipped {', '.join(lost)}"] if lost else []
+        return [f"{storage.folder} has no record: the files were patched by other means"]
+    return [f"{storage.stock} lacks the shipped {', '.join(lost)}"] if lost else []
 
 
 def _byte_code(nova: pathlib.Path, names: list[str]) -> list[str]:
@@ -44,10 +44,10 @@ def _packages(nova: pathlib.Path) -> list[str]:
     python = bytecode.interpreter(nova)
     if python is None:
         return []
-    ran = subprocess.run(
+    result = subprocess.run(
         [python, "-c", "import fpga_hooks.calls"], capture_output=True, text=True, check=False
     )
-    if ran.returncode == 0:
+    if result.returncode == 0:
         return []
-    why = (ran.stderr.strip().splitlines() or ["it failed"])[-1]
+    why = (result.stderr.strip().splitlines() or ["it failed"])[-1]
     return [f"{python} cannot import fpga_hooks.calls ({why}): no service of Nova will start"]

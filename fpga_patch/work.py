@@ -93,8 +93,8 @@ class Work:
                     self._patch(part, changes, record, stock)
             self._drop_what_no_diff_touches(before, changes, record)
             if changes:
-                made = store.Record(before.version, _now(), record)
-                transaction.run(self.store, changes, made, stock)
+                new_record = store.Record(before.version, _now(), record)
+                transaction.run(self.store, changes, new_record, stock)
             return before, self.look()
 
     def revert(self) -> list[str]:
@@ -202,17 +202,17 @@ class Work:
         refuse_foreign(view)
         changes: dict[str, transaction.Change] = {}
         for part in view.parts:
-            left = {n for n, is_ in part.files.items() if is_ == "patched"} - set(known)
-            if left:
-                changes |= self._reversed(part, left)
+            remainder = {n for n, is_ in part.files.items() if is_ == "patched"} - set(known)
+            if remainder:
+                changes |= self._reversed(part, remainder)
         return changes
 
     def _reversed(
         self, part: Part, names: collections.abc.Set[str]
     ) -> dict[str, transaction.Change]:
         now = {name: (self.nova / name).read_bytes() for name in part.files}
-        made = part.diff.result("stock", now)
-        return {name: transaction.Change(now[name], made[name]) for name in names}
+        contents = part.diff.result("stock", now)
+        return {name: transaction.Change(now[name], contents[name]) for name in names}
 
 
 def refuse_foreign(view: View) -> None:

@@ -15,9 +15,9 @@ def shorten(text: str) -> str:
 
 
 class RegionError(Exception):
-    """A failure that the person at the command line is told of in one line.
+    """A failure, for the person at the command line in one line.
 
-    :param why: the reason, and what to do where that can be told
+    :param why: the reason, and what to do where that is known
     """
 
     #: Exit status of the command.

@@ -4,6 +4,8 @@
 import dataclasses
 import enum
 
+from fpga_nova.contract import REGION_NUMBERS
+
 
 class State(enum.StrEnum):
     """What a region is doing.
@@ -13,7 +15,8 @@ class State(enum.StrEnum):
     """
 
     FREE = "free"
-    FETCHING = "firmware request"
+    #: Until release 0.3, the bitstream was fetched in this state, too.
+    CLAIMED = "firmware request"
     PROGRAMMING = "write"
     PROGRAMMED = "programmed"
     ERASING = "reset"
@@ -21,7 +24,7 @@ class State(enum.StrEnum):
 
 
 #: A region in one of these has a process working on it, which holds the region's lock.
-TRANSIENT = frozenset({State.FETCHING, State.PROGRAMMING, State.ERASING})
+TRANSIENT = frozenset({State.CLAIMED, State.PROGRAMMING, State.ERASING})
 
 
 class Cause(enum.StrEnum):
@@ -150,6 +153,29 @@ class Region:
     def loaded(self) -> Loaded | None:
         """What it was programmed with; None before that."""
         return Loaded(self.function, self.digest) if self.function and self.digest else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """Whom a burn is for, and on which card.
+
+    :param owner: uuid of the instance that is to hold the region; None for nobody
+    :param device: the card that it must be; None for any
+    :param number: which of the owner's regions it is, one of REGION_NUMBERS; of no meaning without
+        an owner
+    """
+
+    owner: str | None = None
+    device: str | None = None
+    number: int = REGION_NUMBERS[0]
+
+    def permits(self, region: Region) -> bool:
+        """Whether the region is on a card that was asked for."""
+        return self.device in (None, region.slot.device)
+
+    def holds(self, region: Region) -> bool:
+        """Whether the region is the one that the owner holds by this number."""
+        return self.owner is not None and (region.owner, region.number) == (self.owner, self.number)
 
 
 @dataclasses.dataclass(frozen=True)

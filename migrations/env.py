@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alembic's entry: runs the revisions on the connection that migrations.runner hands over.
+"""Alembic's entry: runs the revisions on the connection that fpga_manage.database hands over.
 
 It touches no logging configuration: inside ``nova-manage db sync`` that is Nova's.
 """
 
 from alembic import context
 
-from migrations import schema
+from fpga_manage import schema
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -7,7 +7,7 @@ Created ${create_date}.
 import sqlalchemy as sa
 from alembic import op
 
-from migrations import schema
+from fpga_manage import schema
 ${imports if imports else ""}
 revision: str = ${repr(up_revision)}
 down_revision: str | None = ${repr(down_revision)}

@@ -7,7 +7,7 @@ import typing
 from nova import exception
 from oslo_log import log as logging
 
-from fpga_hooks import devices, image_properties
+from fpga_hooks.instance import devices, image_properties
 from novadocker import errors, images, request
 from novadocker.containers import Containers
 from novadocker.engine import Engine

@@ -5,8 +5,8 @@ import typing
 
 import docker.errors
 
-from fpga_hooks import guests
-from fpga_hooks.guests import Guest
+from fpga_hooks.instance import guests
+from fpga_hooks.instance.guests import Guest
 from novadocker import errors, numbers, request
 from novadocker.engine import Engine
 

@@ -35,7 +35,7 @@ def manage(engine: Engine, instances: "typing.Iterable[objects.Instance]") -> No
     """
     if not CONF.image_cache.remove_unused_base_images:
         return
-    wanted = {str(instance.image_ref) for instance in instances}
+    image_ids = {str(instance.image_ref) for instance in instances}
     try:
         with engine.asked_to("list its images and containers") as client:
             # The low-level call asks once; the other looks at each image, which may be gone.
@@ -48,7 +48,7 @@ def manage(engine: Engine, instances: "typing.Iterable[objects.Instance]") -> No
         name: one["Id"] in used for one in found for name in one["RepoTags"] or () if _ours(name)
     }
     for name, in_use in names.items():
-        if in_use or _glance_id(name) in wanted:
+        if in_use or _glance_id(name) in image_ids:
             images.note_use(name)
         else:
             _remove_if_old(engine, name)

@@ -183,17 +183,17 @@ def verify(path: pathlib.Path, image_id: str, image: typing.Mapping[str, typing.
 
     :raises errors.BadImage: they differ, or the digest is of a kind that is not known here
     """
-    algorithm, wanted = _hash_of(image)
-    if not algorithm or not wanted:
+    algorithm, expected = _hash_of(image)
+    if not algorithm or not expected:
         LOG.warning("Glance has no digest of image %s; it is used as it came", image_id)
         return
     if algorithm not in hashlib.algorithms_available:
         raise errors.BadImage(image_id, f"its digest is of the unknown kind {algorithm}")
     found = _digest(path, algorithm)
-    if found != wanted:
+    if found != expected:
         raise errors.BadImage(
             image_id,
-            f"its digest is wrong: Glance has {algorithm} {wanted[:_DIGITS]}…, what came has "
+            f"its digest is wrong: Glance has {algorithm} {expected[:_DIGITS]}…, what came has "
             f"{found[:_DIGITS]}…; upload it again",
         )
 

@@ -39,8 +39,8 @@ def load(engine: Engine, path: pathlib.Path, image_id: str, name: str, layers: l
         try:
             image = client.images.get(name)
         except docker.errors.ImageNotFound:
-            said = " ".join(str(one.get("stream", "")).strip() for one in reported)
-            raise errors.EngineRefused(what, f"it has no {name} afterwards ({said})") from None
+            output = " ".join(str(one.get("stream", "")).strip() for one in reported)
+            raise errors.EngineRefused(what, f"it has no {name} afterwards ({output})") from None
         if (image.attrs.get("RootFS", {}).get("Layers") or []) != layers:
             _forget(client, name)  # the next boot takes what has the name
             raise errors.EngineRefused(what, f"{name} has other layers than what was loaded")

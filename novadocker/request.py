@@ -9,7 +9,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from nova.virt import driver
 from oslo_config import cfg
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from fpga_nova.contract import NODE_KINDS
 from novadocker import errors
 
@@ -66,7 +66,7 @@ def check(
 
     :raises errors.NotServed: with what it is
     """
-    asked = {
+    features = {
         "networks are not served yet: boot with --nic none": bool(network_info),
         "files cannot be injected into a container: put them into the image": bool(injected_files),
         "a container has no config drive: boot without --config-drive": bool(instance.config_drive),
@@ -77,7 +77,7 @@ def check(
             instance.flavor.memory_mb < _LEAST_MEMORY
         ),
     }
-    for reason, unserved in asked.items():
+    for reason, unserved in features.items():
         if unserved:
             raise errors.NotServed(instance.uuid, reason)
 

@@ -6,12 +6,12 @@ nova-api asks the entry-point group ``nova.api.extra_spec_validators`` from micr
 
 from nova.api.validation.extra_specs import base
 
-from fpga_hooks import accounting
+from fpga_nova import request
 
 
 def register() -> list[base.ExtraSpecValidator]:
     """The validators that nova-api adds to its own."""
-    return [_validator(key, number) for key, number in accounting.NUMBERS.items()]
+    return [_validator(key, number) for key, number in request.NUMBERS.items()]
 
 
 def _validator(key: str, number: int) -> base.ExtraSpecValidator:
@@ -24,6 +24,6 @@ def _validator(key: str, number: int) -> base.ExtraSpecValidator:
         value={
             "type": str,
             "description": "The uuid of an image with container format fpga.",
-            "pattern": accounting.UUID.pattern,
+            "pattern": request.UUID.pattern,
         },
     )

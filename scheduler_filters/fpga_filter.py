@@ -6,7 +6,7 @@ import typing
 from nova.scheduler import filters
 from oslo_log import log as logging
 
-from fpga_hooks import accounting
+from fpga_nova import request
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -23,17 +23,17 @@ class FpgaFilter(filters.BaseHostFilter):  # type: ignore[misc]
 
     def host_passes(self, host_state: typing.Any, spec_obj: "objects.RequestSpec") -> bool:
         """Whether the host may be asked; a refusal is logged with its figures."""
-        wanted = accounting.regions_wanted(accounting.extra_specs_of(spec_obj.flavor))
-        free = accounting.regions_free(host_state)
-        if wanted <= free:
+        amount = request.region_count(request.extra_specs_of(spec_obj.flavor))
+        free = request.regions_free(host_state)
+        if amount <= free:
             return True
         LOG.info(
             "FpgaFilter: %(host)s has %(free)d of %(total)d FPGA regions free, %(wanted)d wanted",
             {
                 "host": host_state.host,
                 "free": free,
-                "total": accounting.count(host_state, "fpga_regions"),
-                "wanted": wanted,
+                "total": request.count(host_state, "fpga_regions"),
+                "wanted": amount,
             },
         )
         return False

@@ -6,15 +6,15 @@ import typing
 from nova.scheduler import utils, weights
 from oslo_config import cfg
 
-from fpga_hooks import accounting
-from scheduler_filters import conf
+from fpga_nova import request
+from scheduler_filters import options
 
 if typing.TYPE_CHECKING:
     from nova import objects
 
 CONF = cfg.CONF
 
-conf.register_opts(CONF)
+options.register_opts(CONF)
 
 #: What a bitstream in use by another server counts, where a free region that holds it counts 1.
 _FETCHED = 0.5
@@ -36,12 +36,12 @@ class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
         )
 
     def _weigh_object(self, host_state: typing.Any, spec_obj: "objects.RequestSpec") -> float:
-        free = accounting.share_free(host_state)
-        wanted = accounting.bitstreams_of(spec_obj.flavor).values()
-        if not wanted:
+        free = request.share_free(host_state)
+        images = request.bitstreams_of(spec_obj.flavor).values()
+        if not images:
             return -free if CONF.fpga.keep_free else 0.0
         share = free if CONF.fpga.strategy == "spread" else 1.0 - free
-        warm = accounting.images(host_state, "free")
-        in_use = accounting.images(host_state, "programmed")
-        parts = sum(1.0 if i in warm else _FETCHED * (i in in_use) for i in wanted)
-        return float(share + CONF.fpga.warm_weight * parts / len(wanted))
+        warm = request.images(host_state, "free")
+        in_use = request.images(host_state, "programmed")
+        parts = sum(1.0 if i in warm else _FETCHED * (i in in_use) for i in images)
+        return float(share + CONF.fpga.warm_weight * parts / len(images))

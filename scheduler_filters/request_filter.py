@@ -12,13 +12,13 @@ from nova import exception, objects
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import accounting, grants, image_bitstreams, traits
-from scheduler_filters import bitstreams, conf
+from fpga_nova import bitstream_images, image_bitstreams, request, traits
+from scheduler_filters import options
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-conf.register_opts(CONF)
+options.register_opts(CONF)
 
 #: What a group is called, with its number after it, in the request and in the answer's mapping to
 #: providers.
@@ -39,25 +39,25 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     :raises nova.exception.RequestFilterFailed: the flavor asks for what can be had nowhere, or the
         image for what the operator does not accept
     """
-    extra_specs = accounting.extra_specs_of(request_spec.flavor)
-    flaw = accounting.flaw(extra_specs)
+    extra_specs = request.extra_specs_of(request_spec.flavor)
+    flaw = request.flaw(extra_specs)
     if flaw is not None:
         raise exception.RequestFilterFailed(reason=flaw)
-    if not accounting.bitstreams(extra_specs):
+    if not request.bitstreams(extra_specs):
         extra_specs = _with_image(context, request_spec, extra_specs)
         request_spec.flavor.extra_specs = extra_specs
-    if not CONF.fpga.request_placement or accounting.names_resource(extra_specs):
+    if not CONF.fpga.request_placement or request.names_resource(extra_specs):
         return False
-    asked = request_spec.requested_resources if "requested_resources" in request_spec else None
-    groups = list(asked or ())
+    own = request_spec.requested_resources if "requested_resources" in request_spec else None
+    groups = list(own or ())
     if any((group.requester_id or "").startswith(REQUESTER) for group in groups):
         return False
-    added = [
+    additions = [
         _group(context, number, image_id)
-        for number, image_id in accounting.bitstreams(extra_specs).items()
+        for number, image_id in request.bitstreams(extra_specs).items()
     ]
-    request_spec.requested_resources = [*groups, *added]
-    return bool(added)
+    request_spec.requested_resources = [*groups, *additions]
+    return bool(additions)
 
 
 def _with_image(
@@ -72,21 +72,23 @@ def _with_image(
     if not CONF.fpga.image_bitstreams:
         return own
     server = _server(context, request_spec)
-    granted = grants.accepted(server) if server else None
-    if granted is not None:
-        return accounting.with_image(own, granted)
-    named = refusal = None
+    metadata = server.system_metadata if server else {}
+    image_id, refusal = metadata.get(request.ACCEPTED_METADATA), None
+    if image_id is not None:
+        return request.with_image(own, image_id)
     try:
         # The image in the request may be one with which a rebuild was refused.
-        named = (
-            image_bitstreams.named_by(server) if server else _named_by_image(context, request_spec)
+        image_id = (
+            metadata.get(request.IMAGE_METADATA)
+            if server
+            else _bitstream_of_image(context, request_spec)
         )
-        refusal = image_bitstreams.refusal(context, named) if named else None
-    except bitstreams.UnansweredError as e:
+        refusal = image_bitstreams.refusal(context, image_id) if image_id else None
+    except bitstream_images.UnansweredError as e:
         LOG.warning("Hosts will ask for themselves: %s", e)
     if refusal is not None:
         raise exception.RequestFilterFailed(reason=refusal)
-    return accounting.with_image(own, named)
+    return request.with_image(own, image_id)
 
 
 def _server(context: typing.Any, request_spec: "objects.RequestSpec") -> "objects.Instance | None":
@@ -104,25 +106,25 @@ def _server(context: typing.Any, request_spec: "objects.RequestSpec") -> "object
         return None
 
 
-def _named_by_image(context: typing.Any, request_spec: "objects.RequestSpec") -> str | None:
+def _bitstream_of_image(context: typing.Any, request_spec: "objects.RequestSpec") -> str | None:
     """What the container image names; Nova leaves properties that it does not know out."""
     image = request_spec.image if "image" in request_spec else None
     if image is None or "id" not in image or not image.id:
         return None
-    found = bitstreams.describe(context, image.id)
-    return found.names if found else None
+    answer = bitstream_images.describe(context, image.id)
+    return answer.names if answer else None
 
 
 def _group(context: typing.Any, number: int, image_id: str) -> "objects.RequestGroup":
     required = _required_traits(context, image_id)
     LOG.debug(
         "Asking Placement for %s with %s",
-        accounting.RESOURCE_CLASS,
+        request.RESOURCE_CLASS,
         ", ".join(sorted(required)) or "any traits",
     )
     return objects.RequestGroup(
         requester_id=f"{REQUESTER}{number}",
-        resources={accounting.RESOURCE_CLASS: 1},
+        resources={request.RESOURCE_CLASS: 1},
         required_traits=required,
     )
 
@@ -131,9 +133,9 @@ def _required_traits(context: typing.Any, image_id: str) -> set[str]:
     """What a card must be for an image; nothing where that is not known."""
     kinds = CONF.fpga.image_traits
     try:
-        told = bitstreams.describe(context, image_id) if kinds else None
-    except bitstreams.UnansweredError as e:
+        bitstream = bitstream_images.describe(context, image_id) if kinds else None
+    except bitstream_images.UnansweredError as e:
         LOG.warning("Hosts with any card will be asked: %s", e)
         return set()
-    values = {kind: getattr(told, kind, None) for kind in kinds}
+    values = {kind: getattr(bitstream, kind, None) for kind in kinds}
     return {traits.name(kind, value) for kind, value in values.items() if value}

@@ -58,14 +58,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_runner_on_ok(self, result: typing.Any) -> None:
         """Note whether the phase changed anything."""
         # As Ansible's own recap counts it; is_changed() counts some results that are none.
-        self._changed = self._changed or bool(_told(result).get("changed"))
+        self._changed = self._changed or bool(_answer(result).get("changed"))
 
     def v2_runner_on_failed(self, result: typing.Any, ignore_errors: bool = False) -> None:
         """Say what failed and why, with the end of the phase's logs."""
         if ignore_errors:
             return
         self._failed = True
-        text = _reason(_told(result))
+        text = _reason(_answer(result))
         print(f"\n\nError: {self._phase}: {result.task.get_name()} failed")
         print("\n".join(f"  {line}" for line in text.splitlines()), flush=True)
         if "the end of /" not in text:
@@ -91,10 +91,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._end_task()
         if not self._phase or self._failed:
             return
-        took = time.monotonic() - self._start
+        duration = time.monotonic() - self._start
         what = "done" if self._changed else "as it was"
         clear = "\r\033[K" if self._live else ""
-        print(f"{clear}   {self._phase:<45} {what:<10}{took:6.1f} s", flush=True)
+        print(f"{clear}   {self._phase:<45} {what:<10}{duration:6.1f} s", flush=True)
 
     def _logs(self) -> list[Path]:
         folder = Path(os.environ.get("DEMO_DIR") or "/var/lib/fpga-nova/demo") / "log"
@@ -106,16 +106,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             print("\n".join(f"  {line}" for line in lines), flush=True)
 
 
-def _told(result: typing.Any) -> dict[str, typing.Any]:
+def _answer(result: typing.Any) -> dict[str, typing.Any]:
     """What a module answered; ansible-core 2.19 made it public."""
-    told: dict[str, typing.Any] = result.result if hasattr(result, "result") else result._result
-    return told
+    answer: dict[str, typing.Any] = result.result if hasattr(result, "result") else result._result
+    return answer
 
 
-def _reason(told: dict[str, typing.Any]) -> str:
+def _reason(answer: dict[str, typing.Any]) -> str:
     """What a module said: its loop's failed items, its standard error, or its message."""
-    failed = [item for item in told.get("results", []) if item.get("failed")]
+    failed = [item for item in answer.get("results", []) if item.get("failed")]
     if failed:
         return "\n".join(_reason(item) for item in failed)
-    said = [str(told[key]).strip() for key in ("stdout", "stderr") if told.get(key)]
-    return "\n".join("\n".join(said or [str(told.get("msg", told))]).splitlines()[-40:])
+    texts = [str(answer[key]).strip() for key in ("stdout", "stderr") if answer.get(key)]
+    return "\n".join("\n".join(texts or [str(answer.get("msg", answer))]).splitlines()[-40:])

@@ -60,18 +60,18 @@ def read_busybox(path: pathlib.Path) -> tuple[bytes, list[str]]:
     """
     try:
         program = path.read_bytes()
-        told = subprocess.run([str(path), "--list"], check=True, capture_output=True, text=True)
+        listing = subprocess.run([str(path), "--list"], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as e:
         raise BuildError(f"{path} cannot be used ({e}) - install busybox-static") from e
     if b"/lib64/ld-linux" in program or b"/lib/ld-" in program:
         raise BuildError(f"{path} is not static - install busybox-static")
-    return program, sorted(set(told.stdout.split()) - {"busybox"})
+    return program, sorted(set(listing.stdout.split()) - {"busybox"})
 
 
 def layer(busybox: bytes, applets: list[str], client: bytes) -> bytes:
     """The tar of the root file system."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.GNU_FORMAT) as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, mode in _FOLDERS.items():
             archive.addfile(_member(name, mode, tarfile.DIRTYPE))
         for name, program in (("bin/busybox", busybox), ("bin/fpga-client", client)):
@@ -82,7 +82,7 @@ def layer(busybox: bytes, applets: list[str], client: bytes) -> bytes:
             archive.addfile(link)
         for name, text in _FILES.items():
             _add(archive, name, text.encode(), 0o644)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def image(root: bytes, architecture: str) -> bytes:
@@ -98,15 +98,15 @@ def image(root: bytes, architecture: str) -> bytes:
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(root).hexdigest()}"]},
         "history": [{"created": _EPOCH, "created_by": "build_docker_image.py"}],
     }
-    described = json.dumps(config).encode()
-    name = f"{hashlib.sha256(described).hexdigest()}.json"
+    config_text = json.dumps(config).encode()
+    name = f"{hashlib.sha256(config_text).hexdigest()}.json"
     manifest = [{"Config": name, "RepoTags": None, "Layers": ["layer.tar"]}]
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        _add(archive, name, described, 0o644)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        _add(archive, name, config_text, 0o644)
         _add(archive, "layer.tar", root, 0o644)
         _add(archive, "manifest.json", json.dumps(manifest).encode(), 0o644)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:

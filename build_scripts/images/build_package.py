@@ -15,7 +15,7 @@ import pathlib
 import sys
 import tempfile
 
-from fpga_regions import cli
+from fpga_regions.command import main as command
 from fpga_regions.drivers import emulator
 from fpga_regions.emulator import SOFTWARE, software
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        told = {
+        values = {
             "bitfile": options.bitstream or _software(pathlib.Path(folder), options.core),
             "output": options.output,
             "name": options.name,
@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
             "part": options.part,
         }
         nodes = [f"--node=socket:{name}" for name in options.node or ["/dev/fpga0"]]
-        given = [f"--{name}={value}" for name, value in told.items()]
-        return cli.main(["image", "build", *given, *nodes])
+        words = [f"--{name}={value}" for name, value in values.items()]
+        return command.main(["image", "build", *words, *nodes])
 
 
 def _software(folder: pathlib.Path, core: str) -> pathlib.Path:

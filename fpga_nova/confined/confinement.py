@@ -72,7 +72,7 @@ class Confinement:
             f"--as={self.memory}",
             f"--fsize={self.file_size}",
             f"--nofile={self.files}",
-            f"--cpu={int(deadline.left) + 1}",
+            f"--cpu={int(deadline.remaining) + 1}",
             "--core=0",
         ]
         no_rights = ["--no-new-privs", "--inh-caps=-all", "--pdeathsig=KILL"]

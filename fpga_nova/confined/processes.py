@@ -59,8 +59,8 @@ class Finished:
         """One line for people: how it ended, and the last that it said."""
         ended = f"ended with {self.status}" if self.status >= 0 else f"died of {_signal(self)}"
         lines = [line.strip() for line in (self.errors or self.output).splitlines()]
-        said = next((line for line in reversed(lines) if line), None)
-        return f"{self.name} {ended}" + (f": {said[-200:]}" if said else "")
+        message = next((line for line in reversed(lines) if line), None)
+        return f"{self.name} {ended}" + (f": {message[-200:]}" if message else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _collect(
 ) -> tuple[str, str] | None:
     """Both outputs, once the program has ended; None if it had to be killed."""
     pipes = [pipe for pipe in (child.stdout, child.stderr) if pipe]
-    kept = {pipe: bytearray() for pipe in pipes}
+    outputs = {pipe: bytearray() for pipe in pipes}
     with selectors.DefaultSelector() as selector, _process(child.pid) as process:
         selector.register(process, selectors.EVENT_READ)
         for pipe in pipes:
@@ -151,30 +151,30 @@ def _collect(
         ended = False
         # Not to the end of the outputs: what the program left running may hold them open.
         while not ended:
-            ready = [key.fileobj for key, _ in selector.select(deadline.left)]
+            ready = [key.fileobj for key, _ in selector.select(deadline.remaining)]
             if not ready and deadline.passed:
                 _kill(child, grace)
                 return None
             ended = process in ready
             for pipe in pipes:
-                if (ended or pipe in ready) and not _take(pipe, kept[pipe], ended):
+                if (ended or pipe in ready) and not _take(pipe, outputs[pipe], ended):
                     selector.unregister(pipe)
         child.wait()
     out, err = (
-        bytes(kept[pipe] if pipe else b"").decode("utf-8", "replace")
+        bytes(outputs[pipe] if pipe else b"").decode("utf-8", "replace")
         for pipe in (child.stdout, child.stderr)
     )
     return out, err
 
 
-def _take(pipe: typing.IO[bytes], kept: bytearray, all_of_it: bool) -> bool:
+def _take(pipe: typing.IO[bytes], output: bytearray, all_of_it: bool) -> bool:
     """Read what is there now; gives whether there may be more later."""
     while True:
         try:
             data = os.read(pipe.fileno(), _CHUNK)
         except BlockingIOError:
             return True
-        kept += data[: MAX_OUTPUT - len(kept)]
+        output += data[: MAX_OUTPUT - len(output)]
         if not data:
             return all_of_it
         if not all_of_it:

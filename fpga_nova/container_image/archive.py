@@ -55,7 +55,7 @@ class Archive:
         """
         entry = self._find(name)
         if entry is None:
-            raise Refused(f"it lacks the file {_shown(name)}")
+            raise Refused(f"it lacks the file {_display(name)}")
         return Part(self._descriptor, entry.start, entry.size)
 
     def json(self, name: str, digest: str | None = None) -> tuple[typing.Any, bytes]:
@@ -66,13 +66,13 @@ class Archive:
         """
         text = self.part(name).read(_MAX_JSON + 1)
         if len(text) > _MAX_JSON:
-            raise Refused(f"{_shown(name)} in it is larger than {_MAX_JSON} bytes")
+            raise Refused(f"{_display(name)} in it is larger than {_MAX_JSON} bytes")
         if digest and hashlib.new(digest.partition(":")[0], text).hexdigest() not in digest:
-            raise Refused(f"{_shown(name)} in it does not have its digest")
+            raise Refused(f"{_display(name)} in it does not have its digest")
         try:
             return json.loads(text.decode()), text
         except (ValueError, RecursionError) as e:
-            raise Refused(f"{_shown(name)} in it is not JSON") from e
+            raise Refused(f"{_display(name)} in it is not JSON") from e
 
     def _find(self, name: str) -> tar.Entry | None:
         # Old archives have a layer that occurs twice as a link; skopeo has each so.
@@ -93,7 +93,7 @@ def blob(digest: typing.Any) -> str:
     """
     found = _DIGEST.fullmatch(digest) if isinstance(digest, str) else None
     if found is None:
-        raise Refused("it names something by a digest that is none")
+        raise Refused("it names something by a digest that is not valid")
     return f"blobs/{found[1] or found[3]}/{found[2] or found[4]}"
 
 
@@ -113,5 +113,5 @@ def _unpack(source: Part, scratch: int, most: int) -> int:
     return size
 
 
-def _shown(name: str) -> str:
+def _display(name: str) -> str:
     return repr(name if len(name) <= 100 else f"{name[:100]}...")

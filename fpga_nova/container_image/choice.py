@@ -64,10 +64,10 @@ def choose(source: archive.Archive, architecture: str) -> Image:
     :raises Refused: there is none, or more than one
     """
     images = _images(source)
-    for wanted in (architecture, *_ALSO.get(architecture, [])):
-        found = [image for image in images if image.architecture in (wanted, "")]
+    for candidate in (architecture, *_ALSO.get(architecture, [])):
+        found = [image for image in images if image.architecture in (candidate, "")]
         if len(found) > 1:
-            raise Refused(f"it holds {len(found)} images for {wanted}, and must hold one")
+            raise Refused(f"it holds {len(found)} images for {candidate}, and must hold one")
         if found:
             return found[0]
     others = ", ".join(sorted({image.architecture for image in images}))
@@ -119,12 +119,12 @@ def _descriptors(
 
     :param known: names of those that came already; each comes once
     """
-    named = index.get("manifests") if isinstance(index, dict) else None
-    if not isinstance(named, list) or len(named) > _MAX_IMAGES or depth > _MAX_DEPTH:
+    entries = index.get("manifests") if isinstance(index, dict) else None
+    if not isinstance(entries, list) or len(entries) > _MAX_IMAGES or depth > _MAX_DEPTH:
         raise Refused(f"its {_INDEX} is not a list of at most {_MAX_IMAGES} images")
-    for descriptor in named:
+    for descriptor in entries:
         if not isinstance(descriptor, dict):
-            raise Refused(f"its {_INDEX} names something that is no image")
+            raise Refused(f"its {_INDEX} names something that is not an image")
         name = archive.blob(descriptor.get("digest"))
         # Of an image for many architectures, those are there that were saved.
         if name in known or name not in source:
@@ -143,8 +143,8 @@ def _of_oci(source: archive.Archive, descriptor: _Json, found: dict[bytes, Image
     layers = manifest.get("layers") if isinstance(manifest, dict) else None
     if not isinstance(config, dict) or not isinstance(layers, list):
         raise Refused("a manifest in it names no configuration and layers")
-    named = descriptor.get("platform")
-    attests = isinstance(named, dict) and named.get("os") == "unknown"
+    target = descriptor.get("platform")
+    attests = isinstance(target, dict) and target.get("os") == "unknown"
     if attests or config.get("mediaType") not in _CONFIGS:
         return  # signatures, attestations and the like
     if not all(isinstance(layer, dict) for layer in layers):
@@ -155,10 +155,10 @@ def _of_oci(source: archive.Archive, descriptor: _Json, found: dict[bytes, Image
 
 
 def _note(found: dict[bytes, Image], config: tuple[typing.Any, bytes], layers: list[str]) -> None:
-    told, text = config
-    root = told.get("rootfs") if isinstance(told, dict) else None
+    document, text = config
+    root = document.get("rootfs") if isinstance(document, dict) else None
     diffs = (root.get("diff_ids") or []) if isinstance(root, dict) else None
-    if not isinstance(told, dict) or not _strings(diffs):
+    if not isinstance(document, dict) or not _strings(diffs):
         raise Refused("the configuration of an image in it has no list of layers")
     for diff in diffs:
         archive.blob(diff)
@@ -167,11 +167,11 @@ def _note(found: dict[bytes, Image], config: tuple[typing.Any, bytes], layers: l
             f"it has {len(layers)} layers, its configuration {len(diffs)}, and {_MAX_LAYERS} "
             "are the most"
         )
-    if told.get("os") in ("linux", "", None):
-        architecture = told.get("architecture") or ""
+    if document.get("os") in ("linux", "", None):
+        architecture = document.get("architecture") or ""
         if not isinstance(architecture, str) or not architecture.isprintable():
             raise Refused("the configuration of an image in it has no proper architecture")
-        clean = configuration.clean(told, architecture, diffs)
+        clean = configuration.clean(document, architecture, diffs)
         found.setdefault(text, Image(clean, architecture[:20], tuple(layers), tuple(diffs)))
 
 

@@ -34,11 +34,11 @@ def clean(original: _Json, architecture: str, diffs: typing.Sequence[str]) -> by
         raise _improper("config")
     names = {"architecture": architecture, "variant": _text(original, "variant"), "os": "linux"}
     clean: _Json = {name: value for name, value in names.items() if value}
-    wanted = {
+    settings = {
         **{key: _text(config, key) for key in _TEXTS},
         **{key: _list(config, key) for key in _LISTS},
     }
-    clean["config"] = {key: value for key, value in wanted.items() if value}
+    clean["config"] = {key: value for key, value in settings.items() if value}
     if len(json.dumps(clean)) > _MAX_SIZE:
         raise Refused(f"its variables and arguments have more than {_MAX_SIZE >> 10} KiB")
     clean["rootfs"] = {"type": "layers", "diff_ids": list(diffs)}

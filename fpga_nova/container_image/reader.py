@@ -19,9 +19,9 @@ def main(arguments: list[str]) -> int:
     :param arguments: one, JSON: what `reading.rewrite` asks for, and the descriptors
     :returns: exit status; 0 where the report says how it went
     """
-    asked = json.loads(arguments[0])
+    question = json.loads(arguments[0])
     try:
-        report = _rewrite(asked)
+        report = _rewrite(question)
     except Refused as e:
         report = {"refused": str(e)}
     except OSError as e:
@@ -32,10 +32,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _rewrite(asked: dict[str, typing.Any]) -> dict[str, typing.Any]:
-    limits = Limits(asked["unpacked"], asked["files"])
-    source = archive.Archive(sys.stdin.fileno(), asked["scratch"], limits.unpacked + ROOM)
-    image = choice.choose(source, asked["architecture"])
-    with os.fdopen(asked["target"], "wb") as target:
-        writing.write(image, source, target, asked["name"], Budget(limits))
+def _rewrite(question: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    limits = Limits(question["unpacked"], question["files"])
+    source = archive.Archive(sys.stdin.fileno(), question["scratch"], limits.unpacked + ROOM)
+    image = choice.choose(source, question["architecture"])
+    with os.fdopen(question["target"], "wb") as target:
+        writing.write(image, source, target, question["name"], Budget(limits))
     return {"layers": image.diffs}

@@ -69,7 +69,7 @@ def _run(
     source: typing.BinaryIO, target: typing.BinaryIO, scratch: typing.IO[bytes], request: Request
 ) -> processes.Finished:
     limits = request.limits
-    asked = {
+    question = {
         **dataclasses.asdict(limits),
         "architecture": request.architecture,
         "name": request.name,
@@ -79,4 +79,4 @@ def _run(
     box = confinement.Confinement(_MEMORY, limits.unpacked + 2 * ROOM, files=16)
     keep = [target.fileno(), scratch.fileno()]
     deadline = Deadline(request.seconds)
-    return readers.read(_READER, [json.dumps(asked)], box, deadline, source, keep)
+    return readers.read(_READER, [json.dumps(question)], box, deadline, source, keep)

@@ -177,12 +177,12 @@ class Stream:
 
         :raises Refused: they are damaged, too many, or not there
         """
-        left = size
-        while left:
-            passed = min(left, len(self._held) - self._at)
+        remainder = size
+        while remainder:
+            passed = min(remainder, len(self._held) - self._at)
             self._at += passed
-            left -= passed
-            if left and not self._fill():
+            remainder -= passed
+            if remainder and not self._fill():
                 raise Refused("it is cut short")
         self.position += size
 

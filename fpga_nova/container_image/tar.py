@@ -84,9 +84,9 @@ def _checks(block: bytes) -> bool:
     if len(block) < _BLOCK:
         return False
     rest = block[:148] + block[156:]
-    wanted, found = _number(block[148:156]), sum(rest) + 8 * 32
+    checksum, found = _number(block[148:156]), sum(rest) + 8 * 32
     # Old programs added signed bytes.
-    return wanted in (found, found - 256 * sum(byte > 127 for byte in rest))
+    return checksum in (found, found - 256 * sum(byte > 127 for byte in rest))
 
 
 def _number(field: bytes) -> int:
@@ -97,7 +97,7 @@ def _number(field: bytes) -> int:
     else:
         digits = field.strip(b" \0").split(b"\0")[0]
         if not re.fullmatch(rb"[0-7]*", digits):
-            raise Refused("it is not a tar archive, or a damaged one: a number is none")
+            raise Refused("it is not a tar archive, or a damaged one: a number is not valid")
         number = int(digits or b"0", 8)
     if not 0 <= number < _MAX_SIZE:
         raise Refused("it is a damaged tar archive: an entry has an impossible size")

@@ -4,7 +4,7 @@
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-import migrations
+from fpga_manage import database
 from fpga_patch.doctor.finding import Finding
 from fpga_patch.doctor.settings import Settings
 
@@ -34,12 +34,12 @@ def _cells(api: str | None) -> dict[str, str]:
 
 def _column(name: str, url: str) -> Finding:
     try:
-        is_at = migrations.current(sa.create_engine(url))
+        is_at = database.current(sa.create_engine(url))
     except (exc.SQLAlchemyError, ModuleNotFoundError) as e:
         return _unread(name, e)
-    if is_at == migrations.head():
+    if is_at == database.head():
         return Finding("database", "ok", f"{name}: {is_at}")
-    text = f"{name}: {is_at or 'no columns of ours'}, wanted {migrations.head()}"
+    text = f"{name}: {is_at or 'no columns of ours'}, wanted {database.head()}"
     return Finding(
         "database", "missing", text, "nova-manage db sync, or fpga-manage db upgrade, for that cell"
     )

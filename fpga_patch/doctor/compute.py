@@ -50,11 +50,11 @@ def filters_file(settings: Settings) -> list[Finding]:
     if not folders:
         text = f"{settings.conf.rootwrap_config} cannot be read, or has no filters_path"
         return [Finding("rootwrap", "missing", text, "install Nova's rootwrap.conf")]
-    wanted = _filters(FILTERS)
+    filters = _filters(FILTERS)
     for folder in folders:
         for path in sorted(folder.glob("*.filters")):
-            found = {name: line for name, line in _filters(path).items() if name in wanted}
-            if found == wanted:
+            found = {name: line for name, line in _filters(path).items() if name in filters}
+            if found == filters:
                 return [Finding("rootwrap", "ok", f"{path} permits the calls of fpga-cli.py")]
             if found:
                 text = f"{path} is not the one of this fpga-nova"
@@ -86,18 +86,20 @@ def program(settings: Settings) -> list[Finding]:
 def _regions(settings: Settings, path: str) -> Finding:
     if os.geteuid() != 0:
         return Finding("fpga-cli", "skipped", f"only root can run {path}")
-    ran = subprocess.run(
+    result = subprocess.run(
         [path, "status", "--format", "json"], capture_output=True, text=True, check=False
     )
-    if ran.returncode:
-        why = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return Finding("fpga-cli", "missing", f"{path} status exits {ran.returncode}: {why}")
-    told = json.loads(ran.stdout)
-    simulated = any(region["simulated"] for region in told["regions"])
+    if result.returncode:
+        why = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
+        return Finding("fpga-cli", "missing", f"{path} status exits {result.returncode}: {why}")
+    report = json.loads(result.stdout)
+    simulated = any(region["simulated"] for region in report["regions"])
     if simulated and not settings.conf.fpga.simulation_mode:
         remedy = f"{settings.etc / DROP_IN}, [fpga]: simulation_mode = True"
         return Finding("fpga-cli", "missing", "regions are simulated, and that is refused", remedy)
-    return Finding("fpga-cli", "ok", f"{path} has {told['total']} regions, {told['used']} in use")
+    return Finding(
+        "fpga-cli", "ok", f"{path} has {report['total']} regions, {report['used']} in use"
+    )
 
 
 def sudo(settings: Settings) -> list[Finding]:
@@ -106,8 +108,8 @@ def sudo(settings: Settings) -> list[Finding]:
     command = [str(wrapper), settings.conf.rootwrap_config, "fpga-cli.py", "status"]
     if os.geteuid() != 0 or shutil.which("sudo") is None:
         return [Finding("sudo", "skipped", "only root can ask, and sudo must be installed")]
-    asked = ["sudo", "-n", "-l", "-U", settings.user, *command]
-    if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+    question = ["sudo", "-n", "-l", "-U", settings.user, *command]
+    if subprocess.run(question, capture_output=True, check=False).returncode == 0:
         return [Finding("sudo", "ok", f"{settings.user} may run {wrapper}")]
     line = f"{settings.user} ALL = (root) NOPASSWD: {wrapper} {settings.conf.rootwrap_config} *"
     text = f"{settings.user} may not run {wrapper} by sudo"
@@ -118,7 +120,7 @@ def docker(settings: Settings) -> list[Finding]:
     """The user of nova-compute must be able to open the engine's socket."""
     scheme, _, place = settings.conf.docker.host_url.partition("://")
     if scheme != "unix":
-        return [Finding("docker", "skipped", f"{settings.conf.docker.host_url} is no socket")]
+        return [Finding("docker", "skipped", f"{settings.conf.docker.host_url} is not a socket")]
     try:
         status = pathlib.Path(place).stat()
         user = pwd.getpwnam(settings.user)

@@ -13,7 +13,7 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_hooks import conf as hooks_conf
+from fpga_nova import options as fpga_options
 from fpga_patch import bytecode
 
 #: The drop-in that ``apply --configure`` writes.
@@ -66,16 +66,16 @@ class Settings:
         conf = cfg.ConfigOpts()
         for group, opts in _OPTS.items():
             conf.register_opts(opts, group=None if group == "DEFAULT" else group)
-        hooks_conf.register_opts(conf)
+        fpga_options.register_opts(conf)
         files = [
             str(self.etc / name)
             for name in ("nova.conf", "nova-compute.conf")
             if (self.etc / name).is_file()
         ]
         folders = [str(path) for path in [(self.etc / DROP_IN).parent] if path.is_dir()]
-        named = [f"--config-file={file}" for file in files] if self.names_files else []
+        arguments = [f"--config-file={file}" for file in files] if self.names_files else []
         conf(
-            args=named,
+            args=arguments,
             project="nova",
             prog="nova-compute",
             default_config_files=files,
@@ -93,24 +93,24 @@ class Settings:
         python = bytecode.interpreter(self.nova)
         if python is None:
             return None
-        ran = subprocess.run(
+        result = subprocess.run(
             [python, "-c", program], capture_output=True, text=True, check=False, cwd="/"
         )
         try:
-            return json.loads(ran.stdout.splitlines()[-1])
+            return json.loads(result.stdout.splitlines()[-1])
         except (ValueError, IndexError):
             return None
 
     def enabled_filters(self) -> list[str]:
         """The scheduler's filters; those that this release has by default where none are named."""
-        named: list[str] | None = self.conf.filter_scheduler.enabled_filters
-        if named is not None:
-            return named
-        asked = self.ask_nova(
+        filters: list[str] | None = self.conf.filter_scheduler.enabled_filters
+        if filters is not None:
+            return filters
+        answer = self.ask_nova(
             "import json, nova.conf; print(json.dumps("
             "nova.conf.CONF.filter_scheduler.enabled_filters))"
         )
-        return list(asked or _FILTERS)
+        return list(answer or _FILTERS)
 
 
 #: The default of the releases 26 to 34.

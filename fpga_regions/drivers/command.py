@@ -14,12 +14,13 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_regions import errors, programs
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
 
 GROUP = "command"
 _STATUS = re.compile(r"Used regions:\s*(\d{1,4})\s*/\s*(\d{1,4})")
@@ -58,9 +59,9 @@ CARD_OPTIONS: list[cfg.Opt] = [
         default="burn {bitfile}",
         help="""
 Arguments of burn, split as a shell does; no shell is involved. {bitfile} is the path of the bitfile
-out of the package, {index} the number of the region on the card, {image_id} the Glance id (for a
-program that fetches by itself; what it fetches is not what was checked), {digest} the bitfile's
-SHA-256 digest in hexadecimal.
+out of the package, {index} the number of the region on the card, {digest} the bitfile's SHA-256
+digest in hexadecimal. {image_id} is the Glance id, for a program that fetches the image by itself;
+fpga-cli does not check what it fetches.
 """,
     ),
     cfg.StrOpt(
@@ -73,8 +74,8 @@ SHA-256 digest in hexadecimal.
         "reset",
         default="",
         help="""
-Arguments of reset, with the places of erase, for a program that can bring what it burnt to its
-initial state without burning it anew; with none, no region is kept warm.
+Arguments of reset, with the places of erase, for a program that can bring a function to its initial
+state without burning it anew. Without them, no region is kept warm.
 """,
     ),
     cfg.StrOpt(
@@ -100,10 +101,11 @@ class CommandDriver(hardware.HardwareDriver):
         super().__init__(name, conf)
         options = settings.register(conf, GROUP, OPTIONS)
         self.cards = settings.cards(conf, GROUP, options.cards, CARD_OPTIONS)
-        for card, told in self.cards.items():
-            _check(f"{GROUP}:{card}", told)
+        for card, card_options in self.cards.items():
+            _check(f"{GROUP}:{card}", card_options)
         self._nodes = {
-            card: settings.nodes(f"{GROUP}:{card}", told.nodes) for card, told in self.cards.items()
+            card: settings.nodes(f"{GROUP}:{card}", card_options.nodes)
+            for card, card_options in self.cards.items()
         }
 
     def slots_of(self, card: str) -> list[Slot]:
@@ -143,9 +145,11 @@ class CommandDriver(hardware.HardwareDriver):
             raise failure(finished.complaint)
         identifier = finished.output.strip()
         if not _IDENTIFIER.fullmatch(identifier):
-            raise programs.Failed(f"{finished.name} burn printed no identifier: {identifier!r:.80}")
+            raise processes.Failed(
+                f"{finished.name} burn printed no identifier: {identifier!r:.80}"
+            )
         if self._needs_id(region) and identifier in self._burnt_beside(region):
-            raise programs.Failed(
+            raise processes.Failed(
                 f"{finished.name} burn printed the identifier of another region: {identifier!r:.80}"
             )
         return identifier
@@ -176,7 +180,7 @@ class CommandDriver(hardware.HardwareDriver):
         """
         try:
             return self._conclude(region, record)
-        except programs.Failed:
+        except processes.Failed:
             # Another process may have been burning or erasing: then counts and records differ for
             # a moment.
             deadline = Deadline(self.card(region.slot.device).timeout)
@@ -190,17 +194,17 @@ class CommandDriver(hardware.HardwareDriver):
         burnt = len(self._burnt_beside(region))
         if record is not None and record.loaded is not None:
             if used < burnt + 1:
-                raise programs.Failed(
+                raise processes.Failed(
                     f"{burnt + 1} regions of the card were burnt, and {used} are in use"
                 )
             return record.loaded if record.fresh else None
         if record is None and self._attempt(region).exists():
-            raise programs.Failed("a burn was begun, and nobody knows how it ended")
+            raise processes.Failed("a burn was begun, and nobody knows how it ended")
         if used - burnt <= _baseline(record.sign if record else ""):
             return None
         if used == total:
             return Loaded("something that is not on record", "unknown")
-        raise programs.Failed(f"{used} regions of the card are in use, and {burnt} are on record")
+        raise processes.Failed(f"{used} regions of the card are in use, and {burnt} are on record")
 
     def can_reset(self, region: Region) -> bool:
         """Whether the card's program has the verb."""
@@ -212,7 +216,7 @@ class CommandDriver(hardware.HardwareDriver):
         with self.erasing(region, deadline) as job:
             record = self._records.read(region)
             if record is None or record.loaded is None or not record.fresh:
-                raise programs.Failed("what was burnt is not on record since the host started")
+                raise processes.Failed("what was burnt is not on record since the host started")
             places = {"id": record.sign, "index": str(region.slot.index)}
             job.run(*self._argv(region, "reset", **places))
 
@@ -227,20 +231,20 @@ class CommandDriver(hardware.HardwareDriver):
     def _argv(self, region: Region, verb: str, **places: str) -> list[str]:
         options = self.card(region.slot.device)
         words = shlex.split(options[verb])
-        told = {f"{{{name}}}": value for name, value in places.items()}
-        return [options.exec, *(settings.fill(word, told) for word in words)]
+        values = {f"{{{name}}}": value for name, value in places.items()}
+        return [options.exec, *(settings.fill(word, values) for word in words)]
 
     def _status(self, card: str) -> tuple[int, int]:
         """How many regions are used, and how many there are."""
         options = self.card(card)
         argv = [options.exec, *shlex.split(options.status)]
-        finished = programs.run(argv, Deadline(options.timeout))
+        finished = processes.run(argv, Deadline(options.timeout))
         if finished.status != 0:
-            raise programs.Failed(finished.complaint)
-        told = _STATUS.search(finished.output)
-        if told is None or not int(told[1]) <= int(told[2]) <= _MAX_REGIONS:
-            raise programs.Failed(f"{finished.name} status did not print 'Used regions: U/T'")
-        return int(told[1]), int(told[2])
+            raise processes.Failed(finished.complaint)
+        usage = _STATUS.search(finished.output)
+        if usage is None or not int(usage[1]) <= int(usage[2]) <= _MAX_REGIONS:
+            raise processes.Failed(f"{finished.name} status did not print 'Used regions: U/T'")
+        return int(usage[1]), int(usage[2])
 
     def _needs_id(self, region: Region) -> bool:
         return "{id}" in self.card(region.slot.device).erase
@@ -267,17 +271,17 @@ class CommandDriver(hardware.HardwareDriver):
         finished = self._run_erase(job, identifier)
         used, _ = self._status(region.slot.device)
         if used and used - len(self._burnt_beside(region)) >= before:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"{finished.complaint}, but {used} regions of the card are in use, as before"
             )
 
-    def _run_erase(self, job: hardware.Job, identifier: str) -> programs.Finished:
+    def _run_erase(self, job: hardware.Job, identifier: str) -> processes.Finished:
         region = job.region
         finished = job.try_to_run(
             *self._argv(region, "erase", id=identifier, index=str(region.slot.index))
         )
         if finished.status not in (0, _UNKNOWN):
-            raise programs.Failed(finished.complaint)
+            raise processes.Failed(finished.complaint)
         return finished
 
     def _see_that_nothing_was_burnt(self, region: Region, always: bool = False) -> None:
@@ -291,7 +295,7 @@ class CommandDriver(hardware.HardwareDriver):
         known = _baseline(attempt.read_text()) if attempt.exists() else 0
         used, _ = self._status(region.slot.device)
         if used and used - len(self._burnt_beside(region)) > known:
-            raise programs.Failed(
+            raise processes.Failed(
                 "a burn was begun and its identifier is not known; erase it with the program itself"
             )
         attempt.unlink(missing_ok=True)

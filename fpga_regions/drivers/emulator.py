@@ -13,13 +13,13 @@ import typing
 
 from oslo_config import cfg
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.drivers import base
+from fpga_regions.drivers import api
 from fpga_regions.emulator import SOFTWARE
 from fpga_regions.emulator.server import Broken, Load, Servers
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Node, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
 
 if typing.TYPE_CHECKING:
     from fpga_regions.emulator import compiler, models
@@ -29,7 +29,7 @@ _MAX_DESCRIPTOR = 4096
 _MORE_PROCESSES = 16  # of a region, beside one for each client
 
 
-class EmulatorDriver(base.Driver):
+class EmulatorDriver(api.Driver):
     """A number of cards, each with a number of regions, as group `emulator` says."""
 
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
@@ -84,10 +84,10 @@ class EmulatorDriver(base.Driver):
         A bitstream goes on with the fastest model of it that is at hand.
         """
         try:
-            told = self._servers.load(region.id)
+            load = self._servers.load(region.id)
             self._servers.end(region.id, deadline)
             self._run(
-                region, lambda files: self._load_again(region, told, deadline, files), deadline
+                region, lambda files: self._load_again(region, load, deadline, files), deadline
             )
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise errors.NotErased(f"the emulator cannot be started again: {e}") from e
@@ -135,10 +135,10 @@ class EmulatorDriver(base.Driver):
 
     def _refuse(self, region: Region, load: Load, why: str, deadline: Deadline) -> bool:
         """Refuse a compiled model that did not run, for good; False if it is none."""
-        if load.part is None or load.told["engine"] != "verilator":
+        if load.part is None or load.parameters["engine"] != "verilator":
             return False
         compiled = self._compiler(self._uid(region)).models()
-        compiled.refuse(load.told["digest"], load.part, why, deadline)
+        compiled.refuse(load.parameters["digest"], load.part, why, deadline)
         return True
 
     def _load(
@@ -150,7 +150,7 @@ class EmulatorDriver(base.Driver):
             return self._load_bitstream(region, package, deadline, files)
         if len(package.bitfile) > _MAX_DESCRIPTOR:
             raise errors.BadPackage(
-                f"the bitfile has more than {_MAX_DESCRIPTOR} bytes: it is none for the emulator"
+                f"the bitfile has more than {_MAX_DESCRIPTOR} bytes: it is not for the emulator"
             )
         descriptor = package.bitfile.decode("utf-8", "replace")
         return Load("software", {"descriptor": descriptor, "digest": package.digest}, sockets)
@@ -166,29 +166,29 @@ class EmulatorDriver(base.Driver):
         limit = Deadline(settings.timeout) if how == "verilator" else deadline
         model = settings.models().get(package.bitfile, package.digest, part, how, limit)
         compiler.start(self._compiler(self.conf.emulator.first_uid))
-        told = {"function": package.manifest.function, "digest": package.digest}
-        return _with_model(told, len(package.manifest.exposes), part, model, files)
+        names = {"function": package.manifest.function, "digest": package.digest}
+        return _with_model(names, len(package.manifest.exposes), part, model, files)
 
     def _load_again(
         self,
         region: Region,
-        kept: dict[str, typing.Any],
+        load: Load,
         deadline: Deadline,
         files: contextlib.ExitStack,
     ) -> Load:
-        """The load of a region that was ended, from what was kept of it.
+        """The load of a region that was ended, from what is on record of it.
 
-        :raises errors.ProgrammingFailed: its model is not kept any more
+        :raises errors.ProgrammingFailed: its model is not in the cache any more
         """
-        if kept["part"] is None:
-            return Load(**kept)
-        told = {name: kept["told"][name] for name in ("function", "digest")}
+        if load.part is None:
+            return load
+        names = {name: load.parameters[name] for name in ("function", "digest")}
         models = self._compiler(self._uid(region)).models()
         engine = self.conf.emulator.engine
-        model = models.at_hand(told["digest"], kept["part"], engine, deadline)
+        model = models.at_hand(names["digest"], load.part, engine, deadline)
         if model is None:
             raise errors.ProgrammingFailed("its model is not in the cache any more")
-        return _with_model(told, kept["sockets"], kept["part"], model, files)
+        return _with_model(names, load.sockets, load.part, model, files)
 
     def _without_compiling(self, load: Load, deadline: Deadline) -> Deadline:
         """What is left of a deadline to which the time of a compiler does not count."""
@@ -216,7 +216,7 @@ class EmulatorDriver(base.Driver):
 
 
 def _with_model(
-    told: dict[str, typing.Any],
+    names: dict[str, typing.Any],
     sockets: int,
     part: str,
     model: "models.Model",
@@ -228,7 +228,7 @@ def _with_model(
         "command": model.engine.command(f"/proc/self/fd/{file}"),
         "file": file,
     }
-    return Load("chip", told | more, sockets, part, (file,))
+    return Load("chip", names | more, sockets, part, (file,))
 
 
 def _uid_of(user: str) -> int:

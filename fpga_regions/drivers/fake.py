@@ -20,11 +20,12 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_regions import errors, folders
-from fpga_regions.drivers import base, settings
-from fpga_regions.locks import Deadline
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
+from fpga_regions.drivers import api, settings
 from fpga_regions.model import Loaded, Node, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
+from fpga_regions.system import folders
 
 GROUP = "fake"
 _KINDS = frozenset({"char", "pipe", "socket"})
@@ -60,7 +61,7 @@ OPTIONS: list[cfg.Opt] = [
 ]
 
 
-class FakeDriver(base.Driver):
+class FakeDriver(api.Driver):
     """A number of cards, each with a number of regions, as group `fake` says."""
 
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
@@ -209,5 +210,5 @@ def _wait(seconds: float, deadline: Deadline) -> bool:
     while not own.passed:
         if deadline.passed:
             return False
-        time.sleep(min(_PAUSE, own.left))
+        time.sleep(min(_PAUSE, own.remaining))
     return True

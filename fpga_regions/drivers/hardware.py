@@ -17,13 +17,15 @@ import typing
 
 from oslo_config import cfg
 
+from fpga_nova.confined import processes
 from fpga_nova.contract import NODE_KINDS
-from fpga_regions import errors, folders, locks, programs
-from fpga_regions.drivers import base, records
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
+from fpga_regions.drivers import api, records
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Node, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
+from fpga_regions.system import folders, locks
 
 _LOG = logging.getLogger(__name__)
 _PAUSE = 0.05  # seconds between two looks at a node that is to appear
@@ -41,29 +43,29 @@ class Job:
     deadline: Deadline
     lock: int
 
-    def run(self, *argv: str) -> programs.Finished:
+    def run(self, *argv: str) -> processes.Finished:
         """Run a program that works on the card, and that must succeed.
 
-        :raises programs.Failed: it did not
+        :raises processes.Failed: it did not
         """
         finished = self.try_to_run(*argv)
         if finished.status != 0:
-            raise programs.Failed(finished.complaint)
+            raise processes.Failed(finished.complaint)
         return finished
 
-    def try_to_run(self, *argv: str) -> programs.Finished:
+    def try_to_run(self, *argv: str) -> processes.Finished:
         """Run a program that works on the card, and see how it ends.
 
-        :raises programs.Failed: it could not be run, or not to its end
+        :raises processes.Failed: it could not be run, or not to its end
         """
-        return programs.run(argv, self.deadline, keep=[self.lock])
+        return processes.run(argv, self.deadline, keep=[self.lock])
 
 
-class HardwareDriver(base.Driver):
+class HardwareDriver(api.Driver):
     """A driver whose hardware keeps what is in it when fpga-cli ends.
 
     A driver of its own defines the methods that are abstract here. These may
-    raise programs.Failed, OSError and ValueError, which are reported as what they mean for the
+    raise processes.Failed, OSError and ValueError, which are reported as what they mean for the
     verb: a failure, or no answer. Success is concluded from what the hardware or its tool shows,
     never from the lack of an error.
     """
@@ -128,9 +130,9 @@ class HardwareDriver(base.Driver):
             for card in self.card_names():
                 try:
                     found += self.slots_of(card)
-                except (programs.Failed, OSError, ValueError) as e:
+                except (processes.Failed, OSError, ValueError) as e:
                     silent.append(f"card {card}: {e}")
-        except (programs.Failed, OSError, ValueError) as e:
+        except (processes.Failed, OSError, ValueError) as e:
             raise errors.NotAccessible(f"driver {self.name}: {e}") from e
         for one in silent:
             _LOG.warning("driver %s: %s", self.name, one)
@@ -140,13 +142,13 @@ class HardwareDriver(base.Driver):
 
     def slot(self, card: str, index: int, options: typing.Any, **more: typing.Any) -> Slot:
         """A region of a card whose options say what it is; `more` is what else is known."""
-        told: dict[str, typing.Any] = {
+        fields: dict[str, typing.Any] = {
             "board": options.board,
             "part": options.part,
             "interface": options.interface and options.interface.lower(),
             "vendor": options.vendor,
         }
-        return Slot(driver=self.name, device=card, index=index, simulated=False, **(told | more))
+        return Slot(driver=self.name, device=card, index=index, simulated=False, **(fields | more))
 
     def program(self, region: Region, package: Package, deadline: Deadline) -> None:
         """Put the package's bitfile into the region; see `put` of each driver."""
@@ -160,9 +162,9 @@ class HardwareDriver(base.Driver):
                 loaded = Loaded(package.manifest.function, package.digest)
                 self._records.write(region, loaded, sign)
                 self._wait_for_nodes(region, package, deadline)
-        except (programs.TooLong, locks.NotLocked) as e:
+        except (processes.TooLong, locks.NotLocked) as e:
             raise errors.TimedOut(_busy(e, deadline)) from e
-        except (programs.Failed, OSError, ValueError) as e:
+        except (processes.Failed, OSError, ValueError) as e:
             raise errors.ProgrammingFailed(str(e)) from e
 
     def read_back(self, region: Region) -> Loaded | None:
@@ -171,7 +173,7 @@ class HardwareDriver(base.Driver):
             return self.look(region, self._records.read(region))
         except locks.NotLocked as e:
             raise errors.NoAnswer(f"region {region.id}: another process works on the card") from e
-        except (programs.Failed, OSError, ValueError) as e:
+        except (processes.Failed, OSError, ValueError) as e:
             raise errors.NoAnswer(f"region {region.id}: {e}") from e
 
     def clear(self, region: Region, deadline: Deadline) -> None:
@@ -185,8 +187,8 @@ class HardwareDriver(base.Driver):
         """The region's nodes in the order in which the package exposes them."""
         try:
             here = self.host_nodes(region)
-        except (programs.Failed, OSError, ValueError) as e:
-            raise errors.ProgrammingFailed(f"the region's nodes cannot be told: {e}") from e
+        except (processes.Failed, OSError, ValueError) as e:
+            raise errors.ProgrammingFailed(f"the region's nodes are not known: {e}") from e
         found = []
         for exposed in package.manifest.exposes:
             node = next((one for one in here if one.kind == exposed.kind), None)
@@ -206,10 +208,10 @@ class HardwareDriver(base.Driver):
     def card(self, name: str) -> typing.Any:
         """The options of a card.
 
-        :raises programs.Failed: it has none any more; the ledger still knows a region of it
+        :raises processes.Failed: it has none any more; the ledger still knows a region of it
         """
         if name not in self.cards:
-            raise programs.Failed(f"card {name} is not in [{self.name}] cards any more")
+            raise processes.Failed(f"card {name} is not in [{self.name}] cards any more")
         return self.cards[name]
 
     @contextlib.contextmanager
@@ -234,9 +236,9 @@ class HardwareDriver(base.Driver):
         try:
             with self._job(region, deadline) as job:
                 yield job
-        except (programs.TooLong, locks.NotLocked) as e:
+        except (processes.TooLong, locks.NotLocked) as e:
             raise errors.NotErased(_busy(e, deadline)) from e
-        except (programs.Failed, OSError, ValueError) as e:
+        except (processes.Failed, OSError, ValueError) as e:
             raise errors.NotErased(str(e)) from e
 
     def _known(self, region: Region) -> records.Record | None:

@@ -13,11 +13,12 @@ import uuid
 
 from oslo_config import cfg
 
-from fpga_regions import errors, programs
+from fpga_nova.confined import processes
+from fpga_regions import errors
 from fpga_regions.drivers import hardware, overlays, records, settings
 from fpga_regions.drivers.settings import HostNode
 from fpga_regions.model import Loaded, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
 
 GROUP = "linux"
 _OPERATING = "operating"
@@ -77,8 +78,8 @@ fpga-nova-CARD-N.bin with the card's name and the region's number, from 0.
         "flags",
         min=0,
         help="""
-Number to write to `flags` of the manager before programming, where the vendor's kernel has that
-file (linux-xlnx: 0 full, 1 partial). Not written if not set.
+Number to write to `flags` of the manager before programming, if the vendor's kernel has that file
+(linux-xlnx: 0 full, 1 partial). If this is not set, the driver writes nothing.
 """,
     ),
     settings.nodes_option("{index} stands for the number of the region."),
@@ -95,7 +96,7 @@ class LinuxDriver(hardware.HardwareDriver):
         self._classes = pathlib.Path(options.sysfs) / "class"
         self._firmware = pathlib.Path(options.firmware)
         self._overlays = overlays.Overlays(pathlib.Path(options.configfs))
-        self._nodes = {card: _check(card, told) for card, told in self.cards.items()}
+        self._nodes = {card: _check(card, one) for card, one in self.cards.items()}
 
     def slots_of(self, card: str) -> list[Slot]:
         """The regions that are configured, if the kernel has them."""
@@ -133,14 +134,16 @@ class LinuxDriver(hardware.HardwareDriver):
             return None
         if not applied:
             if record is None:
-                raise programs.Failed("the kernel does not say what a region without overlay holds")
+                raise processes.Failed(
+                    "the kernel does not say what a region without overlay holds"
+                )
             return None
         if state != _OPERATING:
-            raise programs.Failed(_reason(state))
+            raise processes.Failed(_reason(state))
         if record is None or record.loaded is None:
             return Loaded(f"overlay {name}", "unknown")
         if not record.fresh:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"something else applied the overlay {name} since the host started"
             )
         return record.loaded
@@ -156,7 +159,7 @@ class LinuxDriver(hardware.HardwareDriver):
         options = self.card(card)
         blob = pathlib.Path(options.overlays[region.slot.index]).read_bytes()
         if f"{name}.bin\0".encode() not in blob:
-            raise programs.Failed(f"the overlay of {name} does not have firmware-name {name}.bin")
+            raise processes.Failed(f"the overlay of {name} does not have firmware-name {name}.bin")
         self.forget(region)
         self._overlays.remove(name)
         if options.flags is not None:
@@ -164,12 +167,12 @@ class LinuxDriver(hardware.HardwareDriver):
         with self._firmware_file(f"{name}.bin", content):
             try:
                 self._overlays.apply(name, blob)
-            except (OSError, programs.Failed) as e:
+            except (OSError, processes.Failed) as e:
                 more = self._why_not_operating(card) or "the kernel's log has more"
-                raise programs.Failed(f"the overlay {name} is refused: {e}; {more}") from e
+                raise processes.Failed(f"the overlay {name} is refused: {e}; {more}") from e
         if why := self._why_not_operating(card):
             self._overlays.remove(name)
-            raise programs.Failed(f"after programming, {why}")
+            raise processes.Failed(f"after programming, {why}")
 
     @contextlib.contextmanager
     def _firmware_file(self, name: str, content: bytes) -> typing.Iterator[None]:
@@ -201,7 +204,7 @@ class LinuxDriver(hardware.HardwareDriver):
         """The configured uuid of the shell, or else the one that the region has."""
         folder = self._classes / "fpga_region" / region
         if not folder.is_dir():
-            raise programs.Failed(f"{folder} is not there")
+            raise processes.Failed(f"{folder} is not there")
         if options.interface:
             return str(options.interface).lower()
         try:

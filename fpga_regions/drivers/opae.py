@@ -15,12 +15,13 @@ import uuid
 
 from oslo_config import cfg
 
-from fpga_regions import errors, programs
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ OPTIONS: list[cfg.Opt] = [
     cfg.StrOpt("fpgaconf", default="fpgaconf", help="The program: full path, or name."),
     cfg.IntOpt("timeout", default=10, min=1, help="Seconds that fpgainfo may take."),
     cfg.StrOpt("sysfs", default="/sys", help="Where sysfs is mounted."),
-    cfg.StrOpt("dev", default="/dev", help="Where the nodes of ports are."),
+    cfg.StrOpt("dev", default="/dev", help="Folder of the nodes of ports."),
 ]
 
 CARD_OPTIONS: list[cfg.Opt] = [
@@ -75,7 +76,7 @@ class OpaeDriver(hardware.HardwareDriver):
 
     def card_names(self) -> list[str]:
         """Those that are configured; all are looked up at once."""
-        programs.find(self._options.fpgaconf)
+        processes.find(self._options.fpgaconf)
         self._interfaces = self._look("fme", _INTERFACE)
         self._accelerators = self._look("port", _ACCELERATOR)
         return list(self.cards)
@@ -85,9 +86,9 @@ class OpaeDriver(hardware.HardwareDriver):
         options = self.card(card)
         interface = self._interfaces.get(options.address)
         if interface is None:
-            raise programs.Failed(f"fpgainfo shows no card at {options.address}")
+            raise processes.Failed(f"fpgainfo shows no card at {options.address}")
         if options.interface and uuid.UUID(options.interface) != uuid.UUID(interface):
-            raise programs.Failed(f"it has the interface {interface}, not {options.interface}")
+            raise processes.Failed(f"it has the interface {interface}, not {options.interface}")
         self._see_that_the_port_shows(options.address)
         kinds = frozenset({"char"})
         vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
@@ -102,7 +103,7 @@ class OpaeDriver(hardware.HardwareDriver):
         try:
             interface, accelerator = describe(package.bitfile)
         except ValueError as e:
-            raise errors.BadPackage(f"the bitfile is no GBS: {e}") from e
+            raise errors.BadPackage(f"the bitfile is not a GBS: {e}") from e
         if interface != job.region.slot.interface:
             raise errors.NoMatchingHardware(
                 f"the bitfile is for the interface {interface}, the card has "
@@ -127,12 +128,12 @@ class OpaeDriver(hardware.HardwareDriver):
         the host, too. A card that was just switched on shows what its flash holds.
         """
         card = region.slot.device
-        shown = self._accelerator(card)
-        if shown == self._blank(card)[1]:
+        accelerator = self._accelerator(card)
+        if accelerator == self._blank(card)[1]:
             return None
-        if record is not None and record.loaded is not None and record.sign == shown:
+        if record is not None and record.loaded is not None and record.sign == accelerator:
             return record.loaded
-        return Loaded(f"accelerator {shown}", "unknown")
+        return Loaded(f"accelerator {accelerator}", "unknown")
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The port's node, as the kernel names it."""
@@ -152,10 +153,10 @@ class OpaeDriver(hardware.HardwareDriver):
         ]
         self.forget(job.region)
         job.run(self._options.fpgaconf, *chosen, str(bitfile))
-        shown = self._accelerator(card)
-        if shown != accelerator:
-            raise programs.Failed(
-                f"after programming, the port shows the accelerator {shown}, not {accelerator}"
+        actual = self._accelerator(card)
+        if actual != accelerator:
+            raise processes.Failed(
+                f"after programming, the port shows the accelerator {actual}, not {accelerator}"
             )
 
     def _blank(self, card: str) -> tuple[pathlib.Path, str]:
@@ -165,10 +166,10 @@ class OpaeDriver(hardware.HardwareDriver):
 
     def _accelerator(self, card: str) -> str:
         address = self.card(card).address
-        shown = self._look("port", _ACCELERATOR).get(address)
-        if shown is None:
-            raise programs.Failed(f"fpgainfo shows no accelerator at {address}")
-        return shown
+        accelerator = self._look("port", _ACCELERATOR).get(address)
+        if accelerator is None:
+            raise processes.Failed(f"fpgainfo shows no accelerator at {address}")
+        return accelerator
 
     def _see_that_the_port_shows(self, address: str) -> None:
         """See that a card's accelerator is not shown at another function of the card only.
@@ -179,16 +180,16 @@ class OpaeDriver(hardware.HardwareDriver):
         card = address.rpartition(".")[0]
         others = [one for one in self._accelerators if one.rpartition(".")[0] == card]
         if others and address not in others:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"fpgainfo shows accelerators at {', '.join(sorted(others))}, and none at {address}"
                 ": what is programmed could not be verified"
             )
 
     def _look(self, what: str, names: tuple[str, ...]) -> dict[str, str]:
         """An uuid of each card that fpgainfo shows, by the card's PCIe address."""
-        finished = programs.run([self._options.fpgainfo, what], Deadline(self._options.timeout))
+        finished = processes.run([self._options.fpgainfo, what], Deadline(self._options.timeout))
         if finished.status != 0:
-            raise programs.Failed(finished.complaint)
+            raise processes.Failed(finished.complaint)
         found: dict[str, str] = {}
         # What is before the first heading is the board controller's.
         parts = _HEADING.split(finished.output)[1:]

@@ -12,12 +12,14 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_regions import errors, folders, locks, programs
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.drivers import hardware, parts, records, settings, usb
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
+from fpga_regions.system import folders, locks
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,7 +33,9 @@ OPTIONS: list[cfg.Opt] = [
     ),
     cfg.StrOpt("exec", default="openFPGALoader", help="The program: full path, or name."),
     cfg.IntOpt("timeout", default=10, min=1, help="Seconds that a detection may take."),
-    cfg.StrOpt("usb", default="/sys/bus/usb/devices", help="Where the kernel lists USB devices."),
+    cfg.StrOpt(
+        "usb", default="/sys/bus/usb/devices", help="Folder in which the kernel lists USB devices."
+    ),
 ]
 
 CARD_OPTIONS: list[cfg.Opt] = [
@@ -55,7 +59,7 @@ CARD_OPTIONS: list[cfg.Opt] = [
         "chain",
         default=[],
         item_type=cfg.types.Integer(min=0, max=255),
-        help="Places in the JTAG chain (--index-chain), a region each; one region if empty.",
+        help="Places in the JTAG chain (--index-chain), a region each; if empty, one region.",
     ),
     cfg.StrOpt(
         "idcode",
@@ -66,7 +70,7 @@ CARD_OPTIONS: list[cfg.Opt] = [
         "file_type",
         default="bit",
         choices=["bit", "bin", "cfg", "fs", "hex", "rbf"],
-        help="What a bitfile is. (An svf can do more than program a part, so it is none of them.)",
+        help="The type of bitfiles. (An svf can do more than program a part, so it is not a type.)",
     ),
     cfg.StrOpt(
         "blank",
@@ -94,7 +98,7 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         super().__init__(name, conf)
         self._options = settings.register(conf, GROUP, OPTIONS)
         self.cards = settings.cards(conf, GROUP, self._options.cards, CARD_OPTIONS)
-        self._nodes = {card: _check(card, told) for card, told in self.cards.items()}
+        self._nodes = {card: _check(card, one) for card, one in self.cards.items()}
         self._runtime = pathlib.Path(conf.runtime_dir) / name
 
     def slots_of(self, card: str) -> list[Slot]:
@@ -103,7 +107,7 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         The parts are detected once in a boot for each time that the board is plugged in: that takes
         a second, and every command discovers.
         """
-        programs.find(self._options.exec)
+        processes.find(self._options.exec)
         plugged = self._plugged(card)
         if (output := self._detected_before(card, plugged)) is not None:
             return self._usable(card, parts.detected(output))
@@ -115,7 +119,7 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
     def _usable(self, card: str, chain: dict[int, parts.Part]) -> list[Slot]:
         """A region for each place in the chain whose part can be programmed.
 
-        :raises programs.Failed: there is none
+        :raises processes.Failed: there is none
         """
         options, slots, unusable = self.card(card), [], []
         kinds = frozenset(node.kind for node in self._nodes[card])
@@ -123,10 +127,10 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
             try:
                 self._see_that_it_can_be_loaded(card, self._part(card, chain, place))
                 slots.append(self.slot(card, index, options, kinds=kinds))
-            except programs.Failed as e:
+            except processes.Failed as e:
                 unusable.append(str(e))
         if not slots:
-            raise programs.Failed("; ".join(unusable))
+            raise processes.Failed("; ".join(unusable))
         for reason in unusable:
             _LOG.warning("driver %s: card %s: %s", self.name, card, reason)
         return slots
@@ -156,14 +160,14 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
             if part.shows_done and self._is_blank(job):
                 return None
         if record is None:
-            raise programs.Failed("no part shows which bitfile it holds, and none is on record")
+            raise processes.Failed("no part shows which bitfile it holds, and none is on record")
         idcode, _, plugged = record.sign.partition(" ")
         if part.idcode != idcode:
-            raise programs.Failed(f"the part has idcode 0x{part.idcode}, not 0x{idcode}")
+            raise processes.Failed(f"the part has idcode 0x{part.idcode}, not 0x{idcode}")
         if record.loaded is None or not record.fresh:
             return None
         if plugged and plugged != self._plugged(region.slot.device):
-            raise programs.Failed("the board was unplugged since")
+            raise processes.Failed("the board was unplugged since")
         return record.loaded
 
     def host_nodes(self, region: Region) -> list[HostNode]:
@@ -210,11 +214,11 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         """Ask a part whether it started, of which the load did not print it."""
         path = self.card(job.region.slot.device).check
         if not (part.shows_done or path):
-            raise programs.Failed("openFPGALoader does not print that the part started")
+            raise processes.Failed("openFPGALoader does not print that the part started")
         text = parts.DONE_IS_HIGH if part.shows_done else pathlib.Path(path).read_text()
         check = self._play(job, text)
         if not parts.played(check):
-            raise programs.Failed(f"the part did not start: {check.complaint}")
+            raise processes.Failed(f"the part did not start: {check.complaint}")
 
     def _is_blank(self, job: hardware.Job) -> bool:
         """Whether a part that can show it is not configured."""
@@ -222,10 +226,10 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         if parts.done_is_low(check):
             return True
         if not parts.played(check):
-            raise programs.Failed(check.complaint)
+            raise processes.Failed(check.complaint)
         return False
 
-    def _play(self, job: hardware.Job, text: str) -> programs.Finished:
+    def _play(self, job: hardware.Job, text: str) -> processes.Finished:
         """Play an SVF of ours or the operator's, never of a package's."""
         path = self._folder / f"{job.region.id}.svf"
         try:
@@ -237,18 +241,18 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
     def _detect(self, job: hardware.Job) -> parts.Part:
         """A region's part.
 
-        :raises programs.Failed: it is not there, or another part than configured
+        :raises processes.Failed: it is not there, or another part than configured
         """
         chain = parts.detected(job.run(*self._words(job), "--detect").output)
         return self._part(job.region.slot.device, chain, self._place(job.region))
 
     def _part(self, card: str, chain: dict[int, parts.Part], place: int) -> parts.Part:
         if place not in chain:
-            raise programs.Failed(f"openFPGALoader detects no part at place {place} of the chain")
-        part, wanted = chain[place], self.card(card).idcode
-        if wanted and not part.is_a(wanted):
-            raise programs.Failed(
-                f"the part at place {place} of the chain has idcode 0x{part.idcode}, not {wanted}"
+            raise processes.Failed(f"openFPGALoader detects no part at place {place} of the chain")
+        part, idcode = chain[place], self.card(card).idcode
+        if idcode and not part.is_a(idcode):
+            raise processes.Failed(
+                f"the part at place {place} of the chain has idcode 0x{part.idcode}, not {idcode}"
             )
         return part
 
@@ -256,12 +260,12 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         """See that a load goes into the part's memory, and can show its success."""
         file_type = self.card(card).file_type
         if not part.takes(file_type):
-            raise programs.Failed(
+            raise processes.Failed(
                 f"openFPGALoader does not load {file_type} files into the memory of the part with "
                 f"idcode 0x{part.idcode} ({part.maker or 'unknown maker'} {part.family})"
             )
         if not (part.prints_success or part.shows_done or self.card(card).check):
-            raise programs.Failed(
+            raise processes.Failed(
                 f"openFPGALoader does not print whether parts of {part.maker} start: set check"
             )
 
@@ -271,11 +275,11 @@ class OpenFpgaLoaderDriver(hardware.HardwareDriver):
         try:
             with self.card_locked(card, deadline) as lock:
                 argv = [*self._argv(card, 0), "--detect"]
-                finished = programs.run(argv, deadline, keep=[lock])
+                finished = processes.run(argv, deadline, keep=[lock])
         except locks.NotLocked as e:
-            raise programs.Failed("another process works on it") from e
+            raise processes.Failed("another process works on it") from e
         if finished.status != 0:
-            raise programs.Failed(finished.complaint)
+            raise processes.Failed(finished.complaint)
         return finished.output
 
     def _detected_before(self, card: str, plugged: str) -> str | None:

@@ -8,7 +8,7 @@ overlay: its file `dtbo` takes the compiled overlay, and `status` says whether i
 
 import pathlib
 
-from fpga_regions import programs
+from fpga_nova.confined import processes
 
 _FOLDER = pathlib.PurePath("device-tree/overlays")
 _APPLIED = "applied"
@@ -28,10 +28,10 @@ class Overlays:
     def check(self) -> None:
         """See that the kernel has the interface.
 
-        :raises programs.Failed: it has not
+        :raises processes.Failed: it has not
         """
         if not self._folder.is_dir():
-            raise programs.Failed(
+            raise processes.Failed(
                 f"{self._folder} is not there: the kernel has no overlay interface in configfs, or "
                 "configfs is not mounted"
             )
@@ -39,7 +39,7 @@ class Overlays:
     def applied(self, name: str) -> bool:
         """Whether an overlay is there and applied.
 
-        :raises programs.Failed: the kernel has no overlays
+        :raises processes.Failed: the kernel has no overlays
         """
         self.check()
         folder = self._folder / name
@@ -48,7 +48,7 @@ class Overlays:
     def apply(self, name: str, blob: bytes) -> None:
         """Apply an overlay; the kernel programs the region that it names while this runs.
 
-        :raises programs.Failed: it is not applied afterwards
+        :raises processes.Failed: it is not applied afterwards
         """
         folder = self._folder / name
         folder.mkdir()
@@ -56,7 +56,7 @@ class Overlays:
             (folder / "dtbo").write_bytes(blob)
             # The kernel acts when the file is closed, and tells of no error then.
             if not self.applied(name):
-                raise programs.Failed("the kernel did not apply it")
+                raise processes.Failed("the kernel did not apply it")
         except BaseException:
             folder.rmdir()
             raise

@@ -8,7 +8,7 @@ after a load. What it prints of that depends on the maker of the part, and on th
 import dataclasses
 import re
 
-from fpga_regions import programs
+from fpga_nova.confined import processes
 
 _INDEX = re.compile(r"^index (\d+):\n((?:[ \t]+\S.*\n?)*)", re.MULTILINE)
 _FIELD = re.compile(r"^\s*(idcode|manufacturer|family|irlength)\s+(\S.*?)\s*$", re.MULTILINE)
@@ -111,29 +111,29 @@ def detected(output: str) -> dict[int, Part]:
     return found
 
 
-def see_sent(finished: programs.Finished) -> None:
+def see_sent(finished: processes.Finished) -> None:
     """See that a whole bitfile was sent, and no failure reported.
 
-    :raises programs.Failed: one was, or it is not said that all was sent
+    :raises processes.Failed: one was, or it is not said that all was sent
     """
     failure = _FAILURE.search(f"{finished.output}\n{finished.errors}")
     if failure:
-        raise programs.Failed(f"{finished.name}: {failure[0].strip()[-200:]}")
+        raise processes.Failed(f"{finished.name}: {failure[0].strip()[-200:]}")
     if not _SENT.search(finished.output):
-        raise programs.Failed(f"{finished.name} does not say that it sent the bitfile")
+        raise processes.Failed(f"{finished.name} does not say that it sent the bitfile")
 
 
-def started(part: Part, finished: programs.Finished) -> bool:
+def started(part: Part, finished: processes.Finished) -> bool:
     """Whether what was printed by a load shows that the part started."""
     sign = _STARTED.get(part.maker)
     return sign is not None and sign.search(finished.output) is not None
 
 
-def played(finished: programs.Finished) -> bool:
+def played(finished: processes.Finished) -> bool:
     """Whether an SVF was played to its end, and the part answered as it says."""
     return finished.status == 0 and _PLAYED in finished.output
 
 
-def done_is_low(finished: programs.Finished) -> bool:
+def done_is_low(finished: processes.Finished) -> bool:
     """Whether DONE_IS_HIGH ended because the pin is low: the part is not configured."""
     return finished.status != 0 and _DONE_IS_LOW.search(finished.errors) is not None

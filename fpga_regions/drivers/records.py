@@ -7,8 +7,8 @@ import os
 import pathlib
 import typing
 
-from fpga_regions import folders
 from fpga_regions.model import Loaded, Region
+from fpga_regions.system import folders
 
 _BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 _SUFFIX = ".record"

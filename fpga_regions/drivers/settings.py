@@ -60,19 +60,19 @@ def cards(
     for name in names:
         if not _NAME.fullmatch(name):
             raise errors.NotAccessible(
-                f"[{group}] cards: {name!r} is no name: use letters, digits, '_', '.' and '-'"
+                f"[{group}] cards: {name!r} is not a name: use letters, digits, '_', '.' and '-'"
             )
     return {name: register(conf, f"{group}:{name}", options) for name in names}
 
 
-def nodes(group: str, told: typing.Sequence[str]) -> list[HostNode]:
+def nodes(group: str, lines: typing.Sequence[str]) -> list[HostNode]:
     """The nodes that an option lists as `kind:path`, in its order.
 
     :param group: the option's group, for the message
     :raises errors.NotAccessible: one is not of this form
     """
     found = []
-    for one in told:
+    for one in lines:
         kind, _, path = one.partition(":")
         if kind not in NODE_KINDS or not path.startswith("/"):
             raise errors.NotAccessible(
@@ -125,7 +125,7 @@ def interface_option() -> cfg.Opt:
     return cfg.StrOpt(
         "interface",
         regex=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-        help="Uuid of the shell around the regions, where there is one: target.interface.",
+        help="Uuid of the shell around the regions, if there is one: target.interface.",
     )
 
 
@@ -134,7 +134,7 @@ def vendor_option() -> cfg.Opt:
     return cfg.StrOpt(
         "vendor",
         regex=r"^[A-Za-z0-9._+-]{1,64}$",
-        help="Who made the card, for status and what reads it (Placement's traits).",
+        help="The maker of the card, for status and its readers (Placement's traits).",
     )
 
 

@@ -3,7 +3,7 @@
 
 import pathlib
 
-from fpga_regions import programs
+from fpga_nova.confined import processes
 
 #: What the kernel gives anew to a device that is plugged in.
 _PLACE = ("busnum", "devnum")
@@ -16,23 +16,25 @@ def place(folder: pathlib.Path, serial: str | None, bus_device: str | None) -> s
     :param serial: serial number of the board, if configured
     :param bus_device: its BUS:DEVICE, if configured
     :returns: empty if neither is configured: then nobody knows which device it is
-    :raises programs.Failed: it is not plugged in
+    :raises processes.Failed: it is not plugged in
     """
-    wanted = {"serial": serial} if serial else {}
+    attributes = {"serial": serial} if serial else {}
     if bus_device:
         bus, device = bus_device.split(":")
-        wanted |= {"busnum": str(int(bus)), "devnum": str(int(device))}
-    if not wanted:
+        attributes |= {"busnum": str(int(bus)), "devnum": str(int(device))}
+    if not attributes:
         return ""
     for entry in folder.glob("*"):
-        if _is(entry, wanted):
+        if _is(entry, attributes):
             return ":".join((entry / name).read_text().strip() for name in _PLACE)
-    described = ", ".join(f"{name} {value}" for name, value in wanted.items())
-    raise programs.Failed(f"there is no USB device with {described}")
+    description = ", ".join(f"{name} {value}" for name, value in attributes.items())
+    raise processes.Failed(f"there is no USB device with {description}")
 
 
-def _is(entry: pathlib.Path, wanted: dict[str, str]) -> bool:
+def _is(entry: pathlib.Path, attributes: dict[str, str]) -> bool:
     try:
-        return all((entry / name).read_text().strip() == value for name, value in wanted.items())
+        return all(
+            (entry / name).read_text().strip() == value for name, value in attributes.items()
+        )
     except FileNotFoundError:
         return False

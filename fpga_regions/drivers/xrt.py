@@ -15,12 +15,14 @@ import uuid
 
 from oslo_config import cfg
 
-from fpga_regions import errors, folders, programs
+from fpga_nova.confined import processes
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.drivers import hardware, records, settings
 from fpga_regions.drivers.settings import HostNode
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
+from fpga_regions.system import folders
 
 GROUP = "xrt"
 _NOTHING = str(uuid.UUID(int=0))
@@ -38,7 +40,7 @@ OPTIONS: list[cfg.Opt] = [
     ),
     cfg.IntOpt("timeout", default=30, min=1, help="Seconds that a report of xbutil may take."),
     cfg.StrOpt("sysfs", default="/sys", help="Where sysfs is mounted."),
-    cfg.StrOpt("dev", default="/dev", help="Where the nodes of cards are, in the folder dri."),
+    cfg.StrOpt("dev", default="/dev", help="Folder whose subfolder dri has the nodes of cards."),
 ]
 
 CARD_OPTIONS: list[cfg.Opt] = [
@@ -61,9 +63,9 @@ class XrtDriver(hardware.HardwareDriver):
         super().__init__(name, conf)
         self._options = settings.register(conf, GROUP, OPTIONS)
         self.cards = settings.cards(conf, GROUP, self._options.cards, CARD_OPTIONS)
-        self._seen: dict[str, dict[str, typing.Any]] = {}
-        for card, told in self.cards.items():
-            if told.clear == "blank" and not told.blank:
+        self._reports: dict[str, dict[str, typing.Any]] = {}
+        for card, options in self.cards.items():
+            if options.clear == "blank" and not options.blank:
                 raise errors.NotAccessible(
                     f"[{GROUP}:{card}] blank is not set, and clear is not 'reset'"
                 )
@@ -72,18 +74,18 @@ class XrtDriver(hardware.HardwareDriver):
         """Those that are configured; XRT is asked once for all."""
         report = self._report(Deadline(self._options.timeout), "--report", "host")
         devices = [one for one in _walk(report) if "bdf" in one]
-        self._seen = {str(one["bdf"]).lower(): one for one in devices}
+        self._reports = {str(one["bdf"]).lower(): one for one in devices}
         return list(self.cards)
 
     def slots_of(self, card: str) -> list[Slot]:
         """The one region of a card that XRT lists and that is ready."""
         options = self.card(card)
-        seen = self._seen.get(options.address)
-        if seen is None:
-            raise programs.Failed(f"xbutil shows no card at {options.address}")
-        if str(seen.get("is_ready", "true")).lower() != "true":
-            raise programs.Failed(f"xbutil says that the card at {options.address} is not ready")
-        interface = _uuid(options.interface) or _uuid(seen.get("id"))
+        report = self._reports.get(options.address)
+        if report is None:
+            raise processes.Failed(f"xbutil shows no card at {options.address}")
+        if str(report.get("is_ready", "true")).lower() != "true":
+            raise processes.Failed(f"xbutil says that the card at {options.address} is not ready")
+        interface = _uuid(options.interface) or _uuid(report.get("id"))
         kinds = frozenset({"char"})
         vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
         return [self.slot(card, 0, options, interface=interface, kinds=kinds, vendor=vendor)]
@@ -95,14 +97,14 @@ class XrtDriver(hardware.HardwareDriver):
     def put(self, job: hardware.Job, bitfile: pathlib.Path, package: Package) -> str:
         """Load the xclbin, and see that the card shows its uuid."""
         try:
-            wanted = describe(package.bitfile)
+            identity = describe(package.bitfile)
         except ValueError as e:
-            raise errors.BadPackage(f"the bitfile is no xclbin: {e}") from e
-        if wanted in (_NOTHING, self._blank(job.region.slot.device)):
+            raise errors.BadPackage(f"the bitfile is not an xclbin: {e}") from e
+        if identity in (_NOTHING, self._blank(job.region.slot.device)):
             # Loaded, it would look erased.
-            raise errors.BadPackage(f"the bitfile has the uuid of an erased region, {wanted}")
-        self._load(job, bitfile, wanted)
-        return wanted
+            raise errors.BadPackage(f"the bitfile has the uuid of an erased region, {identity}")
+        self._load(job, bitfile, identity)
+        return identity
 
     def wipe(self, job: hardware.Job, record: records.Record | None) -> str:
         """Load the blank xclbin, or reset the card; see that the card shows that, or none."""
@@ -113,9 +115,9 @@ class XrtDriver(hardware.HardwareDriver):
             return blank
         self.forget(job.region)
         job.run(self._options.xbutil, "--force", "reset", "--device", options.address)
-        shown = self._loaded(card, job.deadline)
-        if shown:
-            raise programs.Failed(f"after the reset, the card still shows {', '.join(shown)}")
+        identities = self._loaded(card, job.deadline)
+        if identities:
+            raise processes.Failed(f"after the reset, the card still shows {', '.join(identities)}")
         return _NOTHING
 
     def look(self, region: Region, record: records.Record | None) -> Loaded | None:
@@ -125,16 +127,16 @@ class XrtDriver(hardware.HardwareDriver):
         too.
         """
         card = region.slot.device
-        shown, blank = self._loaded(card, Deadline(self._options.timeout)), self._blank(card)
-        if not shown or shown == [blank]:
+        identities, blank = self._loaded(card, Deadline(self._options.timeout)), self._blank(card)
+        if not identities or identities == [blank]:
             return None
         known = {blank}
         if record is not None and record.loaded is not None:
-            if shown == [record.sign]:
+            if identities == [record.sign]:
                 return record.loaded
             known.add(record.sign)
-        strange = [one for one in shown if one not in known]
-        return Loaded(f"xclbin {', '.join(strange or shown)}", "unknown")
+        strange = [one for one in identities if one not in known]
+        return Loaded(f"xclbin {', '.join(strange or identities)}", "unknown")
 
     def host_nodes(self, region: Region) -> list[HostNode]:
         """The render node, as the kernel names it."""
@@ -143,15 +145,16 @@ class XrtDriver(hardware.HardwareDriver):
         found = sorted(folder.glob("renderD*"))
         return [HostNode("char", f"{self._options.dev}/dri/{node.name}") for node in found[:1]]
 
-    def _load(self, job: hardware.Job, bitfile: pathlib.Path, wanted: str) -> None:
+    def _load(self, job: hardware.Job, bitfile: pathlib.Path, expected: str) -> None:
         card = job.region.slot.device
         address = self.card(card).address
         self.forget(job.region)
         job.run(self._options.xbutil, "program", "--device", address, "--user", str(bitfile))
-        shown = self._loaded(card, job.deadline)
-        if shown != [wanted]:
-            raise programs.Failed(
-                f"after programming, the card shows {', '.join(shown) or 'no xclbin'}, not {wanted}"
+        identities = self._loaded(card, job.deadline)
+        if identities != [expected]:
+            raise processes.Failed(
+                f"after programming, the card shows {', '.join(identities) or 'no xclbin'}, "
+                f"not {expected}"
             )
 
     def _blank(self, card: str) -> str | None:
@@ -164,7 +167,7 @@ class XrtDriver(hardware.HardwareDriver):
     def _loaded(self, card: str, deadline: Deadline) -> list[str]:
         """The uuids of what is loaded; none if the card shows that nothing is.
 
-        :raises programs.Failed: it does not show what is loaded
+        :raises processes.Failed: it does not show what is loaded
         """
         address = self.card(card).address
         report = self._report(deadline, "--device", address, "--report", "dynamic-regions")
@@ -184,12 +187,12 @@ class XrtDriver(hardware.HardwareDriver):
         """
         for one in objects:
             if one.get("error_msg"):
-                raise programs.Failed(f"xbutil reports: {one['error_msg']!s:.200}")
+                raise processes.Failed(f"xbutil reports: {one['error_msg']!s:.200}")
         file = pathlib.Path(self._options.sysfs) / "bus/pci/devices" / address / "xclbinuuid"
         words = file.read_text().split()
         loaded = {found for word in words if (found := _uuid(word))} - {_NOTHING}
         if loaded:
-            raise programs.Failed(
+            raise processes.Failed(
                 f"xbutil reports no xclbin, and the kernel has {', '.join(sorted(loaded))}"
             )
 
@@ -199,7 +202,7 @@ class XrtDriver(hardware.HardwareDriver):
         folders.make_private(self._folder)
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="report-") as folder:
             file = pathlib.Path(folder) / "report.json"
-            finished = programs.run(
+            finished = processes.run(
                 [
                     *(self._options.xbutil, "examine", *arguments),
                     *("--format", "JSON", "--output", str(file)),
@@ -207,10 +210,10 @@ class XrtDriver(hardware.HardwareDriver):
                 deadline,
             )
             if finished.status != 0:
-                raise programs.Failed(finished.complaint)
+                raise processes.Failed(finished.complaint)
             with contextlib.suppress(FileNotFoundError, RecursionError), file.open("rb") as text:
                 return json.loads(text.read(_MAX_REPORT))
-        raise programs.Failed(f"{finished.name} wrote no report")
+        raise processes.Failed(f"{finished.name} wrote no report")
 
 
 def describe(bitfile: bytes) -> str:
@@ -228,18 +231,18 @@ def describe(bitfile: bytes) -> str:
 
 def _walk(report: typing.Any) -> typing.Iterator[dict[str, typing.Any]]:
     """All objects in a report: releases of XRT nest them differently."""
-    left = [report]
-    while left:
-        one = left.pop()
+    stack = [report]
+    while stack:
+        one = stack.pop()
         if isinstance(one, dict):
             yield one
-            left += one.values()
+            stack += one.values()
         elif isinstance(one, list):
-            left += one
+            stack += one
 
 
 def _unreadable(text: str) -> typing.NoReturn:
-    raise programs.Failed(f"xbutil reports the uuid {text!r:.80}")
+    raise processes.Failed(f"xbutil reports the uuid {text!r:.80}")
 
 
 def _uuid(text: typing.Any) -> str | None:

@@ -8,7 +8,7 @@ import typing
 import uuid
 from pathlib import Path
 
-from fpga_regions import folders
+from fpga_regions.system import folders
 
 _UNFINISHED = ".new"
 
@@ -96,10 +96,10 @@ def _whole(path: Path) -> typing.BinaryIO | None:
 
     What a crash, a full disk or a failing one did to a file does no harm then: it is made again.
     """
-    wanted = path.name.partition(".")[0].rpartition("-")[2]
+    digest = path.name.partition(".")[0].rpartition("-")[2]
     file = path.open("rb")
     with contextlib.suppress(OSError):
-        if hashlib.file_digest(file, "sha256").hexdigest() == wanted:
+        if hashlib.file_digest(file, "sha256").hexdigest() == digest:
             file.seek(0)
             os.utime(file.fileno())
             return file

@@ -158,17 +158,17 @@ def _end(simulation: Simulation) -> typing.NoReturn:
     os._exit(0)
 
 
-def prepare(settings: Settings, told: dict[str, typing.Any]) -> typing.Callable[[], None]:
+def prepare(settings: Settings, parameters: dict[str, typing.Any]) -> typing.Callable[[], None]:
     """What serves the model that the driver names, once it runs."""
     loop = asyncio.new_event_loop()
     limits = (settings.client_timeout, settings.cpu_percent)
-    simulation = Simulation(loop, told["command"], told["file"], *limits)
+    simulation = Simulation(loop, parameters["command"], parameters["file"], *limits)
     try:
         loop.run_until_complete(simulation.start())
     except Ended as e:
         raise BrokenError("the model does not run") from e
     names = ("function", "digest", "engine")
-    answer = json.dumps({name: told[name] for name in names}).encode()
+    answer = json.dumps({name: parameters[name] for name in names}).encode()
     return functools.partial(loop.run_until_complete, _serve(settings, simulation, answer))
 
 

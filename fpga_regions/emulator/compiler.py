@@ -15,9 +15,10 @@ import types
 import typing
 from pathlib import Path
 
-from fpga_regions import locks, processes
+from fpga_nova.deadline import Deadline
 from fpga_regions.emulator.models import Models
 from fpga_regions.emulator.sandbox import Sandbox
+from fpga_regions.system import locks, processes
 
 RECORD = "compiler"
 _LOCK = "compiler.lock"
@@ -48,8 +49,8 @@ class Settings:
 
 
 def start(settings: Settings) -> None:
-    """Have what is wished for compiled, and do not wait."""
-    if not settings.models().wishes():
+    """Have the queued netlists compiled, and do not wait."""
+    if not settings.models().queue():
         return
     null = subprocess.DEVNULL
     subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -70,8 +71,8 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _end)
     folder = Path(settings.folder)
     models = settings.models(_NICENESS)
-    # What another one wished for while this one was about to end must not be left.
-    while models.wishes():
+    # What another one queued while this one was about to end must be compiled, too.
+    while models.queue():
         try:
             with locks.held(folder / _LOCK):
                 _work(folder, models, settings.timeout)
@@ -86,8 +87,8 @@ def _work(folder: Path, models: Models, timeout: int) -> None:
     if process is not None:
         record.write_text(json.dumps(dataclasses.asdict(process)))
     try:
-        for wish in models.wishes():
-            models.fulfil(wish, locks.Deadline(timeout))
+        for source in models.queue():
+            models.compile(source, Deadline(timeout))
     finally:
         record.unlink(missing_ok=True)
 

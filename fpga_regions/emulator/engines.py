@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import typing
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import refusals
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
 
 _LOG = logging.getLogger(__name__)
 #: A netlist that every engine takes.
@@ -47,34 +47,34 @@ class Engine(abc.ABC):
     def identity(self, deadline: Deadline) -> str:
         """What a model depends on besides the netlist: machine, the tool's version, our own side.
 
-        :raises errors.ProgrammingFailed: it is not installed, or does not tell its version
+        :raises errors.ProgrammingFailed: it is not installed, or does not print its version
         :raises errors.TimedOut: it took longer than the deadline
         """
         if self._identity is None:
-            version = f"{platform.machine()} {self._told_version(deadline)}"
+            version = f"{platform.machine()} {self._version_text(deadline)}"
             self._identity = f"{version} {self._commands} {self._source()!r}"
         return self._identity
 
-    def _told_version(self, deadline: Deadline) -> str:
+    def _version_text(self, deadline: Deadline) -> str:
         if not self.installed:
             raise errors.ProgrammingFailed(
                 f"the engine {self.name} needs {', '.join(self.tools)}: see docs/emulator.md"
             )
         try:
-            told = subprocess.run(  # noqa: S603 - our own words
+            output = subprocess.run(  # noqa: S603 - our own words
                 self._version,
                 check=True,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=deadline.left,
+                timeout=deadline.remaining,
                 env={"PATH": os.defpath},
             )
         except subprocess.TimeoutExpired as e:
-            raise errors.TimedOut(f"{self._version[0]} does not tell its version in time") from e
+            raise errors.TimedOut(f"{self._version[0]} does not print its version in time") from e
         except subprocess.CalledProcessError as e:
-            raise errors.ProgrammingFailed(f"{self._version[0]} does not tell its version") from e
-        version = told.stdout.partition("\n")[0]
+            raise errors.ProgrammingFailed(f"{self._version[0]} does not print its version") from e
+        version = output.stdout.partition("\n")[0]
         return f"{self.name} {version}"
 
     def build(self, box: Sandbox, netlist: bytes, deadline: Deadline) -> bytes:
@@ -96,7 +96,7 @@ class Engine(abc.ABC):
         return box.make(inputs, self._commands, "model", deadline)
 
     def answer(
-        self, box: Sandbox, model: typing.BinaryIO, said: bytes, deadline: Deadline
+        self, box: Sandbox, model: typing.BinaryIO, commands: bytes, deadline: Deadline
     ) -> bytes:
         """What a model answers to commands as simulation.py writes them.
 
@@ -106,7 +106,7 @@ class Engine(abc.ABC):
         """
         number = model.fileno()
         run = f"exec {shlex.join(self.command(f'/proc/self/fd/{number}'))} < commands"
-        return box.make({"commands": said}, [["sh", "-c", run]], None, deadline, [number])
+        return box.make({"commands": commands}, [["sh", "-c", run]], None, deadline, [number])
 
     @property
     @abc.abstractmethod

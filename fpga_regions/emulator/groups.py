@@ -14,7 +14,7 @@ import time
 import typing
 from pathlib import Path
 
-from fpga_regions.locks import Deadline
+from fpga_nova.deadline import Deadline
 
 _PARENT = "fpga-nova"
 _MOUNTS = Path("/proc/self/mountinfo")

@@ -7,11 +7,12 @@ import logging
 import typing
 from pathlib import Path
 
-from fpga_regions import errors, folders
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.emulator import cache, netlist
 from fpga_regions.emulator.engines import ENGINES, Engine
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
+from fpga_regions.system import folders
 
 _LOG = logging.getLogger(__name__)
 #: A part of the key of a netlist; to be changed whenever netlist.py makes another of a bitstream.
@@ -19,7 +20,7 @@ _FORMAT = "netlist 3"
 _NETLIST = ".v"
 _REFUSED = ".refused"
 _TRIED = ".tried"
-_WISHES = "wishes"
+_QUEUE = "wishes"  # the name on disk of earlier releases
 _FIRST, _COMPILED = ENGINES["icarus"], ENGINES["verilator"]
 _TRIAL_TIME = 60  # seconds for a model's answer to TRIAL
 _DATA = bytes(37 * i % 256 for i in range(64))
@@ -48,7 +49,7 @@ class Models:
 
     def __init__(self, folder: Path, max_size: int, box: Sandbox) -> None:
         folders.make_private(folder)
-        self._wishes = folder / _WISHES
+        self._queue = folder / _QUEUE
         self._cache = cache.Cache(folder / "models", max_size)
         self._box = box
 
@@ -70,7 +71,7 @@ class Models:
             if why := self._refusal(source, deadline):
                 _LOG.warning("%s is simulated by %s: %s", digest, _FIRST.name, why)
             elif how == "auto":
-                self._wish(source)
+                self._enqueue(source)
             else:
                 text = self._netlist(source, bitstream, part, deadline)
                 if compiled := self._compiled(source, text, deadline):
@@ -100,28 +101,28 @@ class Models:
         self._cache.remove(_name(source, _COMPILED, deadline))
         self._refuse(source, why, deadline)
 
-    def wishes(self) -> list[str]:
+    def queue(self) -> list[str]:
         """The netlists that are to be compiled, by their keys."""
-        return sorted(path.name for path in self._wishes.glob("*"))
+        return sorted(path.name for path in self._queue.glob("*"))
 
-    def fulfil(self, source: str, deadline: Deadline) -> None:
+    def compile(self, source: str, deadline: Deadline) -> None:
         """Compile a netlist for the next burn; one that is refused is not tried again."""
         with contextlib.ExitStack() as files:
             text = self._cache.get(source + _NETLIST)
             if text is not None and not self._cached(source, _COMPILED, deadline):
                 content = files.enter_context(text).read()
                 try:
-                    if made := self._compiled(source, content, deadline):
-                        files.enter_context(made.file)
+                    if model := self._compiled(source, content, deadline):
+                        files.enter_context(model.file)
                 except errors.ProgrammingFailed as e:
                     _LOG.warning("nothing is compiled: %s", e)
                 except errors.TimedOut as e:
                     self._refuse(source, e.why, deadline)
-        (self._wishes / source).unlink(missing_ok=True)
+        (self._queue / source).unlink(missing_ok=True)
 
-    def _wish(self, source: str) -> None:
-        folders.make_private(self._wishes)
-        (self._wishes / source).touch()
+    def _enqueue(self, source: str) -> None:
+        folders.make_private(self._queue)
+        (self._queue / source).touch()
 
     def _compiled(self, source: str, text: bytes, deadline: Deadline) -> Model | None:
         """The compiled model, once it answered as the other engine's; None if it is refused."""
@@ -139,12 +140,14 @@ class Models:
             return None
         return Model(_COMPILED, self._cache.put(name, content))
 
-    def _difference(self, made: Model, source: str, text: bytes, deadline: Deadline) -> str | None:
+    def _difference(
+        self, compiled: Model, source: str, text: bytes, deadline: Deadline
+    ) -> str | None:
         """What a compiled model does otherwise than the interpreted one; None if nothing."""
         first = self._cached(source, _FIRST, deadline) or self._first(source, text, deadline)
         with first.file:
             answers = []
-            for model in (first, made):
+            for model in (first, compiled):
                 try:
                     answers.append(self._answer(model))
                 except (ToolFailed, errors.TimedOut) as e:

@@ -7,10 +7,10 @@ import importlib.resources.abc
 import re
 import typing
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import refusals
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
 
 #: What icepack calls the device of each part. Nothing in a bitstream tells HX from LP.
 DEVICES = {"hx1k": "1k", "hx8k": "8k"}
@@ -65,7 +65,7 @@ def from_bitstream(box: Sandbox, bitstream: bytes, part: str, deadline: Deadline
 def _unpack(box: Sandbox, bitstream: bytes, deadline: Deadline) -> bytes:
     start = bitstream.find(_START)
     if start < 0 or len(bitstream) > _MAX_BITSTREAM:
-        raise errors.BadPackage("the bitfile is no iCE40 bitstream as icepack writes it")
+        raise errors.BadPackage("the bitfile is not an iCE40 bitstream as icepack writes it")
     # Without the comment, which iceunpack copies as it is, with lines that may look like its own.
     plain = _EMPTY_COMMENT + bitstream[start:]
     try:

@@ -14,9 +14,9 @@ import typing
 from pathlib import Path
 
 from fpga_nova.confined import confinement, folders, processes
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions import folders as private
-from fpga_regions.locks import Deadline
+from fpga_regions.system import folders as private
 
 _OUTPUT = "output"  # what the tools print
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": "."}
@@ -98,18 +98,18 @@ class Sandbox:
         try:
             with (folder / _OUTPUT).open("xb") as output:
                 place = processes.Place(folder, None, _ENVIRONMENT, output, grace=0)
-                ran = self._confinement.run(command, deadline, keep, place)
+                finished = self._confinement.run(command, deadline, keep, place)
         except processes.TooLong:
             raise errors.TimedOut(f"{command[0]} took longer than {deadline.seconds} s") from None
         except processes.Failed as e:
             raise errors.ProgrammingFailed(f"{command[0]} cannot be confined: {e}") from e
-        if ran.status != 0:
+        if finished.status != 0:
             # Of a file as large as a tool may write, words take many times its size.
             end = _take(folder / _OUTPUT, command[0], self.max_file)[-_END:]
             words = " ".join(end.decode("utf-8", "replace").split())[-_WORDS:]
-            words = words or f"exit status {ran.status}"
+            words = words or f"exit status {finished.status}"
             # Above: what a shell and the like say of a program that was killed, or did not start.
-            raise ToolFailed(command[0], words, by_itself=0 < ran.status < _NOT_RUN)
+            raise ToolFailed(command[0], words, by_itself=0 < finished.status < _NOT_RUN)
 
 
 @contextlib.contextmanager

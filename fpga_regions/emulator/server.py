@@ -16,9 +16,10 @@ import sys
 import time
 import typing
 
-from fpga_regions import errors, folders, processes, sockets
-from fpga_regions.locks import Deadline
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
 from fpga_regions.model import Loaded
+from fpga_regions.system import folders, processes, sockets
 
 if typing.TYPE_CHECKING:
     from fpga_regions.emulator import groups
@@ -26,7 +27,8 @@ if typing.TYPE_CHECKING:
 _PACKAGE = "fpga_regions.emulator"
 _CONTROL = "control"
 _LOG = "log"
-_LOAD = "kept"
+# Names on disk: regions that run through an upgrade have them.
+_LOAD, _PARAMETERS = "kept", "told"
 _ANSWER_TIME = 2.0  # seconds; the answer is ready before it is asked for
 _MAX_ANSWER = 4096
 _PAUSE = 0.02  # seconds between two looks at a process that may be about to end
@@ -41,14 +43,14 @@ class Load:
     """What a region's process is given.
 
     :param module: its program
-    :param told: for its standard input
+    :param parameters: for its standard input
     :param sockets: how many it serves
     :param part: what it simulates; None if it is a program
     :param files: descriptors that it inherits
     """
 
     module: str
-    told: dict[str, typing.Any]
+    parameters: dict[str, typing.Any]
     sockets: int
     part: str | None = None
     files: tuple[int, ...] = ()
@@ -71,13 +73,13 @@ class Servers:
         """Where a socket of a region is."""
         return str(self._folders / region_id / _socket_name(number))
 
-    def load(self, region_id: str) -> dict[str, typing.Any]:
+    def load(self, region_id: str) -> Load:
         """What a region was started with, but for descriptors.
 
-        :raises OSError, ValueError: nothing, or that is not known
+        :raises OSError, ValueError, KeyError, TypeError: nothing, or that is not known
         """
-        told: dict[str, typing.Any] = json.loads((self._folders / region_id / _LOAD).read_text())
-        return told
+        record = json.loads((self._folders / region_id / _LOAD).read_text())
+        return Load(record["module"], record[_PARAMETERS], record["sockets"], record["part"])
 
     def start(
         self,
@@ -98,8 +100,7 @@ class Servers:
         from fpga_regions.emulator import groups
 
         folder = self._make_folder(region_id)
-        told = {"module": load.module, "told": load.told, "sockets": load.sockets}
-        (folder / _LOAD).write_text(json.dumps(told | {"part": load.part}))
+        _write_load(folder / _LOAD, load)
         with contextlib.ExitStack() as here:
             names = [_socket_name(number) for number in range(load.sockets)]
             listeners = [here.enter_context(_listen(folder, name, 0o666)) for name in names]
@@ -125,7 +126,7 @@ class Servers:
             )
             self._started[region_id] = server
         self._record(region_id, server.pid)
-        _hand_over(server, load.told, deadline)
+        _hand_over(server, load.parameters, deadline)
 
     def ask(self, region_id: str) -> Loaded | None:
         """What a region's process says it serves; None if there is certainly no process.
@@ -226,8 +227,13 @@ def _answer(control: pathlib.Path) -> Loaded | None:
             return None
     if not data:
         return None
-    told = json.loads(data)
-    return Loaded(str(told["function"]), str(told["digest"]))
+    answer = json.loads(data)
+    return Loaded(str(answer["function"]), str(answer["digest"]))
+
+
+def _write_load(path: pathlib.Path, load: Load) -> None:
+    record = {"module": load.module, _PARAMETERS: load.parameters, "sockets": load.sockets}
+    path.write_text(json.dumps(record | {"part": load.part}))
 
 
 def _reap(server: "subprocess.Popen[str]") -> None:
@@ -238,13 +244,13 @@ def _reap(server: "subprocess.Popen[str]") -> None:
 
 
 def _hand_over(
-    server: "subprocess.Popen[str]", told: dict[str, typing.Any], deadline: Deadline
+    server: "subprocess.Popen[str]", parameters: dict[str, typing.Any], deadline: Deadline
 ) -> None:
     from fpga_regions.emulator import process
 
     stdin, stdout = typing.cast(typing.IO[str], server.stdin), server.stdout
     with contextlib.suppress(BrokenPipeError), stdin:
-        stdin.write(json.dumps(told))
+        stdin.write(json.dumps(parameters))
     with typing.cast(typing.IO[str], stdout) as answers:
         word, _, why = _read_line(answers, deadline).partition(" ")
     if word == process.REFUSED:
@@ -280,7 +286,7 @@ def _read_all(connection: socket.socket) -> bytes:
 
 
 def _read_line(file: typing.IO[str], deadline: Deadline) -> str:
-    readable, _, _ = select.select([file], [], [], deadline.left)
+    readable, _, _ = select.select([file], [], [], deadline.remaining)
     if not readable:
         raise errors.TimedOut(
             f"the emulator was not ready within {deadline.seconds} seconds (program_timeout)"

@@ -35,13 +35,13 @@ CORES: dict[str, typing.Callable[[bytes], bytes]] = {
 }
 
 
-def prepare(settings: Settings, told: dict[str, typing.Any]) -> typing.Callable[[], None]:
+def prepare(settings: Settings, parameters: dict[str, typing.Any]) -> typing.Callable[[], None]:
     """What serves the function that a bitfile names.
 
     :raises RefusedError: it names none
     """
-    core = choose(told["descriptor"])
-    answer = json.dumps({"function": core, "digest": told["digest"]}).encode()
+    core = choose(parameters["descriptor"])
+    answer = json.dumps({"function": core, "digest": parameters["digest"]}).encode()
     return functools.partial(serve, settings, CORES[core], answer)
 
 
@@ -51,16 +51,18 @@ def choose(descriptor: str) -> str:
     :raises RefusedError: it is not a descriptor, is for another part, or names no known core
     """
     try:
-        told = json.loads(descriptor)
+        document = json.loads(descriptor)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict) or set(told) != {"part", "core"}:
+        document = None
+    if not isinstance(document, dict) or set(document) != {"part", "core"}:
         raise RefusedError("the bitfile is not a descriptor with part and core")
-    if told["part"] != SOFTWARE:
-        raise RefusedError(f"the bitfile is for part {told['part']}, the package for {SOFTWARE}")
-    if not isinstance(told["core"], str) or told["core"] not in CORES:
-        raise RefusedError(f"the bitfile names an unknown core, {told['core']}")
-    return str(told["core"])
+    if document["part"] != SOFTWARE:
+        raise RefusedError(
+            f"the bitfile is for part {document['part']}, the package for {SOFTWARE}"
+        )
+    if not isinstance(document["core"], str) or document["core"] not in CORES:
+        raise RefusedError(f"the bitfile names an unknown core, {document['core']}")
+    return str(document["core"])
 
 
 def serve(settings: Settings, core: typing.Callable[[bytes], bytes], answer: bytes) -> None:

@@ -9,7 +9,7 @@ import typing
 import sqlalchemy as sa
 from alembic import op
 
-from migrations import schema
+from fpga_manage import schema
 
 revision: str = "f1a5e0c2d9b4"
 down_revision: str | None = None

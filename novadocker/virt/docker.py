@@ -9,18 +9,19 @@ from nova.virt import driver, hardware
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import burns, placement
-from fpga_hooks import conf as fpga_conf
-from fpga_hooks import guests as fpga_guests
+from fpga_hooks.instance import background
+from fpga_hooks.instance import guests as fpga_guests
+from fpga_hooks.placement import inventory
+from fpga_nova import options as fpga_options
 from novadocker import (
     builder,
-    conf,
     containers,
     errors,
     guests,
     host,
     image_cache,
     images,
+    options,
     request,
     state,
 )
@@ -35,8 +36,8 @@ if typing.TYPE_CHECKING:
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-conf.register_opts(CONF)
-fpga_conf.register_opts(CONF)
+options.register_opts(CONF)
+fpga_options.register_opts(CONF)
 
 _Any = typing.Any
 
@@ -60,8 +61,8 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
         self.builder = builder.Builder(self.engine, self.containers)
-        fpga_guests.register(guests.Probe(self.engine))
-        burns.driver_waits()
+        fpga_guests.machine.register(guests.Probe(self.engine))
+        background.burns.awaited_by_driver = True
         self._resources: dict[str, _Any] = {}
 
     # -- the service
@@ -245,7 +246,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         until the next audit; so what the last audit found is told again.
 
         :raises errors.EngineUnavailable: the engine does not answer and never did
-        :raises nova.exception.ReshapeNeeded: see fpga_hooks.placement.update_provider_tree
+        :raises nova.exception.ReshapeNeeded: see fpga_hooks.placement.inventory
         """
         known = provider_tree.data(nodename).inventory
         ours = host.inventory(
@@ -254,7 +255,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
             self._get_reserved_host_disk_gb_from_config(),
         )
         provider_tree.update_inventory(nodename, {**known, **ours})
-        placement.update_provider_tree(provider_tree, nodename, allocations)
+        inventory.update_provider_tree(provider_tree, nodename, allocations)
 
     def get_host_ip_addr(self) -> str:
         """The address that Nova is told to use."""

@@ -8,7 +8,7 @@ from nova.compute import power_state
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from novadocker import builder, containers, errors, request
 from novadocker.virt import unserved
 
@@ -139,10 +139,10 @@ class PowerActions:
 
         While a container is stopped, its region may have been erased, and programmed for another.
         """
-        wanted = {
+        region_devices = {
             (device.host_path, device.container_path) for device in devices.for_instance(instance)
         }
-        if request.devices_in(self.containers.attributes(instance.uuid)) != wanted:
+        if request.devices_in(self.containers.attributes(instance.uuid)) != region_devices:
             raise exception.InstancePowerOnFailure(
                 reason="the container was made with other devices than its FPGA region has now; "
                 "rebuild the server"

@@ -54,9 +54,9 @@ def main() -> int:
     used = folder / options.walk
     with _alone(folder), timed("all of it"):
         with timed(f"Debian's {options.suite}, with the packages of a cloud"):
-            made = stock.make(folder, options.suite)
+            stock_root = stock.make(folder, options.suite)
         with timed("a copy of it"):
-            root.copy(made, used)
+            root.copy(stock_root, used)
         with stock.enter(used) as debian, used.with_suffix(".log").open("w") as log:
             if not _go(Operator(debian, log), WALKS[options.walk]):
                 print(f"{log.name} has all that was done; the root is in {used}", file=sys.stderr)

@@ -33,20 +33,20 @@ def _sections(lines: str) -> dict[str, list[str]]:
 
 def _put_section(text: str, section: str, options: list[str]) -> str:
     names = {match[1] for option in options if (match := _OPTION.match(option))}
-    made, inside, done = list[str](), False, False
+    lines, inside, done = list[str](), False, False
     for line in text.splitlines():
         if line.startswith("["):
             inside = line.strip() == section
         option = _OPTION.match(line)
         if inside and option and option[1] in names:
             continue
-        made.append(line)
+        lines.append(line)
         if inside and not done and line.startswith("["):
-            made += options
+            lines += options
             done = True
     if not done:
-        made += ["", section, *options]
-    return "\n".join(made).lstrip("\n") + "\n"
+        lines += ["", section, *options]
+    return "\n".join(lines).lstrip("\n") + "\n"
 
 
 if __name__ == "__main__":

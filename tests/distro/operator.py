@@ -68,13 +68,13 @@ class Operator:
             shutil.copy(path, self.debian.folder / "root")
 
 
-def expect(what: str, found: object, wanted: object) -> None:
+def expect(what: str, found: object, expected: object) -> None:
     """Go on only if it is as it should be.
 
     :raises AssertionError: it is not
     """
-    if found != wanted:
-        raise AssertionError(f"{what}: expected {wanted!r}, found {found!r}")
+    if found != expected:
+        raise AssertionError(f"{what}: expected {expected!r}, found {found!r}")
 
 
 def wait(what: str, holds: collections.abc.Callable[[], bool], seconds: float = 300) -> None:

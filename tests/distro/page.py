@@ -49,7 +49,7 @@ def _block(lines: list[str], words: str) -> Block:
     text = "\n".join(lines).strip() + "\n"
     if not text.startswith("["):
         return Block(text, None)
-    named = _FILE.findall(words)
-    if not named:
+    files = _FILE.findall(words)
+    if not files:
         raise LookupError(f"no file is named for:\n{text}")
-    return Block(text, named[-1])
+    return Block(text, files[-1])

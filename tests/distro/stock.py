@@ -34,44 +34,50 @@ def make(folder: pathlib.Path, suite: str) -> pathlib.Path:
     :param folder: of this suite; holds the downloaded packages, too
     :returns: its folder
     """
-    made, stamp = folder / "stock", folder / "stock.stamp"
+    folder_of_root, stamp = folder / "stock", folder / "stock.stamp"
     sources = sources_of(suite)
-    told = hashlib.sha256("\n".join([suite, sources, *PACKAGES]).encode()).hexdigest()
-    if stamp.exists() and stamp.read_text() == told:
-        return made
+    digest = hashlib.sha256("\n".join([suite, sources, *PACKAGES]).encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return folder_of_root
     stamp.unlink(missing_ok=True)
-    root.remove(made)
+    root.remove(folder_of_root)
     (folder / "debs/partial").mkdir(parents=True, exist_ok=True)
     mirror = sources.split()[1]
-    arguments = ["--variant=minbase", f"--cache-dir={folder / 'debs'}", suite, str(made), mirror]
+    arguments = [
+        "--variant=minbase",
+        f"--cache-dir={folder / 'debs'}",
+        suite,
+        str(folder_of_root),
+        mirror,
+    ]
     subprocess.run(
         ["unshare", "--mount", "debootstrap", *arguments], check=True, stdout=subprocess.DEVNULL
     )
-    _settle(made, sources)
-    with enter(made) as debian:
+    _settle(folder_of_root, sources)
+    with enter(folder_of_root) as debian:
         _install(debian)
-    stamp.write_text(told)
-    return made
+    stamp.write_text(digest)
+    return folder_of_root
 
 
 @contextlib.contextmanager
-def enter(made: pathlib.Path) -> collections.abc.Iterator[root.Root]:
+def enter(folder: pathlib.Path) -> collections.abc.Iterator[root.Root]:
     """Run a root, with the packages that were downloaded at hand."""
-    pip = made.parent.parent / "pip"
+    pip = folder.parent.parent / "pip"
     pip.mkdir(exist_ok=True)
-    binds = {"/var/cache/apt/archives": made.parent / "debs", "/root/.cache/pip": pip}
+    binds = {"/var/cache/apt/archives": folder.parent / "debs", "/root/.cache/pip": pip}
     try:
-        with root.Root(made, binds) as debian:
+        with root.Root(folder, binds) as debian:
             yield debian
     finally:
         # Those of another suite's engine are in use, and stay.
-        left = ["-depth", "-type", "d", "-path", f"*{CGROUP}*", "-exec", "rmdir", "{}", "+"]
-        subprocess.run(["find", "/sys/fs/cgroup", *left], check=False, stderr=subprocess.DEVNULL)
+        removal = ["-depth", "-type", "d", "-path", f"*{CGROUP}*", "-exec", "rmdir", "{}", "+"]
+        subprocess.run(["find", "/sys/fs/cgroup", *removal], check=False, stderr=subprocess.DEVNULL)
 
 
 def sources_of(suite: str) -> str:
     """The sources of the host, for another suite; Debian's own where the host tells none."""
-    asked = subprocess.run(
+    output = subprocess.run(
         [
             *("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)"),
             *("Created-By: Packages", "Origin: Debian", "Component: main"),
@@ -80,7 +86,7 @@ def sources_of(suite: str) -> str:
         text=True,
         check=False,
     )
-    found = [line.split() for line in asked.stdout.splitlines()]
+    found = [line.split() for line in output.stdout.splitlines()]
     if not found:
         found = [[_DEBIAN, suite], [f"{_DEBIAN}-security", f"{suite}-security"]]
     own = min((codename for _, codename in found), key=len)
@@ -88,9 +94,9 @@ def sources_of(suite: str) -> str:
     return "".join(dict.fromkeys(lines))
 
 
-def _settle(made: pathlib.Path, sources: str) -> None:
+def _settle(folder: pathlib.Path, sources: str) -> None:
     """What the root has of the host's: how packages are fetched, and whom it trusts for that."""
-    debian = root.Root(made, {})
+    debian = root.Root(folder, {})
     debian.write("/etc/apt/sources.list", sources)
     dumped = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True)
     lines = [line for line in dumped.stdout.splitlines() if line.startswith("Acquire::")]
@@ -99,9 +105,9 @@ def _settle(made: pathlib.Path, sources: str) -> None:
     debian.write("/etc/apt/apt.conf.d/90host", "\n".join(lines) + "\n")
     for path in map(pathlib.Path, ("/usr/local/share/ca-certificates", "/etc/pip.conf")):
         if path.is_dir():
-            shutil.copytree(path, made / path.relative_to("/"), dirs_exist_ok=True)
+            shutil.copytree(path, folder / path.relative_to("/"), dirs_exist_ok=True)
         elif path.exists():
-            shutil.copy(path, made / path.relative_to("/"))
+            shutil.copy(path, folder / path.relative_to("/"))
     debian.write("/etc/dpkg/dpkg.cfg.d/fast", "force-unsafe-io\n")
     debian.write("/etc/hostname", "controller\n")
     debian.write("/etc/hosts", "127.0.0.1 localhost controller\n::1 localhost\n")

@@ -18,8 +18,8 @@ SECTIONS = (
     "2. Columns, once, on a controller",
     "3. Controllers",
     "4. Compute hosts with FPGA",
-    "When Nova is upgraded",
-    "Back to a stock Nova",
+    "Upgrade of Nova",
+    "Return to a stock Nova",
 )
 
 #: Users of the services, and where these are; for catalogue.py.
@@ -125,8 +125,8 @@ def _boot(operator: Operator) -> None:
     operator.run("nova boot --flavor fpga-lzo --image ubuntu_lzo --nic none --poll dcr1")
     server = operator.ask("openstack server show dcr1 -f json")
     expect("its state", server["status"], "ACTIVE")
-    told = operator.ask("fpga-cli.py status --format json")
-    owned = [one["id"] for one in told["regions"] if one["owner"] == server["id"]]
+    report = operator.ask("fpga-cli.py status --format json")
+    owned = [one["id"] for one in report["regions"] if one["owner"] == server["id"]]
     row = operator.query(f"SELECT fpga_device FROM nova.instances WHERE uuid = '{server['id']}'")
     expect("its region in the ledger and in its row", (owned, len(row)), (row, 1))
     operator.run(_USE.format(server=server["id"]))
@@ -161,11 +161,11 @@ def _reinstall(operator: Operator) -> None:
 def _upgrade(operator: Operator) -> None:
     pin = operator.debian.folder / stock.PIN.lstrip("/")
     pin.unlink(missing_ok=True)
-    asked = "dpkg-query -W -f '${Version}' python3-nova"
-    before = operator.run(asked)
+    query = "dpkg-query -W -f '${Version}' python3-nova"
+    before = operator.run(query)
     operator.follow(SECTIONS[4])
     operator.run("fpga-patch verify; fpga-patch doctor")
-    print(f"          {before} -> {operator.run(asked)}", flush=True)
+    print(f"          {before} -> {operator.run(query)}", flush=True)
 
 
 def _revert(operator: Operator) -> None:

@@ -36,25 +36,25 @@ def nothing_is_left(cloud: Cloud) -> typing.Iterator[None]:
 @pytest.fixture
 def flavor_for(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
     """Make an FPGA flavor for a bitstream image; answers the flavor's name."""
-    made = []
+    flavors = []
 
     def make(image_id: str) -> str:
         flavor = cloud.api.compute.create_flavor(
             name=f"fpga-test-{uuid.uuid4().hex[:8]}", ram=64, vcpus=1, disk=1
         )
-        made.append(flavor)
+        flavors.append(flavor)
         cloud.api.compute.create_flavor_extra_specs(flavor, {"hw:fpga_ip_id": image_id})
         return str(flavor.name)
 
     yield make
-    for flavor in made:
+    for flavor in flavors:
         cloud.api.compute.delete_flavor(flavor)
 
 
 @pytest.fixture
 def upload(cloud: Cloud) -> typing.Iterator[typing.Callable[..., str]]:
     """Upload an image of any content; answers its id."""
-    made = []
+    images = []
 
     def make(content: bytes, container_format: str = "fpga") -> str:
         image = cloud.api.image.create_image(
@@ -66,11 +66,11 @@ def upload(cloud: Cloud) -> typing.Iterator[typing.Callable[..., str]]:
             visibility="public",
             validate_checksum=True,
         )
-        made.append(image)
+        images.append(image)
         return str(image.id)
 
     yield make
-    for image in made:
+    for image in images:
         cloud.api.image.delete_image(image)
 
 
@@ -80,27 +80,27 @@ def failing_boot(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
 
     What it left behind is looked for at the end, when what the test broke is whole again.
     """
-    made: list[str] = []
+    servers: list[str] = []
 
     def boot(flavor: str, meanwhile: typing.Callable[[], None] = lambda: None) -> str:
         name = f"bad-{uuid.uuid4().hex[:8]}"
         command = ("nova", "boot", "--flavor", flavor, "--image", "ubuntu_lzo", "--nic", "none")
         cloud.run(*command, name)
         server = cloud.api.compute.find_server(name, ignore_missing=False)
-        made.append(server.id)
+        servers.append(server.id)
         meanwhile()
         assert cloud.wait(server.id, {"ACTIVE", "ERROR"}).status == "ERROR"
         return cloud.fault(server.id)
 
     yield boot
     try:
-        for server in made:
+        for server in servers:
             assert f"nova-{server}" not in cloud.containers()
             assert cloud.region_of(server) is None
             assert cloud.row_of(server)["fpga_device"] is None
             assert cloud.allocations_of(server) == {}
     finally:
-        cloud.delete(*made)
+        cloud.delete(*servers)
 
 
 @pytest.fixture(scope="module")
@@ -125,16 +125,16 @@ def flavors(cloud: Cloud) -> typing.Iterator[dict[str, str]]:
         disk_format="raw",
         docker_devices="/dev/another",
     )
-    made = {"bitstream": str(bitstream.id), "spoilt image": str(spoilt.id)}
+    ids = {"bitstream": str(bitstream.id), "spoilt image": str(spoilt.id)}
     for name, specs in {"plain": {}, "fpga": {"hw:fpga_ip_id": bitstream.id}}.items():
         flavor = cloud.api.compute.create_flavor(name=f"harm-{name}", ram=64, vcpus=1, disk=1)
         cloud.api.compute.create_flavor_extra_specs(flavor, specs)
-        made[name] = str(flavor.id)
-    yield made
+        ids[name] = str(flavor.id)
+    yield ids
     for name in ("plain", "fpga"):
-        cloud.api.compute.delete_flavor(made[name])
+        cloud.api.compute.delete_flavor(ids[name])
     for name in ("bitstream", "spoilt image"):
-        images.delete_image(made[name])
+        images.delete_image(ids[name])
 
 
 @pytest.fixture(scope="module")
@@ -145,10 +145,10 @@ def stages(
 
     They are gone before other tests run, whose servers they would get.
     """
-    made: dict[str, Stage] = {}
+    by_driver: dict[str, Stage] = {}
 
     def stage(driver: str) -> Stage:
-        if driver not in made:
+        if driver not in by_driver:
             folder: Path = tmp_path_factory.mktemp("hosts")
             kind = driver.rpartition(":")[2][:4].lower()
             names = [f"{kind}{number}-{uuid.uuid4().hex[:4]}" for number in (1, 2)]
@@ -156,11 +156,11 @@ def stages(
             for host in hosts:
                 host.start()
             known(cloud, names)
-            made[driver] = Stage(cloud, hosts, flavors)
-        return made[driver]
+            by_driver[driver] = Stage(cloud, hosts, flavors)
+        return by_driver[driver]
 
     yield stage
-    for one in made.values():
+    for one in by_driver.values():
         one.let_choose()
         cloud.delete(*one.servers)
         for host in one.hosts:

@@ -177,8 +177,8 @@ class ComputeHost:
 
     def audited(self) -> None:
         """Wait for the end of an audit."""
-        told = self.log().count(_AUDITED)
-        self._wait(lambda: self.log().count(_AUDITED) >= told + 1, "audited its resources")
+        count = self.log().count(_AUDITED)
+        self._wait(lambda: self.log().count(_AUDITED) >= count + 1, "audited its resources")
 
     def _wait(self, condition: typing.Callable[[], bool], what: str) -> None:
         end = time.monotonic() + _PATIENCE
@@ -276,6 +276,8 @@ _AUDITED = "Final resource view"
 
 def _glance(cloud: Cloud) -> str:
     """How the cloud's own fpga-cli reaches Glance."""
-    told = configparser.RawConfigParser(strict=False)
-    told.read(cloud.folder / "etc" / "fpga" / "fpga-cli.conf")
-    return "\n".join(["[glance]", *(f"{name} = {value}" for name, value in told["glance"].items())])
+    configuration = configparser.RawConfigParser(strict=False)
+    configuration.read(cloud.folder / "etc" / "fpga" / "fpga-cli.conf")
+    return "\n".join(
+        ["[glance]", *(f"{name} = {value}" for name, value in configuration["glance"].items())]
+    )

@@ -38,23 +38,23 @@ def hosts(
     compute = cloud.api.compute
     others = list(compute.services(binary="nova-compute"))
     names = [f"many{number}-{uuid.uuid4().hex[:4]}" for number in range(HOSTS)]
-    made = [ComputeHost(cloud, tmp_path / name, name, KEEPING, audit=10) for name in names]
-    for host in made:
+    computes = [ComputeHost(cloud, tmp_path / name, name, KEEPING, audit=10) for name in names]
+    for host in computes:
         host.cli.configure(drivers="fake", fake__regions=REGIONS, fake__program_delay=0.2)
     schedulers = Schedulers(cloud, tmp_path, SCHEDULERS, request_placement=request.param)
     try:
-        for host in made:
+        for host in computes:
             host.start()
         known(cloud, names)
         for service in others:
             compute.disable_service(service)
         schedulers.start()
-        yield made
+        yield computes
     finally:
         schedulers.stop()
         for service in others:
             compute.enable_service(service)
-        for host in made:
+        for host in computes:
             host.close()
 
 
@@ -65,13 +65,13 @@ def flavor(cloud: Cloud) -> typing.Iterator[str]:
     image = cloud.api.image.create_image(
         "many", data=package, container_format="fpga", disk_format="raw", visibility="public"
     )
-    made = cloud.api.compute.create_flavor(name="many", ram=64, vcpus=1, disk=0)
-    cloud.api.compute.create_flavor_extra_specs(made, {"hw:fpga_ip_id": image.id})
+    record = cloud.api.compute.create_flavor(name="many", ram=64, vcpus=1, disk=0)
+    cloud.api.compute.create_flavor_extra_specs(record, {"hw:fpga_ip_id": image.id})
     project = cloud.api.current_project_id
     cloud.api.set_compute_quotas(project, instances=-1, cores=-1, ram=-1)
-    yield str(made.id)
+    yield str(record.id)
     cloud.api.delete_compute_quotas(project)
-    cloud.api.compute.delete_flavor(made)
+    cloud.api.compute.delete_flavor(record)
     cloud.api.image.delete_image(image)
 
 
@@ -127,26 +127,26 @@ class Listing(Looks):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__()
         self._compute = cloud.api.compute
-        self._seen: dict[str, typing.Any] = {}
+        self._servers: dict[str, typing.Any] = {}
         self._news = threading.Condition()
 
     def built(self, server: str) -> typing.Any:
         """Wait until a server is ACTIVE or ERROR; what is known of it."""
-        self._wait(lambda: getattr(self._seen.get(server), "status", "") in ("ACTIVE", "ERROR"))
-        return self._seen[server]
+        self._wait(lambda: getattr(self._servers.get(server), "status", "") in ("ACTIVE", "ERROR"))
+        return self._servers[server]
 
     def gone(self, server: str) -> None:
         """Wait until a server that was seen is no more."""
-        self._wait(lambda: server not in self._seen)
+        self._wait(lambda: server not in self._servers)
 
     def _wait(self, condition: typing.Callable[[], bool]) -> None:
         with self._news:
             assert self._news.wait_for(condition, _PATIENCE), "it did not come about in time"
 
     def _look(self) -> None:
-        seen = {server.id: server for server in self._compute.servers(details=True)}
+        servers = {server.id: server for server in self._compute.servers(details=True)}
         with self._news:
-            self._seen = seen
+            self._servers = servers
             self._news.notify_all()
 
 
@@ -167,7 +167,7 @@ def test_no_region_is_given_twice_and_all_come_back(
         listing.gone(server.id)
         return server.id, found.status, fault
 
-    began = time.monotonic()
+    start = time.monotonic()
     with (
         Watch(hosts) as watch,
         Listing(cloud) as listing,
@@ -176,7 +176,7 @@ def test_no_region_is_given_twice_and_all_come_back(
         lives = list(pool.map(live, range(BOOTS)))
     states = collections.Counter(state for _server, state, _fault in lives)
     print(
-        f"{BOOTS} servers, {time.monotonic() - began:.0f} s: {dict(states)}, {watch.looks} looks,"
+        f"{BOOTS} servers, {time.monotonic() - start:.0f} s: {dict(states)}, {watch.looks} looks,"
     )
     print(f"most regions owned at once: {watch.most}")
     faults = collections.Counter(fault for _server, _state, fault in lives if fault)

@@ -19,11 +19,11 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def _zip(**files: str) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def test_an_unknown_bitstream_image(failing_boot, flavor_for) -> None:

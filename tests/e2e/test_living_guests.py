@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import stat
-import time
 import typing
 import uuid
 
@@ -40,6 +39,12 @@ def _node(stage: Stage, server: str) -> pathlib.Path:
 
 def _runs(stage: Stage, server: str) -> bool:
     return bool(stage.cloud.engine.containers.get(f"nova-{server}").status == "running")
+
+
+def _is_busy(stage: Stage) -> bool:
+    """Whether a region of the first host is being burnt or erased."""
+    states = {region["state"] for region in stage.here.cli.status()["regions"]}
+    return not states.isdisjoint({"write", "reset"})
 
 
 def _nodes_of(stage: Stage, server: str) -> set[str]:
@@ -125,7 +130,7 @@ def test_stop_of_nova_compute_amid_builds_and_deletes_leaves_each_done_or_undone
     with concurrent.futures.ThreadPoolExecutor(MANY) as pool:
         deletes = [pool.submit(stage.compute.delete_server, server) for server in first]
         builds = [pool.submit(stage.create) for _ in range(MANY // 2)]
-        time.sleep(1)
+        wait_until(lambda: _is_busy(stage), 60)
         stage.here.terminate()
         concurrent.futures.wait([*deletes, *builds])
     assert stage.here.ended(300), "nova-compute does not end after SIGTERM"

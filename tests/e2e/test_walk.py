@@ -29,9 +29,9 @@ def test_commands_of_the_shell_need_no_options(cloud: Cloud, command: str, says:
 
 
 def test_the_walk_of_the_demo_shows_every_step_and_leaves_nothing(cloud: Cloud) -> None:
-    shown = io.StringIO()
-    figures = scenario.walk(cloud, shown)
-    text = shown.getvalue()
+    output = io.StringIO()
+    figures = scenario.walk(cloud, output)
+    text = output.getvalue()
     used = [line for line in text.splitlines() if line.startswith("Used regions: ")]
     assert used == [f"Used regions: {n}/2" for n in (0, 1, 2, 2, 2, 0)]
     assert text.count("ok: the output decompresses to the input: True") == 2
@@ -46,11 +46,11 @@ def test_a_container_sees_the_devices_of_its_region_and_no_other(cloud: Cloud) -
     servers = [cloud.boot(name, flavor) for name, flavor in (("f", "fpga-lzo"), ("o", "small"))]
     assert [server.status for server in servers] == ["ACTIVE", "ACTIVE"]
     try:
-        seen = []
+        names = []
         for server in servers:
             found = cloud.run("docker", "exec", f"nova-{server.id}", "ls", "/dev")
-            seen.append({name for name in found.stdout.decode().split() if "fpga" in name})
-        assert seen == [{"fpga0"}, set()]
+            names.append({name for name in found.stdout.decode().split() if "fpga" in name})
+        assert names == [{"fpga0"}, set()]
     finally:
         cloud.delete(*(server.id for server in servers))
 
@@ -76,6 +76,6 @@ def test_stop_and_start_keep_the_region(cloud: Cloud) -> None:
 
 def test_fpga_cli_is_reached_by_an_ordinary_user_through_rootwrap(cloud: Cloud) -> None:
     pid = cloud.pid("nova-compute")
-    told = Path(f"/proc/{pid}/status").read_text().splitlines()
-    uids = next(line for line in told if line.startswith("Uid:")).split()[1:]
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    uids = next(line for line in lines if line.startswith("Uid:")).split()[1:]
     assert "0" not in uids

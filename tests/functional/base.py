@@ -100,9 +100,9 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
     ) -> dict[str, typing.Any]:
         """Nova's own gives up after five seconds here, too."""
         for _attempt in range(10 * _PATIENCE):
-            told: list[dict[str, typing.Any]]
-            told = self.api.api_get("/os-migrations").body["migrations"]
-            for migration in told:
+            migrations: list[dict[str, typing.Any]]
+            migrations = self.api.api_get("/os-migrations").body["migrations"]
+            for migration in migrations:
                 of_server = migration["instance_uuid"] == server["id"]
                 if of_server and migration["status"].lower() in expected_statuses:
                     return migration
@@ -159,7 +159,7 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
 
     def settle(self, server: typing.Mapping[str, typing.Any]) -> str:
         """Wait until a server is not being built any more; its status."""
-        self._wait_until(server, lambda told: told["status"] != "BUILD")
+        self._wait_until(server, lambda record: record["status"] != "BUILD")
         status: str = self.api.get_server(server["id"])["status"]
         return status
 
@@ -169,7 +169,7 @@ class FunctionalTestCase(integrated_helpers._IntegratedTestBase):
 
     def fault(self, server: typing.Mapping[str, typing.Any]) -> str:
         """The fault message that a user sees; Nova writes it after the state ERROR."""
-        self._wait_until(server, lambda told: "fault" in told)
+        self._wait_until(server, lambda record: "fault" in record)
         message: str = self.api.get_server(server["id"])["fault"]["message"]
         return message
 

@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _virt_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the driver of one test said of itself does not hold for that of the next."""
-    from fpga_hooks import burns
+    """What the driver and the burns of one test left does not hold for those of the next."""
+    from fpga_hooks.instance import background
 
-    monkeypatch.setattr(burns, "_driver_waits", False)
+    monkeypatch.setattr(background, "burns", background.Burns())

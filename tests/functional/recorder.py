@@ -6,7 +6,7 @@ import typing
 from nova import exception
 from nova.virt import fake
 
-from fpga_hooks import placement
+from fpga_hooks.placement import inventory
 from novadocker.virt import docker
 
 
@@ -37,7 +37,7 @@ class RecordingDriver(fake.FakeDriver):
         super().update_provider_tree(provider_tree, nodename, allocations)
         merged = {**known, **provider_tree.data(nodename).inventory}
         provider_tree.update_inventory(nodename, merged)
-        placement.update_provider_tree(provider_tree, nodename, allocations)
+        inventory.update_provider_tree(provider_tree, nodename, allocations)
 
     # Refused as it is for real containers.
     check_can_live_migrate_destination = docker.DockerDriver.check_can_live_migrate_destination

@@ -82,7 +82,7 @@ class TwoHosts(NotingTestCase):
         server = self.booted()
         before = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
 
-        def refuse(*_told):
+        def refuse(*_arguments):
             inner = exception.BuildAbortException(instance_uuid=server["id"], reason="no")
             raise exception.InstanceFaultRollback(inner_exception=inner)
 

@@ -4,8 +4,9 @@
 from nova.db.main import api as main_db_api
 from oslo_config import cfg
 
-from fpga_hooks import consistency_sources
-from scheduler_filters import bitstreams, conf
+from fpga_manage.check import sources
+from fpga_nova import bitstream_images, host_status
+from scheduler_filters import options
 from tests.functional.test_placement import REGION, PlacementTestCase
 
 
@@ -17,24 +18,24 @@ class TwoCards(PlacementTestCase):
     def configure(self):
         super().configure()
         self.host.configure(emulator__cards=2, emulator__regions=2)
-        conf.register_opts(cfg.CONF)
+        options.register_opts(cfg.CONF)
         self.flags(request_placement=True, providers=self.PROVIDERS, group="fpga")
-        bitstreams.forget()
+        bitstream_images.forget()
 
     def tree(self):
         """The providers of the host, by name."""
         url = f"/resource_providers?in_tree={self.provider()}"
-        told = self.placement.get(url, version="1.14").body["resource_providers"]
-        return {provider["name"]: provider["uuid"] for provider in told}
+        providers = self.placement.get(url, version="1.14").body["resource_providers"]
+        return {provider["name"]: provider["uuid"] for provider in providers}
 
     def inventories(self):
         """Total and reserved regions by provider."""
         found = {}
         for name, uuid in self.tree().items():
             url = f"/resource_providers/{uuid}/inventories"
-            told = self.placement.get(url).body["inventories"].get(REGION)
-            if told:
-                found[name] = (told["total"], told["reserved"])
+            inventory = self.placement.get(url).body["inventories"].get(REGION)
+            if inventory:
+                found[name] = (inventory["total"], inventory["reserved"])
         return found
 
     def traits_of(self, name):
@@ -44,10 +45,10 @@ class TwoCards(PlacementTestCase):
     def chosen(self, server):
         """How many regions of each provider a server has allocated."""
         names = {uuid: name for name, uuid in self.tree().items()}
-        told = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
+        allocations = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
         return {
             names[uuid]: a["resources"][REGION]
-            for uuid, a in told.items()
+            for uuid, a in allocations.items()
             if REGION in a["resources"]
         }
 
@@ -89,7 +90,7 @@ class ByCard(TwoCards):
             {"host1_fpga_emulator0": (2, 0), "host1_fpga_emulator1": (2, 0)}, self.inventories()
         )
 
-    def test_card_has_the_traits_of_a_card_and_the_host_tells_that_it_has_cards(self):
+    def test_card_has_the_traits_of_a_card_and_the_host_reports_that_it_has_cards(self):
         traits = self.traits_of("host1_fpga_emulator1")
         ours = {trait for trait in traits if trait.startswith("CUSTOM_")}
         self.assertEqual({"CUSTOM_FPGA", "CUSTOM_FPGA_BOARD_EMULATOR"}, ours)
@@ -109,9 +110,9 @@ class ByCard(TwoCards):
     def test_card_that_placement_chose_is_burnt(self):
         url = f"/resource_providers/{self.tree()['host1_fpga_emulator1']}/traits"
         self.placement.put("/traits/CUSTOM_BEHIND_THE_FAN", None, version="1.6")
-        told = self.placement.get(url, version="1.6").body
-        told["traits"].append("CUSTOM_BEHIND_THE_FAN")
-        self.placement.put(url, told, version="1.6")
+        traits = self.placement.get(url, version="1.6").body
+        traits["traits"].append("CUSTOM_BEHIND_THE_FAN")
+        self.placement.put(url, traits, version="1.6")
         flavor = self.flavor(
             hw__fpga_ip_id=self.image,
             resources1__CUSTOM_FPGA_REGION="1",
@@ -164,14 +165,14 @@ class ByCard(TwoCards):
     def test_check_finds_nothing(self):
         self.three()
         with self.in_cell() as context:
-            database = consistency_sources.Database(main_db_api.get_engine(context=context))
+            database = sources.Database(main_db_api.get_engine(context=context))
 
         def get(path):
-            answer = self.placement.get(path, version=consistency_sources.MICROVERSION)
+            answer = self.placement.get(path, version=sources.MICROVERSION)
             return answer.body if answer.status == 200 else None
 
-        statuses = {"host1": self.host.status()["regions"]}
-        self.assertEqual([], consistency_sources.findings(database, statuses, get))
+        statuses = {"host1": host_status.read(self.host.status())}
+        self.assertEqual([], sources.findings(database, statuses, get))
 
 
 class Change(TwoCards):

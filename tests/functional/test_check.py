@@ -9,8 +9,9 @@ import fixtures
 import sqlalchemy as sa
 from nova.db.main import api as main_db_api
 
-from fpga_hooks import consistency_sources
-from migrations import command
+from fpga_manage import command
+from fpga_manage.check import sources
+from fpga_nova import host_status
 from tests.functional.test_placement import PlacementTestCase
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -20,14 +21,14 @@ class Check(PlacementTestCase):
     """A host with two regions."""
 
     def get(self, path):
-        answer = self.placement.get(path, version=consistency_sources.MICROVERSION)
+        answer = self.placement.get(path, version=sources.MICROVERSION)
         return answer.body if answer.status == 200 else None
 
     def codes(self):
         with self.in_cell() as context:
-            database = consistency_sources.Database(main_db_api.get_engine(context=context))
-        statuses = {"host1": self.host.status()["regions"]}
-        return [f.code for f in consistency_sources.findings(database, statuses, self.get)]
+            database = sources.Database(main_db_api.get_engine(context=context))
+        statuses = {"host1": host_status.read(self.host.status())}
+        return [f.code for f in sources.findings(database, statuses, self.get)]
 
     def execute(self, statement, **values):
         with self.in_cell() as context:
@@ -39,7 +40,7 @@ class Check(PlacementTestCase):
         """Run fpga-manage check on the cell's database; exit status and standard output."""
         with self.in_cell() as context:
             engine = main_db_api.get_engine(context=context)
-        self.useFixture(fixtures.MonkeyPatch("migrations.command._engine", lambda _: engine))
+        self.useFixture(fixtures.MonkeyPatch("fpga_manage.command._engine", lambda _: engine))
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             return command.main(["check", *arguments]), out.getvalue()
@@ -100,7 +101,7 @@ class Check(PlacementTestCase):
         self.allocate(NOBODY)
         self.assertEqual(["allocation-orphan"], self.codes())
 
-    def test_command_tells_it_in_json_and_by_its_exit_status(self):
+    def test_command_reports_it_in_json_and_by_its_exit_status(self):
         self.host.burn(self.image, "--owner", NOBODY)
         file = self.host.folder / "status.json"
         file.write_text(json.dumps(self.host.status()))

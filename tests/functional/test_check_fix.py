@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from nova.cmd import manage
 from nova.db.main import api as main_db_api
 
-from migrations import check, command
+from fpga_manage import command
+from fpga_manage.check import command as check
 from tests.functional.test_card_providers import TwoCards
 from tests.functional.test_placement import REGION
 
@@ -49,11 +50,15 @@ class AllocationsTestCase(TwoCards):
         def connect(placement, files):
             placement._adapter = Adapter(client)
 
-        self.useFixture(fixtures.MonkeyPatch("migrations.check.Placement.__init__", connect))
-        self.useFixture(fixtures.MonkeyPatch("migrations.check._request_placement", lambda _: True))
+        self.useFixture(
+            fixtures.MonkeyPatch("fpga_manage.check.command.Placement.__init__", connect)
+        )
+        self.useFixture(
+            fixtures.MonkeyPatch("fpga_manage.check.command._request_placement", lambda _: True)
+        )
         with self.in_cell() as context:
             self.engine = main_db_api.get_engine(context=context)
-        self.useFixture(fixtures.MonkeyPatch("migrations.command._engine", lambda _: self.engine))
+        self.useFixture(fixtures.MonkeyPatch("fpga_manage.command._engine", lambda _: self.engine))
 
     def check(self, *options, status=True):
         """Exit status of fpga-manage check, and code and outcome of each finding."""

@@ -12,9 +12,9 @@ import time
 
 import fixtures
 
-from fpga_hooks import devices, guests
-from fpga_hooks import host as host_regions
-from fpga_hooks.guests import Guest
+from fpga_hooks import calls
+from fpga_hooks.instance import devices, guests
+from fpga_hooks.instance.guests import Guest
 from tests.functional.test_hooks import HooksTestCase
 from tests.support import bitstreams
 
@@ -83,7 +83,7 @@ class HandedOut(HooksTestCase):
         )
         self.flavor = None
         self.machine = Machine()
-        guests.register(self.machine)
+        guests.machine.register(self.machine)
 
     def number(self, index, minor):
         """Have a region's node be this device of the kernel's: 1:5 is zero, 1:8 random."""
@@ -103,9 +103,13 @@ class HandedOut(HooksTestCase):
         instance = self.instance({"id": server})
         return frozenset(device.host_path for device in devices.for_instance(instance))
 
+    @property
+    def auditor(self):
+        return next(hook.obj.auditor for hook in calls._hooks() if hasattr(hook.obj, "auditor"))
+
     def one_audit(self):
         """An audit that no pause after a failure keeps from anything."""
-        host_regions._reconciler._retries._pauses.clear()
+        self.auditor.reconciler._retries._pauses.clear()
         self.audit()
 
     def region(self, server):
@@ -121,8 +125,8 @@ class HandedOut(HooksTestCase):
         self.assertEqual(("quarantined", "erase"), (region["state"], region["quarantine"]))
         (self.card / "refuse").unlink()
         # Its own burn is in the pause after a failure, for up to an hour.
-        paused = {f"{server} 1": (time.monotonic() + 3600, 3600.0)}
-        host_regions._reconciler._retries._pauses.update(paused)
+        pause = {f"{server} 1": (time.monotonic() + 3600, 3600.0)}
+        self.auditor.reconciler._retries._pauses.update(pause)
         self.audit()
         _other, others = self.server()
         self.assertEqual(frozenset(), nodes & others)
@@ -159,7 +163,7 @@ class HandedOut(HooksTestCase):
     def test_region_of_a_guest_is_kept_though_its_host_has_another_name(self):
         server, _ = self.server()
         self.flags(host="renamed")
-        host_regions.audit()
+        self.auditor.audit()
         self.assertEqual("programmed", self.region(server)["state"])
         self.assertIn("is kept", self.log())
 
@@ -171,7 +175,7 @@ class HandedOut(HooksTestCase):
         burns = []
         self.useFixture(
             fixtures.MonkeyPatch(
-                "fpga_hooks.cards.burn_one",
+                "fpga_hooks.instance.cards.burn_one",
                 lambda *a: burns.append(list(self.machine.stopped)) or self.region(server)["id"],
             )
         )

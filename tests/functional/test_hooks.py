@@ -7,7 +7,8 @@ import fixtures
 import pytest
 from nova import exception
 
-from fpga_hooks import calls, devices
+from fpga_hooks import calls
+from fpga_hooks.instance import devices, guests
 from tests.functional import base, recorder
 from tests.support import bitstreams
 from tests.support.host import Host
@@ -40,7 +41,9 @@ class HooksTestCase(base.FunctionalTestCase):
         # What rootwrap would be is not what is tested here; for root Nova uses none anyway.
         self.useFixture(fixtures.MonkeyPatch("nova.utils.get_root_helper", lambda: "env"))
         # Nor are the guests of a virt driver that another test has started.
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.guests._probes", []))
+        self.useFixture(
+            fixtures.MonkeyPatch("fpga_hooks.instance.guests.machine", guests.Machine())
+        )
         self.addCleanup(calls._hooks.cache_clear)
         calls._hooks.cache_clear()
         EVENTS.clear()
@@ -61,17 +64,17 @@ class TwoRegions(HooksTestCase):
 
     def observe(self, name):
         """Note how many regions are in use when the driver is asked for something."""
-        seen = []
+        counts = []
         real = getattr(recorder.RecordingDriver, name)
 
         def call(driver, *arguments, **more):
-            seen.append(self.host.status()["used"])
+            counts.append(self.host.status()["used"])
             return real(driver, *arguments, **more)
 
         self.useFixture(
             fixtures.MonkeyPatch(f"tests.functional.recorder.RecordingDriver.{name}", call)
         )
-        return seen
+        return counts
 
     def test_region_is_burnt_before_the_spawn_and_erased_after_the_destroy(self):
         spawned, destroyed = self.observe("spawn"), self.observe("destroy")
@@ -85,7 +88,7 @@ class TwoRegions(HooksTestCase):
         real = recorder.RecordingDriver.spawn
 
         def spawn(driver, context, instance, *arguments, **more):
-            with fixtures.MonkeyPatch("fpga_hooks.cli.status", None):
+            with fixtures.MonkeyPatch("fpga_hooks.program.client.status", None):
                 found.extend(devices.for_instance(instance))
             return real(driver, context, instance, *arguments, **more)
 

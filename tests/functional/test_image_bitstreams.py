@@ -7,12 +7,12 @@ from nova.db.main import api as main_db_api
 from nova.image import glance as image_api
 from nova.tests.fixtures import glance
 
-from fpga_hooks import consistency_sources, image_bitstreams
-from scheduler_filters import bitstreams
+from fpga_manage.check import sources
+from fpga_nova import bitstream_images, image_bitstreams
 from tests.functional import recorder
 from tests.functional.test_hooks import HooksTestCase
 from tests.functional.test_lifecycle import LifecycleTestCase
-from tests.support import bitstreams as packages
+from tests.support import bitstreams
 
 OPERATOR = "99999999999949998999999999999999"
 CONTAINER = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -25,9 +25,9 @@ class ImageBitstreamsTestCase(HooksTestCase):
     def configure(self):
         super().configure()
         self.flags(image_bitstreams=[OPERATOR], group="fpga")
-        bitstreams.forget()
+        bitstream_images.forget()
 
-    def tell(self, owner=OPERATOR, bitstream=None, container=CONTAINER):
+    def publish(self, owner=OPERATOR, bitstream=None, container=CONTAINER):
         """Have Glance know a bitstream, and an image that names it."""
         context = self.admin_context()
         bitstream = bitstream or self.image
@@ -46,8 +46,8 @@ class ImageBitstreamsTestCase(HooksTestCase):
 
     def refused(self):
         """A bitstream that the operator does not accept, named by OTHER_CONTAINER."""
-        bitstream = self.cloud.add(packages.package())
-        self.tell("somebody", bitstream, OTHER_CONTAINER)
+        bitstream = self.cloud.add(bitstreams.package())
+        self.publish("somebody", bitstream, OTHER_CONTAINER)
         return bitstream
 
     def start(self, state="ACTIVE"):
@@ -66,7 +66,7 @@ class ImageBitstreams(ImageBitstreamsTestCase):
     """A host with two regions."""
 
     def test_region_is_counted_burnt_kept_and_given_back(self):
-        self.tell()
+        self.publish()
         server = self.start()
         self.assertEqual((1, 1), self.counts())
         self.assertEqual(self.image, self.regions()[server["id"]]["image_id"])
@@ -76,32 +76,32 @@ class ImageBitstreams(ImageBitstreamsTestCase):
         self.assertEqual((0, 0), self.counts())
 
     def test_flavor_stays_as_it_is(self):
-        self.tell()
+        self.publish()
         specs = self.start()["flavor"]["extra_specs"]
         self.assertNotIn("hw:fpga_ip_id", specs)
 
     def test_bitstream_of_another_project_is_refused_before_any_host(self):
-        self.tell(owner="somebody")
+        self.publish(owner="somebody")
         server = self.start("ERROR")
         self.assertIn("not one that the operator accepts", self.fault(server))
         self.assertEqual(((0, 0), 0), (self.counts(), self.cloud.downloads))
 
     def test_build_refuses_what_a_scheduler_let_through(self):
-        self.tell(owner="somebody")
+        self.publish(owner="somebody")
         real = image_bitstreams.refusal
-        asked = []
+        calls = []
 
-        def late(*told):
-            asked.append(told)
-            return real(*told) if len(asked) > 1 else None
+        def late(*arguments):
+            calls.append(arguments)
+            return real(*arguments) if len(calls) > 1 else None
 
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.image_bitstreams.refusal", late))
+        self.useFixture(fixtures.MonkeyPatch("fpga_nova.image_bitstreams.refusal", late))
         server = self.start("ERROR")
         self.assertIn("not one that the operator accepts", self.fault(server))
         self.assertEqual(((0, 0), 0), (self.counts(), self.cloud.downloads))
 
     def test_scheduler_counts_what_images_name(self):
-        self.tell()
+        self.publish()
         flavor = self.fpga_flavor(self.image)
         self.boot(flavor)
         self.boot(flavor)
@@ -109,14 +109,14 @@ class ImageBitstreams(ImageBitstreamsTestCase):
         self.assertIn("Filter FpgaFilter returned 0 hosts", self.log())
 
     def test_rebuild_with_an_image_that_names_none_gives_the_region_back(self):
-        self.tell()
+        self.publish()
         server = self.start()
         self._rebuild_server(server, glance.GlanceFixture.image2["id"])
         self.audit()
         self.assertEqual((0, 0), self.counts())
 
     def test_rebuild_with_an_image_that_names_one_gives_a_region(self):
-        self.tell()
+        self.publish()
         server = self.boot(self.plain_flavor())
         self.assertEqual((0, 0), self.counts())
         self._rebuild_server(server, CONTAINER)
@@ -124,7 +124,7 @@ class ImageBitstreams(ImageBitstreamsTestCase):
         self.assertEqual((1, 1), self.counts())
 
     def test_server_keeps_its_region_where_the_operator_changes_his_mind(self):
-        self.tell()
+        self.publish()
         server = self.start()
         self.flags(image_bitstreams=[], group="fpga")
         self.audit()
@@ -134,18 +134,18 @@ class ImageBitstreams(ImageBitstreamsTestCase):
         self.assertEqual((0, 0), self.counts())
 
     def test_check_reads_what_was_granted_and_not_what_the_image_names(self):
-        self.tell()
+        self.publish()
         server = self.start()
         with self.in_cell() as context:
             record = objects.Instance.get_by_uuid(context, server["id"])
             record.system_metadata["image_hw_fpga_ip_id"] = CONTAINER
             record.save()
-            database = consistency_sources.Database(main_db_api.get_engine(context=context))
-        self.assertEqual([{1: self.image}], [one.wanted for one in database.instances])
+            database = sources.Database(main_db_api.get_engine(context=context))
+        self.assertEqual([{1: self.image}], [one.bitstreams for one in database.instances])
 
     def test_image_names_nothing_where_the_operator_does_not_say_so(self):
         self.flags(image_bitstreams=[], group="fpga")
-        self.tell()
+        self.publish()
         self.start()
         self.assertEqual((0, 0), self.counts())
 
@@ -162,12 +162,16 @@ class Rebuilds(ImageBitstreamsTestCase):
 
     def looks(self, server):
         """What there is of a server."""
-        shown, record = self.api.get_server(server["id"]), self.instance(server)
+        server_record, record = self.api.get_server(server["id"]), self.instance(server)
         allocations = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
         return {
-            "status": (shown["status"], shown["OS-EXT-STS:task_state"], shown["image"]),
+            "status": (
+                server_record["status"],
+                server_record["OS-EXT-STS:task_state"],
+                server_record["image"],
+            ),
             "metadata": record.system_metadata,
-            "allocations": {name: told["resources"] for name, told in allocations.items()},
+            "allocations": {name: one["resources"] for name, one in allocations.items()},
             "guest": server["id"] in self.compute.driver.list_instance_uuids(),
             "region": (self.regions().get(server["id"]) or {}).get("image_id"),
         }
@@ -178,7 +182,7 @@ class Rebuilds(ImageBitstreamsTestCase):
         action = self._wait_for_action_fail_completion(
             server, "rebuild", "compute_rebuild_instance"
         )
-        self._wait_until(server, lambda told: told["OS-EXT-STS:task_state"] is None)
+        self._wait_until(server, lambda record: record["OS-EXT-STS:task_state"] is None)
         return action["details"]
 
     def assert_refused(self, server, image, words):
@@ -189,7 +193,7 @@ class Rebuilds(ImageBitstreamsTestCase):
         self.assertNotIn("destroy", recorder.EVENTS)
 
     def test_without_a_free_region(self):
-        self.tell()
+        self.publish()
         server = self.server()
         flavor = self.fpga_flavor(self.image)
         self.boot(flavor)
@@ -201,7 +205,7 @@ class Rebuilds(ImageBitstreamsTestCase):
         self.assert_refused(self.server(), OTHER_CONTAINER, "not one that the operator accepts")
 
     def test_that_glance_does_not_answer_for(self):
-        self.tell()
+        self.publish()
         real = image_api.API.get
 
         def get(api, context, image_id, **options):
@@ -214,11 +218,11 @@ class Rebuilds(ImageBitstreamsTestCase):
 
     def test_with_a_package_that_no_region_takes(self):
         bad = self.cloud.add(b"no zip")
-        self.tell(bitstream=bad)
+        self.publish(bitstream=bad)
         self.assert_refused(self.server(), CONTAINER, "not a zip")
 
     def test_of_a_server_with_a_region_leaves_it_its_region(self):
-        self.tell()
+        self.publish()
         self.refused()
         server = self._create_server(
             image_uuid=CONTAINER, flavor_id=self.plain_flavor(), networks="none"
@@ -228,7 +232,7 @@ class Rebuilds(ImageBitstreamsTestCase):
         self.assert_refused(server, OTHER_CONTAINER, "not one that the operator accepts")
 
     def test_that_was_refused_is_never_burnt_by_the_audit(self):
-        self.tell()
+        self.publish()
         refused = self.refused()
         server = self._create_server(
             image_uuid=CONTAINER, flavor_id=self.plain_flavor(), networks="none"
@@ -241,12 +245,12 @@ class Rebuilds(ImageBitstreamsTestCase):
         region = self.regions()[server["id"]]["id"]
         self.host.run("quarantine", region, "--reason", "fan")
         self.audit()
-        self.assertFalse([path for path in self.cloud.asked if refused in path])
-        told = {r["image_id"] for r in self.host.status()["regions"]}
-        self.assertNotIn(refused, told)
+        self.assertFalse([path for path in self.cloud.requests if refused in path])
+        image_ids = {r["image_id"] for r in self.host.status()["regions"]}
+        self.assertNotIn(refused, image_ids)
 
     def test_with_the_same_image_asks_no_policy(self):
-        self.tell()
+        self.publish()
         server = self._create_server(
             image_uuid=CONTAINER, flavor_id=self.plain_flavor(), networks="none"
         )
@@ -263,7 +267,7 @@ class Moves(ImageBitstreamsTestCase, LifecycleTestCase):
     HOSTS = ("host1", "host2")
 
     def server(self):
-        self.tell()
+        self.publish()
         server = self._create_server(
             image_uuid=CONTAINER, flavor_id=self.plain_flavor(), networks="none", host="host1"
         )
@@ -285,7 +289,7 @@ class Moves(ImageBitstreamsTestCase, LifecycleTestCase):
         body = {"rebuild": {"imageRef": OTHER_CONTAINER}}
         self.api.post_server_action(server["id"], body)
         self._wait_for_action_fail_completion(server, "rebuild", "compute_rebuild_instance")
-        self._wait_until(server, lambda told: told["OS-EXT-STS:task_state"] is None)
+        self._wait_until(server, lambda record: record["OS-EXT-STS:task_state"] is None)
         self._migrate_server(server)
         self.assert_owners()
 

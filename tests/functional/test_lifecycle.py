@@ -10,12 +10,13 @@ import functools
 import shlex
 import sys
 import threading
-import time
 
 import fixtures
 from nova.compute import manager, resource_tracker
+from oslo_utils import fixture as oslo_fixture
 
-from fpga_hooks import burns, root
+from fpga_hooks.instance import background
+from fpga_hooks.program import root
 from tests.functional import recorder
 from tests.functional.test_hooks import HooksTestCase
 from tests.support.host import Host, wait_until
@@ -36,7 +37,7 @@ def host_at_work():
     raise AssertionError("no compute host is at work here")
 
 
-def burn_there(start, owner, burn):
+def burn_there(start, request, burn):
     """Start a burn whose thread knows the host."""
     host = host_at_work()
 
@@ -44,7 +45,7 @@ def burn_there(start, owner, burn):
         _burning.host = host
         return burn()
 
-    start(owner, burn_for_host)
+    start(request, burn_for_host)
 
 
 class LifecycleTestCase(HooksTestCase):
@@ -61,12 +62,13 @@ class LifecycleTestCase(HooksTestCase):
         real = root._environment
         self.useFixture(
             fixtures.MonkeyPatch(
-                "fpga_hooks.root._environment", lambda: real() | {"FPGA_HOST": host_at_work()}
+                "fpga_hooks.program.root._environment",
+                lambda: real() | {"FPGA_HOST": host_at_work()},
             )
         )
-        start = functools.partial(burn_there, burns.start)
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.burns.start", start))
-        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.host.name", host_at_work))
+        start = functools.partial(burn_there, background.burns.start)
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.instance.background.burns.start", start))
+        self.useFixture(fixtures.MonkeyPatch("fpga_hooks.program.last_look.host", host_at_work))
 
     def program(self, first=""):
         """Make the program that reaches each host's ledger; `first` is shell to run before."""
@@ -127,8 +129,8 @@ class OneHost(LifecycleTestCase):
     def test_reclaimed_server_gives_its_region_back(self):
         self.flags(reclaim_instance_interval=1)
         server = self.soft_deleted()
-        time.sleep(2)  # the interval is in whole seconds
-        with self.in_cell() as context:
+        with self.in_cell() as context, oslo_fixture.TimeFixture() as clock:
+            clock.advance_time_seconds(2)  # the interval is in whole seconds
             self.computes["host1"].manager._reclaim_queued_deletes(context)
         self._wait_until_deleted(server)
         self.assert_owners()
@@ -190,7 +192,7 @@ class OneHost(LifecycleTestCase):
         self.assert_owners([server])
         self.restart(keep_hypervisor_state=False)
         self.assert_owners()
-        self.assertIn("fpga_hooks.reconcile", self.log())
+        self.assertIn("fpga_hooks.host.reconcile", self.log())
 
     def test_restart_of_the_service_leaves_a_server_and_its_region_alone(self):
         server = self.fpga_server()
@@ -318,7 +320,7 @@ class TwoHosts(LifecycleTestCase):
         recorder.EVENTS.fail.add("spawn")
         self.api.post_server_action(server["id"], {"unshelve": None})
         self._wait_for_action_fail_completion(server, "unshelve", "compute_unshelve_instance")
-        self._wait_until(server, lambda told: told["OS-EXT-STS:task_state"] is None)
+        self._wait_until(server, lambda record: record["OS-EXT-STS:task_state"] is None)
         self.assert_owners()
         self.assertIsNone(self.instance(server).fpga_device)
 
@@ -337,9 +339,11 @@ class TwoHosts(LifecycleTestCase):
         anywhere = {"host": None, "block_migration": "auto"}
         self.api.post_server_action(server["id"], {"os-migrateLive": anywhere})
         self._wait_for_migration_status(server, ["error"])
-        self._wait_until(server, lambda told: told["status"] == "ACTIVE")
+        self._wait_until(server, lambda record: record["status"] == "ACTIVE")
         self.assertEqual(before, self.ledgers["host1"].status())
         self.assert_owners([server], [])
-        shown = self.api.get_server(server["id"])
-        self.assertEqual(("ACTIVE", "host1"), (shown["status"], shown["OS-EXT-SRV-ATTR:host"]))
+        server_record = self.api.get_server(server["id"])
+        self.assertEqual(
+            ("ACTIVE", "host1"), (server_record["status"], server_record["OS-EXT-SRV-ATTR:host"])
+        )
         self.assertIn("containers are not live migrated", self.log())

@@ -11,8 +11,7 @@ from nova.db import migration
 from nova.db.main import api as main_db_api
 from nova.objects import base as nova_base
 
-import migrations
-from migrations import schema
+from fpga_manage import database, schema
 from tests.functional import base
 
 #: The newest revision of a stock Nova's cell database and its version of Instance, by series.
@@ -49,7 +48,7 @@ class OneCell(base.FunctionalTestCase):
 
     def test_sync_records_our_newest_revision(self):
         with self._cell() as context:
-            self.assertEqual(migrations.head(), migrations.current(self._engine(context)))
+            self.assertEqual(database.head(), database.current(self._engine(context)))
 
     def test_head_of_nova_stays_nova_s(self):
         with self._cell() as context:
@@ -58,19 +57,19 @@ class OneCell(base.FunctionalTestCase):
     def test_sync_can_be_run_again(self):
         with self._cell() as context:
             migration.db_sync(context=context)
-            self.assertEqual(migrations.head(), migrations.current(self._engine(context)))
+            self.assertEqual(database.head(), database.current(self._engine(context)))
 
     def test_sync_after_our_downgrade_brings_the_columns_back(self):
         with self._cell() as context:
-            migrations.downgrade(self._engine(context))
+            database.downgrade(self._engine(context))
             migration.db_sync(context=context)
-            self.assertEqual(migrations.head(), migrations.current(self._engine(context)))
+            self.assertEqual(database.head(), database.current(self._engine(context)))
 
     def test_sync_to_a_named_revision_leaves_our_columns_alone(self):
         with self._cell() as context:
-            migrations.downgrade(self._engine(context))
+            database.downgrade(self._engine(context))
             migration.db_sync(version=HEAD, context=context)
-            self.assertIsNone(migrations.current(self._engine(context)))
+            self.assertIsNone(database.current(self._engine(context)))
 
     def test_sync_of_the_api_database_leaves_no_trace_of_ours(self):
         migration.db_sync(database="api")

@@ -10,8 +10,7 @@ import typing
 import pytest
 import sqlalchemy as sa
 
-import migrations
-from migrations import command, schema
+from fpga_manage import command, database, schema
 from tests.functional import servers
 
 ALL = ("fpga_regions", "fpga_regions_used", "fpga_device")
@@ -40,14 +39,14 @@ class Cloud:
             f"[api_database]\nconnection = {self.server.url('nova_api')}\n"
         )
         nova_manage = str(pathlib.Path(sys.executable).with_name("nova-manage"))
-        ran = subprocess.run(
+        result = subprocess.run(
             [nova_manage, "--config-file", str(file), *arguments],
             capture_output=True,
             text=True,
             check=False,
         )
-        assert ran.returncode in (0, 1), ran.stdout + ran.stderr
-        return ran.stdout
+        assert result.returncode in (0, 1), result.stdout + result.stderr
+        return result.stdout
 
     def engine(self, database: str) -> sa.engine.Engine:
         """To look into a database."""
@@ -87,7 +86,7 @@ def running(
 @pytest.fixture
 def cloud(running: Cloud) -> Cloud:
     """The cell as stock Nova made it, without rows."""
-    migrations.downgrade(running.engine("nova"))
+    database.downgrade(running.engine("nova"))
     for table in ADDED:
         running.execute(f"DELETE FROM {table}")
     assert running.ours() == NONE
@@ -127,7 +126,7 @@ def test_second_downgrade_changes_nothing(cloud: Cloud) -> None:
 def test_sync_of_a_patched_nova_brings_the_columns(cloud: Cloud) -> None:
     cloud.nova_manage("nova", "db", "sync", "--local_cell")
     assert cloud.ours() == ADDED
-    assert migrations.current(cloud.engine("nova")) == migrations.head()
+    assert database.current(cloud.engine("nova")) == database.head()
 
 
 def test_sync_after_our_upgrade_leaves_both_chains_at_their_heads(cloud: Cloud) -> None:
@@ -135,12 +134,12 @@ def test_sync_after_our_upgrade_leaves_both_chains_at_their_heads(cloud: Cloud) 
     version = cloud.execute("SELECT version_num FROM alembic_version")
     cloud.nova_manage("nova", "db", "sync", "--local_cell")
     assert cloud.execute("SELECT version_num FROM alembic_version") == version
-    assert migrations.current(cloud.engine("nova")) == migrations.head()
+    assert database.current(cloud.engine("nova")) == database.head()
 
 
 def test_api_database_is_refused(cloud: Cloud) -> None:
     with pytest.raises(schema.SchemaError):
-        migrations.upgrade(cloud.engine("nova_api"))
+        database.upgrade(cloud.engine("nova_api"))
 
 
 def _delete_a_compute_node(cloud: Cloud) -> None:
@@ -155,8 +154,8 @@ def _delete_a_compute_node(cloud: Cloud) -> None:
 def test_archiving_keeps_the_regions_of_a_deleted_compute_node(cloud: Cloud) -> None:
     cloud.fpga_manage("upgrade")
     _delete_a_compute_node(cloud)
-    told = cloud.nova_manage("nova", "db", "archive_deleted_rows", "--verbose")
-    assert cloud.execute("SELECT id FROM compute_nodes") == [], told
+    output = cloud.nova_manage("nova", "db", "archive_deleted_rows", "--verbose")
+    assert cloud.execute("SELECT id FROM compute_nodes") == [], output
     columns = "fpga_regions, fpga_regions_used"
     assert cloud.execute(f"SELECT {columns} FROM shadow_compute_nodes") == [(4, 3)]
 
@@ -171,8 +170,8 @@ def test_archiving_keeps_the_region_of_a_deleted_instance(cloud: Cloud) -> None:
         "VALUES ('7d2c0f4e-6f0c-4c7e-8a4b-0d5a9ff0c001', 'p', '2026-01-01 00:00:00', "
         "'2026-01-02 00:00:00', 1, 'region-1')"
     )
-    told = cloud.nova_manage("nova", "db", "archive_deleted_rows", "--verbose")
-    assert cloud.execute("SELECT uuid FROM instances") == [], told
+    output = cloud.nova_manage("nova", "db", "archive_deleted_rows", "--verbose")
+    assert cloud.execute("SELECT uuid FROM instances") == [], output
     assert cloud.execute("SELECT fpga_device FROM shadow_instances") == [("region-1",)]
 
 
@@ -182,9 +181,9 @@ def test_purge_empties_the_shadow_tables(cloud: Cloud) -> None:
         "INSERT INTO shadow_instances (id, uuid, deleted_at, deleted, fpga_device) "
         "VALUES (1, 'u', '2026-01-02 00:00:00', 1, 'region-1')"
     )
-    told = cloud.nova_manage("nova", "db", "purge", "--all", "--verbose")
-    assert cloud.execute("SELECT uuid FROM shadow_instances") == [], told
-    assert migrations.current(cloud.engine("nova")) == migrations.head()
+    output = cloud.nova_manage("nova", "db", "purge", "--all", "--verbose")
+    assert cloud.execute("SELECT uuid FROM shadow_instances") == [], output
+    assert database.current(cloud.engine("nova")) == database.head()
 
 
 def test_rows_survive_up_and_down(cloud: Cloud) -> None:

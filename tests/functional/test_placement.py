@@ -23,8 +23,8 @@ class PlacementTestCase(HooksTestCase):
         return {trait for trait in found if trait.startswith("CUSTOM_")}
 
     def allocated(self, server):
-        told = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
-        return sum(a["resources"].get(REGION, 0) for a in told.values())
+        allocations = self.placement.get(f"/allocations/{server['id']}").body["allocations"]
+        return sum(a["resources"].get(REGION, 0) for a in allocations.values())
 
     def resource_flavor(self):
         return self._create_flavor(
@@ -79,9 +79,9 @@ class OneHost(PlacementTestCase):
     def test_trait_that_somebody_else_set_stays(self):
         url = f"/resource_providers/{self.provider()}/traits"
         self.placement.put("/traits/CUSTOM_RACK_7", None, version="1.6")
-        told = self.placement.get(url, version="1.6").body
-        told["traits"].append("CUSTOM_RACK_7")
-        self.placement.put(url, told, version="1.6")
+        traits = self.placement.get(url, version="1.6").body
+        traits["traits"].append("CUSTOM_RACK_7")
+        self.placement.put(url, traits, version="1.6")
         # Nova asks Placement anew when its cache is old; here, when the service starts.
         self.compute = self.restart_compute_service(self.compute)
         self.assertIn("CUSTOM_RACK_7", self.traits())

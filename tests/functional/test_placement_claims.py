@@ -15,12 +15,12 @@ def test_placement_of_the_roles_grants_as_many_regions_as_there_are() -> None:
     template = ROOT / "build_scripts/roles/placement/templates/placement.conf.j2"
     retries = re.search(r"^allocation_conflict_retry_count = (\d+)$", template.read_text(), re.M)
     assert retries
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(PROGRAM), "-n", "3", "--json", "--retries", retries[1]],
         capture_output=True,
         text=True,
         check=True,
         timeout=200,
     )
-    (row,) = json.loads(ran.stdout)["figures"].values()
+    (row,) = json.loads(result.stdout)["figures"].values()
     assert (row["granted"], row["runs with too many"]) == ("8 to 8 of 8", "0 of 3")

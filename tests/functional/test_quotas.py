@@ -5,7 +5,8 @@ from nova.tests.functional.api import client
 from oslo_config import cfg
 from oslo_limit import fixture
 
-from scheduler_filters import bitstreams, conf
+from fpga_nova import bitstream_images
+from scheduler_filters import options
 from tests.functional.test_placement import REGION, PlacementTestCase
 
 _PLENTY = 10**6
@@ -16,10 +17,10 @@ class UnifiedLimits(PlacementTestCase):
 
     def configure(self):
         super().configure()
-        conf.register_opts(cfg.CONF)
+        options.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
         self.flags(driver="nova.quota.UnifiedLimitsDriver", group="quota")
-        bitstreams.forget()
+        bitstream_images.forget()
         names = ("servers", "class:VCPU", "class:MEMORY_MB", "class:DISK_GB")
         ours = ("server_metadata_items", "server_injected_files")
         more = ("server_injected_file_content_bytes", "server_injected_file_path_bytes")

@@ -4,8 +4,8 @@
 import fixtures
 from nova import objects
 
-from fpga_hooks import guests
-from fpga_hooks.guests import Guest
+from fpga_hooks.instance import guests
+from fpga_hooks.instance.guests import Guest
 from tests.functional.test_hooks import HooksTestCase
 from tests.support.host import wait_until
 
@@ -53,7 +53,7 @@ class OneHost(HooksTestCase):
         self.assertEqual({}, self.regions())
 
     def test_orphan_with_a_guest_is_kept(self):
-        guests.register(Containers([OWNER]))
+        guests.machine.register(Containers([OWNER]))
         self.host.burn(self.image, "--owner", OWNER)
         self.audit()
         self.assertEqual([OWNER], list(self.regions()))
@@ -66,18 +66,18 @@ class OneHost(HooksTestCase):
         self.assertEqual(before[server["id"]]["id"], self.instance(server).fpga_device)
 
     def test_lost_configuration_is_burnt_again_before_the_guest_is_resumed(self):
-        seen = []
+        health = []
         self.flags(resume_guests_state_on_host_boot=True)
         self.boot(self.fpga_flavor(self.image))
         self.lose()
         self.useFixture(
             fixtures.MonkeyPatch(
                 "tests.functional.recorder.RecordingDriver.resume_state_on_host_boot",
-                lambda *arguments: seen.append(self.healthy()),
+                lambda *arguments: health.append(self.healthy()),
             )
         )
         self.restart()
-        self.assertEqual([[True]], seen)
+        self.assertEqual([[True]], health)
 
     def test_lost_configuration_of_a_stopped_server_is_burnt_again_by_the_audit(self):
         self._stop_server(self.boot(self.fpga_flavor(self.image)))

@@ -5,7 +5,8 @@ import json
 
 from oslo_config import cfg
 
-from scheduler_filters import bitstreams, conf
+from fpga_nova import bitstream_images
+from scheduler_filters import options
 from tests.functional import base
 from tests.functional.test_placement import PlacementTestCase
 
@@ -15,11 +16,11 @@ class RequestFilter(PlacementTestCase):
 
     def configure(self):
         super().configure()
-        conf.register_opts(cfg.CONF)
+        options.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
-        bitstreams.forget()
+        bitstream_images.forget()
 
-    def tell(self, board):
+    def publish(self, board):
         """Have Glance say what board the bitstream image is for."""
         image = {
             "id": self.image,
@@ -52,21 +53,21 @@ class RequestFilter(PlacementTestCase):
         self.assertEqual((1, 1), (self.allocated(server), self.host.status()["used"]))
 
     def test_host_with_the_card_of_the_image_is_asked(self):
-        self.tell("emulator")
+        self.publish("emulator")
         self.assertEqual(1, self.allocated(self.boot(self.fpga_flavor(self.image))))
         self.assertIn("=CUSTOM_FPGA_BOARD_EMULATOR&", self.log())
 
     def test_host_with_another_card_is_never_asked(self):
         # Another host has that board; without any, Placement does not know the trait.
         self.placement.put("/traits/CUSTOM_FPGA_BOARD_U250", None, version="1.6")
-        self.tell("u250")
+        self.publish("u250")
         server = self.boot(self.fpga_flavor(self.image), state="ERROR")
         self.assertIn("No valid host", self.fault(server))
         self.assertIn("Got no allocation candidates", self.log())
         self.assertEqual(0, self.cloud.downloads)
 
     def test_no_host_is_asked_for_a_board_that_nobody_has(self):
-        self.tell("u250")
+        self.publish("u250")
         server = self.boot(self.fpga_flavor(self.image), state="ERROR")
         self.assertIn("No valid host", self.fault(server))
         self.assertIn("CUSTOM_FPGA_BOARD_U250", self.log())

@@ -3,9 +3,10 @@
 
 from oslo_config import cfg
 
-from scheduler_filters import bitstreams, conf
+from fpga_nova import bitstream_images
+from scheduler_filters import options
 from tests.functional.test_placement import PlacementTestCase
-from tests.support import bitstreams as packages
+from tests.support import bitstreams
 
 
 class TwoRegions(PlacementTestCase):
@@ -14,10 +15,10 @@ class TwoRegions(PlacementTestCase):
     def configure(self):
         super().configure()
         self.host.configure(emulator__regions=3)
-        conf.register_opts(cfg.CONF)
+        options.register_opts(cfg.CONF)
         self.flags(request_placement=True, group="fpga")
-        bitstreams.forget()
-        self.other = self.cloud.add(packages.package())
+        bitstream_images.forget()
+        self.other = self.cloud.add(bitstreams.package())
 
     def flavor(self, *images):
         keys = ["hw:fpga_ip_id", *(f"hw:fpga_ip_id_{n}" for n in range(2, 7))]
@@ -30,8 +31,8 @@ class TwoRegions(PlacementTestCase):
             extra_spec=dict(zip(keys, images, strict=False)),
         )
 
-    def two(self, **options):
-        return self.boot(self.flavor(self.image, self.other), **options)
+    def two(self, **details):
+        return self.boot(self.flavor(self.image, self.other), **details)
 
     def held(self, server):
         """The images of a server's regions by number."""
@@ -116,7 +117,7 @@ class Quarantine(PlacementTestCase):
         self.assertEqual((2, 0), (self.compute_node().fpga_regions, self.inventory()["reserved"]))
         self.assertIn("has erased at last", self.log())
 
-    def test_region_that_still_does_not_erase_is_reserved_and_told_once(self):
+    def test_region_that_still_does_not_erase_is_reserved_and_reported_once(self):
         self.audit()
         self.audit()
         self.assertEqual(["free", "quarantined"], sorted(self.host.states()))

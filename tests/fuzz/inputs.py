@@ -16,14 +16,14 @@ import zlib
 
 from hypothesis import strategies as st
 
-from fpga_regions import manifest
+from fpga_regions.package import manifest
 from tests.support import bitstreams
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _BITFILE = bitstreams.bitfile()
-_TOLD = {
+_MANIFEST = {
     "manifest_version": 1,
     **bitstreams.fields(type="compression", description="for people"),
     "digests": {"sha256": hashlib.sha256(_BITFILE).hexdigest()},
@@ -32,7 +32,7 @@ _GOOD = (
     bitstreams.package(),
     bitstreams.package(content=bytes(range(256)) * 8),
     bitstreams.archive(
-        (zipfile.ZipInfo(manifest.FILE), json.dumps(_TOLD).encode()),
+        (zipfile.ZipInfo(manifest.FILE), json.dumps(_MANIFEST).encode()),
         (zipfile.ZipInfo(manifest.SIGNATURE), bytes(64)),
         (zipfile.ZipInfo("core.json"), _BITFILE),
         (zipfile.ZipInfo("doc/README"), b"hello" * 100),
@@ -88,8 +88,8 @@ def damaged(draw: st.DrawFn, good: bytes) -> bytes:
 @st.composite
 def manifests(draw: st.DrawFn) -> bytes:
     """A manifest that is good but for what one or two of its members are."""
-    told = json.loads(json.dumps(_TOLD))
-    places = [told, told["target"], told["digests"], told["exposes"][0]]
+    document = json.loads(json.dumps(_MANIFEST))
+    places = [document, document["target"], document["digests"], document["exposes"][0]]
     for _ in range(draw(st.integers(0, 2))):
         place = draw(st.sampled_from(places))
         name = draw(st.sampled_from([*sorted(place), "x-own"]) | st.text(max_size=10))
@@ -97,7 +97,7 @@ def manifests(draw: st.DrawFn) -> bytes:
             place[name] = draw(_values)
         else:
             place.pop(name, None)
-    return json.dumps(told, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+    return json.dumps(document, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
 
 
 @st.composite

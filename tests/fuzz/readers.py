@@ -22,10 +22,12 @@ import warnings
 import hypothesis
 from hypothesis import strategies as st
 
-from fpga_regions import errors, manifest, packages
+from fpga_regions import errors
+from fpga_regions.package import manifest
+from fpga_regions.package import reader as package_reader
 from tests.fuzz import inputs
 
-LIMITS = packages.Limits(
+LIMITS = package_reader.Limits(
     max_size=1 << 16,
     max_entries=8,
     max_unpacked_size=1 << 16,
@@ -41,10 +43,10 @@ _VARIANTS = 20  # inputs that each of them stands for
 def read_package(data: bytes) -> str:
     """Read a package; what became of it."""
     try:
-        package = packages.read(io.BytesIO(data), LIMITS)
+        package = package_reader.read(io.BytesIO(data), LIMITS)
     except errors.BadPackage as e:
-        return _told(e)
-    if manifest.read(package.described) != package.manifest:
+        return _refusal(e)
+    if manifest.read(package.manifest_text) != package.manifest:
         raise AssertionError("the manifest is not the one in the package")
     if package.digest != f"sha256:{hashlib.sha256(package.bitfile).hexdigest()}":
         raise AssertionError("the bitfile has not the digest in the manifest")
@@ -58,7 +60,7 @@ def read_manifest(text: bytes) -> str:
     try:
         found = manifest.read(text)
     except errors.BadPackage as e:
-        return _told(e)
+        return _refusal(e)
     if not re.fullmatch(r"[0-9a-f]{64}", found.sha256) or ".." in found.bitfile.split("/"):
         raise AssertionError("a value that the schema forbids was taken")
     return "taken"
@@ -76,11 +78,11 @@ def run(name: str, count: int, seed: int) -> collections.Counter[str]:
     :raises Exception: the first that is not the reader's own, with the smallest input for it
     """
     reader, strategy = READERS[name]
-    came_to: collections.Counter[str] = collections.Counter()
-    while (left := count - came_to.total()) > 0:
-        _round(reader, strategy, min(-(-left // _VARIANTS), _ROUND), seed, came_to)
+    outcomes: collections.Counter[str] = collections.Counter()
+    while (remainder := count - outcomes.total()) > 0:
+        _round(reader, strategy, min(-(-remainder // _VARIANTS), _ROUND), seed, outcomes)
         seed += 1
-    return came_to
+    return outcomes
 
 
 def _round(
@@ -88,7 +90,7 @@ def _round(
     strategy: st.SearchStrategy[bytes],
     examples: int,
     seed: int,
-    came_to: collections.Counter[str],
+    outcomes: collections.Counter[str],
 ) -> None:
     @hypothesis.seed(seed)
     @hypothesis.settings(
@@ -101,12 +103,12 @@ def _round(
     @hypothesis.given(strategy)
     def one(data: bytes) -> None:
         for variant in inputs.variants(data, _VARIANTS):
-            came_to[reader(variant)] += 1
+            outcomes[reader(variant)] += 1
 
     one()
 
 
-def _told(error: errors.BadPackage) -> str:
+def _refusal(error: errors.BadPackage) -> str:
     """What sort of refusal it is; its line is checked on the way."""
     line = error.line("it is not valid")
     if not line.isprintable() or len(line) > 600:
@@ -126,14 +128,14 @@ def main() -> int:
     names = [options.reader] if options.reader else list(READERS)
     for name in names:
         start = time.monotonic()
-        came_to = run(name, options.inputs // len(names), options.seed)
+        outcomes = run(name, options.inputs // len(names), options.seed)
         seconds = time.monotonic() - start
-        total, taken = came_to.total(), came_to["taken"]
+        total, taken = outcomes.total(), outcomes["taken"]
         print(
             f"{name}: {total} inputs in {seconds:.0f} s ({total / seconds:.0f}/s), {taken} taken, "
-            f"{total - taken} refused in {len(came_to) - 1} ways, no other error"
+            f"{total - taken} refused in {len(outcomes) - 1} ways, no other error"
         )
-        for what, number in came_to.most_common(15):
+        for what, number in outcomes.most_common(15):
             print(f"  {number:>8}  {what}")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
     return 0

@@ -7,12 +7,12 @@ import pathlib
 import typing
 import zipfile
 
-from fpga_regions import package_writer
+from fpga_regions.package import writer
 
 
 def fields(core: str = "lzo1x_compress", **changes: typing.Any) -> dict[str, typing.Any]:
     """What a manifest says besides version and digests."""
-    told = {
+    defaults = {
         "name": core,
         "version": "1.0",
         "vendor": "fpga-nova",
@@ -21,7 +21,7 @@ def fields(core: str = "lzo1x_compress", **changes: typing.Any) -> dict[str, typ
         "bitfile": "core.json",
         "exposes": [{"kind": "socket", "name": "/dev/fpga0"}],
     }
-    return told | changes
+    return defaults | changes
 
 
 def bitfile(core: str = "lzo1x_compress", part: str = "software") -> bytes:
@@ -34,7 +34,7 @@ def package(
 ) -> bytes:
     """A valid package; `content` for another bitfile than the core's own."""
     content = bitfile(core) if content is None else content
-    return package_writer.write(package_writer.describe(fields(core, **changes), content), content)
+    return writer.write(writer.describe(fields(core, **changes), content), content)
 
 
 CORES = pathlib.Path(__file__).parents[2] / "cores"
@@ -54,9 +54,9 @@ def real_package(core: str, part: str, content: bytes | None = None) -> bytes:
 def archive(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
     """A zip of any files."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package_file:
         for name, content in entries:
-            made.writestr(name, content)
+            package_file.writestr(name, content)
     return file.getvalue()
 
 

@@ -30,8 +30,8 @@ def digest(data: bytes) -> str:
 
 def tar(members: typing.Mapping[str, bytes]) -> bytes:
     """A tar archive; content that begins with -> is a symbolic link, with => a hard one."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.GNU_FORMAT) as opened:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as opened:
         for name, content in members.items():
             member = tarfile.TarInfo(name)
             if content[:2] in (b"->", b"=>"):
@@ -41,7 +41,7 @@ def tar(members: typing.Mapping[str, bytes]) -> bytes:
                 continue
             member.size = len(content)
             opened.addfile(member, io.BytesIO(content))
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def header(name: str, size: bytes, kind: bytes = b"0", magic: bytes = b"ustar  \0") -> bytes:
@@ -106,8 +106,8 @@ class Image:
     def config(self) -> bytes:
         """The bytes of its configuration."""
         root = {"type": "layers", "diff_ids": [digest(layer) for layer in self.layers]}
-        told = {"architecture": self.architecture, "os": self.os, "config": {"Cmd": ["/x"]}}
-        return json.dumps({**told, "rootfs": root, **self.extra}).encode()
+        fields = {"architecture": self.architecture, "os": self.os, "config": {"Cmd": ["/x"]}}
+        return json.dumps({**fields, "rootfs": root, **self.extra}).encode()
 
     @property
     def packed(self) -> list[bytes]:
@@ -145,9 +145,9 @@ def oci_members(*images: Image, nested: bool = False) -> dict[str, bytes]:
         manifests.append({"mediaType": kind, "digest": digest(b"elsewhere"), "size": 9})
         index = json.dumps({"schemaVersion": 2, "manifests": manifests}).encode()
         manifests = [_put(blobs, index, "application/vnd.oci.image.index.v1+json")]
-    told = {"schemaVersion": 2, "manifests": manifests}
+    top = {"schemaVersion": 2, "manifests": manifests}
     layout = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}'}
-    return {**layout, "index.json": json.dumps(told).encode(), **blobs}
+    return {**layout, "index.json": json.dumps(top).encode(), **blobs}
 
 
 def _oci_manifest(image: Image, blobs: dict[str, bytes]) -> dict[str, typing.Any]:
@@ -158,8 +158,8 @@ def _oci_manifest(image: Image, blobs: dict[str, bytes]) -> dict[str, typing.Any
         "layers": [_put(blobs, layer, kind) for layer in image.packed],
     }
     data = json.dumps(manifest).encode()
-    described = _put(blobs, data, "application/vnd.oci.image.manifest.v1+json")
-    return {**described, "platform": {"architecture": image.architecture, "os": image.os}}
+    descriptor = _put(blobs, data, "application/vnd.oci.image.manifest.v1+json")
+    return {**descriptor, "platform": {"architecture": image.architecture, "os": image.os}}
 
 
 def _put(blobs: dict[str, bytes], data: bytes, kind: str) -> dict[str, typing.Any]:

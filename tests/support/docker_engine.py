@@ -41,9 +41,9 @@ def make(folder: pathlib.Path = FOLDER, suite: str = "trixie") -> None:
     :raises subprocess.CalledProcessError: apt or dpkg failed
     """
     sources = stock.sources_of(suite)
-    wanted = hashlib.sha256("\n".join([sources, *_PACKAGES]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([sources, *_PACKAGES]).encode()).hexdigest()
     stamp = folder / "stamp"
-    if stamp.exists() and stamp.read_text() == wanted:
+    if stamp.exists() and stamp.read_text() == digest:
         return
     stamp.unlink(missing_ok=True)
     shutil.rmtree(folder / "root", ignore_errors=True)
@@ -52,7 +52,7 @@ def make(folder: pathlib.Path = FOLDER, suite: str = "trixie") -> None:
         packages = _fetch(pathlib.Path(scratch), sources)
         for package in packages:
             subprocess.run(["dpkg-deb", "--extract", package, folder / "root"], check=True)
-    stamp.write_text(wanted)
+    stamp.write_text(digest)
 
 
 def _fetch(scratch: pathlib.Path, sources: str) -> list[pathlib.Path]:

@@ -12,9 +12,10 @@ import sys
 import time
 import typing
 
-from fpga_regions import locks, processes
+from fpga_nova.deadline import Deadline
 from fpga_regions.emulator import groups
 from fpga_regions.emulator.server import Servers
+from fpga_regions.system import processes
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "bin" / "fpga-cli.py"
 
@@ -36,17 +37,21 @@ class Host:
 
     def configure(self, **options: typing.Any) -> None:
         """Write the configuration; `group__name` for an option of a group."""
-        told = {
+        defaults = {
             "drivers": "emulator",
             "state_dir": self.state,
             "runtime_dir": self.runtime,
             "program_retry_pause": 0,
         }
         groups: dict[str, list[str]] = {"DEFAULT": []}
-        for name, value in (told | options).items():
+        for name, value in (defaults | options).items():
             group, _, option = name.rpartition("__")
             groups.setdefault(group or "DEFAULT", []).append(f"{option} = {value}")
-        lines = [line for name, given in groups.items() for line in (f"[{name}]", *given)]
+        lines = [
+            line
+            for name, lines_of_group in groups.items()
+            for line in (f"[{name}]", *lines_of_group)
+        ]
         self.config.write_text("\n".join([*lines, self._glance]))
 
     def command(self, *arguments: str) -> list[str]:
@@ -69,16 +74,16 @@ class Host:
 
     def burn(self, *arguments: str) -> str:
         """Burn, and fail unless it succeeds; the region's id."""
-        ran = self.run("burn", *arguments)
-        assert (ran.returncode, ran.stderr) == (0, "")
-        return ran.stdout.strip()
+        result = self.run("burn", *arguments)
+        assert (result.returncode, result.stderr) == (0, "")
+        return result.stdout.strip()
 
     def status(self) -> dict[str, typing.Any]:
         """All that the status tells."""
-        ran = self.run("status", "--format", "json")
-        assert (ran.returncode, ran.stderr) == (0, "")
-        told: dict[str, typing.Any] = json.loads(ran.stdout)
-        return told
+        result = self.run("status", "--format", "json")
+        assert (result.returncode, result.stderr) == (0, "")
+        report: dict[str, typing.Any] = json.loads(result.stdout)
+        return report
 
     def states(self) -> list[str]:
         """The regions' states."""
@@ -106,15 +111,15 @@ class Host:
     def close(self) -> None:
         """End every process behind a region, and what compiles for the next one."""
         for server in [*self.servers(), *self.compilers()]:
-            processes.end(server, locks.Deadline(5))
+            processes.end(server, Deadline(5))
         names = Servers(self.runtime, self.state)
         for record in (self.state / "emulator").glob("*"):
-            groups.end(names.group(record.name), locks.Deadline(5))
+            groups.end(names.group(record.name), Deadline(5))
 
 
 def wait_until(condition: typing.Callable[[], bool], seconds: float = 10) -> None:
     """Wait for something that another process brings about, and fail if it does not."""
-    deadline = locks.Deadline(seconds)
+    deadline = Deadline(seconds)
     while not condition():
         assert not deadline.passed, "it did not come about in time"
         time.sleep(0.01)

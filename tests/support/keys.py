@@ -53,9 +53,9 @@ def certificate(key: Key, days: int = 1) -> x509.Certificate:
     )
 
 
-def write_certificate(path: Path, *made: x509.Certificate) -> Path:
+def write_certificate(path: Path, *certificates: x509.Certificate) -> Path:
     """Certificates in one file; the file."""
-    path.write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in made))
+    path.write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
     return path
 
 

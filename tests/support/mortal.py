@@ -22,12 +22,12 @@ _TRACKER = "nova.compute.resource_tracker:ResourceTracker"
 STEPS = {
     "claim": f"{_TRACKER}.instance_claim",
     "move claim": f"{_TRACKER}.resize_claim",
-    "burn": "fpga_hooks.root:run",
-    "save": "fpga_hooks.column:write",
+    "burn": "fpga_hooks.program.root:run",
+    "save": "fpga_nova.column:write",
     "spawn": "{driver}.spawn",
     "finish migration": "{driver}.finish_migration",
     "destroy": "{driver}.destroy",
-    "erase": "fpga_hooks.root:run",
+    "erase": "fpga_hooks.program.root:run",
     "release": f"{_TRACKER}.update_usage",
     "offload": f"{_TRACKER}.delete_allocation_for_shelve_offloaded_instance",
     "drop claim": f"{_TRACKER}.drop_move_claim_at_source",
@@ -60,7 +60,7 @@ class Points:
             if word is not None and word not in arguments[0]:
                 return real(*arguments, **more)
             self._passed(f"{name}:before")
-            if self._wanted(f"{name}:within"):
+            if self._is_target(f"{name}:within"):
                 threading.Timer(WITHIN, self._kill).start()
             result = real(*arguments, **more)
             self._passed(f"{name}:after")
@@ -68,14 +68,14 @@ class Points:
 
         setattr(holder, function, call)
 
-    def _wanted(self, point: str) -> bool:
+    def _is_target(self, point: str) -> bool:
         try:
             return self._file.read_text() == point
         except FileNotFoundError:
             return False
 
     def _passed(self, point: str) -> None:
-        if self._wanted(point):
+        if self._is_target(point):
             self._kill()
 
     def _kill(self) -> None:

@@ -35,13 +35,13 @@ class Image:
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
     properties: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
 
-    def told(self) -> dict[str, typing.Any]:
+    def record(self) -> dict[str, typing.Any]:
         """The image as Glance shows it."""
         own = {k: v for k, v in vars(self).items() if k not in ("data", "properties")}
-        told = self.properties | own
+        record = self.properties | own
         if self.os_hash_value is None:
-            told["os_hash_value"] = hashlib.sha512(self.data).hexdigest()
-        return told | {"size": len(self.data) if self.size is None else self.size}
+            record["os_hash_value"] = hashlib.sha512(self.data).hexdigest()
+        return record | {"size": len(self.data) if self.size is None else self.size}
 
 
 class OpenStack:
@@ -56,7 +56,7 @@ class OpenStack:
 
     def __init__(self) -> None:
         self.images: dict[str, Image] = {}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.answers: dict[str, int] = {}
         self.versioned = False
         self.delay = 0.0
@@ -82,16 +82,16 @@ class OpenStack:
         self._server.shutdown()
         self._server.server_close()
 
-    def add(self, data: bytes, **told: typing.Any) -> str:
+    def add(self, data: bytes, **record: typing.Any) -> str:
         """Upload an image; its id."""
-        image = Image(data, **told)
+        image = Image(data, **record)
         self.images[image.id] = image
         return image.id
 
     @property
     def downloads(self) -> int:
         """How often data of an image was asked for."""
-        return sum(path.endswith("/file") for path in self.asked)
+        return sum(path.endswith("/file") for path in self.requests)
 
     def options(self, **changes: str) -> str:
         """The group `glance` of fpga-cli.conf that reaches it."""
@@ -112,16 +112,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     cloud: OpenStack
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self._told_to_fail():
+        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self._fails():
             return
         if self.path == "/v2/images":
-            own = {key: asked.pop(key) for key in ("id", "container_format")}
-            made = Image(b"", status="queued", properties=asked, **own)
-            self.cloud.images[made.id] = made
-            self._answer(201, made.told())
+            own = {key: question.pop(key) for key in ("id", "container_format")}
+            image = Image(b"", status="queued", properties=question, **own)
+            self.cloud.images[image.id] = image
+            self._answer(201, image.record())
             return
-        user = asked["auth"]["identity"]["password"]["user"]
+        user = question["auth"]["identity"]["password"]["user"]
         if (user["name"], user["password"]) != (USER, PASSWORD):
             self._answer(401, {"error": {"code": 401, "message": "no"}})
             return
@@ -137,7 +137,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(201, {"token": token}, {"X-Subject-Token": TOKEN})
 
     def do_GET(self) -> None:
-        if self._told_to_fail():
+        if self._fails():
             return
         if self.headers.get("X-Auth-Token") != TOKEN:
             self._answer(401, {})
@@ -152,12 +152,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif path[2]:
             self._send(image.data)
         else:
-            self._answer(200, image.told())
+            self._answer(200, image.record())
 
     def do_PUT(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
         time.sleep(self.cloud.delay)
-        if self._told_to_fail():
+        if self._fails():
             return
         image = self.cloud.images.get(self.path.split("/")[3])
         if image is not None:
@@ -165,13 +165,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(404 if image is None else 204, {})
 
     def do_DELETE(self) -> None:
-        if self._told_to_fail():
+        if self._fails():
             return
         known = self.cloud.images.pop(self.path.split("/")[3], None)
         self._answer(404 if known is None else 204, {})
 
-    def _told_to_fail(self) -> bool:
-        self.cloud.asked.append(self.path)
+    def _fails(self) -> bool:
+        self.cloud.requests.append(self.path)
         for pattern, status in self.cloud.answers.items():
             if re.search(pattern, self.path):
                 self._answer(status, {}, text=self.cloud.words)
@@ -191,11 +191,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(
         self,
         status: int,
-        told: dict[str, typing.Any],
+        record: dict[str, typing.Any],
         headers: dict[str, str] | None = None,
         text: str = "",
     ) -> None:
-        body = b"" if status == 204 else text.encode() or json.dumps(told).encode()
+        body = b"" if status == 204 else text.encode() or json.dumps(record).encode()
         self.send_response(status)
         kind = "text/html" if text else "application/json"
         all_headers = {"Content-Type": kind, "Content-Length": str(len(body))}

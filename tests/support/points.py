@@ -35,7 +35,7 @@ def _child(call: typing.Callable[[], object], targets: typing.Sequence[str], at:
 
 class _Points:
     def __init__(self, at: int) -> None:
-        self._left = at
+        self._remaining = at
 
     def arm(self, target: str) -> None:
         """Have the moments before and after a function be points."""
@@ -55,6 +55,6 @@ class _Points:
         setattr(holder, name, call)
 
     def _pass(self) -> None:
-        self._left -= 1
-        if self._left == 0:
+        self._remaining -= 1
+        if self._remaining == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -21,13 +21,17 @@ import uuid
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from fpga_regions import conf as configuration
-from fpga_regions import errors, packages, processes, reconcile
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
+from fpga_regions.command import options
 from fpga_regions.drivers.fake import FakeDriver
-from fpga_regions.ledger import Ledger
-from fpga_regions.locks import Deadline
-from fpga_regions.manager import Manager
-from fpga_regions.model import Loaded, Region, State
+from fpga_regions.ledger.ledger import Ledger
+from fpga_regions.manager import reconcile
+from fpga_regions.manager.bitstreams import Image
+from fpga_regions.manager.manager import Manager
+from fpga_regions.model import Claim, Loaded, Region, State
+from fpga_regions.package import reader
+from fpga_regions.system import processes
 from tests.support import bitstreams
 
 IMAGES = [str(uuid.UUID(int=number + 1)) for number in range(3)]
@@ -75,7 +79,7 @@ class Outcome:
 class _Watched(FakeDriver):
     """Sees that a region is worked on by one process at a time."""
 
-    def program(self, region: Region, package: packages.Package, deadline: Deadline) -> None:
+    def program(self, region: Region, package: reader.Package, deadline: Deadline) -> None:
         with self._alone(region):
             super().program(region, package, deadline)
 
@@ -106,17 +110,18 @@ class _Host:
     """One process's view of the host."""
 
     def __init__(self, folder: Path) -> None:
-        self.conf = configuration.load(str(folder / "fpga-cli.conf"))
+        self.conf = options.load(str(folder / "fpga-cli.conf"))
         self.ledger = Ledger(folder / "state", self.conf.ledger_timeout, self.conf.events_kept)
         self.driver = _Watched("fake", self.conf)
-        self.manager = Manager(self.conf, self.ledger, {"fake": self.driver}, self._fetch)
-        limits = packages.Limits.of(self.conf)
+        self.manager = Manager(self.conf, self.ledger, {"fake": self.driver})
+        limits = reader.Limits.of(self.conf)
         self._packages = {
-            image: packages.read(io.BytesIO(_package(number)), limits)
+            image: reader.read(io.BytesIO(_package(number)), limits)
             for number, image in enumerate(IMAGES)
         }
 
-    def _fetch(self, image_id: str) -> packages.Package:
+    def fetch(self, image_id: str) -> reader.Package:
+        """The package of an image."""
         return self._packages[image_id]
 
     def holds(self, image_id: str) -> Loaded:
@@ -164,9 +169,9 @@ def _conclude(plan: Plan, folder: Path, seconds: float, killed: int, broken: lis
     slowest = 0.0
     for log in folder.glob("*.log"):
         for line in log.read_text().splitlines():
-            verb, code, took = line.split()
+            verb, code, duration = line.split()
             ended[f"{verb} {code}"] += 1
-            slowest = max(slowest, float(took))
+            slowest = max(slowest, float(duration))
     broken += [file.read_text() for file in folder.glob("*.broken")]
     return Outcome(
         seconds, killed, slowest, dict(sorted(ended.items())), broken + _broken(plan, folder)
@@ -248,8 +253,9 @@ def _one(host: _Host, verb: str, owner: str, chance: random.Random) -> int:
 
 
 def _burn(host: _Host, owner: str, image_id: str, number: int) -> None:
-    region_id = host.manager.burn(image_id, owner, number=number)
-    held = host.ledger.held_as(owner, number)
+    claim = Claim(owner, number=number)
+    region_id = host.manager.burn(Image(image_id, host.fetch), claim)
+    held = host.ledger.held_for(claim)
     assert held is not None, f"{owner} does not hold what it burnt"
     assert held.id == region_id, f"{owner} was told {region_id} and holds {held.id}"
     assert (held.state, held.image_id) == (State.PROGRAMMED, image_id), f"{held}"

@@ -86,8 +86,8 @@ def bitstream(folder: pathlib.Path, source: str) -> bytes:
         ["nextpnr-ice40", "-q", *place, "--json", "top.json", "--asc", "top.asc"],
         ["icepack", "top.asc", "top.bin"],
     ):
-        ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stderr
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
     return (folder / "top.bin").read_bytes()
 
 
@@ -102,7 +102,7 @@ def simulated(folder: pathlib.Path, source: str, data: bytes) -> bytes:
     command = ["iverilog", "-g2012", _PLAIN, "-s", "bench", "-o", "bench", *sources]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     command = ["vvp", "-n", "bench", f"+size={len(data)}"]
-    ran = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    answer, _, end = ran.stdout.splitlines()[-1].rpartition(".")
-    assert end == "" and ran.stdout.rstrip().endswith("."), ran.stdout
+    result = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    answer, _, end = result.stdout.splitlines()[-1].rpartition(".")
+    assert end == "" and result.stdout.rstrip().endswith("."), result.stdout
     return bytes.fromhex(answer)

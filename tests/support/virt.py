@@ -9,8 +9,9 @@ from nova.compute import power_state
 from nova.virt import fake
 from oslo_config import cfg
 
-from fpga_hooks import guests, placement
-from fpga_hooks.guests import Guest
+from fpga_hooks.instance import guests
+from fpga_hooks.instance.guests import Guest
+from fpga_hooks.placement import inventory
 
 
 class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
@@ -22,7 +23,7 @@ class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         if self._record.exists():
             for uuid, name in json.loads(self._record.read_text()).items():
                 self.instances[uuid] = fake.FakeInstance(name, power_state.RUNNING, uuid)
-        guests.register(self)
+        guests.machine.register(self)
 
     def guests(self) -> list[Guest]:
         """Its guests; they get no nodes."""
@@ -38,17 +39,17 @@ class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
     def spawn(self, *arguments: typing.Any, **more: typing.Any) -> None:
         """Make a guest."""
         super().spawn(*arguments, **more)
-        self._keep()
+        self._save()
 
     def destroy(self, *arguments: typing.Any, **more: typing.Any) -> None:
         """Remove a guest."""
         super().destroy(*arguments, **more)
-        self._keep()
+        self._save()
 
     def finish_migration(self, *arguments: typing.Any, **more: typing.Any) -> None:
         """Make a guest that came from elsewhere."""
         super().finish_migration(*arguments, **more)
-        self._keep()
+        self._save()
 
     def update_provider_tree(
         self, provider_tree: typing.Any, nodename: str, allocations: typing.Any = None
@@ -58,10 +59,10 @@ class KeepingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         super().update_provider_tree(provider_tree, nodename, allocations)
         merged = {**known, **provider_tree.data(nodename).inventory}
         provider_tree.update_inventory(nodename, merged)
-        placement.update_provider_tree(provider_tree, nodename)
+        inventory.update_provider_tree(provider_tree, nodename)
 
-    def _keep(self) -> None:
-        told = {uuid: guest.name for uuid, guest in self.instances.items()}
+    def _save(self) -> None:
+        names = {uuid: guest.name for uuid, guest in self.instances.items()}
         new = self._record.with_suffix(".new")
-        new.write_text(json.dumps(told))
+        new.write_text(json.dumps(names))
         new.replace(self._record)

@@ -27,11 +27,11 @@ SERVER = {"fpga_device": "region-1"}
 _NUMBERS = ("vcpus", "memory_mb", "local_gb", "vcpus_used", "memory_mb_used", "local_gb_used")
 
 
-def _set(made: typing.Any, values: typing.Mapping[str, typing.Any]) -> None:
+def _set(record: typing.Any, values: typing.Mapping[str, typing.Any]) -> None:
     """Set those fields that the Nova at hand has."""
     for field, value in values.items():
-        if field in made.fields:
-            setattr(made, field, value)
+        if field in record.fields:
+            setattr(record, field, value)
 
 
 def _node(cell: context.RequestContext, host: str, name: str) -> typing.Any:
@@ -93,7 +93,7 @@ def start(cell: context.RequestContext, host: str) -> dict[str, str]:
     servers["gone_server"].destroy()
     nodes["gone"].destroy()
     nodes["long_gone"].destroy()
-    return {name: made.uuid for name, made in (nodes | servers).items()}
+    return {name: record.uuid for name, record in (nodes | servers).items()}
 
 
 def report(cell: context.RequestContext) -> None:
@@ -116,7 +116,7 @@ def go_on(cell: context.RequestContext) -> dict[str, dict[str, typing.Any]]:
     for server in servers:
         server.display_description = f"{server.display_description or ''}."
         server.save()
-    return {made.uuid: _ours(made) for made in (*nodes, *servers)}
+    return {record.uuid: _ours(record) for record in (*nodes, *servers)}
 
 
 def end(cell: context.RequestContext, uuid: str) -> None:
@@ -124,9 +124,9 @@ def end(cell: context.RequestContext, uuid: str) -> None:
     objects.Instance.get_by_uuid(cell, uuid).destroy()
 
 
-def _ours(made: typing.Any) -> dict[str, typing.Any]:
-    known = [name for name in (*NODE, *SERVER) if name in made.fields and name in made]
-    return {name: getattr(made, name) for name in known}
+def _ours(record: typing.Any) -> dict[str, typing.Any]:
+    known = [name for name in (*NODE, *SERVER) if name in record.fields and name in record]
+    return {name: getattr(record, name) for name in known}
 
 
 def main(file: str, step: str, *arguments: str) -> None:

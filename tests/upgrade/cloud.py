@@ -73,8 +73,8 @@ class Cloud:
     def at_work(self, nova: Environment, *arguments: str, **more: str) -> typing.Any:
         """Do a step of at_work.py by the objects of a release, with ``more`` in its environment."""
         file = self.configuration()
-        told = _run(str(nova.python), str(_AT_WORK), file, *arguments, **more)
-        return json.loads(told.splitlines()[-1])
+        output = _run(str(nova.python), str(_AT_WORK), file, *arguments, **more)
+        return json.loads(output.splitlines()[-1])
 
     def fpga_manage(self, nova: Environment, verb: str, cell: str) -> None:
         """Run our command on a cell."""
@@ -97,7 +97,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def _run(*command: str, done: tuple[int, ...] = (0,), **more: str) -> str:
-    ran = subprocess.run(
+    result = subprocess.run(
         command,
         env=environment(**more),
         capture_output=True,
@@ -105,5 +105,7 @@ def _run(*command: str, done: tuple[int, ...] = (0,), **more: str) -> str:
         check=False,
         timeout=_PATIENCE,
     )
-    assert ran.returncode in done, f"{command}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
-    return ran.stdout
+    assert result.returncode in done, (
+        f"{command}: {result.returncode}\n{result.stdout}{result.stderr}"
+    )
+    return result.stdout

@@ -60,23 +60,23 @@ class Chain:
         nova.patch("revert")
 
     def _use(self, nova: Environment, patched: bool) -> None:
-        made = self.cloud.at_work(nova, "start", f"host{nova.series}")
+        ids = self.cloud.at_work(nova, "start", f"host{nova.series}")
         node, server = (tuple(values.values()) if patched else () for values in (NODE, SERVER))
         node, server = node or (None, None), server or (None,)
         if self.server and self.archives_servers:
             self.cloud.at_work(nova, "end", self.server)
             before = self.rows["instances"].pop(self.server)
             self.rows["shadow_instances"][self.server] = before if patched else (None,)
-        self.server = made["server"]
-        self.rows["compute_nodes"][made["node"]] = node
-        self.rows["shadow_compute_nodes"][made["gone"]] = node
-        self.rows["instances"][made["server"]] = server
+        self.server = ids["server"]
+        self.rows["compute_nodes"][ids["node"]] = node
+        self.rows["shadow_compute_nodes"][ids["gone"]] = node
+        self.rows["instances"][ids["server"]] = server
         if self.archives_servers:
-            self.rows["shadow_instances"][made["gone_server"]] = server
+            self.rows["shadow_instances"][ids["gone_server"]] = server
         else:
-            self.rows["instances"][made["gone_server"]] = server
+            self.rows["instances"][ids["gone_server"]] = server
             self.cloud.execute("UPDATE instances SET deleted = 0, deleted_at = NULL")
-        self.cloud.execute(_DELETED_LONG_AGO.format(made["long_gone"]))
+        self.cloud.execute(_DELETED_LONG_AGO.format(ids["long_gone"]))
 
     def _archive(self, nova: Environment) -> None:
         """Archive all that is deleted, and purge what was deleted long ago."""
@@ -85,9 +85,9 @@ class Chain:
 
     def go_on(self, nova: Environment) -> dict[str, dict[str, typing.Any]]:
         """Have all that is alive changed by a release's objects; their FPGA fields."""
-        told: dict[str, dict[str, typing.Any]] = self.cloud.at_work(nova, "go_on")
-        told.pop(_MARKER, None)
-        return told
+        rows: dict[str, dict[str, typing.Any]] = self.cloud.at_work(nova, "go_on")
+        rows.pop(_MARKER, None)
+        return rows
 
     def check(self, when: str) -> None:
         """Compare our columns in all rows with what they have to hold."""

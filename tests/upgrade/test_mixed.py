@@ -49,10 +49,10 @@ class Mixed:
         self, *step: str, patched: bool, by: str = "--by-conductor"
     ) -> dict[str, dict[str, typing.Any]]:
         """Do a step of at_work.py as a patched nova-compute does it, or as a stock one."""
-        told: dict[str, dict[str, typing.Any]] = self.cloud.at_work(
+        rows: dict[str, dict[str, typing.Any]] = self.cloud.at_work(
             self.nova, *step, *filter(None, [by]), **self._path(patched)
         )
-        return told
+        return rows
 
     @contextlib.contextmanager
     def conductor(self, patched: bool) -> typing.Iterator[None]:
@@ -95,9 +95,9 @@ def mixed(
     if not nova.python.exists():
         pytest.skip("its environment was not made")
     with servers.MariaDB() as server:
-        made = Mixed(nova, Cloud(server, tmp_path_factory.mktemp("mixed"), transport))
-        made.make()
-        yield made
+        stage = Mixed(nova, Cloud(server, tmp_path_factory.mktemp("mixed"), transport))
+        stage.make()
+        yield stage
         nova.patch("revert")
 
 
@@ -114,17 +114,17 @@ def cloud(mixed: Mixed) -> Mixed:
 def test_fields_travel_where_both_are_patched(cloud: Mixed) -> None:
     with cloud.conductor(patched=True):
         cloud.compute("report", patched=True)
-        told = cloud.compute("go_on", patched=True)
+        rows = cloud.compute("go_on", patched=True)
     assert cloud.values() == SET
-    assert list(told.values()) == [NODE, SERVER]
+    assert list(rows.values()) == [NODE, SERVER]
 
 
 def test_what_a_patched_compute_reports_to_a_stock_conductor_is_dropped(cloud: Mixed) -> None:
     with cloud.conductor(patched=False):
         cloud.compute("report", patched=True)
-        told = cloud.compute("go_on", patched=True)
+        rows = cloud.compute("go_on", patched=True)
     assert cloud.values() == UNSET
-    assert list(told.values()) == [NOTHING, NOTHING]
+    assert list(rows.values()) == [NOTHING, NOTHING]
 
 
 def test_what_is_in_the_database_outlives_a_stock_conductor(cloud: Mixed) -> None:
@@ -137,6 +137,6 @@ def test_what_is_in_the_database_outlives_a_stock_conductor(cloud: Mixed) -> Non
 def test_what_is_in_the_database_outlives_a_stock_compute(cloud: Mixed) -> None:
     cloud.compute("report", patched=True, by="")
     with cloud.conductor(patched=True):
-        told = cloud.compute("go_on", patched=False)
+        rows = cloud.compute("go_on", patched=False)
     assert cloud.values() == SET
-    assert list(told.values()) == [NOTHING, NOTHING]
+    assert list(rows.values()) == [NOTHING, NOTHING]

@@ -85,7 +85,7 @@ class CloudTestCase(base.FunctionalTestCase):
 
     def idle(self, server):
         """Wait until nothing is done with a server any more; what the API shows of it."""
-        self._wait_until(server, lambda shown: shown["OS-EXT-STS:task_state"] is None)
+        self._wait_until(server, lambda record: record["OS-EXT-STS:task_state"] is None)
         return self.api.get_server(server["id"])
 
     def reason(self, server):

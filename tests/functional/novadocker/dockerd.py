@@ -78,8 +78,8 @@ class Dockerd:
                 return
             except docker.errors.DockerException as e:
                 if self._process.poll() is not None or time.monotonic() > end:
-                    said = (self.folder / "log").read_text()[-3000:]
-                    raise RuntimeError(f"dockerd does not come up: {said}") from e
+                    output = (self.folder / "log").read_text()[-3000:]
+                    raise RuntimeError(f"dockerd does not come up: {output}") from e
             time.sleep(0.1)
 
     def stop(self) -> None:

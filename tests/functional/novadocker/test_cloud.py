@@ -23,8 +23,8 @@ class ServersAreContainers(cloud.CloudTestCase):
         self.assertEqual({name: "paused"}, self.containers())
         self.api.post_server_action(server["id"], {"unpause": None})
         self._wait_for_state_change(server, "ACTIVE")
-        shown = self.api.post_server_action(server["id"], {"os-getConsoleOutput": {}})
-        self.assertIn("Ready: ", shown["output"])
+        console = self.api.post_server_action(server["id"], {"os-getConsoleOutput": {}})
+        self.assertIn("Ready: ", console["output"])
         self.delete(server)
         self.assertEqual({}, self.containers())
 
@@ -33,7 +33,7 @@ class ServersAreContainers(cloud.CloudTestCase):
         self._rebuild_server(server, self.upload(self.archive))
         self.assertEqual({f"nova-{server['id']}": "running"}, self.containers())
 
-    def test_an_image_of_another_format_is_told(self):
+    def test_an_image_of_another_format_is_reported(self):
         image = self.upload(self.archive, container_format="bare")
         server = self.start("ERROR", image)
         self.assertIn("container format is bare, needs docker", self.fault(server))

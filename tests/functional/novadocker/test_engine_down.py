@@ -25,11 +25,13 @@ def engine(dockerd):
         dockerd.start()
 
 
-def test_a_spawn_tells_to_start_the_engine_and_fetches_nothing(servers, engine, glance):
+def test_a_spawn_advises_to_start_the_engine_and_fetches_nothing(servers, engine, glance):
     engine.stop()
-    with pytest.raises(errors.EngineUnavailable, match=r"Docker Engine at unix:.*start it") as told:
+    with pytest.raises(
+        errors.EngineUnavailable, match=r"Docker Engine at unix:.*start it"
+    ) as failure:
         servers.spawn(servers.instance())
-    assert "systemctl start docker" in told.value.format_message()
+    assert "systemctl start docker" in failure.value.format_message()
     assert glance.downloads == 0
 
 
@@ -72,11 +74,11 @@ def test_destroy_fails_after_a_restart_of_nova_compute_as_well(servers, engine):
 def test_destroy_fails_where_the_engine_died_while_it_made_the_container(
     servers, engine, monkeypatch
 ):
-    made = servers.driver.containers.start
+    start = servers.driver.containers.start
 
     def die(uuid):
         engine.stop()
-        made(uuid)
+        start(uuid)
 
     monkeypatch.setattr(servers.driver.containers, "start", die)
     instance = servers.instance()
@@ -112,7 +114,7 @@ def test_nova_compute_starts_and_works_when_the_engine_comes(servers, engine, co
     assert anew.get_available_resource("host1")["hypervisor_type"] == "docker"
 
 
-def test_a_claim_can_tell_placement_the_inventory_that_the_last_audit_found(servers, engine):
+def test_a_claim_can_give_placement_the_inventory_that_the_last_audit_found(servers, engine):
     tree = provider_tree.ProviderTree()
     tree.new_root("host1", uuidutils.generate_uuid())
     servers.driver.get_available_resource("host1")
@@ -141,7 +143,7 @@ def test_stopped_containers_start_again_after_the_engine_was_restarted(servers, 
     assert servers.driver.get_info(instance).state == power_state.RUNNING
 
 
-def test_a_missing_dockerd_is_told_with_what_to_install(monkeypatch):
+def test_a_missing_dockerd_is_reported_with_what_to_install(monkeypatch):
     monkeypatch.setattr(engines, "_INSTALLED", "/nonexistent")
     monkeypatch.setattr(engines, "ENGINE", "")
     with pytest.raises(RuntimeError, match=r"apt-get install docker\.io"):

@@ -8,12 +8,12 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from novadocker import errors
 
 
 @pytest.fixture
-def gone(servers):
+def lost_server(servers):
     """An instance whose container was removed behind Nova's back."""
     instance = servers.boot()
     servers.container(instance).remove(force=True)
@@ -24,59 +24,59 @@ def _runs(servers, instance):
     return servers.driver.get_info(instance).state == power_state.RUNNING
 
 
-def test_a_stop_of_nothing_is_done(servers, gone):
-    servers.driver.power_off(gone, timeout=5)
+def test_a_stop_of_nothing_is_done(servers, lost_server):
+    servers.driver.power_off(lost_server, timeout=5)
 
 
 @pytest.mark.parametrize("kind", ["SOFT", "HARD"])
-def test_a_reboot_makes_the_container_anew(servers, gone, kind):
-    servers.driver.reboot(servers.context, gone, [], kind)
-    assert _runs(servers, gone)
-    labels = servers.container(gone).labels
-    assert labels["org.openstack.nova.instance.uuid"] == gone.uuid
+def test_a_reboot_makes_the_container_anew(servers, lost_server, kind):
+    servers.driver.reboot(servers.context, lost_server, [], kind)
+    assert _runs(servers, lost_server)
+    labels = servers.container(lost_server).labels
+    assert labels["org.openstack.nova.instance.uuid"] == lost_server.uuid
     assert labels["org.openstack.nova.host"] == "host1"
 
 
-def test_a_start_makes_the_container_anew(servers, gone):
-    servers.driver.power_on(servers.context, gone, [])
-    assert _runs(servers, gone)
+def test_a_start_makes_the_container_anew(servers, lost_server):
+    servers.driver.power_on(servers.context, lost_server, [])
+    assert _runs(servers, lost_server)
 
 
-def test_a_boot_of_the_host_makes_the_container_anew(servers, gone):
-    servers.driver.resume_state_on_host_boot(servers.context, gone, [], [])
-    assert _runs(servers, gone)
+def test_a_boot_of_the_host_makes_the_container_anew(servers, lost_server):
+    servers.driver.resume_state_on_host_boot(servers.context, lost_server, [], [])
+    assert _runs(servers, lost_server)
 
 
-def test_a_port_does_not_keep_the_container_from_being_made_anew(servers, gone, caplog):
-    servers.driver.reboot(servers.context, gone, [{"id": "port-1"}], "HARD")
-    assert _runs(servers, gone)
+def test_a_port_does_not_keep_the_container_from_being_made_anew(servers, lost_server, caplog):
+    servers.driver.reboot(servers.context, lost_server, [{"id": "port-1"}], "HARD")
+    assert _runs(servers, lost_server)
     assert "port-1 is ignored" in caplog.text
 
 
-def test_glance_is_not_asked_for_an_image_that_the_engine_has(servers, gone):
+def test_glance_is_not_asked_for_an_image_that_the_engine_has(servers, lost_server):
     del servers.images[servers.image.id]
-    servers.driver.reboot(servers.context, gone, [], "HARD")
-    assert _runs(servers, gone)
+    servers.driver.reboot(servers.context, lost_server, [], "HARD")
+    assert _runs(servers, lost_server)
 
 
-def test_an_image_that_the_engine_does_not_have_any_more_is_fetched(servers, gone, glance):
+def test_an_image_that_the_engine_does_not_have_any_more_is_fetched(servers, lost_server, glance):
     for image in servers.client.images.list(name=f"fpga-nova/{servers.image.id}"):
         for tag in image.tags:
             servers.client.images.remove(tag)
     before = glance.downloads
-    servers.driver.reboot(servers.context, gone, [], "HARD")
-    assert _runs(servers, gone)
+    servers.driver.reboot(servers.context, lost_server, [], "HARD")
+    assert _runs(servers, lost_server)
     assert glance.downloads == before + 1
 
 
-def test_the_new_container_has_the_devices_of_the_region(servers, monkeypatch, gone):
+def test_the_new_container_has_the_devices_of_the_region(servers, monkeypatch, lost_server):
     monkeypatch.setattr(
         devices,
         "for_instance",
         lambda instance: [devices.Device("char", "/dev/zero", "/dev/fpga0")],
     )
-    servers.driver.reboot(servers.context, gone, [], "HARD")
-    assert servers.run(gone, "test -c /dev/fpga0") == (0, "")
+    servers.driver.reboot(servers.context, lost_server, [], "HARD")
+    assert servers.run(lost_server, "test -c /dev/fpga0") == (0, "")
 
 
 def test_a_command_that_nova_may_have_cut_is_not_run(servers, glance, archive):
@@ -89,20 +89,20 @@ def test_a_command_that_nova_may_have_cut_is_not_run(servers, glance, archive):
 
 
 @pytest.mark.parametrize("action", ["pause", "unpause"])
-def test_another_action_gives_the_way_out(servers, gone, action):
+def test_another_action_gives_the_way_out(servers, lost_server, action):
     with pytest.raises(errors.NoContainer, match="hard reboot the server"):
-        getattr(servers.driver, action)(gone)
+        getattr(servers.driver, action)(lost_server)
 
 
-def test_the_console_of_nothing_is_not_there(servers, gone):
+def test_the_console_of_nothing_is_not_there(servers, lost_server):
     with pytest.raises(exception.ConsoleNotAvailable):
-        servers.driver.get_console_output(servers.context, gone)
+        servers.driver.get_console_output(servers.context, lost_server)
 
 
-def test_only_get_info_finds_no_instance(servers, gone):
+def test_only_get_info_finds_no_instance(servers, lost_server):
     with pytest.raises(exception.InstanceNotFound):
-        servers.driver.get_info(gone)
-    assert not servers.driver.instance_exists(gone)
+        servers.driver.get_info(lost_server)
+    assert not servers.driver.instance_exists(lost_server)
 
 
 def test_a_container_that_vanishes_during_a_spawn_is_a_failed_spawn(servers, monkeypatch):

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from fpga_hooks import devices, guests
+from fpga_hooks.instance import devices, guests
 from novadocker import errors, numbers
 from novadocker.engine import Engine
 from novadocker.guests import Probe
@@ -52,8 +52,8 @@ def test_guest_is_found_by_its_nodes_whatever_its_host_is_called(boot, probe, re
     node = region("a", 5)
     instance = boot(node)
     config(host="renamed")
-    assert [guest.instance for guest in guests.with_nodes({node})] == [instance.uuid]
-    assert guests.with_nodes({region("b", 8)}) == []
+    assert [guest.instance for guest in guests.machine.with_nodes({node})] == [instance.uuid]
+    assert guests.machine.with_nodes({region("b", 8)}) == []
 
 
 @pytest.mark.parametrize("running", [True, False])
@@ -68,7 +68,7 @@ def test_container_that_an_operator_made_counts_with_its_devices_and_mounts(
     if running:
         other.start()
     for node in (device, str(file)):
-        (guest,) = guests.with_nodes({node})
+        (guest,) = guests.machine.with_nodes({node})
         assert (guest.name, guest.instance, guest.running) == (other.name, None, running)
 
 
@@ -77,14 +77,14 @@ def test_guest_is_found_by_a_link_to_its_node_and_by_its_number(boot, probe, reg
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "a")
     for node in (str(link), region("the-same-device", 5)):
-        assert [guest.instance for guest in guests.with_nodes({node})] == [instance.uuid]
+        assert [guest.instance for guest in guests.machine.with_nodes({node})] == [instance.uuid]
 
 
 def test_guests_are_unknown_while_the_engine_does_not_answer(servers, config):
     config(host_url="unix:///nonexistent", group="docker")
-    guests.register(Probe(Engine()))
-    with pytest.raises(guests.UnknownError, match="cannot tell which guests there are"):
-        guests.with_nodes({"/dev/null"})
+    guests.machine.register(Probe(Engine()))
+    with pytest.raises(guests.UnknownError, match="cannot list its guests"):
+        guests.machine.with_nodes({"/dev/null"})
 
 
 def test_number_that_moved_to_another_node_is_seen_and_the_guest_stopped(
@@ -96,8 +96,8 @@ def test_number_that_moved_to_another_node_is_seen_and_the_guest_stopped(
     region("a", 8)
     guest = _of(probe, instance)
     assert guest.misplaced
-    guests.stop(guest)
-    guests.stop(guest)
+    guests.machine.stop(guest)
+    guests.machine.stop(guest)
     stopped = _of(probe, instance)
     assert (stopped.running, stopped.misplaced) == (False, False)
     servers.driver.power_on(servers.context, instance, [])
@@ -116,7 +116,7 @@ def test_number_that_another_guest_runs_with_is_given_to_nobody(servers, boot, p
     region("a", 8)
     with pytest.raises(errors.BadDevice, match=r"device number 1:5 of the FPGA region"):
         boot(region("b", 5))
-    guests.stop(_of(probe, first))
+    guests.machine.stop(_of(probe, first))
     assert _of(probe, boot(region("b", 5))).running
 
 

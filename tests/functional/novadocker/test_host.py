@@ -13,9 +13,9 @@ from nova.compute import provider_tree
 
 @pytest.fixture
 def tree():
-    made = provider_tree.ProviderTree()
-    made.new_root("host1", "0a0b0c0d-0000-0000-0000-000000000001", generation=0)
-    return made
+    provider_tree_of_host = provider_tree.ProviderTree()
+    provider_tree_of_host.new_root("host1", "0a0b0c0d-0000-0000-0000-000000000001", generation=0)
+    return provider_tree_of_host
 
 
 def test_resources_are_those_of_the_host(driver, dockerd):

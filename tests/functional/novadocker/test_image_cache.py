@@ -10,7 +10,7 @@ import nova.conf
 import pytest
 from nova import objects
 
-from tests.support import container_images as made
+from tests.support import container_images as archives
 
 _DAY = 24 * 3600
 
@@ -112,7 +112,9 @@ def test_images_of_others_stay(servers, unused):
 def test_an_image_that_goes_meanwhile_keeps_no_other_from_going(
     servers, unused, glance, monkeypatch
 ):
-    other = glance.add(made.tar(made.docker_members(made.Image((made.tar({"a": b""}),)))))
+    other = glance.add(
+        archives.tar(archives.docker_members(archives.Image((archives.tar({"a": b""}),))))
+    )
     instance = servers.instance()
     servers.spawn(instance, other)
     servers.destroy(instance)

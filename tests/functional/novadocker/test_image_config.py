@@ -9,7 +9,7 @@ import pytest
 from nova import exception
 
 from novadocker import errors, images
-from tests.support import container_images as made
+from tests.support import container_images as archives
 
 
 @pytest.fixture
@@ -21,14 +21,14 @@ def image(archive, glance):
 
     def upload(change, layers=(), **top):
         layers = layers or [members["layer.tar"]]
-        config["rootfs"] = {"type": "layers", "diff_ids": [made.digest(one) for one in layers]}
+        config["rootfs"] = {"type": "layers", "diff_ids": [archives.digest(one) for one in layers]}
         config.update(top)
         config["config"].update(change)
         names = [f"layer{number}" for number in range(len(layers))]
         manifest = [{"Config": "c", "RepoTags": None, "Layers": names}]
         files = dict(zip(names, layers, strict=True))
         files["c"] = json.dumps(config).encode()
-        return glance.add(made.tar({**files, "manifest.json": json.dumps(manifest).encode()}))
+        return glance.add(archives.tar({**files, "manifest.json": json.dumps(manifest).encode()}))
 
     return upload
 
@@ -58,12 +58,12 @@ def test_an_image_names_no_layers_besides_those_that_were_read(servers, image, a
     # Go reads keys whatever their case, the last one of two; the engine does not read a layer of
     # an archive if it has one of that digest, be it another tenant's.
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        theirs = made.digest(opened.extractfile("layer.tar").read())
+        theirs = archives.digest(opened.extractfile("layer.tar").read())
     servers.boot()
-    own = made.tar({"own": b"x"})
+    own = archives.tar({"own": b"x"})
     lie = image({}, [own], ROOTFS={"type": "layers", "diff_ids": [theirs]})
     for _ in range(2):
-        assert _layers(_spawn(servers, lie)) == [made.digest(own)]
+        assert _layers(_spawn(servers, lie)) == [archives.digest(own)]
 
 
 def test_an_image_that_came_out_otherwise_is_not_used_by_the_next_boot(servers, image, monkeypatch):
@@ -77,7 +77,7 @@ def test_an_image_that_came_out_otherwise_is_not_used_by_the_next_boot(servers, 
 
 
 def test_an_image_of_more_layers_than_the_engine_takes_is_refused(servers, image):
-    many = [made.tar({str(number): b""}) for number in range(126)]
+    many = [archives.tar({str(number): b""}) for number in range(126)]
     with pytest.raises(exception.ImageUnacceptable, match="125 are the most"):
         _spawn(servers, image({}, many))
     assert len(_layers(_spawn(servers, image({}, many[:125])))) == 125

@@ -13,7 +13,7 @@ import pytest
 from nova import exception
 
 from novadocker import errors, images
-from tests.support import container_images as made
+from tests.support import container_images as archives
 
 
 def _members(archive):
@@ -25,7 +25,7 @@ def _image(archive, **changes):
     """The demo's image, to be put into archives."""
     members = _members(archive)
     config = json.loads(members[json.loads(members["manifest.json"])[0]["Config"]])
-    return made.Image((members["layer.tar"],), extra={"config": config["config"]}, **changes)
+    return archives.Image((members["layer.tar"],), extra={"config": config["config"]}, **changes)
 
 
 def _changed(archive, change, *names):
@@ -34,7 +34,7 @@ def _changed(archive, change, *names):
     config = json.loads(members[json.loads(members["manifest.json"])[0]["Config"]])
     change(config)
     manifest = [{"Config": "config.json", "RepoTags": names, "Layers": ["layer.tar"]}]
-    return made.tar(
+    return archives.tar(
         {
             "config.json": json.dumps(config).encode(),
             "layer.tar": members["layer.tar"],
@@ -115,17 +115,21 @@ def test_a_wrong_container_format_is_refused(servers, glance, archive):
 
 def test_an_archive_with_two_images_is_refused(servers, glance, archive):
     image = _image(archive)
-    other = dataclasses.replace(image, layers=(*image.layers, made.tar({})))
-    _refused(servers, glance.add(made.tar(made.docker_members(image, other))), "it holds 2 images")
+    other = dataclasses.replace(image, layers=(*image.layers, archives.tar({})))
+    _refused(
+        servers,
+        glance.add(archives.tar(archives.docker_members(image, other))),
+        "it holds 2 images",
+    )
 
 
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         (lambda archive: b"no archive" * 1000, "not a tar archive"),
-        (lambda archive: made.tar({"file": b""}), "neither manifest.json nor index.json"),
-        (lambda archive: made.tar({"manifest.json": b"{"}), "is not JSON"),
-        (lambda archive: made.tar({"manifest.json": b"[{}]"}), "does not name"),
+        (lambda archive: archives.tar({"file": b""}), "neither manifest.json nor index.json"),
+        (lambda archive: archives.tar({"manifest.json": b"{"}), "is not JSON"),
+        (lambda archive: archives.tar({"manifest.json": b"[{}]"}), "does not name"),
         (lambda archive: archive[: len(archive) // 2], "cut short"),
     ],
     ids=["text", "empty", "no json", "no config", "cut"],
@@ -142,20 +146,24 @@ def test_a_layer_with_another_digest_is_refused(servers, glance, archive):
 
 
 _TOOLS = {
-    "gzip": lambda image: made.PACKERS["gzip"](made.tar(made.docker_members(image()))),
-    "zstd": lambda image: made.PACKERS["zstd"](made.tar(made.docker_members(image()))),
-    "kaniko": lambda image: made.tar(
-        made.docker_members(image(packer="gzip"), tags=["registry.example/app:1"])
+    "gzip": lambda image: archives.PACKERS["gzip"](archives.tar(archives.docker_members(image()))),
+    "zstd": lambda image: archives.PACKERS["zstd"](archives.tar(archives.docker_members(image()))),
+    "kaniko": lambda image: archives.tar(
+        archives.docker_members(image(packer="gzip"), tags=["registry.example/app:1"])
     ),
-    "skopeo": lambda image: made.tar(made.oci_members(image(packer="gzip"))),
-    "podman": lambda image: made.PACKERS["gzip"](made.tar(made.oci_members(image(packer="zstd")))),
-    "buildx": lambda image: made.tar(
-        made.oci_members(image(packer="gzip"), image(architecture="arm64"), nested=True)
+    "skopeo": lambda image: archives.tar(archives.oci_members(image(packer="gzip"))),
+    "podman": lambda image: archives.PACKERS["gzip"](
+        archives.tar(archives.oci_members(image(packer="zstd")))
     ),
-    "docker 25": lambda image: made.tar(
-        {**made.oci_members(image()), **made.docker_members(image())}
+    "buildx": lambda image: archives.tar(
+        archives.oci_members(image(packer="gzip"), image(architecture="arm64"), nested=True)
     ),
-    "several": lambda image: made.tar(made.docker_members(image(architecture="arm64"), image())),
+    "docker 25": lambda image: archives.tar(
+        {**archives.oci_members(image()), **archives.docker_members(image())}
+    ),
+    "several": lambda image: archives.tar(
+        archives.docker_members(image(architecture="arm64"), image())
+    ),
 }
 
 
@@ -169,24 +177,28 @@ def test_archives_of_other_tools_are_served(servers, glance, archive, tool):
 
 def test_another_architecture_is_refused_with_the_reason(servers, glance, archive):
     arm = dataclasses.replace(_image(archive), architecture="arm64")
-    for members in (made.docker_members(arm), made.oci_members(arm)):
-        _refused(servers, glance.add(made.tar(members)), "it is for arm64, and this host is amd64")
+    for members in (archives.docker_members(arm), archives.oci_members(arm)):
+        _refused(
+            servers, glance.add(archives.tar(members)), "it is for arm64, and this host is amd64"
+        )
 
 
 def _with_layer(packed, diff=f"sha256:{'0' * 64}"):
     config = {"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": [diff]}}
     entry = {"Config": "c", "RepoTags": None, "Layers": ["l"]}
     manifest = json.dumps([entry]).encode()
-    return made.tar({"c": json.dumps(config).encode(), "l": packed, "manifest.json": manifest})
+    return archives.tar({"c": json.dumps(config).encode(), "l": packed, "manifest.json": manifest})
 
 
 def test_an_archive_that_goes_backwards_is_refused_at_once(servers, glance):
     # CVE-2025-8194: a reader that trusts the size of the second entry never ends.
-    data = made.header("manifest.json", made.octal(0)) + made.header("a", made.binary(-512))
-    begun = time.monotonic()
+    data = archives.header("manifest.json", archives.octal(0)) + archives.header(
+        "a", archives.binary(-512)
+    )
+    start = time.monotonic()
     for archive in (data + bytes(1024), _with_layer(data)):
         _refused(servers, glance.add(archive), "impossible size")
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - start < 60
 
 
 def _all_sizes(client):
@@ -196,10 +208,10 @@ def _all_sizes(client):
 def test_an_image_that_unpacks_to_too_much_is_refused_and_never_loaded(servers, glance, config):
     config(image_max_unpacked_size=100, group="docker")
     before = _all_sizes(servers.client)
-    layer = made.pax({"GNU.sparse.realsize": str(1 << 40), "GNU.sparse.map": "0,1"})
-    layer += made.header("a", made.octal(1)) + made.padded(b"x") + bytes(1024)
-    for packed in (made.zeros(1 << 30), layer):
-        archive = _with_layer(packed, made.digest(packed))
+    layer = archives.pax({"GNU.sparse.realsize": str(1 << 40), "GNU.sparse.map": "0,1"})
+    layer += archives.header("a", archives.octal(1)) + archives.padded(b"x") + bytes(1024)
+    for packed in (archives.zeros(1 << 30), layer):
+        archive = _with_layer(packed, archives.digest(packed))
         assert len(archive) < 2 << 20
         _refused(servers, glance.add(archive), "unpack to more than 100 MiB")
     assert _all_sizes(servers.client) == before
@@ -221,12 +233,12 @@ def test_reading_that_takes_too_long_does_not_blame_the_image(servers, glance, c
     config(image_read_timeout=1, group="docker")
     config(image_max_unpacked_size=20480, group="docker")
     with pytest.raises(errors.ImageNotReady, match="not read to its end"):
-        servers.spawn(servers.instance(), glance.add(_with_layer(made.zeros(8 << 30))))
+        servers.spawn(servers.instance(), glance.add(_with_layer(archives.zeros(8 << 30))))
 
 
-def test_what_the_engine_refuses_is_told_and_leaves_no_image(servers, glance):
-    layer = made.header("odd", made.octal(0), b"?") + bytes(1024)
-    image = glance.add(_with_layer(layer, made.digest(layer)))
+def test_what_the_engine_refuses_is_reported_and_leaves_no_image(servers, glance):
+    layer = archives.header("odd", archives.octal(0), b"?") + bytes(1024)
+    image = glance.add(_with_layer(layer, archives.digest(layer)))
     for _ in range(2):
         with pytest.raises(errors.EngineRefused, match=r"did not load image .*unhandled tar"):
             servers.spawn(servers.instance(), image)
@@ -239,10 +251,10 @@ def test_names_in_an_archive_are_not_taken_over(servers, glance, archive):
     def change(config):
         config["config"]["Env"].append("OTHER=1")
 
-    made = _spawn(servers, glance.add(_changed(archive, change, taken, "busybox:1")))
-    assert "OTHER=1" in made.attrs["Config"]["Env"]
+    container = _spawn(servers, glance.add(_changed(archive, change, taken, "busybox:1")))
+    assert "OTHER=1" in container.attrs["Config"]["Env"]
     assert servers.client.images.get(taken).id == other.image.id
-    assert not any(tag.startswith("busybox") for tag in made.image.tags)
+    assert not any(tag.startswith("busybox") for tag in container.image.tags)
 
 
 def test_what_docker_save_writes_is_taken(servers, glance):

@@ -10,17 +10,11 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from novadocker import errors, request
+from tests.support.host import wait_until
 
 CONF = nova.conf.CONF
-
-
-def _until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it does not become true"
-        time.sleep(0.05)
 
 
 def _state(servers, instance):
@@ -135,14 +129,14 @@ def test_a_container_that_ends_by_itself_is_shut_down(servers, glance, archive):
     image = glance.add(archive, properties={"os_command_line": "sh -c 'echo done; exit 3'"})
     instance = servers.instance()
     servers.spawn(instance, image)
-    _until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
+    wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
     assert servers.driver.get_console_output(servers.context, instance) == b"done\n"
 
 
 def test_the_console_shows_what_the_container_wrote(servers):
     instance = servers.boot()
     expected = f"Ready: {instance.hostname}\n".encode()
-    _until(lambda: servers.driver.get_console_output(servers.context, instance) == expected)
+    wait_until(lambda: servers.driver.get_console_output(servers.context, instance) == expected)
 
 
 def test_a_chatty_container_has_a_bounded_console(servers, glance, archive):
@@ -150,10 +144,10 @@ def test_a_chatty_container_has_a_bounded_console(servers, glance, archive):
     image = glance.add(archive, properties={"os_command_line": line})
     instance = servers.instance()
     servers.spawn(instance, image)
-    _until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
-    shown = servers.driver.get_console_output(servers.context, instance)
-    assert shown.endswith(b"end\n")
-    assert len(shown) <= 100 << 10
+    wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
+    console = servers.driver.get_console_output(servers.context, instance)
+    assert console.endswith(b"end\n")
+    assert len(console) <= 100 << 10
     path = servers.container(instance).attrs["HostConfig"]["LogConfig"]["Config"]
     assert path == {"max-size": "1m", "max-file": "2"}
 
@@ -219,10 +213,10 @@ def test_a_host_name_that_linux_just_takes_is_kept(servers):
     assert servers.run(instance, "hostname") == (0, f"{instance.hostname}\n")
 
 
-def test_a_command_that_is_not_in_the_image_is_told_on_the_console(servers, glance, archive):
+def test_a_command_that_is_not_in_the_image_is_reported_on_the_console(servers, glance, archive):
     image = glance.add(archive, properties={"os_command_line": "/no/such/program"})
     instance = servers.instance()
     servers.spawn(instance, image)
-    _until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
-    shown = servers.driver.get_console_output(servers.context, instance)
-    assert b"/no/such/program" in shown
+    wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
+    console = servers.driver.get_console_output(servers.context, instance)
+    assert b"/no/such/program" in console

@@ -10,7 +10,7 @@ import threading
 import pytest
 from nova import exception
 
-from fpga_hooks import devices
+from fpga_hooks.instance import devices
 from novadocker import errors
 
 
@@ -238,7 +238,7 @@ def test_a_container_does_not_start_with_devices_that_are_not_its_own_any_more(
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("arguments", "reason"),
     [
         ({"network_info": [{"id": "port"}]}, "boot with --nic none"),
         ({"injected_files": [("/etc/motd", b"hello")]}, "injected"),
@@ -248,9 +248,9 @@ def test_a_container_does_not_start_with_devices_that_are_not_its_own_any_more(
         ),
     ],
 )
-def test_what_is_not_served_is_refused_before_anything_is_made(servers, glance, asked, told):
-    with pytest.raises(exception.BuildAbortException, match=told):
-        servers.spawn(servers.instance(), **asked)
+def test_what_is_not_served_is_refused_before_anything_is_made(servers, glance, arguments, reason):
+    with pytest.raises(exception.BuildAbortException, match=reason):
+        servers.spawn(servers.instance(), **arguments)
     assert glance.downloads == 0
     assert servers.client.containers.list(all=True) == []
 

@@ -17,10 +17,10 @@ _KILLED = """
 import os, sys
 from oslo_config import cfg
 import nova.conf
-from novadocker import conf, engine, images
+from novadocker import engine, images, options
 CONF = nova.conf.CONF
 CONF([], project="nova", default_config_files=[], default_config_dirs=[])
-conf.register_opts(CONF)
+options.register_opts(CONF)
 CONF.set_override("instances_path", sys.argv[1])
 CONF.set_override("host_url", sys.argv[2], group="docker")
 
@@ -73,9 +73,9 @@ def test_a_load_may_take_longer_than_other_requests(servers, config, slow):
 def test_a_load_that_takes_too_long_does_not_blame_the_engine(servers, config, slow):
     config(image_load_timeout=1, group="docker")
     slow(3)
-    with pytest.raises(errors.ImageNotReady, match="image_load_timeout") as told:
+    with pytest.raises(errors.ImageNotReady, match="image_load_timeout") as failure:
         servers.boot()
-    assert "start it" not in str(told.value)
+    assert "start it" not in str(failure.value)
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
     def stays_as_it_was(self, reason):
         """The container was not stopped, no image came, and the reason is on record."""
         self.assertIn(reason, self.reason(self.server))
-        shown = self.idle(self.server)
-        self.assertEqual("ACTIVE", shown["status"])
+        record = self.idle(self.server)
+        self.assertEqual("ACTIVE", record["status"])
         self.assertEqual("running", self.container().status)
         self.assertEqual(self.started, self.container().attrs["State"]["StartedAt"])
         self.assertEqual(self.images, {image["id"] for image in self.glance.detail(None)})
@@ -48,8 +48,8 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         self.stays_as_it_was("Containers have no snapshots")
 
     def test_backup(self):
-        asked = {"name": "copy", "backup_type": "daily", "rotation": 1}
-        self.api.post_server_action(self.server["id"], {"createBackup": asked})
+        backup = {"name": "copy", "backup_type": "daily", "rotation": 1}
+        self.api.post_server_action(self.server["id"], {"createBackup": backup})
         self.stays_as_it_was("Containers have no snapshots")
 
     def test_suspend(self):
@@ -78,19 +78,19 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
 
     def test_a_volume(self):
         self.api.microversion = "2.100"  # which waits for the answer
-        asked = {"volumeAttachment": {"volumeId": self.cinder.IMAGE_BACKED_VOL}}
-        self.refused_by_the_api("os-volume_attachments", asked, "containers have no volumes")
+        attachment = {"volumeAttachment": {"volumeId": self.cinder.IMAGE_BACKED_VOL}}
+        self.refused_by_the_api("os-volume_attachments", attachment, "containers have no volumes")
         self.assertEqual([], self.api.get_server_volumes(self.server["id"]))
 
     def test_a_volume_of_which_the_api_does_not_wait_for_the_answer(self):
-        asked = {"volumeAttachment": {"volumeId": self.cinder.IMAGE_BACKED_VOL}}
-        self.api.api_post(f"/servers/{self.server['id']}/os-volume_attachments", asked)
+        attachment = {"volumeAttachment": {"volumeId": self.cinder.IMAGE_BACKED_VOL}}
+        self.api.api_post(f"/servers/{self.server['id']}/os-volume_attachments", attachment)
         self.stays_as_it_was("containers have no volumes")
         self.assertEqual([], self.api.get_server_volumes(self.server["id"]))
 
     def test_an_interface(self):
-        asked = {"interfaceAttachment": {"net_id": self.neutron.network_1["id"]}}
-        self.refused_by_the_api("os-interface", asked, "Attaching interfaces is not supported")
+        attachment = {"interfaceAttachment": {"net_id": self.neutron.network_1["id"]}}
+        self.refused_by_the_api("os-interface", attachment, "Attaching interfaces is not supported")
 
     def test_a_rebuild_to_an_image_of_another_format(self):
         image = self.upload(self.archive, container_format="bare")

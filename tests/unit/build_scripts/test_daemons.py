@@ -33,10 +33,10 @@ def test_what_is_left_of_the_cloud_is_ended_and_nothing_else(
     (tmp_path / "run/fpga/work/one").mkdir(parents=True)
     shutil.copy(SLEEP, tmp_path / "bin" / "nap")
     command = [str(tmp_path / program), "300"]
-    with subprocess.Popen(command, cwd=tmp_path / works_in) as left:
+    with subprocess.Popen(command, cwd=tmp_path / works_in) as process:
         try:
             stop = [sys.executable, str(PROGRAM), str(tmp_path / "run"), "stop"]
             subprocess.run(stop, check=True, timeout=60)
-            assert (os.waitid(os.P_PID, left.pid, os.WEXITED | os.WNOHANG) is not None) == ended
+            assert (os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG) is not None) == ended
         finally:
-            left.kill()
+            process.kill()

@@ -60,10 +60,10 @@ def folder(tmp_path: Path) -> Path:
 def test_command_is_called_with_the_demos_configuration(
     folder: Path, command: str, called: str
 ) -> None:
-    ran = subprocess.run(
+    result = subprocess.run(
         command.split(),
         env={"PATH": f"{folder}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
     )
-    assert (ran.returncode, ran.stdout.strip()) == (0, called)
+    assert (result.returncode, result.stdout.strip()) == (0, called)

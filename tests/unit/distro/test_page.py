@@ -25,7 +25,7 @@ def test_lines_of_configuration_are_for_the_file_that_was_named_last(
     assert found == [page.Block("[x]\n\na = 1\n", "/etc/b.conf"), page.Block("go\n", None)]
 
 
-def test_a_section_that_is_gone_is_told(tmp_path: pathlib.Path) -> None:
+def test_a_section_that_is_gone_is_reported(tmp_path: pathlib.Path) -> None:
     tmp_path.joinpath("page.md").write_text("# Go\n\n    go\n")
     with pytest.raises(LookupError):
         page.blocks(tmp_path / "page.md", "Went")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from fpga_manage import command as fpga_manage
 from fpga_patch import command as fpga_patch
-from fpga_regions import arguments as fpga_cli
-from migrations import command as fpga_manage
+from fpga_regions.command import arguments as fpga_cli
 from tests.support.host import Host
 from tests.support.openstack import OpenStack
 from tests.unit.docs import pages
@@ -24,7 +24,7 @@ PARSERS = {
     "fpga-patch": fpga_patch._parser,
 }
 BLOCKS = [block for page in pages.PAGES for block in pages.blocks(page)]
-RUN = [block for block in BLOCKS if block.mark.startswith("run: ")]
+RUN = [block for block in BLOCKS if block.mark.startswith("run:")]
 #: Configuration of fpga-cli for regions that need no hardware.
 CONFIGURATION = [
     block for block in BLOCKS if re.search(r"^drivers = (emulator|fake)$", block.text, re.M)
@@ -93,7 +93,7 @@ def test_every_verb_of_fpga_cli_is_in_its_synopsis() -> None:
 
 
 def test_blocks_are_found() -> None:
-    assert (len(RUN), len(CONFIGURATION)) >= (2, 4)
+    assert (len(RUN), len(CONFIGURATION)) >= (3, 4)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="fpga-cli is root's")
@@ -113,7 +113,7 @@ def test_marked_commands_work(block: pages.Block, tmp_path: Path) -> None:
         ).encode(),
         "manifest.json": b"{}",
     }
-    for name in block.mark.removeprefix("run: ").split():
+    for name in block.mark.removeprefix("run:").split():
         (tmp_path / name).write_bytes(files[name])
     (tmp_path / "host").mkdir()
     with OpenStack() as cloud:
@@ -125,14 +125,14 @@ def test_marked_commands_work(block: pages.Block, tmp_path: Path) -> None:
         for line in pages.commands(block):
             if " ... " in line:
                 continue
-            ran = subprocess.run(
+            result = subprocess.run(
                 ["bash", "-c", re.sub(r" \[.*?\]", "", line)],
                 cwd=tmp_path,
                 env=environment,
                 capture_output=True,
                 text=True,
             )
-            assert (ran.returncode, ran.stderr) == (0, ""), line
+            assert (result.returncode, result.stderr) == (0, ""), line
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="fpga-cli is root's")
@@ -143,6 +143,6 @@ def test_configuration_without_hardware_gives_regions(block: pages.Block, tmp_pa
         f"[DEFAULT]\nstate_dir = {host.state}\nruntime_dir = {host.runtime}\nstatus_group = root\n"
     )
     host.config.write_text(f"{block.text[block.text.index('[') :]}\n{folders}")
-    ran = host.run("status")
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert re.fullmatch(r"Used regions: 0/\d+\n", ran.stdout)
+    result = host.run("status")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(r"Used regions: 0/\d+\n", result.stdout)

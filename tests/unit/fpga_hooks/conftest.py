@@ -16,11 +16,9 @@ from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 
 import fpga_nova
-from fpga_hooks import (
-    calls,  # noqa: F401  (registers the [fpga] options)
-    function_traits,
-    mending,
-)
+from fpga_hooks import calls  # noqa: F401 - registers the options
+from fpga_hooks.instance import background, guests, needs
+from fpga_hooks.placement import function_traits
 
 OWNER = "11111111-2222-3333-4444-555555555555"
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
@@ -61,7 +59,7 @@ def an_instance(extra_specs: dict[str, str], device: str | None = None) -> Insta
 def region(**changes: typing.Any) -> dict[str, typing.Any]:
     """A programmed region as fpga-cli's status tells it."""
     node = {"kind": "socket", "path": "/run/r0/fpga0", "name": "/dev/fpga0"}
-    told = {
+    entry = {
         "id": REGION,
         "state": "programmed",
         "owner": OWNER,
@@ -70,25 +68,25 @@ def region(**changes: typing.Any) -> dict[str, typing.Any]:
         "quarantine": None,
         "handed_out": SINCE,
     }
-    told |= changes
-    if told["state"] == "free":
-        told["nodes"] = None
-    if told["owner"] is None or told["state"] in ("free", "firmware request"):
-        told["handed_out"] = None
-    return told
+    entry |= changes
+    if entry["state"] == "free":
+        entry["nodes"] = None
+    if entry["owner"] is None or entry["state"] in ("free", "firmware request"):
+        entry["handed_out"] = None
+    return entry
 
 
 def status(*regions: dict[str, typing.Any], quarantined: int = 0) -> str:
     """What ``status --format json`` prints for these regions, if it ever prints the like."""
     used = sum(r["state"] not in ("free", "quarantined") for r in regions)
-    told = {
+    answer = {
         "total": len(regions),
         "used": used,
         "quarantined": quarantined,
         "regions": list(regions),
     }
-    jsonschema.validate(told, SCHEMA)
-    return json.dumps(told)
+    jsonschema.validate(answer, SCHEMA)
+    return json.dumps(answer)
 
 
 class Program:
@@ -143,12 +141,12 @@ class Nova:
     def instance(self, _context: typing.Any, uuid: str, **_options: typing.Any) -> typing.Any:
         """One instance, a deleted one too."""
         building = SimpleNamespace(deleted=False, host=None, task_state="spawning")
-        found = (self.here | self.elsewhere).get(uuid, building)
-        if found is None:
+        instance = (self.here | self.elsewhere).get(uuid, building)
+        if instance is None:
             raise exception.InstanceNotFound(instance_id=uuid)
-        if not hasattr(found, "fields"):
-            found.fields = ()
-        return found
+        if not hasattr(instance, "fields"):
+            instance.fields = ()
+        return instance
 
     def service(self, _context: typing.Any, host: str) -> typing.Any:
         """The record of a host's nova-compute."""
@@ -160,20 +158,20 @@ class Nova:
 @pytest.fixture(autouse=True)
 def nova(monkeypatch: pytest.MonkeyPatch) -> Nova:
     """A Nova without instances, until a test adds one."""
-    told = Nova()
+    nova = Nova()
     monkeypatch.setattr(
-        mending,
+        needs,
         "objects",
         SimpleNamespace(
-            InstanceList=SimpleNamespace(get_by_host=lambda *a, **o: list(told.here.values())),
-            Instance=SimpleNamespace(get_by_uuid=told.instance),
-            MigrationList=SimpleNamespace(get_by_filters=lambda *a: told.migrations),
-            Service=SimpleNamespace(get_by_compute_host=told.service),
+            InstanceList=SimpleNamespace(get_by_host=lambda *a, **o: list(nova.here.values())),
+            Instance=SimpleNamespace(get_by_uuid=nova.instance),
+            MigrationList=SimpleNamespace(get_by_filters=lambda *a: nova.migrations),
+            Service=SimpleNamespace(get_by_compute_host=nova.service),
         ),
     )
     up = SimpleNamespace(API=lambda: SimpleNamespace(service_is_up=lambda service: True))
-    monkeypatch.setattr(mending, "servicegroup", up)
-    return told
+    monkeypatch.setattr(needs, "servicegroup", up)
+    return nova
 
 
 @pytest.fixture(autouse=True)
@@ -182,6 +180,22 @@ def sweep(monkeypatch: pytest.MonkeyPatch) -> function_traits.Sweep:
     sweep = function_traits.Sweep()
     monkeypatch.setattr(function_traits, "sweep", sweep)
     return sweep
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> guests.Machine:
+    """This machine, without a virt driver that passes regions on, until a test registers one."""
+    machine = guests.Machine()
+    monkeypatch.setattr(guests, "machine", machine)
+    return machine
+
+
+@pytest.fixture(autouse=True)
+def burns(monkeypatch: pytest.MonkeyPatch) -> background.Burns:
+    """No burn goes on from another test."""
+    burns = background.Burns()
+    monkeypatch.setattr(background, "burns", burns)
+    return burns
 
 
 @pytest.fixture

@@ -9,8 +9,16 @@ from nova import exception
 from stevedore import extension
 
 from fpga_hooks import calls
-
-from .conftest import IMAGE, OWNER, REGION, Instance, Program, an_instance, region, status
+from tests.unit.fpga_hooks.conftest import (
+    IMAGE,
+    OWNER,
+    REGION,
+    Instance,
+    Program,
+    an_instance,
+    region,
+    status,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -90,8 +98,8 @@ def test_refused_rebuild_gives_an_instance_its_image_back(program: Program) -> N
 
 
 def test_rebuild_burns_what_is_missing_and_nothing_that_a_guest_has(program: Program) -> None:
-    held = status(region(number=1))
-    program.answers(out=REGION, first=f"case $1 in status) echo '{held}'; exit;; esac")
+    report = status(region(number=1))
+    program.answers(out=REGION, first=f"case $1 in status) echo '{report}'; exit;; esac")
     _check(_rebuilt(hw__fpga_ip_id=IMAGE, hw__fpga_ip_id_2=OWNER))
     assert program.calls == ["status --format json", f"burn {OWNER} --owner {OWNER} --number 2"]
 
@@ -103,7 +111,7 @@ def test_ordinary_rebuild_asks_nobody(program: Program) -> None:
 
 
 def test_driver_that_refuses_a_rebuild_is_asked_first(program: Program) -> None:
-    def check_rebuild(*_told) -> None:
+    def check_rebuild(*_arguments) -> None:
         raise exception.ImageUnacceptable(image_id="new", reason="it is no archive")
 
     instance, driver = _rebuilt(hw__fpga_ip_id=IMAGE), SimpleNamespace(check_rebuild=check_rebuild)
@@ -114,11 +122,11 @@ def test_driver_that_refuses_a_rebuild_is_asked_first(program: Program) -> None:
 
 
 def test_driver_that_has_no_rescue_is_asked_before_the_guest_is_stopped() -> None:
-    asked: list[object] = []
+    instances: list[object] = []
     instance = _rebuilt()
-    calls.check_rescue(SimpleNamespace(check_rescue=asked.append), instance)
+    calls.check_rescue(SimpleNamespace(check_rescue=instances.append), instance)
     calls.check_rescue(object(), instance)
-    assert asked == [instance]
+    assert instances == [instance]
 
 
 def test_evacuation_has_no_guest_to_save(program: Program) -> None:
@@ -127,9 +135,9 @@ def test_evacuation_has_no_guest_to_save(program: Program) -> None:
 
 
 def test_defect_of_a_hook_is_a_refusal_too(program: Program, monkeypatch) -> None:
-    def broken(*_told) -> None:
+    def broken(*_arguments) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("fpga_hooks.entitlement.decide", broken)
+    monkeypatch.setattr("fpga_hooks.instance.entitlement.decide", broken)
     with pytest.raises(exception.InstanceFaultRollback, match="a defect"):
         _check(_rebuilt())

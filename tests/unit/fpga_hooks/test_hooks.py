@@ -7,9 +7,17 @@ import pytest
 from nova import context as nova_context
 from nova import exception, objects
 
-from fpga_hooks import build, delete, host
-
-from .conftest import IMAGE, OWNER, REGION, Instance, an_instance, region, status
+from fpga_hooks import build, delete
+from fpga_hooks.program import last_look
+from tests.unit.fpga_hooks.conftest import (
+    IMAGE,
+    OWNER,
+    REGION,
+    Instance,
+    an_instance,
+    region,
+    status,
+)
 
 
 @pytest.fixture
@@ -23,7 +31,7 @@ def _fpga(device: str | None = None) -> Instance:
 
 @pytest.fixture(autouse=True)
 def _host(monkeypatch) -> None:
-    monkeypatch.setattr(host, "name", lambda: "node")
+    monkeypatch.setattr(last_look, "host", lambda: "node")
 
 
 def test_a_build_burns_the_flavors_bitstream_and_writes_the_region(program, context) -> None:

@@ -26,9 +26,9 @@ def test_page_lists_exactly_the_exit_statuses() -> None:
 def test_man_page_lists_exactly_the_exit_statuses() -> None:
     page = (ROOT / "docs/man/fpga-cli.8").read_text()
     section = page.partition(".SH EXIT STATUS")[2].partition(".SH ")[0]
-    listed = re.findall(r"^\.B (\d+)\n(.*)$", section, re.M)
-    told = [(int(code), text.replace(r"\-", "-")) for code, text in listed]
-    assert told == [(code, code.meaning) for code in contract.Exit]
+    entries = re.findall(r"^\.B (\d+)\n(.*)$", section, re.M)
+    rows = [(int(code), text.replace(r"\-", "-")) for code, text in entries]
+    assert rows == [(code, code.meaning) for code in contract.Exit]
 
 
 def test_each_failure_of_fpga_cli_has_a_status_of_the_contract() -> None:
@@ -47,24 +47,24 @@ def test_rootwrap_permits_exactly_the_numbers() -> None:
 
 
 def test_ledger_holds_exactly_the_numbers() -> None:
-    from fpga_regions import schema
+    from fpga_regions.ledger import versions
 
-    text = Path(schema.__file__).read_text()
+    text = Path(versions.__file__).read_text()
     ranges = {tuple(map(int, found)) for found in re.findall(r"BETWEEN (\d+) AND (\d+)", text)}
     assert ranges == {(contract.REGION_NUMBERS[0], contract.REGION_NUMBERS[-1])}
 
 
 def test_flavors_name_exactly_the_numbers() -> None:
-    from fpga_hooks import accounting
+    from fpga_nova import request
 
-    assert list(accounting.NUMBERS.values()) == list(contract.REGION_NUMBERS)
+    assert list(request.NUMBERS.values()) == list(contract.REGION_NUMBERS)
 
 
 def test_manifest_takes_exactly_the_kinds_of_nodes() -> None:
-    schema = (ROOT / "fpga_regions/manifest.schema.json").read_text()
-    found: list[list[str]] = []
-    json.loads(schema, object_hook=lambda told: found.append(told.get("kind", {})) or told)
-    kinds = [kind["enum"] for kind in found if isinstance(kind, dict) and "enum" in kind]
+    schema = (ROOT / "fpga_regions/package/manifest.schema.json").read_text()
+    kinds_of_nodes: list[list[str]] = []
+    json.loads(schema, object_hook=lambda node: kinds_of_nodes.append(node.get("kind", {})) or node)
+    kinds = [kind["enum"] for kind in kinds_of_nodes if isinstance(kind, dict) and "enum" in kind]
     assert kinds == [list(contract.NODE_KINDS)]
 
 
@@ -75,5 +75,5 @@ before = set(sys.modules)
 import fpga_nova.contract
 print(*{name.partition(".")[0] for name in set(sys.modules) - before})
 """
-    told = subprocess.check_output([sys.executable, "-c", script], text=True)
-    assert set(told.split()) <= {"fpga_nova", *sys.stdlib_module_names}
+    output = subprocess.check_output([sys.executable, "-c", script], text=True)
+    assert set(output.split()) <= {"fpga_nova", *sys.stdlib_module_names}

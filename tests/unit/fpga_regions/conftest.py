@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from fpga_regions import conf as configuration
-from fpga_regions import errors, packages
-from fpga_regions.ledger import Ledger
-from fpga_regions.manager import Manager
-from fpga_regions.model import Region, Slot
-from tests.support import bitstreams
+from fpga_regions import errors
+from fpga_regions.command import options as configuration
+from fpga_regions.ledger.ledger import Ledger
+from fpga_regions.manager import bitstreams
+from fpga_regions.manager.dry_run import Choice
+from fpga_regions.manager.manager import Manager
+from fpga_regions.model import Claim, Region, Slot
+from fpga_regions.package import reader
+from tests.support import bitstreams as packages
 from tests.support.host import Host
 from tests.support.openstack import OpenStack
-
-from .hardware import Hardware, slot
+from tests.unit.fpga_regions.hardware import Hardware, slot
 
 LZO, CRC = "dd834aa4-f950-40e6-8c23-9dab7f3f0138", "0b6b5df5-30b5-4b8c-9f0e-b29f7c7e0c11"
 
@@ -28,9 +30,9 @@ def owner(number: int = 0) -> str:
     return str(uuid.UUID(int=number + 1))
 
 
-def unpack(data: bytes, conf: cfg.ConfigOpts) -> packages.Package:
+def unpack(data: bytes, conf: cfg.ConfigOpts) -> reader.Package:
     """Read a package within the limits of a configuration."""
-    return packages.read(io.BytesIO(data), packages.Limits.of(conf))
+    return reader.read(io.BytesIO(data), reader.Limits.of(conf))
 
 
 class Rig:
@@ -44,10 +46,38 @@ class Rig:
         self.ledger = Ledger(folder / "state", 5)
         self.hardware = Hardware(slots)
         self.fetched: list[str] = []
-        self.images = {LZO: bitstreams.package(), CRC: bitstreams.package("crc32")}
-        self.manager = Manager(self.conf, self.ledger, {"hardware": self.hardware}, self._fetch)
+        self.images = {LZO: packages.package(), CRC: packages.package("crc32")}
+        self.manager = Manager(self.conf, self.ledger, {"hardware": self.hardware})
 
-    def _fetch(self, image_id: str) -> packages.Package:
+    def burn(
+        self,
+        image_id: str,
+        owner: str | None = None,
+        device: str | None = None,
+        number: int = 1,
+    ) -> str:
+        """Burn an image; the region's id."""
+        return self.manager.burn(self.image(image_id), Claim(owner, device, number))
+
+    def burn_package(self, package: reader.Package, owner: str) -> str:
+        """Burn a package from a file; the region's id."""
+        return self.manager.burn(bitstreams.File(package), Claim(owner))
+
+    def plan(
+        self,
+        image_id: str,
+        owner: str | None = None,
+        device: str | None = None,
+        number: int = 1,
+    ) -> tuple[list[Choice], errors.RegionError | None]:
+        """What burning an image would make of each region, and what it would fail with."""
+        return self.manager.plan(self.image(image_id), Claim(owner, device, number))
+
+    def image(self, image_id: str) -> bitstreams.Image:
+        """An image of this rig's Glance."""
+        return bitstreams.Image(image_id, self.fetch)
+
+    def fetch(self, image_id: str) -> reader.Package:
         self.fetched.append(image_id)
         if image_id not in self.images:
             raise errors.ImageUnavailable("no such image")

@@ -10,7 +10,7 @@ import signal
 import sys
 import typing
 
-from fpga_regions import cli
+from fpga_regions.command import main
 
 
 def _arm(when: str, number: int, target: str) -> None:
@@ -20,15 +20,15 @@ def _arm(when: str, number: int, target: str) -> None:
     for one in classes:
         holder = getattr(holder, one)
     real = getattr(holder, name)
-    left = number
+    remaining = number
 
     def call(*arguments: typing.Any, **more: typing.Any) -> typing.Any:
-        nonlocal left
-        left -= 1
-        if left == 0 and when == "before":
+        nonlocal remaining
+        remaining -= 1
+        if remaining == 0 and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         result = real(*arguments, **more)
-        if left == 0:
+        if remaining == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
@@ -37,4 +37,4 @@ def _arm(when: str, number: int, target: str) -> None:
 
 if __name__ == "__main__":
     _arm(sys.argv[1], int(sys.argv[2]), sys.argv[3])
-    sys.exit(cli.main(sys.argv[4:]))
+    sys.exit(main.main(sys.argv[4:]))

@@ -4,16 +4,16 @@
 import typing
 from pathlib import Path
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.drivers import base
-from fpga_regions.locks import Deadline
+from fpga_regions.drivers import api
 from fpga_regions.model import Loaded, Node, Region, Slot
-from fpga_regions.packages import Package
+from fpga_regions.package.reader import Package
 
 
 def slot(index: int = 0, device: str = "card0", **changes: typing.Any) -> Slot:
     """A place for the packages of tests.support.bitstreams."""
-    told: dict[str, typing.Any] = {
+    fields: dict[str, typing.Any] = {
         "driver": "hardware",
         "device": device,
         "index": index,
@@ -23,10 +23,10 @@ def slot(index: int = 0, device: str = "card0", **changes: typing.Any) -> Slot:
         "kinds": frozenset({"socket"}),
         "simulated": False,
     }
-    return Slot(**(told | changes))
+    return Slot(**(fields | changes))
 
 
-class Hardware(base.Driver):
+class Hardware(api.Driver):
     """Regions that take what they are given, unless they are told to fail.
 
     :ivar failing: steps that fail from now on: program, clear, time out, clear times out, refuse,

@@ -13,19 +13,18 @@ import pytest
 from tests.support import bitstreams
 from tests.support.host import Host, wait_until
 from tests.support.openstack import OpenStack
-
-from .conftest import owner
+from tests.unit.fpga_regions.conftest import owner
 
 CRASH = Path(__file__).with_name("crash.py")
-MOVE = "fpga_regions.ledger:Ledger.move"
+MOVE = "fpga_regions.ledger.ledger:Ledger.move"
 EMULATOR = "fpga_regions.drivers.emulator:EmulatorDriver"
 SERVERS = "fpga_regions.emulator.server:Servers"
 POINTS_OF_BURN = {
-    "ledger made": ("after", 1, "fpga_regions.ledger:Ledger.register"),
-    "claim not written": ("before", 1, "fpga_regions.ledger:Ledger.claim"),
-    "claim written": ("after", 1, "fpga_regions.ledger:Ledger.claim"),
-    "image fetched": ("after", 1, "fpga_regions.glance:fetch"),
-    "package read": ("after", 1, "fpga_regions.packages:read_confined"),
+    "ledger made": ("after", 1, "fpga_regions.ledger.ledger:Ledger.register"),
+    "image fetched": ("after", 1, "fpga_regions.image.glance:fetch"),
+    "package read": ("after", 1, "fpga_regions.package.reader:read_confined"),
+    "claim not written": ("before", 1, "fpga_regions.ledger.ledger:Ledger.claim"),
+    "claim written": ("after", 1, "fpga_regions.ledger.ledger:Ledger.claim"),
     "programming written": ("after", 1, MOVE),
     "folder made": ("after", 1, f"{SERVERS}._make_folder"),
     "process started": ("before", 1, f"{SERVERS}._record"),
@@ -38,7 +37,7 @@ POINTS_OF_ERASE = {
     "erasing not written": ("before", 1, MOVE),
     "erasing written": ("after", 1, MOVE),
     "process still there": ("before", 1, f"{SERVERS}.end"),
-    "process ended": ("after", 1, "fpga_regions.processes:end"),
+    "process ended": ("after", 1, "fpga_regions.system.processes:end"),
     "region cleared": ("after", 1, f"{EMULATOR}.clear"),
     "free not written": ("before", 2, MOVE),
     "free written": ("after", 2, MOVE),
@@ -60,9 +59,9 @@ def crash(host: Host, point: tuple[str, int, str], *arguments: str) -> None:
     assert (ran.returncode, ran.stderr) == (-signal.SIGKILL, "")
 
 
-def servers_alive(told: dict[str, typing.Any]) -> list[str]:
+def servers_alive(status: dict[str, typing.Any]) -> list[str]:
     """The regions, of those that a status told, that have a process, on record or not."""
-    ids = {region["id"] for region in told["regions"]}
+    ids = {region["id"] for region in status["regions"]}
     found = []
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -79,10 +78,10 @@ def test_burn_that_is_killed_is_undone_by_the_next_command(
 ) -> None:
     image = cloud.add(bitstreams.package())
     crash(host, point, "burn", image, "--owner", owner())
-    told = host.status()
-    assert [region["state"] for region in told["regions"]] == ["free", "free"]
+    status = host.status()
+    assert [region["state"] for region in status["regions"]] == ["free", "free"]
     # A process that lost its driver before it got its bitfile ends by itself.
-    wait_until(lambda: servers_alive(told) == [])
+    wait_until(lambda: servers_alive(status) == [])
     assert list((host.runtime / "regions").glob("*")) == []
     host.burn(image, "--owner", owner())
 
@@ -102,13 +101,13 @@ def test_erase_that_is_killed_can_be_made_again(
 ) -> None:
     image = cloud.add(bitstreams.package())
     burning = [host.start("burn", image, "--owner", owner(number)) for number in range(2)]
-    _, kept = [process.communicate()[0].strip() for process in burning]
+    _, other = [process.communicate()[0].strip() for process in burning]
     crash(host, point, "erase", "--owner", owner(0))
     assert host.run("erase", "--owner", owner(0)).returncode == 0
-    told = host.status()
-    assert servers_alive(told) == [kept]
-    (region,) = [region for region in told["regions"] if region["state"] != "free"]
-    assert (region["id"], region["owner"], region["healthy"]) == (kept, owner(1), True)
+    status = host.status()
+    assert servers_alive(status) == [other]
+    (region,) = [region for region in status["regions"] if region["state"] != "free"]
+    assert (region["id"], region["owner"], region["healthy"]) == (other, owner(1), True)
 
 
 def test_another_owners_burn_gets_the_region_of_one_that_was_killed(

@@ -14,36 +14,38 @@ from pathlib import Path
 
 import pytest
 
-from fpga_regions import conf as configuration
-from fpga_regions import packages, reconcile, schema
-from fpga_regions.drivers import base
-from fpga_regions.ledger import Ledger
-from fpga_regions.manager import Manager
-from fpga_regions.model import Region, State
+from fpga_regions.command import options
+from fpga_regions.drivers import api
+from fpga_regions.ledger import schema
+from fpga_regions.ledger.ledger import Ledger
+from fpga_regions.manager import reconcile
+from fpga_regions.manager.bitstreams import File
+from fpga_regions.manager.manager import Manager
+from fpga_regions.model import Claim, Region, State
+from fpga_regions.package import reader
 from tests.support import bitstreams, points
 from tests.support.wrapped import PROGRAM
-
-from .conftest import owner, unpack
+from tests.unit.fpga_regions.conftest import owner, unpack
 
 Verb = typing.Callable[[Manager], object]
 
 LEDGER = [
-    "fpga_regions.ledger:Ledger.register",
-    "fpga_regions.ledger:Ledger.claim",
-    "fpga_regions.ledger:Ledger.move",
-    "fpga_regions.history:History.note",
+    "fpga_regions.ledger.ledger:Ledger.register",
+    "fpga_regions.ledger.ledger:Ledger.claim",
+    "fpga_regions.ledger.ledger:Ledger.move",
+    "fpga_regions.ledger.events:History.note",
 ]
 STEPS = ["program", "read_back", "clear", "nodes", "reset"]
 DRIVERS = {
     "emulator": (
         "fpga_regions.drivers.emulator:EmulatorDriver",
-        ["fpga_regions.processes:end", "subprocess:Popen._execute_child"],
+        ["fpga_regions.system.processes:end", "subprocess:Popen._execute_child"],
     ),
     "fake": ("fpga_regions.drivers.fake:FakeDriver", []),
     "command": (
         "fpga_regions.drivers.command:CommandDriver",
         [
-            "fpga_regions.programs:run",
+            "fpga_nova.confined.processes:run",
             "fpga_regions.drivers.records:Records.write",
             "fpga_regions.drivers.records:Records.remove",
         ],
@@ -62,8 +64,8 @@ class Tried:
         self.may_be_silent = driver == "command"
         self.settled = {"free", "programmed"} | ({"quarantined"} if self.may_be_silent else set())
         self._configure(warm)
-        self.conf = configuration.load(str(folder / "fpga-cli.conf"))
-        self.drivers = base.load(self.conf)
+        self.conf = options.load(str(folder / "fpga-cli.conf"))
+        self.drivers = api.load(self.conf)
         self.packages = [self._package(number) for number in range(2)]
 
     def _configure(self, warm: bool) -> None:
@@ -82,7 +84,7 @@ class Tried:
         (self.folder / "tool" / "run").write_text(PROGRAM)
         (self.folder / "tool" / "run").chmod(0o755)
 
-    def _package(self, number: int) -> packages.Package:
+    def _package(self, number: int) -> reader.Package:
         core = ("lzo1x_compress", "crc32")[number]
         change: dict[str, typing.Any] = {}
         if self.driver == "fake":
@@ -96,7 +98,7 @@ class Tried:
     def open(self) -> typing.Iterator[Manager]:
         """A manager of its own, as each call of fpga-cli has one."""
         with contextlib.closing(Ledger(self.state, 5)) as ledger:
-            yield Manager(self.conf, ledger, self.drivers, lambda _image: self.packages[0])
+            yield Manager(self.conf, ledger, self.drivers)
 
     def kill(self, at: int, targets: list[str], verb: Verb) -> bool:
         """Give a verb and kill it at a point; whether it passed as many."""
@@ -114,7 +116,11 @@ class Tried:
 
     def burn(self, package: int, number: int = 0) -> str:
         """Burn for an owner; the region's id."""
-        return str(self.do(lambda m: m.burn_package(self.packages[package], owner(number))))
+        return str(self.do(lambda manager: manager.burn(self.file(package), Claim(owner(number)))))
+
+    def file(self, package: int) -> File:
+        """What a burn of a package from a file is given."""
+        return File(self.packages[package])
 
     def erase(self, number: int = 0) -> None:
         """Erase what an owner holds."""
@@ -138,13 +144,13 @@ class Tried:
 
     def check(self) -> None:
         """See that ledger and hardware are true after the next command."""
-        told = self.do(lambda manager: manager.regions())
-        assert len(told) == 2
+        found = self.do(lambda manager: manager.regions())
+        assert len(found) == 2
         owners = collections.Counter(
-            (region.owner, region.number) for region, _ in told if region.owner is not None
+            (region.owner, region.number) for region, _ in found if region.owner is not None
         )
         assert all(count == 1 for count in owners.values())
-        for region, healthy in told:
+        for region, healthy in found:
             assert region.state in self.settled, region
             used = region.state == State.PROGRAMMED
             assert used == (healthy is not None) or self.may_be_silent, region
@@ -209,7 +215,7 @@ def every_point(
 def test_burn_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase()
-        return lambda manager: manager.burn_package(host.packages[0], owner())
+        return lambda manager: manager.burn(host.file(0), Claim(owner()))
 
     for _ in every_point(host, prepare, 20):
         assert host.burn(0) in host.regions()
@@ -219,32 +225,32 @@ def test_burn_in_place_of_another_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.burn(0)
         host.burn(0, 1)
-        return lambda manager: manager.burn_package(host.packages[1], owner())
+        return lambda manager: manager.burn(host.file(1), Claim(owner()))
 
     for _ in every_point(host, prepare, 15):
         burnt = host.burn(1)
-        told = host.regions()
-        assert (told[burnt].owner, told[burnt].function) == (owner(), "crc32")
-        assert {region.owner for region in told.values()} <= {owner(), owner(1), None}
+        found = host.regions()
+        assert (found[burnt].owner, found[burnt].function) == (owner(), "crc32")
+        assert {region.owner for region in found.values()} <= {owner(), owner(1), None}
 
 
 def test_burn_of_another_number_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase()
         host.burn(0)
-        return lambda manager: manager.burn_package(host.packages[1], owner(), number=2)
+        return lambda manager: manager.burn(host.file(1), Claim(owner(), number=2))
 
     host.burn(0)
     for _ in every_point(host, prepare, 20):
-        told = host.regions().values()
-        assert {one.owner for one in told} <= {owner(), None}
-        assert [one.function for one in told if one.number == 1] == ["lzo1x_compress"]
+        found = host.regions().values()
+        assert {one.owner for one in found} <= {owner(), None}
+        assert [one.function for one in found if one.number == 1] == ["lzo1x_compress"]
 
 
 def test_erase_of_all_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.burn(0)
-        host.do(lambda manager: manager.burn_package(host.packages[1], owner(), number=2))
+        host.do(lambda manager: manager.burn(host.file(1), Claim(owner(), number=2)))
         return lambda manager: manager.erase(None, owner())
 
     for _ in every_point(host, prepare, 20):
@@ -267,14 +273,14 @@ def test_quarantine_can_be_killed_anywhere(host: Tried) -> None:
     def prepare() -> Verb:
         host.erase_all()
         host.burn(0, 1)
-        taken = host.burn(0)
-        return lambda manager: manager.quarantine(taken, "at random")
+        region_id = host.burn(0)
+        return lambda manager: manager.quarantine(region_id, "at random")
 
     host.settled |= {"quarantined"}
     for _ in every_point(host, prepare, 8):
-        (taken,) = [one.id for one in host.regions().values() if one.owner == owner()]
-        host.do(lambda manager, one=taken: manager.quarantine(one, "at random"))
-        region = host.regions()[taken]
+        (region_id,) = [one.id for one in host.regions().values() if one.owner == owner()]
+        host.do(lambda manager, one=region_id: manager.quarantine(one, "at random"))
+        region = host.regions()[region_id]
         assert (region.state, region.owner) == (State.QUARANTINED, owner())
 
 
@@ -308,7 +314,7 @@ def test_burn_of_a_warm_region_can_be_killed_anywhere(warm: Tried) -> None:
         warm.burn(0)
         warm.erase()
         assert any(region.warm for region in warm.regions().values())
-        return lambda manager: manager.burn_package(warm.packages[0], owner())
+        return lambda manager: manager.burn(warm.file(0), Claim(owner()))
 
     for _ in every_point(warm, prepare, 12):
         burnt = warm.burn(0)
@@ -322,7 +328,7 @@ def test_burn_in_place_of_what_is_warm_can_be_killed_anywhere(warm: Tried) -> No
         warm.burn(0)
         warm.burn(0, 1)
         warm.erase()
-        return lambda manager: manager.burn_package(warm.packages[1], owner())
+        return lambda manager: manager.burn(warm.file(1), Claim(owner()))
 
     for _ in every_point(warm, prepare, 20):
         burnt = warm.burn(1)
@@ -344,9 +350,9 @@ def test_reconcile_can_be_killed_anywhere(host: Tried) -> None:
         host.reconcile(fix=True)
         assert host.reconcile() == []
         burnt = host.burn(0)
-        told = host.regions()
-        assert {one.owner for one in told.values()} == {owner(), None}
-        assert told[burnt].lost is None
+        found = host.regions()
+        assert {one.owner for one in found.values()} == {owner(), None}
+        assert found[burnt].lost is None
         at += 1
     assert at > 10
 
@@ -359,7 +365,7 @@ def test_upgrade_of_the_ledger_can_be_killed_anywhere(host: Tried) -> None:
         ledger = host.state / "ledger.sqlite3"
         ledger.unlink()
         db = sqlite3.connect(ledger, isolation_level=None)
-        schema._run(db, schema._STEPS[0])
+        schema._run(db, schema.STEPS[0])
         db.execute("PRAGMA user_version = 1")
         for number, region_id in enumerate(ids):
             db.execute(
@@ -371,7 +377,7 @@ def test_upgrade_of_the_ledger_can_be_killed_anywhere(host: Tried) -> None:
         return lambda manager: manager.regions()
 
     at = 1
-    while host.kill(at, ["fpga_regions.schema:sqlite3.complete_statement"], prepare()):
+    while host.kill(at, ["fpga_regions.ledger.schema:sqlite3.complete_statement"], prepare()):
         assert list(host.regions()) == ids
         at += 1
     assert at > 100

@@ -29,6 +29,6 @@ def test_processes_at_the_same_time_keep_the_ledger_true(
 def test_region_that_two_processes_work_on_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fpga_regions.locks._try", lambda descriptor: True)
+    monkeypatch.setattr("fpga_regions.system.locks._try", lambda descriptor: True)
     outcome = stress.run(stress.Plan(8, 400, 2, timeout=240), tmp_path)
     assert outcome.broken

@@ -11,9 +11,8 @@ import pytest
 from nova import objects
 from oslo_config import fixture as config_fixture
 
-from novadocker import conf
-
-from .listener import Listener
+from novadocker import options
+from tests.unit.novadocker.listener import Listener
 
 CONF = nova.conf.CONF
 
@@ -21,7 +20,7 @@ CONF = nova.conf.CONF
 @pytest.fixture
 def config(tmp_path: pathlib.Path) -> typing.Iterator[typing.Callable[..., None]]:
     """Set options for the test."""
-    conf.register_opts(CONF)
+    options.register_opts(CONF)
     objects.register_all()
     fixture = config_fixture.Config(CONF)
     fixture.setUp()

@@ -36,12 +36,12 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if "GET" in self.server.answers and "/containers/" in self.path:
             self._answer_as_set("GET")
             return
-        asked = re.match(r"/v(\d+\.\d+)/", self.path)
-        if asked and _number(asked[1]) < _number(self.server.oldest):
-            self._refuse(asked[1], "old. Minimum", self.server.oldest)
-        elif asked and _number(asked[1]) > _number(self.server.newest):
-            self._refuse(asked[1], "new. Maximum", self.server.newest)
-        elif self.server.breaks_off and asked:
+        version = re.match(r"/v(\d+\.\d+)/", self.path)
+        if version and _number(version[1]) < _number(self.server.oldest):
+            self._refuse(version[1], "old. Minimum", self.server.oldest)
+        elif version and _number(version[1]) > _number(self.server.newest):
+            self._refuse(version[1], "new. Maximum", self.server.newest)
+        elif self.server.breaks_off and version:
             self._break_off()
         else:
             self._answer(200, {"ApiVersion": self.server.newest, "asked": self.path})
@@ -60,8 +60,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"5\r\n{")
         self.close_connection = True
 
-    def _refuse(self, asked: str, how: str, limit: str) -> None:
-        reason = f"client version {asked} is too {how} supported API version is {limit}"
+    def _refuse(self, version: str, how: str, limit: str) -> None:
+        reason = f"client version {version} is too {how} supported API version is {limit}"
         self._answer(400, {"message": reason})
 
     def _answer(self, status: int, content: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from novadocker import errors
 from novadocker.engine import Engine
 
 
-def test_an_engine_that_is_not_there_is_told_with_what_to_do(config, tmp_path):
+def test_an_engine_that_is_not_there_is_reported_with_what_to_do(config, tmp_path):
     config(host_url=f"unix://{tmp_path}/none", group="docker")
     with pytest.raises(errors.EngineUnavailable, match=f"Docker Engine at unix://{tmp_path}/none"):
         Engine().info()
@@ -37,16 +37,16 @@ def test_waiting_ends(config, tmp_path):
 
 def test_a_socket_that_may_not_be_opened_needs_another_advice():
     cause = ConnectionError("('Connection aborted.', PermissionError(13, 'Permission denied'))")
-    told = errors.EngineUnavailable("unix:///s", cause).format_message()
-    assert "Docker Engine at unix:///s" in told
-    assert "group of the socket" in told
+    message = errors.EngineUnavailable("unix:///s", cause).format_message()
+    assert "Docker Engine at unix:///s" in message
+    assert "group of the socket" in message
 
 
 def test_errors_are_those_that_nova_knows():
     assert issubclass(errors.BadImage, exception.ImageUnacceptable)
     assert issubclass(errors.NotServed, exception.BuildAbortException)
-    told = errors.BadImage("i", "why").format_message()
-    assert told == "Image i is unacceptable: why"
+    message = errors.BadImage("i", "why").format_message()
+    assert message == "Image i is unacceptable: why"
 
 
 def test_the_version_that_the_engine_speaks_is_asked_for(listener):

@@ -39,7 +39,7 @@ def test_the_folder_of_instances_counts_otherwise(config, tmp_path):
     assert host.disk_gb("/no/such/folder") == host.disk_gb(str(tmp_path)) == host.disk_gb(None)
 
 
-def test_cpu_info_tells_the_first_processor():
+def test_cpu_info_describes_the_first_processor():
     text = "vendor_id\t: A\nmodel name\t: B: 2\nflags\t\t: y x\n\nvendor_id\t: C\n"
     found = host.cpu_info(text, "x86_64")
     assert (found["vendor"], found["model"], found["features"]) == ("A", "B: 2", ["x", "y"])

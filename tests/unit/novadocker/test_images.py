@@ -29,7 +29,7 @@ print(len(counts))
 def test_green_threads_go_on_while_a_digest_is_computed(tmp_path: pathlib.Path) -> None:
     image = tmp_path / "image"
     image.write_bytes(bytes(64 << 20))
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _CODE, str(image)],
         cwd=pathlib.Path(__file__).parents[3],
         env={},
@@ -37,4 +37,4 @@ def test_green_threads_go_on_while_a_digest_is_computed(tmp_path: pathlib.Path) 
         text=True,
         check=True,
     )
-    assert int(ran.stdout) >= 64
+    assert int(result.stdout) >= 64

@@ -7,7 +7,7 @@ import stat
 import pytest
 from nova import exception, objects
 
-from fpga_hooks.devices import Device
+from fpga_hooks.instance.devices import Device
 from novadocker import errors, request
 
 
@@ -68,7 +68,7 @@ def test_a_path_with_colons_is_one_path(config, instance):
 
 
 @pytest.mark.parametrize(
-    ("asked", "given"),
+    ("hostname", "expected"),
     [
         ("dcr1", "dcr1"),
         ("a" * 64, "a" * 64),
@@ -81,9 +81,9 @@ def test_a_path_with_colons_is_one_path(config, instance):
         ("", "11111111-2222-3333-4444-555555555555"),
     ],
 )
-def test_a_host_name_is_one_that_linux_takes(config, instance, asked, given):
-    instance.hostname = asked
-    assert _options(instance)["hostname"] == given
+def test_a_host_name_is_one_that_linux_takes(config, instance, hostname, expected):
+    instance.hostname = hostname
+    assert _options(instance)["hostname"] == expected
 
 
 @pytest.mark.parametrize("memory", [0, 1, 5])
@@ -98,7 +98,7 @@ def test_an_instance_without_a_region_gets_no_devices(config, instance):
     assert options["devices"] == options["mounts"] == []
 
 
-def test_the_devices_of_a_container_are_told_whatever_their_kind():
+def test_the_devices_of_a_container_are_found_whatever_their_kind():
     attributes = {
         "HostConfig": {
             "Devices": [{"PathOnHost": "/dev/a", "PathInContainer": "/dev/fpga0"}],

@@ -24,17 +24,17 @@ SHARED = sorted(
 
 def parameters(name: str) -> list[inspect.Parameter]:
     """What Nova's own class takes, but for ``self``."""
-    told = inspect.signature(getattr(driver.ComputeDriver, name)).parameters.values()
+    signature = inspect.signature(getattr(driver.ComputeDriver, name)).parameters.values()
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [parameter for parameter in told if parameter.kind not in variable][1:]
+    return [parameter for parameter in signature if parameter.kind not in variable][1:]
 
 
-def bind(name: str, *positional: typing.Any, **named: typing.Any) -> None:
+def bind(name: str, *positional: typing.Any, **keywords: typing.Any) -> None:
     """Call our method in thought.
 
     :raises TypeError: it does not take these arguments
     """
-    inspect.signature(getattr(docker.DockerDriver, name)).bind(None, *positional, **named)
+    inspect.signature(getattr(docker.DockerDriver, name)).bind(None, *positional, **keywords)
 
 
 @pytest.mark.parametrize("name", SHARED)

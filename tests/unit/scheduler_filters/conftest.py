@@ -9,10 +9,8 @@ from nova import objects
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 
-from scheduler_filters import (
-    bitstreams,
-    request_filter,  # noqa: F401  (registers the [fpga] options)
-)
+from fpga_nova import bitstream_images
+from scheduler_filters import request_filter  # noqa: F401 - registers the options
 from tests.support import openstack
 
 objects.register_all()
@@ -33,7 +31,7 @@ def cloud(config) -> typing.Iterator[openstack.OpenStack]:
     """The Glance; nothing of it is remembered from another test."""
     fixture = config_fixture.Config(cfg.CONF)
     fixture.setUp()
-    bitstreams.forget()
+    bitstream_images.forget()
     with openstack.OpenStack() as cloud:
         fixture.config(group="glance", api_servers=[cloud.url], num_retries=0)
         yield cloud

@@ -24,9 +24,9 @@ def config():
 
 
 def _host(total: int, used: int, images: str = "", warm: str = "", **more) -> SimpleNamespace:
-    told = {"stats": {"fpga_images": images, "fpga_warm": warm}, "aggregates": []} | more
+    attributes = {"stats": {"fpga_images": images, "fpga_warm": warm}, "aggregates": []} | more
     return SimpleNamespace(
-        host=f"{used}/{total}", fpga_regions=total, fpga_regions_used=used, **told
+        host=f"{used}/{total}", fpga_regions=total, fpga_regions_used=used, **attributes
     )
 
 

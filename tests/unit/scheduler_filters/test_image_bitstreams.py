@@ -4,8 +4,8 @@
 import pytest
 from nova import exception, objects
 
-from fpga_hooks import accounting, image_bitstreams
-from scheduler_filters import bitstreams, request_filter
+from fpga_nova import bitstream_images, image_bitstreams, request
+from scheduler_filters import request_filter
 
 BITSTREAM = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 
@@ -14,8 +14,8 @@ BITSTREAM = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 def allow(config):
     """Have images name these bitstreams."""
 
-    def allow(*accepted: str, signed: bool = False) -> None:
-        config(image_bitstreams=list(accepted), image_bitstreams_signed=signed)
+    def allow(*sources: str, signed: bool = False) -> None:
+        config(image_bitstreams=list(sources), image_bitstreams_signed=signed)
 
     return allow
 
@@ -24,46 +24,46 @@ def _bitstream(cloud, owner="ops", visibility="private", **properties: str) -> s
     return cloud.add(b"", properties={"owner": owner, "visibility": visibility, **properties})
 
 
-def _asked(context, cloud, names: str | None, **extra_specs: str) -> dict[int, str]:
+def _bitstreams(context, cloud, names: str | None, **extra_specs: str) -> dict[int, str]:
     """What a request asks for, after the scheduler's look at an image that names this."""
     own = {"hw_fpga_ip_id": names} if names else {}
     image = objects.ImageMeta(id=cloud.add(b"", container_format="docker", properties=own))
     specs = {key.replace("__", ":"): value for key, value in extra_specs.items()}
     spec = objects.RequestSpec(flavor=objects.Flavor(extra_specs=specs), image=image)
     request_filter.request_regions(context, spec)
-    return accounting.bitstreams_of(spec.flavor)
+    return request.bitstreams_of(spec.flavor)
 
 
 def test_nothing_that_an_image_names_counts_by_default(context, cloud) -> None:
-    assert _asked(context, cloud, _bitstream(cloud, visibility="public")) == {}
-    assert cloud.asked == []
+    assert _bitstreams(context, cloud, _bitstream(cloud, visibility="public")) == {}
+    assert cloud.requests == []
 
 
 def test_public_bitstream_is_accepted_where_the_operator_accepts_public_ones(
     context, cloud, allow
 ) -> None:
     allow("public")
-    named = _bitstream(cloud, visibility="public")
-    assert _asked(context, cloud, named) == {1: named}
+    image_id = _bitstream(cloud, visibility="public")
+    assert _bitstreams(context, cloud, image_id) == {1: image_id}
 
 
 def test_bitstream_of_a_project_is_accepted_where_the_operator_names_the_project(
     context, cloud, allow
 ) -> None:
     allow("a", "ops")
-    named = _bitstream(cloud, owner="ops")
-    assert _asked(context, cloud, named) == {1: named}
+    image_id = _bitstream(cloud, owner="ops")
+    assert _bitstreams(context, cloud, image_id) == {1: image_id}
 
 
 @pytest.mark.parametrize(
-    ("accepted", "visibility"), [("public", "private"), ("other", "private"), ("other", "public")]
+    ("source", "visibility"), [("public", "private"), ("other", "private"), ("other", "public")]
 )
 def test_any_other_bitstream_is_refused_before_any_host(
-    context, cloud, allow, accepted, visibility
+    context, cloud, allow, source, visibility
 ) -> None:
-    allow(accepted)
+    allow(source)
     with pytest.raises(exception.RequestFilterFailed, match="not one that the operator accepts"):
-        _asked(context, cloud, _bitstream(cloud, visibility=visibility))
+        _bitstreams(context, cloud, _bitstream(cloud, visibility=visibility))
 
 
 def test_bitstream_without_a_signature_is_refused_where_one_is_required(
@@ -71,28 +71,30 @@ def test_bitstream_without_a_signature_is_refused_where_one_is_required(
 ) -> None:
     allow("ops", signed=True)
     signed = _bitstream(cloud, img_signature="x")
-    assert _asked(context, cloud, signed) == {1: signed}
+    assert _bitstreams(context, cloud, signed) == {1: signed}
     with pytest.raises(exception.RequestFilterFailed, match="has no signature"):
-        _asked(context, cloud, _bitstream(cloud))
+        _bitstreams(context, cloud, _bitstream(cloud))
 
 
 @pytest.mark.parametrize(
-    ("named", "words"), [(BITSTREAM, "does not have or does not show"), ("../x", "not the uuid")]
+    ("image_id", "words"), [(BITSTREAM, "does not have or does not show"), ("../x", "not the uuid")]
 )
-def test_what_is_no_bitstream_is_refused(context, cloud, allow, named, words) -> None:
+def test_what_is_no_bitstream_is_refused(context, cloud, allow, image_id, words) -> None:
     allow("public", "ops")
     with pytest.raises(exception.RequestFilterFailed, match=words):
-        _asked(context, cloud, named)
+        _bitstreams(context, cloud, image_id)
 
 
 def test_flavor_of_the_operator_goes_before_the_image(context, cloud, allow) -> None:
     allow("public")
-    assert _asked(context, cloud, _bitstream(cloud), hw__fpga_ip_id_2=BITSTREAM) == {2: BITSTREAM}
+    assert _bitstreams(context, cloud, _bitstream(cloud), hw__fpga_ip_id_2=BITSTREAM) == {
+        2: BITSTREAM
+    }
 
 
 def test_image_that_names_none_asks_for_none(context, cloud, allow) -> None:
     allow("public")
-    assert _asked(context, cloud, None) == {}
+    assert _bitstreams(context, cloud, None) == {}
 
 
 def test_request_without_an_image_asks_for_none(context, cloud, allow) -> None:
@@ -112,9 +114,9 @@ def test_glance_is_not_asked_where_the_flavor_of_the_operator_goes_before(
     context, cloud, allow
 ) -> None:
     allow("ops")
-    named = _bitstream(cloud)
-    _asked(context, cloud, named, hw__fpga_ip_id=BITSTREAM)
-    assert not any(named in path for path in cloud.asked)
+    image_id = _bitstream(cloud)
+    _bitstreams(context, cloud, image_id, hw__fpga_ip_id=BITSTREAM)
+    assert not any(image_id in path for path in cloud.requests)
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
@@ -122,8 +124,8 @@ def test_request_passes_where_glance_does_not_answer_for_the_bitstream(
     context, cloud, allow, status
 ) -> None:
     allow("ops")
-    named = _bitstream(cloud, owner="ops")
-    cloud.answers[f"/v2/images/{named}"] = status
-    assert _asked(context, cloud, named) == {1: named}
-    with pytest.raises(bitstreams.UnansweredError, match="try again"):
-        image_bitstreams.refusal(context, named)
+    image_id = _bitstream(cloud, owner="ops")
+    cloud.answers[f"/v2/images/{image_id}"] = status
+    assert _bitstreams(context, cloud, image_id) == {1: image_id}
+    with pytest.raises(bitstream_images.UnansweredError, match="try again"):
+        image_bitstreams.refusal(context, image_id)

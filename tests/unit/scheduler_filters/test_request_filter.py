@@ -21,7 +21,7 @@ def _spec(extra_specs: dict[str, str], **more) -> objects.RequestSpec:
     return objects.RequestSpec(flavor=flavor, is_bfv=False, **more)
 
 
-def _asked(spec: objects.RequestSpec) -> int:
+def _amount(spec: objects.RequestSpec) -> int:
     """How many regions Nova asks Placement for."""
     return utils.ResourceRequest.from_request_spec(spec).merged_resources().get(REGION, 0)
 
@@ -29,7 +29,7 @@ def _asked(spec: objects.RequestSpec) -> int:
 def test_a_flavor_with_a_bitstream_asks_for_one_region(context, cloud) -> None:
     spec = _spec(FPGA)
     assert request_filter.request_regions(context, spec)
-    assert _asked(spec) == 1
+    assert _amount(spec) == 1
 
 
 @pytest.mark.parametrize("key", [f"resources:{REGION}", f"resources1:{REGION}"])
@@ -38,20 +38,20 @@ def test_a_flavor_that_asks_for_its_region_itself_asks_for_no_second_one(
 ) -> None:
     spec = _spec(FPGA | {key: "1"})
     assert not request_filter.request_regions(context, spec)
-    assert _asked(spec) == 1
+    assert _amount(spec) == 1
 
 
 def test_an_ordinary_flavor_asks_for_none(context, cloud) -> None:
     spec = _spec({"trait:CUSTOM_FPGA": "forbidden"})
     assert not request_filter.request_regions(context, spec)
-    assert _asked(spec) == 0
+    assert _amount(spec) == 0
 
 
 def test_a_second_look_at_the_same_request_adds_nothing(context, cloud) -> None:
     spec = _spec(FPGA)
     request_filter.request_regions(context, spec)
     assert not request_filter.request_regions(context, spec)
-    assert _asked(spec) == 1
+    assert _amount(spec) == 1
 
 
 def test_what_ports_and_others_ask_for_stays(context, cloud) -> None:
@@ -67,7 +67,7 @@ def test_nothing_is_asked_for_until_the_operator_says_that_all_hosts_report(
     config(request_placement=False)
     spec = _spec(FPGA)
     assert not request_filter.request_regions(context, spec)
-    assert _asked(spec) == 0
+    assert _amount(spec) == 0
 
 
 def _traits(context, cloud, **properties: str) -> set[str]:
@@ -99,14 +99,14 @@ def test_nothing_is_required_and_glance_not_asked_where_the_operator_says_so(
 ) -> None:
     config(image_traits=[])
     assert _traits(context, cloud, board="x") == set()
-    assert cloud.asked == []
+    assert cloud.requests == []
 
 
 def test_region_is_asked_for_with_any_traits_where_glance_does_not_tell(context, cloud) -> None:
     spec = _spec(FPGA)
     assert request_filter.request_regions(context, spec)
     assert [group.required_traits for group in spec.requested_resources] == [set()]
-    assert _asked(spec) == 1
+    assert _amount(spec) == 1
 
 
 def test_each_region_is_asked_for_with_the_traits_of_its_own_image(context, cloud) -> None:

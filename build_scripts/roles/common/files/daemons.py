@@ -17,6 +17,7 @@ description is kept in RUN_DIR/NAME.json:
                                                     {"socket": path} or {"log": regular expression}
     timeout, stop_timeout                           seconds
     stop_command                                    run before the daemon is stopped
+    unit                                            settings for systemd alone
 
 Every daemon leads a session of its own and carries the run folder and its name in its environment.
 By either its processes are known as ours, also those that outlived it: a program may leave its
@@ -28,7 +29,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -36,14 +36,14 @@ import subprocess
 import sys
 import time
 import typing
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+import ready
 
 CLOUD_MARK = "FPGA_NOVA_CLOUD"
 NAME_MARK = "FPGA_NOVA_SERVICE"
 #: What a description gets here, beside what it came with.
-MADE = ("digest", "offset", "pid", "start")
+OWN_FIELDS = ("digest", "offset", "pid", "start")
 POLL = 0.1
 GRACE = 1.0
 TAIL = 20
@@ -88,21 +88,21 @@ def processes() -> dict[int, Process]:
 
 def _end(pids: typing.Iterable[int], timeout: float) -> None:
     """Terminate processes, and kill those that are still there after ``timeout`` seconds."""
-    left = set(pids)
+    remainder = set(pids)
     for number, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, 10.0)):
-        for pid in left:
+        for pid in remainder:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
         end = time.monotonic() + patience
-        while left := left & processes().keys():
+        while remainder := remainder & processes().keys():
             if time.monotonic() > end:
                 break
             time.sleep(POLL)
-        if not left:
+        if not remainder:
             return
-    raise DaemonError(f"these processes cannot be killed: {sorted(left)}")
+    raise DaemonError(f"these processes cannot be killed: {sorted(remainder)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,8 +114,10 @@ class Run:
     def names(self) -> list[str]:
         """All daemons that were ever started here, in the order of their start."""
         files = [file for file in self.folder.glob("*.json") if file.with_suffix(".pid").exists()]
-        told = [json.loads(file.read_text()) for file in files]
-        return [one["name"] for one in sorted(told, key=lambda one: (one["order"], one["name"]))]
+        descriptions = [json.loads(file.read_text()) for file in files]
+        return [
+            one["name"] for one in sorted(descriptions, key=lambda one: (one["order"], one["name"]))
+        ]
 
     def load(self, name: str) -> "Daemon":
         """A daemon by its name.
@@ -134,8 +136,8 @@ class Run:
     @staticmethod
     def _leader(description: Path) -> tuple[int, int]:
         """Pid and start time of a daemon's first process; -1 where it was never started."""
-        told = json.loads(description.read_text())
-        return told.get("pid", -1), told.get("start", -1)
+        record = json.loads(description.read_text())
+        return record.get("pid", -1), record.get("start", -1)
 
     def ours(self, name: str | None = None) -> dict[int, Process]:
         """The processes of this cloud's daemons (or of one), with all that they have started."""
@@ -161,12 +163,12 @@ class Daemon:
     """One daemon: its description, and what became of it."""
 
     run: Run
-    told: dict[str, typing.Any]
+    record: dict[str, typing.Any]
 
     @property
     def name(self) -> str:
         """Its name."""
-        return str(self.told["name"])
+        return str(self.record["name"])
 
     @property
     def pid_file(self) -> Path:
@@ -176,7 +178,7 @@ class Daemon:
     @property
     def log(self) -> Path:
         """Where its output goes."""
-        return Path(self.told["log"])
+        return Path(self.record["log"])
 
     def pid(self) -> int | None:
         """Its process, if that is alive and is this daemon's indeed."""
@@ -188,9 +190,9 @@ class Daemon:
 
     def digest(self) -> str:
         """Changes with the description and with the content of every watched file."""
-        told = {key: value for key, value in self.told.items() if key not in MADE}
-        summed = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-        for watched in self.told.get("watch", []):
+        settings = {key: value for key, value in self.record.items() if key not in OWN_FIELDS}
+        summed = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for watched in self.record.get("watch", []):
             path = Path(watched)
             summed.update(path.read_bytes() if path.exists() else b"missing")
         return summed.hexdigest()
@@ -205,13 +207,13 @@ class Daemon:
         if file.exists() and self.pid() is not None:
             before = json.loads(file.read_text())
             if before.get("digest") == digest:
-                self.told["offset"] = before["offset"]
+                self.record["offset"] = before["offset"]
                 return False
         if file.exists():
             self.run.load(self.name).stop()
         self.log.touch(mode=0o640)
-        self.told["offset"] = self.log.stat().st_size
-        self.told["digest"] = digest
+        self.record["offset"] = self.log.stat().st_size
+        self.record["digest"] = digest
         self._note()
         self._launch()
         self._note_leader()
@@ -219,7 +221,7 @@ class Daemon:
 
     def _note(self) -> None:
         file = self.run.folder / f"{self.name}.json"
-        file.write_text(json.dumps(self.told, indent=1) + "\n")
+        file.write_text(json.dumps(self.record, indent=1) + "\n")
 
     def _note_leader(self) -> None:
         # start-stop-daemon returns before its child has written the pid file.
@@ -227,7 +229,7 @@ class Daemon:
         while time.monotonic() < end:
             pid = int(self.pid_file.read_text() or 0) if self.pid_file.exists() else 0
             if leader := processes().get(pid):
-                self.told.update(pid=leader.pid, start=leader.start)
+                self.record.update(pid=leader.pid, start=leader.start)
                 self._note()
                 break
             time.sleep(POLL / 10)
@@ -237,13 +239,13 @@ class Daemon:
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            **self.told.get("env", {}),
+            **self.record.get("env", {}),
             CLOUD_MARK: str(self.run.folder),
             NAME_MARK: self.name,
         }
-        program, *arguments = map(str, self.told["command"])
+        program, *arguments = map(str, self.record["command"])
         program = shutil.which(program, path=environment["PATH"]) or program
-        user, group = self.told.get("user", "root"), self.told.get("group")
+        user, group = self.record.get("user", "root"), self.record.get("group")
         subprocess.run(
             [
                 *("start-stop-daemon", "--start", "--background", "--make-pidfile", "--quiet"),
@@ -260,38 +262,20 @@ class Daemon:
 
         :raises DaemonError: it ended, or is not ready in time
         """
-        end = time.monotonic() + self.told.get("timeout", 60)
-        seen = time.monotonic()
-        while not self._ready():
+        end = time.monotonic() + self.record.get("timeout", 60)
+        last_look = time.monotonic()
+        while not ready.is_ready(self.record):
             # start-stop-daemon returns before the program is there.
             if self.pid() is not None:
-                seen = time.monotonic()
-            elif time.monotonic() > seen + GRACE:
+                last_look = time.monotonic()
+            elif time.monotonic() > last_look + GRACE:
                 raise DaemonError(f"{self.name} ended as soon as it was started{self.tail()}")
             if time.monotonic() > end:
-                after = self.told.get("timeout", 60)
+                after = self.record.get("timeout", 60)
                 raise DaemonError(f"{self.name} is not ready after {after} s{self.tail()}")
             time.sleep(POLL)
         if self.pid() is None:
             raise DaemonError(f"{self.name} is not running{self.tail()}")
-
-    def _ready(self) -> bool:
-        ready = self.told.get("ready") or {}
-        if "log" in ready:
-            with self.log.open("rb") as log:
-                log.seek(self.told["offset"])
-                return bool(re.search(ready["log"].encode(), log.read(), re.MULTILINE))
-        if "http" in ready:
-            return _answers(ready["http"])
-        try:
-            if "tcp" in ready:
-                socket.create_connection(tuple(ready["tcp"]), timeout=2).close()
-            if "socket" in ready:
-                with socket.socket(socket.AF_UNIX) as connection:
-                    connection.connect(ready["socket"])
-        except OSError:
-            return False
-        return True
 
     def tail(self) -> str:
         """The last lines of its log."""
@@ -303,29 +287,17 @@ class Daemon:
 
         :raises DaemonError: it cannot be killed
         """
-        timeout = self.told.get("stop_timeout", 15)
+        timeout = self.record.get("stop_timeout", 15)
         pid = self.pid()
         if pid is not None:
-            if command := self.told.get("stop_command"):
+            if command := self.record.get("stop_command"):
                 subprocess.run(command, check=False, capture_output=True, timeout=60)
             _end([pid], timeout)
         _end(self.run.ours(self.name), timeout)
         self.pid_file.unlink(missing_ok=True)
 
 
-def _answers(url: str) -> bool:
-    """Whether a web server answers, be it with a request for credentials."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        opener.open(url, timeout=5).close()
-    except urllib.error.HTTPError as e:
-        return e.code < 500
-    except OSError:
-        return False
-    return True
-
-
-def _left(run: Run, below: str) -> set[int]:
+def _remains(run: Run, below: str) -> set[int]:
     """What the daemons have left running: their processes, programs of the cloud's own folder, and
     tools that these run in there, such as those of the emulator's compiler.
     """
@@ -345,8 +317,8 @@ def stop_all(run: Run) -> None:
         print(f"stopping {name}", flush=True)
         run.load(name).stop()
     # Again, because a burn that was going on may have started the emulator or its compiler since.
-    while left := _left(run, below):
-        _end(left, 5)
+    while remains := _remains(run, below):
+        _end(remains, 5)
     for pid_file in run.folder.glob("*.pid"):
         pid_file.unlink()
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
@@ -382,13 +354,13 @@ def _holders(inodes: set[str]) -> dict[str, int]:
     return found
 
 
-def _clashes(address: str, wanted: str) -> bool:
+def _clashes(address: str, requested: str) -> bool:
     """Whether a listener on a hexadecimal address is in the way of an IPv4 address."""
-    packed = socket.inet_aton(wanted)[::-1].hex().upper()
+    packed = socket.inet_aton(requested)[::-1].hex().upper()
     return not address.strip("0") or address in (packed, f"0000000000000000FFFF0000{packed}")
 
 
-def check_ports(run: Run, wanted: dict[str, tuple[str, int]]) -> None:
+def check_ports(run: Run, ports: dict[str, tuple[str, int]]) -> None:
     """Make sure that nobody else listens where the cloud wants to.
 
     :raises DaemonError: naming every port that is taken
@@ -396,7 +368,7 @@ def check_ports(run: Run, wanted: dict[str, tuple[str, int]]) -> None:
     listeners = _listeners()
     near = {
         (name, port, inode)
-        for name, (host, port) in wanted.items()
+        for name, (host, port) in ports.items()
         for address, inode in listeners.get(port, [])
         if _clashes(address, host)
     }
@@ -413,12 +385,12 @@ def check_ports(run: Run, wanted: dict[str, tuple[str, int]]) -> None:
 
 
 def _parse_ports(pairs: list[str]) -> dict[str, tuple[str, int]]:
-    wanted = {}
+    ports = {}
     for pair in pairs:
         name, _, where = pair.partition("=")
         host, _, port = where.rpartition(":")
-        wanted[name] = (host, int(port))
-    return wanted
+        ports[name] = (host, int(port))
+    return ports
 
 
 def _start(run: Run, wait: bool) -> None:

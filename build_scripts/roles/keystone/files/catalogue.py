@@ -15,10 +15,10 @@ import openstack
 
 def main() -> None:
     """Do it, and print what was created."""
-    wanted = json.loads(os.environ["CATALOGUE"])
+    catalogue = json.loads(os.environ["CATALOGUE"])
     identity = openstack.connect(cloud="envvars").identity
-    _make_users(identity, wanted["users"], os.environ["SERVICE_PASSWORD"])
-    _make_services(identity, wanted["services"], os.environ["OS_REGION_NAME"])
+    _make_users(identity, catalogue["users"], os.environ["SERVICE_PASSWORD"])
+    _make_services(identity, catalogue["services"], os.environ["OS_REGION_NAME"])
 
 
 def _make_users(identity: typing.Any, users: dict[str, list[str]], password: str) -> None:
@@ -39,10 +39,12 @@ def _make_users(identity: typing.Any, users: dict[str, list[str]], password: str
 
 def _make_services(identity: typing.Any, services: dict[str, dict[str, str]], region: str) -> None:
     known = {service.type: service for service in identity.services()}
-    for kind, told in services.items():
-        service = known.get(kind) or _created(identity.create_service(type=kind, name=told["name"]))
+    for kind, description in services.items():
+        service = known.get(kind) or _created(
+            identity.create_service(type=kind, name=description["name"])
+        )
         for interface in ("public", "internal"):
-            _make_endpoint(identity, service, interface, told["url"], region)
+            _make_endpoint(identity, service, interface, description["url"], region)
 
 
 def _make_endpoint(

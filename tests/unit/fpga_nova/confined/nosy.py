@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     with os.fdopen(_STATUS) as status_file, os.fdopen(_NETWORK) as network_file:
         status = dict(re.findall(r"(\w+):\t(.*)", status_file.read()))
         network = re.findall(r"(\w+):", network_file.read())
-    told = {
+    report = {
         "input": sys.stdin.read(),
         "arguments": arguments,
         "user": list(os.getresuid()),
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         "environment": dict(os.environ),
         "descriptors": _descriptors(),
     }
-    json.dump(told, sys.stdout)
+    json.dump(report, sys.stdout)
     return 0
 
 

@@ -11,12 +11,13 @@ import time
 
 import pytest
 
-from .conftest import ROOT, USER, Runner
+from tests.support.host import wait_until
+from tests.unit.fpga_nova.confined.conftest import ROOT, USER, Runner
 
 
 def test_program_has_no_privileges_and_gains_none(confined: Runner) -> None:
-    told = confined("grep -E 'CapEff|NoNewPrivs' /proc/self/status").stdout.split()
-    assert told == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
+    words = confined("grep -E 'CapEff|NoNewPrivs' /proc/self/status").stdout.split()
+    assert words == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
 
 
 def test_program_of_root_is_nobodys(confined: Runner, request: pytest.FixtureRequest) -> None:
@@ -58,17 +59,17 @@ def test_file_over_the_limit_is_not_written(confined: Runner) -> None:
 
 
 def test_processor_time_over_the_deadline_ends_it(confined: Runner) -> None:
-    ran = confined("ulimit -t 1; while :; do :; done")
-    assert ran.returncode != 0
+    result = confined("ulimit -t 1; while :; do :; done")
+    assert result.returncode != 0
 
 
 def test_all_that_it_started_ends_with_it(confined: Runner) -> None:
     mark = f"9{os.getpid()}"
-    begun = time.monotonic()
-    ran = confined(f"setsid sleep {mark} & sleep {mark} & wait", seconds=1)
-    assert "TooLong" in ran.stderr
-    assert time.monotonic() - begun < 15
-    assert _gone(mark)
+    start = time.monotonic()
+    result = confined(f"setsid sleep {mark} & sleep {mark} & wait", seconds=1)
+    assert "TooLong" in result.stderr
+    assert time.monotonic() - start < 15
+    wait_until(lambda: _running(mark) == [])
 
 
 def test_it_dies_with_the_process_that_started_it() -> None:
@@ -81,13 +82,10 @@ def test_it_dies_with_the_process_that_started_it() -> None:
         "box.run(['sh', '-c', f'setsid sleep {sys.argv[2]} & wait'], Deadline(60))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(ROOT), mark])
-    deadline = time.monotonic() + 20
-    while not _running(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert _running(mark)
+    wait_until(lambda: _running(mark) != [], 20)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    assert _gone(mark)
+    wait_until(lambda: _running(mark) == [])
 
 
 def _running(mark: str) -> list[str]:
@@ -99,10 +97,3 @@ def _running(mark: str) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def _gone(mark: str) -> bool:
-    deadline = time.monotonic() + 10
-    while _running(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not _running(mark)

@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from fpga_nova.confined import folders
-
-from .conftest import ROOT
+from tests.unit.fpga_nova.confined.conftest import ROOT
 
 _KILLED = """
 import os, pathlib, sys

@@ -13,6 +13,7 @@ import pytest
 
 from fpga_nova.confined import processes
 from fpga_nova.deadline import Deadline
+from tests.support.host import wait_until
 
 PARENT = """
 import sys
@@ -26,19 +27,24 @@ def shell(script: str, seconds: float = 10, **more: object) -> processes.Finishe
     return processes.run(["/bin/sh", "-c", script], Deadline(seconds), **more)  # type: ignore[arg-type]
 
 
+def is_gone(pid: int) -> bool:
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state in ("Z", "X")
+
+
 def wait_until_gone(pid: int) -> None:
-    for _ in range(200):
-        try:
-            state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return
-        if state in ("Z", "X"):
-            return
-        time.sleep(0.02)
-    pytest.fail(f"{pid} still runs")
+    wait_until(lambda: is_gone(pid))
 
 
-def test_outputs_and_status_are_told() -> None:
+def wait_for_pid(file: pathlib.Path) -> int:
+    wait_until(lambda: file.exists() and file.read_text().endswith("\n"), 60)
+    return int(file.read_text())
+
+
+def test_outputs_and_status_are_reported() -> None:
     finished = shell("echo out; echo err >&2; exit 3")
     assert (finished.name, finished.status) == ("sh", 3)
     assert (finished.output, finished.errors) == ("out\n", "err\n")
@@ -46,9 +52,9 @@ def test_outputs_and_status_are_told() -> None:
 
 def test_environment_of_the_caller_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_PRELOAD_OF_A_TENANT", "evil")
-    told = dict(line.split("=", 1) for line in shell("env").output.splitlines())
-    assert "LD_PRELOAD_OF_A_TENANT" not in told
-    assert told["PATH"] == processes.PATH
+    environment = dict(line.split("=", 1) for line in shell("env").output.splitlines())
+    assert "LD_PRELOAD_OF_A_TENANT" not in environment
+    assert environment["PATH"] == processes.PATH
 
 
 def test_standard_input_is_empty() -> None:
@@ -76,7 +82,7 @@ def test_relative_path_is_no_program(name: str) -> None:
         processes.run([name], Deadline(1))
 
 
-def test_program_that_cannot_be_run_is_told(tmp_path: pathlib.Path) -> None:
+def test_program_that_cannot_be_run_is_reported(tmp_path: pathlib.Path) -> None:
     with pytest.raises(processes.Failed, match="nothing cannot be run: No such file"):
         processes.run([str(tmp_path / "nothing")], Deadline(1))
     (tmp_path / "data").write_text("")
@@ -88,19 +94,19 @@ def test_program_that_takes_too_long_is_ended_with_all_that_it_started(
     tmp_path: pathlib.Path,
 ) -> None:
     script = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
-    begun = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(processes.TooLong, match=r"sh did not end within 2 seconds"):
         shell(script, 2)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - start < 30
     wait_until_gone(int((tmp_path / "pid").read_text()))
 
 
 def test_program_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_GRACE", 0.1)
-    begun = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(processes.TooLong):
         shell("trap '' TERM; while :; do sleep 0.05; done", 2)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - start < 30
 
 
 def test_output_is_kept_up_to_the_limit_and_the_program_goes_on(
@@ -112,10 +118,10 @@ def test_output_is_kept_up_to_the_limit_and_the_program_goes_on(
 
 
 def test_child_that_stays_behind_with_the_output_open_is_not_waited_for() -> None:
-    begun = time.monotonic()
+    start = time.monotonic()
     finished = shell("echo early; sleep 30 & exit 0")
     assert (finished.output, finished.status) == ("early\n", 0)
-    assert time.monotonic() - begun < 25
+    assert time.monotonic() - start < 25
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
@@ -123,7 +129,7 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "complaint"),
     [
         ("echo progress; echo 'no cable' >&2; echo >&2; exit 1", "sh ended with 1: no cable"),
         ("echo only output; exit 2", "sh ended with 2: only output"),
@@ -132,8 +138,8 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
         ("kill -40 $$", "sh died of signal 40"),
     ],
 )
-def test_complaint_is_the_last_line_that_was_said(script: str, told: str) -> None:
-    assert shell(script).complaint == told
+def test_complaint_is_the_last_line_that_was_said(script: str, complaint: str) -> None:
+    assert shell(script).complaint == complaint
 
 
 def test_program_is_ended_when_the_command_is_interrupted(
@@ -142,8 +148,7 @@ def test_program_is_ended_when_the_command_is_interrupted(
     pid = tmp_path / "pid"
 
     def interrupted(*arguments: object) -> None:
-        while not pid.exists() or not pid.read_text():
-            time.sleep(0.02)
+        wait_for_pid(pid)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(processes, "_collect", interrupted)
@@ -168,9 +173,8 @@ def test_program_inherits_the_lock_that_it_is_to_keep(tmp_path: pathlib.Path) ->
 def test_program_dies_with_the_process_that_started_it(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "pid"
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(file)])
-    while not file.exists() or not file.read_text():
-        time.sleep(0.02)
-        assert parent.poll() is None
+    pid = wait_for_pid(file)
+    assert parent.poll() is None
     parent.kill()
     parent.wait()
-    wait_until_gone(int(file.read_text()))
+    wait_until_gone(pid)

@@ -27,43 +27,43 @@ def look(
 
 
 def test_it_reads_the_file_that_it_was_given(tmp_path: pathlib.Path) -> None:
-    told = look(tmp_path, [], 20, "one", "two words")
-    assert (told["input"], told["arguments"]) == ("strange", ["one", "two words"])
+    report = look(tmp_path, [], 20, "one", "two words")
+    assert (report["input"], report["arguments"]) == ("strange", ["one", "two words"])
 
 
 def test_it_is_nobody_and_gains_nothing(tmp_path: pathlib.Path) -> None:
-    told = look(tmp_path)
+    report = look(tmp_path)
     if os.geteuid() == 0:
-        assert (told["user"], told["groups"]) == ([confinement.NOBODY] * 3, [])
-    assert told["capabilities"] == "0" * 16
-    assert told["no_new_privs"] == "1"
+        assert (report["user"], report["groups"]) == ([confinement.NOBODY] * 3, [])
+    assert report["capabilities"] == "0" * 16
+    assert report["no_new_privs"] == "1"
 
 
 def test_it_starts_no_other_process_and_no_thread(tmp_path: pathlib.Path) -> None:
-    told = look(tmp_path)
-    assert (told["fork"], told["thread"]) == ("refused", "refused")
+    report = look(tmp_path)
+    assert (report["fork"], report["thread"]) == ("refused", "refused")
 
 
 def test_it_opens_no_file_and_no_socket_such_as_the_engine_s(tmp_path: pathlib.Path) -> None:
     # An ordinary user's reader stays that user, who may be in the group docker.
-    told = look(tmp_path)
-    assert (told["file"], told["socket"]) == ("refused", "refused")
+    report = look(tmp_path)
+    assert (report["file"], report["socket"]) == ("refused", "refused")
 
 
 def test_it_has_no_network_and_sees_no_environment(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OS_PASSWORD", "secret")
-    told = look(tmp_path)
-    assert told["network"] == ["lo"]
-    assert "OS_PASSWORD" not in told["environment"]
+    report = look(tmp_path)
+    assert report["network"] == ["lo"]
+    assert "OS_PASSWORD" not in report["environment"]
 
 
 def test_it_has_the_descriptors_that_it_was_given_and_no_others(tmp_path: pathlib.Path) -> None:
-    with (tmp_path / "given").open("wb") as given, (tmp_path / "other").open("wb") as other:
+    with (tmp_path / "given").open("wb") as inherited, (tmp_path / "other").open("wb") as other:
         os.set_inheritable(other.fileno(), True)
-        told = look(tmp_path, [given.fileno()])
-        assert told["descriptors"] == [0, 1, 2, given.fileno()]
+        report = look(tmp_path, [inherited.fileno()])
+        assert report["descriptors"] == [0, 1, 2, inherited.fileno()]
 
 
 def test_it_is_ended_at_the_deadline(tmp_path: pathlib.Path) -> None:
@@ -71,7 +71,7 @@ def test_it_is_ended_at_the_deadline(tmp_path: pathlib.Path) -> None:
         look(tmp_path, [], 1, "sleep")
 
 
-def test_module_that_is_not_there_is_told(tmp_path: pathlib.Path) -> None:
+def test_module_that_is_not_there_is_reported(tmp_path: pathlib.Path) -> None:
     (tmp_path / "input").touch()
     with (tmp_path / "input").open("rb") as file:
         finished = readers.read("fpga_nova.nothing", [], BOX, Deadline(20), file)

@@ -7,29 +7,28 @@ import time
 import pytest
 
 from fpga_nova.container_image.limits import Refused
-from tests.support import container_images as made
+from tests.support import container_images as archives
 from tests.support.container_images import Image
+from tests.unit.fpga_nova.container_image.conftest import layers, read_here
 
-from .conftest import layers, read_here
-
-ONE = made.tar({"one": b"1" * 700})
-TWO = made.tar({"two": b"2"})
+ONE = archives.tar({"one": b"1" * 700})
+TWO = archives.tar({"two": b"2"})
 IMAGE = Image((ONE, TWO))
 ARM = Image((TWO,), architecture="arm64")
 
 
-@pytest.mark.parametrize("packer", made.PACKERS)
-@pytest.mark.parametrize("whole", made.PACKERS)
+@pytest.mark.parametrize("packer", archives.PACKERS)
+@pytest.mark.parametrize("whole", archives.PACKERS)
 def test_layers_and_archives_of_any_compression_are_read(packer: str, whole: str) -> None:
     image = Image((ONE, TWO), packer=packer)
-    for members in (made.docker_members(image), made.oci_members(image)):
-        assert layers(read_here(made.PACKERS[whole](made.tar(members)))) == [ONE, TWO]
+    for members in (archives.docker_members(image), archives.oci_members(image)):
+        assert layers(read_here(archives.PACKERS[whole](archives.tar(members)))) == [ONE, TWO]
 
 
 def test_streams_that_follow_one_another_are_one_as_pigz_and_zstd_write_them() -> None:
     for name in ("gzip", "zstd", "bzip2", "xz"):
-        data = made.tar(made.docker_members(IMAGE))
-        pack = made.PACKERS[name]
+        data = archives.tar(archives.docker_members(IMAGE))
+        pack = archives.PACKERS[name]
         assert layers(read_here(pack(data[:1000]) + pack(data[1000:]))) == [ONE, TWO]
         if name != "zstd":  # which is not told that nothing follows
             assert layers(read_here(pack(data) + bytes(3000))) == [ONE, TWO]
@@ -39,101 +38,104 @@ def test_streams_that_follow_one_another_are_one_as_pigz_and_zstd_write_them() -
 def test_a_layer_of_thousands_of_streams_is_one_as_estargz_has_one_for_each_file(
     packer: str,
 ) -> None:
-    layer = made.tar({f"file{number}": b"x" * 700 for number in range(900)})
+    layer = archives.tar({f"file{number}": b"x" * 700 for number in range(900)})
     cut = [layer[start : start + 512] for start in range(0, len(layer), 512)]
     image = Image((layer,))
-    members = made.docker_members(image)
+    members = archives.docker_members(image)
     (name,) = json.loads(members["manifest.json"])[0]["Layers"]
-    members[name] = b"".join(map(made.PACKERS[packer], cut))
-    assert layers(read_here(made.tar(members))) == [layer]
+    members[name] = b"".join(map(archives.PACKERS[packer], cut))
+    assert layers(read_here(archives.tar(members))) == [layer]
 
 
 def test_an_archive_of_docker_25_names_its_image_twice_and_has_one() -> None:
-    members = {**made.oci_members(IMAGE), **made.docker_members(IMAGE)}
-    assert layers(read_here(made.tar(members))) == [ONE, TWO]
+    members = {**archives.oci_members(IMAGE), **archives.docker_members(IMAGE)}
+    assert layers(read_here(archives.tar(members))) == [ONE, TWO]
 
 
 def test_names_and_other_files_are_left_out() -> None:
-    members = made.docker_members(IMAGE, tags=["fpga-nova/other:1", "busybox:latest"])
-    read = read_here(made.tar({**members, "repositories": b"{}", "VERSION": b"1.0"}))
+    members = archives.docker_members(IMAGE, tags=["fpga-nova/other:1", "busybox:latest"])
+    read = read_here(archives.tar({**members, "repositories": b"{}", "VERSION": b"1.0"}))
     assert json.loads(read["manifest.json"])[0]["RepoTags"] == ["name:1"]
 
 
 def test_links_are_followed_as_skopeo_and_old_engines_make_them() -> None:
-    members = made.docker_members(IMAGE)
+    members = archives.docker_members(IMAGE)
     (entry,) = json.loads(members.pop("manifest.json"))
     entry["Layers"] = ["a/layer.tar", "b/layer.tar"]
-    real = f"{made.digest(ONE)[7:]}/layer.tar"
+    real = f"{archives.digest(ONE)[7:]}/layer.tar"
     links = {"a/layer.tar": f"->../{real}".encode(), "b/layer.tar": b"=>c"}
     data = {**members, **links, "c": TWO, "manifest.json": json.dumps([entry]).encode()}
-    assert layers(read_here(made.tar(data))) == [ONE, TWO]
+    assert layers(read_here(archives.tar(data))) == [ONE, TWO]
 
 
 def test_names_with_a_dot_before_them_are_the_same() -> None:
-    dotted = {f"./{name}": data for name, data in made.docker_members(IMAGE).items()}
-    assert layers(read_here(made.tar(dotted))) == [ONE, TWO]
+    dotted = {f"./{name}": data for name, data in archives.docker_members(IMAGE).items()}
+    assert layers(read_here(archives.tar(dotted))) == [ONE, TWO]
 
 
 def test_a_layer_that_occurs_twice_is_written_once() -> None:
-    read = read_here(made.tar(made.docker_members(Image((ONE, TWO, ONE)))))
+    read = read_here(archives.tar(archives.docker_members(Image((ONE, TWO, ONE)))))
     assert layers(read) == [ONE, TWO, ONE]
     assert len(read) == 4
 
 
-@pytest.mark.parametrize(("host", "wanted"), [("amd64", [ONE, TWO]), ("arm64", [TWO])])
-def test_the_host_s_architecture_is_taken_of_several(host: str, wanted: list[bytes]) -> None:
-    for members in (made.docker_members(IMAGE, ARM), made.oci_members(IMAGE, ARM, nested=True)):
-        assert layers(read_here(made.tar(members), architecture=host)) == wanted
+@pytest.mark.parametrize(("host", "expected"), [("amd64", [ONE, TWO]), ("arm64", [TWO])])
+def test_the_host_s_architecture_is_taken_of_several(host: str, expected: list[bytes]) -> None:
+    for members in (
+        archives.docker_members(IMAGE, ARM),
+        archives.oci_members(IMAGE, ARM, nested=True),
+    ):
+        assert layers(read_here(archives.tar(members), architecture=host)) == expected
 
 
 def test_what_the_processor_runs_besides_is_taken_where_nothing_is_better() -> None:
     old = Image((TWO,), architecture="386")
-    assert layers(read_here(made.tar(made.docker_members(old)))) == [TWO]
-    assert layers(read_here(made.tar(made.docker_members(old, IMAGE)))) == [ONE, TWO]
+    assert layers(read_here(archives.tar(archives.docker_members(old)))) == [TWO]
+    assert layers(read_here(archives.tar(archives.docker_members(old, IMAGE)))) == [ONE, TWO]
 
 
 def test_an_image_without_an_architecture_is_taken() -> None:
     image = Image((ONE,), extra={"architecture": ""})
-    assert layers(read_here(made.tar(made.docker_members(image)))) == [ONE]
+    assert layers(read_here(archives.tar(archives.docker_members(image)))) == [ONE]
 
 
-@pytest.mark.parametrize("make", [made.docker_members, made.oci_members])
+@pytest.mark.parametrize("make", [archives.docker_members, archives.oci_members])
 def test_another_architecture_is_refused_with_both_names(make: object) -> None:
     with pytest.raises(Refused, match="it is for arm64, and this host is amd64"):
-        read_here(made.tar(make(ARM)))  # type: ignore[operator]
+        read_here(archives.tar(make(ARM)))  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("make", [made.docker_members, made.oci_members])
+@pytest.mark.parametrize("make", [archives.docker_members, archives.oci_members])
 def test_two_images_of_one_architecture_are_refused(make: object) -> None:
     with pytest.raises(Refused, match="it holds 2 images for amd64, and must hold one"):
-        read_here(made.tar(make(IMAGE, Image((ONE,)))))  # type: ignore[operator]
+        read_here(archives.tar(make(IMAGE, Image((ONE,)))))  # type: ignore[operator]
 
 
 def test_an_image_of_windows_is_none() -> None:
     with pytest.raises(Refused, match="no image of Linux"):
-        read_here(made.tar(made.docker_members(Image((ONE,), os="windows"))))
+        read_here(archives.tar(archives.docker_members(Image((ONE,), os="windows"))))
 
 
 def _manifest(**changes: object) -> bytes:
-    members = made.docker_members(IMAGE)
+    members = archives.docker_members(IMAGE)
     (entry,) = json.loads(members["manifest.json"])
-    return made.tar({**members, "manifest.json": json.dumps([{**entry, **changes}]).encode()})
+    return archives.tar({**members, "manifest.json": json.dumps([{**entry, **changes}]).encode()})
 
 
 def _index(text: bytes) -> bytes:
-    return made.tar({**made.oci_members(IMAGE), "index.json": text})
+    return archives.tar({**archives.oci_members(IMAGE), "index.json": text})
 
 
 def _nested(levels: int, times: int) -> bytes:
     """An image behind indexes, each of which names the next one a number of times."""
-    members = made.oci_members(IMAGE)
+    members = archives.oci_members(IMAGE)
     index = json.loads(members["index.json"])
     for _ in range(levels):
         data = json.dumps(index).encode()
         kind = "application/vnd.oci.image.index.v1+json"
-        index = {"manifests": [{"mediaType": kind, "digest": made.digest(data)}] * times}
-        members[f"blobs/{made.digest(data).replace(':', '/')}"] = data
-    return made.tar({**members, "index.json": json.dumps(index).encode()})
+        index = {"manifests": [{"mediaType": kind, "digest": archives.digest(data)}] * times}
+        members[f"blobs/{archives.digest(data).replace(':', '/')}"] = data
+    return archives.tar({**members, "index.json": json.dumps(index).encode()})
 
 
 def _clean(**changes: object) -> dict[str, object]:
@@ -153,7 +155,7 @@ def test_the_engine_gets_of_a_configuration_what_a_container_needs() -> None:
         "Cmd": ["/x"],
         "Entrypoint": ["/y"],
     }
-    root = {"type": "layers", "diff_ids": [made.digest(ONE)]}
+    root = {"type": "layers", "diff_ids": [archives.digest(ONE)]}
     others = {
         "Volumes": {"/": {}},
         "Healthcheck": {},
@@ -173,43 +175,43 @@ def test_what_a_configuration_leaves_empty_is_not_in_the_new_one() -> None:
 
 def test_indexes_that_name_each_other_many_times_are_read_once() -> None:
     archive = _nested(levels=3, times=100)
-    begun = time.monotonic()
+    start = time.monotonic()
     assert layers(read_here(archive)) == [ONE, TWO]
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - start < 5
 
 
 def _changed_blob() -> bytes:
-    members = made.oci_members(IMAGE)
-    name = f"blobs/{made.digest(IMAGE.config).replace(':', '/')}"
-    return made.tar({**members, name: IMAGE.config + b" "})
+    members = archives.oci_members(IMAGE)
+    name = f"blobs/{archives.digest(IMAGE.config).replace(':', '/')}"
+    return archives.tar({**members, name: IMAGE.config + b" "})
 
 
 def _config(**changes: object) -> bytes:
-    return made.tar(made.docker_members(Image((ONE,), extra=changes)))
+    return archives.tar(archives.docker_members(Image((ONE,), extra=changes)))
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (made.tar({"file": b""}), "neither manifest.json nor index.json"),
-        (made.tar({"manifest.json": b"{"}), "is not JSON"),
-        (made.tar({"manifest.json": b"[" * 100000}), "is not JSON"),
-        (made.tar({"manifest.json": b"\xff"}), "is not JSON"),
-        (made.tar({"manifest.json": b"{}"}), "not a list of images"),
-        (made.tar({"manifest.json": b"[[]]"}), "not a list of images"),
-        (made.tar({"manifest.json": b"[]"}), "no image of Linux"),
-        (made.tar({"manifest.json": b"[{}]"}), "does not name"),
-        (made.tar({"manifest.json": json.dumps([{}] * 101).encode()}), "101 images"),
-        (made.tar({"manifest.json": b" " * (5 << 20)}), "larger than"),
-        (made.tar({"manifest.json": b"->manifest.json"}), "neither"),
-        (made.tar({"manifest.json": b"->/etc/passwd"}), "neither"),
+        (archives.tar({"file": b""}), "neither manifest.json nor index.json"),
+        (archives.tar({"manifest.json": b"{"}), "is not JSON"),
+        (archives.tar({"manifest.json": b"[" * 100000}), "is not JSON"),
+        (archives.tar({"manifest.json": b"\xff"}), "is not JSON"),
+        (archives.tar({"manifest.json": b"{}"}), "not a list of images"),
+        (archives.tar({"manifest.json": b"[[]]"}), "not a list of images"),
+        (archives.tar({"manifest.json": b"[]"}), "no image of Linux"),
+        (archives.tar({"manifest.json": b"[{}]"}), "does not name"),
+        (archives.tar({"manifest.json": json.dumps([{}] * 101).encode()}), "101 images"),
+        (archives.tar({"manifest.json": b" " * (5 << 20)}), "larger than"),
+        (archives.tar({"manifest.json": b"->manifest.json"}), "neither"),
+        (archives.tar({"manifest.json": b"->/etc/passwd"}), "neither"),
         (_manifest(Config="missing"), "lacks the file 'missing'"),
         (_manifest(Layers=["missing"] * 2), "lacks the file 'missing'"),
         (_manifest(Layers=["x"] * 126), "125 are the most"),
         (_manifest(Layers=[1]), "does not name"),
         (_manifest(Layers=[]), "0 layers, its configuration 2"),
         (_config(rootfs=None), "no list of layers"),
-        (_config(rootfs={"diff_ids": ["md5:1"]}), "digest that is none"),
+        (_config(rootfs={"diff_ids": ["md5:1"]}), "digest that is not valid"),
         (_config(rootfs={"diff_ids": [f"sha256:{'1' * 64}"]}), "has not the digest"),
         (_config(architecture=["amd64"]), "no proper architecture"),
         (_config(config=["x"]), "no proper config"),
@@ -219,14 +221,17 @@ def _config(**changes: object) -> bytes:
         (_config(config={"Env": ["A=" + "x" * (256 << 10)]}), "more than 256 KiB"),
         (_index(b"[]"), "not a list of at most"),
         (_index(b'{"manifests": [1]}'), "names something"),
-        (_index(b'{"manifests": [{"digest": "sha256:../../x"}]}'), "digest that is none"),
+        (_index(b'{"manifests": [{"digest": "sha256:../../x"}]}'), "digest that is not valid"),
         (_index(json.dumps({"manifests": [{}] * 101}).encode()), "not a list of at most"),
         (_index(b'{"manifests": []}'), "no image of Linux"),
         (_nested(levels=9, times=1), "not a list of at most"),
         (_changed_blob(), "does not have its digest"),
-        (made.PACKERS["gzip"](made.tar(made.docker_members(IMAGE)))[:-100], "cut short"),
-        (made.PACKERS["gzip"](b"no archive" * 100), "not a tar archive"),
-        (made.PACKERS["gzip"](made.tar({})) + b"more", "cannot be unpacked"),
+        (
+            archives.PACKERS["gzip"](archives.tar(archives.docker_members(IMAGE)))[:-100],
+            "cut short",
+        ),
+        (archives.PACKERS["gzip"](b"no archive" * 100), "not a tar archive"),
+        (archives.PACKERS["gzip"](archives.tar({})) + b"more", "cannot be unpacked"),
         (b"\x1f\x8b" + b"x" * 100, "cannot be unpacked"),
         (b"BZh" + b"x" * 100, "cannot be unpacked"),
         (b"\xfd7zXZ\0" + b"x" * 100, "cannot be unpacked"),

@@ -14,18 +14,17 @@ from fpga_nova.container_image import tar
 from fpga_nova.container_image.limits import Limits, Refused
 from fpga_nova.container_image.streams import Stream
 from tests.fuzz import inputs
-from tests.support import container_images as made
+from tests.support import container_images as archives
 from tests.support.container_images import Image
-
-from .conftest import layers, read_here
+from tests.unit.fpga_nova.container_image.conftest import layers, read_here
 
 LIMITS = Limits(unpacked=1 << 20, files=20)
-LAYER = made.tar({"a": b"x" * 600, "b": b"->a"})
+LAYER = archives.tar({"a": b"x" * 600, "b": b"->a"})
 _ARCHIVES = [
-    made.tar(members)
+    archives.tar(members)
     for packer in ("plain", "gzip", "zstd")
-    for image in [Image((LAYER, made.tar({})), packer=packer)]
-    for members in (made.docker_members(image), made.oci_members(image, nested=True))
+    for image in [Image((LAYER, archives.tar({})), packer=packer)]
+    for members in (archives.docker_members(image), archives.oci_members(image, nested=True))
 ]
 _ODD = st.sampled_from([0, 1, 511, 512, 513, 1 << 20, 1 << 33, (1 << 63) - 1, 1 << 63, -1, -512])
 
@@ -35,20 +34,22 @@ def entries(draw: st.DrawFn) -> bytes:
     """An entry of a tar archive, with its fields as they come."""
     content = draw(st.binary(max_size=700))
     size = draw(st.just(len(content)) | _ODD)
-    field = made.octal(size) if 0 <= size < 8**11 and draw(st.booleans()) else made.binary(size)
+    field = (
+        archives.octal(size) if 0 <= size < 8**11 and draw(st.booleans()) else archives.binary(size)
+    )
     kind = draw(
         st.sampled_from([b"0", b"\0", b"1", b"2", b"5", b"7", b"S", b"x", b"g", b"L", b"?"])
     )
     magic = draw(st.sampled_from([b"ustar  \0", b"ustar\x0000", bytes(8)]))
     name = draw(st.sampled_from(["manifest.json", "l", "../l", "a/", ""]))
-    block = bytearray(made.header(name, field, kind, magic))
+    block = bytearray(archives.header(name, field, kind, magic))
     if draw(st.booleans()):
         block[482:495] = draw(st.binary(min_size=13, max_size=13))
     before = b""
     if draw(st.booleans()):
         key = draw(st.sampled_from(["size", "path", "GNU.sparse.size", "GNU.sparse.realsize"]))
-        before = made.pax({key: draw(_ODD.map(str) | st.just("l") | st.just(""))})
-    return before + made.summed(block) + made.padded(content)
+        before = archives.pax({key: draw(_ODD.map(str) | st.just("l") | st.just(""))})
+    return before + archives.summed(block) + archives.padded(content)
 
 
 TARS = st.lists(entries(), max_size=5).map(lambda parts: b"".join(parts) + bytes(1024))
@@ -88,7 +89,7 @@ def test_what_python_writes_is_found_where_python_wrote_it(
 
 def _layer(data: bytes, packer: str) -> bytes:
     image = Image((data,), packer=packer)
-    return made.tar(made.docker_members(image))
+    return archives.tar(archives.docker_members(image))
 
 
 @given(TARS | TARS.flatmap(inputs.damaged), st.sampled_from(["plain", "gzip", "zstd", "xz"]))
@@ -110,4 +111,4 @@ def test_damaged_archive_is_refused_with_a_line_or_gives_what_its_digests_say(da
         entry = json.loads(read["manifest.json"])[0]
         config: dict[str, typing.Any] = json.loads(read[entry["Config"]])
         assert entry["RepoTags"] == ["name:1"]
-        assert [made.digest(one) for one in layers(read)] == config["rootfs"]["diff_ids"]
+        assert [archives.digest(one) for one in layers(read)] == config["rootfs"]["diff_ids"]

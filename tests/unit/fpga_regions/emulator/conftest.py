@@ -8,13 +8,13 @@ import typing
 import pytest
 from oslo_config import cfg
 
-from fpga_regions import conf as configuration
+from fpga_nova.deadline import Deadline
+from fpga_regions.command import options as configuration
 from fpga_regions.drivers.emulator import EmulatorDriver
 from fpga_regions.emulator.models import Model, Models
 from fpga_regions.emulator.sandbox import Sandbox
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded, Region, State
-from fpga_regions.processes import Process
+from fpga_regions.system.processes import Process
 from tests.support import bitstreams
 from tests.support.host import Host
 
@@ -28,8 +28,8 @@ class Board:
 
     def __init__(self, folder: pathlib.Path, engine: str = "icarus", **options: object) -> None:
         folder.mkdir(exist_ok=True)
-        told = {f"emulator__{name}": value for name, value in options.items()}
-        self.host = Host(folder, emulator__engine=engine, emulator__parts="hx1k,hx8k", **told)
+        settings = {f"emulator__{name}": value for name, value in options.items()}
+        self.host = Host(folder, emulator__engine=engine, emulator__parts="hx1k,hx8k", **settings)
         self.conf: cfg.ConfigOpts = configuration.load(str(self.host.config))
         self.driver = EmulatorDriver("emulator", self.conf)
         slot = self.driver.discover()[0]
@@ -57,8 +57,8 @@ class Board:
     def simulators(self) -> list[int]:
         """The processes that the server has started."""
         pid = self.server().pid
-        told = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(word) for word in told.split()]
+        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(word) for word in text.split()]
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -13,14 +13,14 @@ import zlib
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.locks import Deadline
 from fpga_regions.model import Loaded
 from tests.support import bitstreams
 from tests.support.host import connected, talk, wait_until
+from tests.unit.fpga_regions.emulator.conftest import Board
 
 from ..conftest import unpack
-from .conftest import Board
 
 DATA = b"the quick brown fox " * 50
 
@@ -108,7 +108,7 @@ def test_client_that_does_nothing_is_dropped(tmp_path: pathlib.Path) -> None:
         board.close()
 
 
-def test_status_is_told_during_a_job(board: Board) -> None:
+def test_status_is_reported_during_a_job(board: Board) -> None:
     with connected(board.program("crc32")) as connection:
         connection.sendall(DATA)
         assert board.read_back() is not None
@@ -118,13 +118,13 @@ def test_status_is_told_during_a_job(board: Board) -> None:
 def test_chip_and_server_run_as_a_user_of_the_regions_own(board: Board) -> None:
     board.program("crc32")
     (simulator,) = board.simulators()
-    wanted = str(board.conf.emulator.first_uid + 1)
+    uid = str(board.conf.emulator.first_uid + 1)
     for pid in (board.server().pid, simulator):
         lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-        told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-        assert told["Uid"].split() == told["Gid"].split() == [wanted] * 4
-        assert told["Groups"].strip() == ""
-        assert (told["CapEff"], told["NoNewPrivs"]) == ("0" * 16, "1")
+        fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        assert fields["Uid"].split() == fields["Gid"].split() == [uid] * 4
+        assert fields["Groups"].strip() == ""
+        assert (fields["CapEff"], fields["NoNewPrivs"]) == ("0" * 16, "1")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes namespaces")
@@ -140,9 +140,9 @@ def test_chip_has_limits_on_memory_and_files(board: Board) -> None:
     board.program("crc32")
     (simulator,) = board.simulators()
     lines = pathlib.Path(f"/proc/{simulator}/limits").read_text().splitlines()
-    told = {line[:26].strip(): line[26:47].strip() for line in lines}
-    assert told["Max address space"] == str(board.conf.emulator.max_memory)
-    assert told["Max file size"] == str(1 << 20)
+    limits = {line[:26].strip(): line[26:47].strip() for line in lines}
+    assert limits["Max address space"] == str(board.conf.emulator.max_memory)
+    assert limits["Max file size"] == str(1 << 20)
 
 
 def test_cleared_region_has_no_process_and_no_socket(board: Board) -> None:
@@ -188,7 +188,7 @@ def test_bitstream_for_another_part_than_the_package_says_is_refused(board: Boar
 
 
 def test_bitfile_that_is_no_bitstream_is_refused(board: Board) -> None:
-    with pytest.raises(errors.BadPackage, match="no iCE40 bitstream"):
+    with pytest.raises(errors.BadPackage, match="not an iCE40 bitstream"):
         board.program("crc32", "hx1k", bytes(range(256)))
 
 
@@ -199,8 +199,8 @@ def test_share_of_a_processor_slows_the_chip_down(tmp_path: pathlib.Path) -> Non
         (simulator,) = board.simulators()
         before, start = _seconds(simulator), os.times().elapsed
         talk(path, DATA * 20)
-        used, took = _seconds(simulator) - before, os.times().elapsed - start
-        assert used <= 0.4 * took + 0.05
+        used, duration = _seconds(simulator) - before, os.times().elapsed - start
+        assert used <= 0.4 * duration + 0.05
     finally:
         board.close()
 
@@ -222,7 +222,7 @@ def test_burn_compiles_for_the_next_one_and_keeps_the_engine_it_has(
         board.close()
 
 
-def test_compiler_that_is_told_to_end_leaves_nothing(tmp_path: pathlib.Path) -> None:
+def test_compiler_that_a_signal_ends_leaves_nothing(tmp_path: pathlib.Path) -> None:
     board = Board(tmp_path / "auto", engine="auto")
     try:
         board.program("packbits")
@@ -282,9 +282,9 @@ def _processes_of(uid: int) -> list[int]:
 
 def test_chip_that_is_reset_runs_on_with_another_simulator(board: Board) -> None:
     path = board.program("crc32")
-    shown, before = board.read_back(), board.simulators()
+    loaded, before = board.read_back(), board.simulators()
     board.driver.reset(board.region, Deadline(20))
-    assert board.read_back() == shown
+    assert board.read_back() == loaded
     assert not {*before} & {*board.simulators()}
     assert talk(path, b"abc") == zlib.crc32(b"abc").to_bytes(4, "big")
 
@@ -301,7 +301,7 @@ def test_chip_whose_model_is_not_in_the_cache_any_more_is_not_reset(board: Board
 class Over(Deadline):
     """A deadline that is over while the compiler is still at work."""
 
-    left = property(lambda _self: 0.0)  # type: ignore[assignment]
+    remaining = property(lambda _self: 0.0)  # type: ignore[assignment]
 
 
 def test_compiling_in_a_burn_does_not_count_towards_its_time(tmp_path: pathlib.Path) -> None:

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support import bitstreams
 from tests.support.host import talk
-
-from .conftest import Board
+from tests.unit.fpga_regions.emulator.conftest import Board
 
 #: Inputs with runs, and without.
 INPUTS = st.one_of(
@@ -30,14 +29,14 @@ INPUTS = st.one_of(
 
 def expanded(data: bytes) -> bytes:
     """What PackBits stands for (TIFF 6.0, section 9)."""
-    made = bytearray()
+    output = bytearray()
     source = iter(data)
     for head in source:
         if head < 128:
-            made += bytes(next(source) for _ in range(head + 1))
+            output += bytes(next(source) for _ in range(head + 1))
         elif head > 128:
-            made += bytes([next(source)]) * (257 - head)
-    return bytes(made)
+            output += bytes([next(source)]) * (257 - head)
+    return bytes(output)
 
 
 @pytest.fixture(
@@ -113,7 +112,7 @@ def sha256(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("data", "wanted"),
+    ("data", "digest"),
     [
         (b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         (b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
@@ -124,8 +123,8 @@ def sha256(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[str]:
     ],
     ids=["empty", "one block", "two blocks"],
 )
-def test_sha256_gives_the_published_digests(sha256: str, data: bytes, wanted: str) -> None:
-    assert talk(sha256, data).hex() == wanted
+def test_sha256_gives_the_published_digests(sha256: str, data: bytes, digest: str) -> None:
+    assert talk(sha256, data).hex() == digest
 
 
 @pytest.mark.parametrize("size", [55, 56, 63, 64, 119, 120])

@@ -27,8 +27,8 @@ def run(host: Host, script: str) -> None:
     host.wrapper()
     path = f"{host.folder}:{os.defpath}"
     command = ["env", "-i", f"PATH={path}", "bash", "-euo", "pipefail", "-c", script]
-    ran = subprocess.run(command, cwd=host.folder, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
+    result = subprocess.run(command, cwd=host.folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_core_of_ones_own_is_made_and_burnt_as_the_page_says(tmp_path: pathlib.Path) -> None:

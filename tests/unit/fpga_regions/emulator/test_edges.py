@@ -8,14 +8,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from fpga_nova.deadline import Deadline
 from fpga_regions.emulator import netlist
 from fpga_regions.emulator.engines import ENGINES
 from fpga_regions.emulator.sandbox import Sandbox
-from fpga_regions.locks import Deadline
 from tests.support import synthesis
 from tests.support.host import talk
-
-from .conftest import UID, Board
+from tests.unit.fpga_regions.emulator.conftest import UID, Board
 
 DATA = b"hello, \x00\xff\x80\x7f world"
 
@@ -112,8 +111,8 @@ def test_core_sees_the_same_at_the_falling_edge_as_at_the_rising_one(falling: Co
 
 
 def test_pins_that_nothing_drives_read_as_one(floating: Core) -> None:
-    answer, wanted = floating.answers(bytes(range(256)))
-    assert answer == wanted
+    answer, expected = floating.answers(bytes(range(256)))
+    assert answer == expected
     assert (
         answer[:2] == b"\x83\x83"
     )  # nothing is driven: both pins read as 1, and so does the shell's
@@ -136,8 +135,8 @@ def test_any_input_is_answered_as_the_source_says(falling: Core, floating: Core)
     @given(st.binary(max_size=80))
     def any_input(data: bytes) -> None:
         for core in (falling, floating):
-            answer, wanted = core.answers(data)
-            assert answer == wanted
+            answer, expected = core.answers(data)
+            assert answer == expected
 
     any_input()
 
@@ -157,9 +156,9 @@ def random_core(stages: list[tuple[str, str, int]]) -> str:
     """A core that hands each byte through stages, each with an edge of its own."""
     lines = ["reg [7:0] held, acc; reg full;"]
     last = "in_data"
-    for number, (edge, made, constant) in enumerate(stages):
+    for number, (edge, expression, constant) in enumerate(stages):
         lines.append(f"reg [7:0] s{number};")
-        lines.append(f"always @({edge} clk) s{number} <= {made.format(x=last, n=constant)};")
+        lines.append(f"always @({edge} clk) s{number} <= {expression.format(x=last, n=constant)};")
         last = f"s{number}"
     return synthesis.core(
         "\n".join(lines)
@@ -181,12 +180,12 @@ def random_core(stages: list[tuple[str, str, int]]) -> str:
 
 def outputs(answer: bytes) -> bytes:
     """The output in the answers of a model."""
-    made = b""
+    output = b""
     while answer:
         size = int.from_bytes(answer[1:4], "little")
-        made += answer[4 : 4 + size]
+        output += answer[4 : 4 + size]
         answer = answer[4 + (size + 3) // 4 * 4 :]
-    return made
+    return output
 
 
 def test_random_cores_do_the_same_by_both_engines_and_by_their_source(
@@ -200,7 +199,7 @@ def test_random_cores_do_the_same_by_both_engines_and_by_their_source(
         source = random_core(stages)
         content = synthesis.bitstream(tmp_path / "core", source)
         text = netlist.from_bitstream(box, content, "hx8k", Deadline(100))
-        said = b"RD" + len(data).to_bytes(2, "big") + data + b"EWWW"
+        commands = b"RD" + len(data).to_bytes(2, "big") + data + b"EWWW"
         found = set()
         for engine in ENGINES.values():
             model = tmp_path / "model"
@@ -208,7 +207,7 @@ def test_random_cores_do_the_same_by_both_engines_and_by_their_source(
             model.write_bytes(engine.build(box, text, Deadline(250)))
             model.chmod(0o555)
             with model.open("rb") as file:
-                found.add(engine.answer(box, file, said, Deadline(60)))
+                found.add(engine.answer(box, file, commands, Deadline(60)))
         (answer,) = found
         assert outputs(answer) == synthesis.simulated(tmp_path / "source", source, data)
 

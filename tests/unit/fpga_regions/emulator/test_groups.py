@@ -11,13 +11,13 @@ import uuid
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions.emulator import groups
-from fpga_regions.locks import Deadline
 from tests.support import bitstreams
 from tests.support.host import wait_until
+from tests.unit.fpga_regions.emulator.conftest import Board
 
 from ..conftest import unpack
-from .conftest import Board
 
 ENTER = "import sys, os, time\nfor group in sys.argv[1:]: open(group, 'w').write('0')\n"
 MIB = 1 << 20
@@ -90,7 +90,8 @@ def test_number_of_processes_is_limited(group: Group) -> None:
 
 
 def test_everything_in_a_group_ends_with_it(group: Group) -> None:
-    code = "os.fork(); os.fork(); print(os.getpid(), flush=True); time.sleep(60)"
+    # One write each: what they print must not mix.
+    code = "os.fork(); os.fork(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(60)"
     process = group.run(groups.Limits(500 * MIB, 100, 20), code)
     assert process.stdout is not None
     pids = [int(process.stdout.readline()) for _ in range(4)]

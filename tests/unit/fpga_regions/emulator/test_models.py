@@ -5,32 +5,31 @@ import pathlib
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import engines, models
-from fpga_regions.locks import Deadline
-
-from .conftest import Workshop
+from tests.unit.fpga_regions.emulator.conftest import Workshop
 
 
-def made(workshop: Workshop) -> list[str]:
+def suffixes(workshop: Workshop) -> list[str]:
     """The kinds of files in the cache."""
     return sorted(path.suffix for path in (workshop.folder / "models" / "models").iterdir())
 
 
-def test_first_burn_gets_icarus_and_wishes_for_verilator(workshop: Workshop) -> None:
+def test_first_burn_gets_icarus_and_queues_verilator(workshop: Workshop) -> None:
     assert workshop.get("crc32", "auto").engine.name == "icarus"
-    assert len(workshop.models.wishes()) == 1
-    assert made(workshop) == [".icarus", ".v"]
+    assert len(workshop.models.queue()) == 1
+    assert suffixes(workshop) == [".icarus", ".v"]
 
 
-def test_burn_after_the_wish_was_fulfilled_gets_verilator(workshop: Workshop) -> None:
+def test_burn_after_the_compilation_gets_verilator(workshop: Workshop) -> None:
     workshop.get("crc32", "auto")
-    (wish,) = workshop.models.wishes()
-    workshop.models.fulfil(wish, Deadline(250))
-    assert workshop.models.wishes() == []
+    (source,) = workshop.models.queue()
+    workshop.models.compile(source, Deadline(250))
+    assert workshop.models.queue() == []
     assert workshop.get("crc32", "auto").engine.name == "verilator"
     assert workshop.get("crc32", "icarus").engine.name == "icarus"
-    assert workshop.models.wishes() == []
+    assert workshop.models.queue() == []
 
 
 def test_second_burn_runs_no_tool(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,40 +38,40 @@ def test_second_burn_runs_no_tool(workshop: Workshop, monkeypatch: pytest.Monkey
     assert workshop.get("crc32", "icarus").engine.name == "icarus"
 
 
-def test_engine_that_is_asked_for_wishes_for_no_other(workshop: Workshop) -> None:
+def test_engine_that_is_asked_for_queues_no_other(workshop: Workshop) -> None:
     workshop.get("crc32", "icarus")
-    assert workshop.models.wishes() == []
+    assert workshop.models.queue() == []
 
 
 def test_compilation_that_fails_is_not_tried_again(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop.get("crc32", "auto")
-    (wish,) = workshop.models.wishes()
-    workshop.models.fulfil(wish, Deadline(0))
-    assert ".refused" in made(workshop)
+    (source,) = workshop.models.queue()
+    workshop.models.compile(source, Deadline(0))
+    assert ".refused" in suffixes(workshop)
     assert workshop.get("crc32", "auto").engine.name == "icarus"
-    assert workshop.models.wishes() == []
+    assert workshop.models.queue() == []
 
 
-def test_wish_for_what_is_not_in_the_cache_any_more_is_dropped(workshop: Workshop) -> None:
+def test_queued_netlist_that_is_not_in_the_cache_any_more_is_dropped(workshop: Workshop) -> None:
     workshop.get("crc32", "auto")
-    (wish,) = workshop.models.wishes()
+    (source,) = workshop.models.queue()
     for path in (workshop.folder / "models" / "models").iterdir():
         path.unlink()
-    workshop.models.fulfil(wish, Deadline(250))
-    assert workshop.models.wishes() == []
+    workshop.models.compile(source, Deadline(250))
+    assert workshop.models.queue() == []
 
 
-def test_host_without_verilator_gets_icarus_and_no_wish(
+def test_host_without_verilator_gets_icarus_and_queues_nothing(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines.Verilator, "tools", ("verilator", "nosuchcompiler"))
     assert workshop.get("crc32", "auto").engine.name == "icarus"
-    assert workshop.models.wishes() == []
+    assert workshop.models.queue() == []
 
 
-def test_host_without_the_engine_that_is_asked_for_tells_it(
+def test_host_without_the_engine_that_is_asked_for_reports_it(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines.Icarus, "tools", ("nosuchtool",))
@@ -88,7 +87,7 @@ def test_another_version_of_an_engine_makes_its_own_model(
     monkeypatch.setattr(engines.Icarus, "_version", ("echo", "another version"))
     monkeypatch.setattr(models, "_FIRST", engines.Icarus())
     workshop.get("crc32", "icarus")
-    assert made(workshop) == [".icarus", ".icarus", ".v"]
+    assert suffixes(workshop) == [".icarus", ".icarus", ".v"]
 
 
 def test_netlist_that_no_engine_takes_is_refused(
@@ -103,11 +102,11 @@ def test_netlist_that_no_engine_takes_is_refused(
 @pytest.mark.parametrize(
     ("version", "error", "words"),
     [
-        (("sleep", "60"), errors.TimedOut, "does not tell its version in time"),
-        (("false",), errors.ProgrammingFailed, "false does not tell its version"),
+        (("sleep", "60"), errors.TimedOut, "does not print its version in time"),
+        (("false",), errors.ProgrammingFailed, "false does not print its version"),
     ],
 )
-def test_tool_that_does_not_tell_its_version_is_told_of(
+def test_tool_that_does_not_print_its_version_is_reported(
     monkeypatch: pytest.MonkeyPatch,
     version: tuple[str, ...],
     error: type[errors.RegionError],

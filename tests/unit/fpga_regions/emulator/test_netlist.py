@@ -5,10 +5,10 @@ import random
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import netlist
 from fpga_regions.emulator.sandbox import Sandbox
-from fpga_regions.locks import Deadline
 from tests.support import bitstreams
 
 CRC = bitstreams.bitstream("crc32", "hx1k")
@@ -42,10 +42,10 @@ def test_ports_are_declared_once_in_the_header(box: Sandbox) -> None:
     [
         (CRC, "hx8k", "for the device 1k; hx8k is 8k"),
         (bitstreams.bitstream("packbits", "hx8k"), "hx1k", "for the device 8k; hx1k is 1k"),
-        (b"", "hx1k", "no iCE40 bitstream"),
-        (b'{"part": "hx1k", "core": "crc32"}', "hx1k", "no iCE40 bitstream"),
+        (b"", "hx1k", "not an iCE40 bitstream"),
+        (b'{"part": "hx1k", "core": "crc32"}', "hx1k", "not an iCE40 bitstream"),
         (CRC[: len(CRC) // 2], "hx1k", "damaged|device none"),
-        (CRC + bytes(1 << 20), "hx1k", "no iCE40 bitstream"),
+        (CRC + bytes(1 << 20), "hx1k", "not an iCE40 bitstream"),
         (CRC[:9000] + bytes(200) + CRC[9200:], "hx1k", "damaged"),
     ],
     ids=["1k as 8k", "8k as 1k", "empty", "descriptor", "half", "too long", "wrong CRC"],
@@ -59,8 +59,10 @@ def test_bitstream_that_is_not_for_the_part_is_refused(
 
 def test_comment_cannot_pass_for_a_part_of_the_bitstream(box: Sandbox) -> None:
     start = CRC.index(b"\x7e\xaa\x99\x7e")
-    told = b"\xff\x00" + LINES.replace(b"\n", b"\0") + b"\0" + LINES + b"\0\x00\xff" + CRC[start:]
-    assert verilog(box, told) == verilog(box, CRC)
+    bitstream = (
+        b"\xff\x00" + LINES.replace(b"\n", b"\0") + b"\0" + LINES + b"\0\x00\xff" + CRC[start:]
+    )
+    assert verilog(box, bitstream) == verilog(box, CRC)
 
 
 def test_netlist_without_the_pins_of_the_shell_is_refused() -> None:

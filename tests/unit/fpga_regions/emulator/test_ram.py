@@ -7,8 +7,7 @@ import subprocess
 import pytest
 
 from tests.support.host import talk
-
-from .conftest import Board
+from tests.unit.fpga_regions.emulator.conftest import Board
 
 SHELL = pathlib.Path(__file__).parents[4] / "fpga_regions" / "emulator" / "shell"
 #: Writes the input over the content, one byte each, and answers with all of it.
@@ -61,7 +60,7 @@ def bitstream(folder: pathlib.Path, width: int) -> bytes:
     return (folder / "a.bin").read_bytes()
 
 
-def shown(word: int, width: int) -> int:
+def expected_byte(word: int, width: int) -> int:
     """The byte that the core makes of a word."""
     if width < 16:
         return word % (1 << width)
@@ -81,6 +80,8 @@ def test_ram_holds_what_it_began_with_and_what_was_written(
         data = bytes(range(3, 103))
         size = 4096 // width
         words = [byte << 8 | byte for byte in data] + [i * 37 + 11 for i in range(len(data), size)]
-        assert talk(path, data) == bytes(shown(word % (1 << width), width) for word in words)
+        assert talk(path, data) == bytes(
+            expected_byte(word % (1 << width), width) for word in words
+        )
     finally:
         board.close()

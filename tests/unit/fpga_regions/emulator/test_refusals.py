@@ -12,16 +12,16 @@ import threading
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator import engines, models, netlist, refusals
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
 from tests.support import bitstreams, synthesis
 from tests.support.host import connected, talk, wait_until
+from tests.unit.fpga_regions.emulator.conftest import Board, Workshop
+from tests.unit.fpga_regions.emulator.test_chip import _processes_of, receive
 
 from ..conftest import owner
-from .conftest import Board, Workshop
-from .test_chip import _processes_of, receive
 
 DATA = b"the quick brown fox"
 HANDSHAKE = """
@@ -87,11 +87,11 @@ def test_bitstream_whose_compiled_model_does_not_run_stays_with_the_other_engine
         for _ in range(2):
             assert talk(board.program("noise", "hx8k", oscillator), DATA) == DATA
             wait_until(lambda: not board.host.compilers(), 250)
-        wishes = board.host.state / "emulator-models" / "wishes"
-        wait_until(lambda: list(wishes.iterdir()) == [], 250)
+        queue = board.host.state / "emulator-models" / "wishes"
+        wait_until(lambda: list(queue.iterdir()) == [], 250)
         assert engine_of(board) == "icarus"
         assert talk(board.program("noise", "hx8k", oscillator), DATA) == DATA
-        assert list(wishes.iterdir()) == []
+        assert list(queue.iterdir()) == []
         (refused,) = (board.host.state / "emulator-models" / "models").glob("*.refused")
         assert "did not converge" in refused.read_text()
     finally:
@@ -113,15 +113,15 @@ def test_compiled_model_that_answers_otherwise_is_refused(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop.get("crc32", "auto")
-    (wish,) = workshop.models.wishes()
+    (key,) = workshop.models.queue()
     source = engines.Verilator()._source()
     wrong = source.replace(b"made[count++] = core.out_data", b"made[count++] = core.out_data ^ 1")
     assert wrong != source
     monkeypatch.setattr(engines.Verilator, "_source", lambda _self: wrong)
     monkeypatch.setattr(models, "_COMPILED", engines.Verilator())
-    workshop.models.fulfil(wish, Deadline(250))
+    workshop.models.compile(key, Deadline(250))
     assert workshop.get("crc32", "auto").engine.name == "icarus"
-    assert workshop.models.wishes() == []
+    assert workshop.models.queue() == []
 
 
 class Models:
@@ -139,9 +139,9 @@ class Models:
         (path,) = self.folder.glob("*.verilator")
         path.unlink()
         digest = hashlib.sha256(content).hexdigest()
-        made = path.with_name(f"{path.name.partition('-')[0]}-{digest}.verilator")
-        made.write_bytes(content)
-        made.chmod(0o555)
+        replacement = path.with_name(f"{path.name.partition('-')[0]}-{digest}.verilator")
+        replacement.write_bytes(content)
+        replacement.chmod(0o555)
 
 
 #: What runs no more, or never did: empty, of another machine, ends at once, answers rubbish.
@@ -188,14 +188,14 @@ def test_cell_that_is_not_simulated_is_a_bad_package_and_named(
     try:
         file = tmp_path / "package.zip"
         file.write_bytes(bitstreams.real_package("boot", "hx8k", warm_boot))
-        ran = board.host.run("burn", "--file", str(file), "--owner", owner(0))
-        assert ran.returncode == 66
-        assert ran.stderr == (
+        result = board.host.run("burn", "--file", str(file), "--owner", owner(0))
+        assert result.returncode == 66
+        assert result.stderr == (
             f"Error: cannot program `{file}' - the bitstream uses warm boot (SB_WARMBOOT), which "
             "the emulator does not have; the region was cleared\n"
         )
-        told = json.loads(board.host.run("events", "--format", "json").stdout)
-        assert "programming again" not in json.dumps(told)
+        events = json.loads(board.host.run("events", "--format", "json").stdout)
+        assert "programming again" not in json.dumps(events)
     finally:
         board.close()
 
@@ -216,8 +216,8 @@ def test_descriptor_that_can_never_be_run_is_tried_once(
     try:
         file = tmp_path / "package.zip"
         file.write_bytes(bitstreams.package(content=content))
-        ran = board.host.run("burn", "--file", str(file), "--owner", owner(0))
-        assert (ran.returncode, words in ran.stderr) == (66, True)
+        result = board.host.run("burn", "--file", str(file), "--owner", owner(0))
+        assert (result.returncode, words in result.stderr) == (66, True)
         assert "programming again" not in board.host.run("events", "--format", "json").stdout
     finally:
         board.close()
@@ -231,8 +231,8 @@ def test_tool_that_fails_with_what_it_takes_too_is_no_refusal(box: Sandbox) -> N
 
     with pytest.raises(ToolFailed) as failed:
         control()
-    told = refusals.failure(box, failed.value, control, "it is damaged")
-    assert isinstance(told, errors.ProgrammingFailed)
+    failure = refusals.failure(box, failed.value, control, "it is damaged")
+    assert isinstance(failure, errors.ProgrammingFailed)
 
 
 def test_tool_that_has_no_memory_is_no_refusal(box: Sandbox) -> None:
@@ -272,11 +272,11 @@ def test_tool_that_was_killed_is_no_refusal(tmp_path: pathlib.Path) -> None:
     box = Sandbox(tmp_path / "work", uid)
 
     def names() -> dict[int, str]:
-        told = {}
+        commands = {}
         for pid in _processes_of(uid):
             with contextlib.suppress(OSError):
-                told[pid] = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
-        return told
+                commands[pid] = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+        return commands
 
     def kill() -> None:
         wait_until(lambda: "sleep" in names().values())
@@ -288,5 +288,5 @@ def test_tool_that_was_killed_is_no_refusal(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ToolFailed) as killed:
         box.make({}, [["sleep", "60"]], None, Deadline(60))
     killer.join()
-    told = refusals.failure(box, killed.value, lambda: None, "it is damaged")
-    assert isinstance(told, errors.ProgrammingFailed)
+    failure = refusals.failure(box, killed.value, lambda: None, "it is damaged")
+    assert isinstance(failure, errors.ProgrammingFailed)

@@ -3,16 +3,15 @@
 
 import os
 import pathlib
-import time
 import tracemalloc
 
 import pytest
 
+from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.locks import Deadline
-
-from .conftest import UID
+from tests.support.host import wait_until
+from tests.unit.fpga_regions.emulator.conftest import UID
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up root")
 
@@ -23,8 +22,8 @@ def run(box: Sandbox, script: str, result: str | None = None, seconds: float = 1
 
 
 def test_tool_makes_a_file_of_its_input(box: Sandbox) -> None:
-    made = box.make({"in": b"one\n"}, [["cp", "in", "out"]], "out", Deadline(10))
-    assert made == b"one\n"
+    output = box.make({"in": b"one\n"}, [["cp", "in", "out"]], "out", Deadline(10))
+    assert output == b"one\n"
 
 
 def test_commands_follow_each_other_in_one_folder(box: Sandbox) -> None:
@@ -34,8 +33,8 @@ def test_commands_follow_each_other_in_one_folder(box: Sandbox) -> None:
 
 def test_tool_has_a_user_of_no_rights(box: Sandbox) -> None:
     assert run(box, "id -u; id -g; id -G").split() == [str(UID)] * 3
-    told = run(box, "grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status").split()
-    assert told == ["CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
+    words = run(box, "grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status").split()
+    assert words == ["CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
 
 
 def test_tool_has_no_network(box: Sandbox) -> None:
@@ -80,7 +79,7 @@ def test_folder_that_is_in_use_is_left_alone(box: Sandbox) -> None:
     assert inner == ["inner\n"]
 
 
-def test_failure_tells_the_last_words_of_the_tool(box: Sandbox) -> None:
+def test_failure_reports_the_last_words_of_the_tool(box: Sandbox) -> None:
     with pytest.raises(ToolFailed, match="sh: no such thing"):
         run(box, "echo no such thing >&2; exit 3")
 
@@ -95,7 +94,7 @@ def test_failure_of_a_tool_that_prints_much_takes_no_more_memory_than_that(box: 
         tracemalloc.stop()
 
 
-def test_tool_that_is_not_installed_is_told(box: Sandbox) -> None:
+def test_tool_that_is_not_installed_is_reported(box: Sandbox) -> None:
     with pytest.raises(errors.ProgrammingFailed, match="nosuchtool is not installed"):
         box.make({}, [["nosuchtool"]], None, Deadline(10))
 
@@ -104,10 +103,7 @@ def test_tool_that_takes_too_long_ends_with_all_that_it_started(box: Sandbox) ->
     # Its user's number names its processes: nothing else runs as it.
     with pytest.raises(errors.TimedOut, match=r"sh took longer than 0\.5 s"):
         run(box, "sleep 60 & setsid sleep 60 & wait", seconds=0.5)
-    deadline = Deadline(5)
-    while _processes_of(UID) and not deadline.passed:
-        time.sleep(0.02)
-    assert _processes_of(UID) == []
+    wait_until(lambda: _processes_of(UID) == [])
 
 
 def test_file_over_the_limit_is_not_taken(tmp_path: pathlib.Path) -> None:

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Placement knows of this host's regions: providers, inventories, traits."""

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells Placement of the regions of this host: inventories and traits, of the host or by card.
+
+A virt driver calls this from its update_provider_tree. Nova calls that within claims, too, so this
+reports what the last audit saw and asks nothing.
+"""
+
+import typing
+
+import os_traits
+from nova import exception
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from fpga_hooks.placement import function_traits, providers, reshape
+from fpga_hooks.program import last_look
+from fpga_nova import host_status, traits
+from fpga_nova.request import RESOURCE_CLASS
+
+if typing.TYPE_CHECKING:
+    from nova.compute import provider_tree
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: The trait that Nova 34 gives to all providers of its own.
+_OWNER = getattr(os_traits, "OWNER_NOVA", None)
+
+
+def update_provider_tree(
+    tree: "provider_tree.ProviderTree",
+    nodename: str,
+    allocations: reshape.Allocations | None = None,
+) -> None:
+    """Set our inventories and our traits on the providers of a node; leave all others alone.
+
+    An inventory that is there is never taken away, because instances may have allocations of it,
+    and Nova does not start with one that cannot be removed. What the host cannot give any more is
+    reserved instead. It is moved, with its allocations, when the service starts with another
+    ``[fpga] providers`` than before.
+
+    :param allocations: of all providers of the node; Nova gives them where this raised
+    :raises nova.exception.ReshapeNeeded: inventories are to be moved, when the service starts
+    """
+    status = last_look.ours.status if CONF.fpga.access else None
+    places = providers.ours.places(tree, nodename, status)
+    sources = [
+        name
+        for name in providers.names(tree, nodename)
+        if name not in places and RESOURCE_CLASS in tree.data(name).inventory
+    ]
+    if sources and status is not None and allocations is None:
+        raise exception.ReshapeNeeded
+    for name, regions in places.items():
+        before = tree.data(name).inventory.get(RESOURCE_CLASS)
+        _set_inventory(tree, name, _inventory(regions, before))
+    if sources and status is not None and allocations is not None:
+        _move(tree, nodename, sources, places, reshape.Mover(status, allocations))
+    if status is not None or not CONF.fpga.access:
+        for name in {nodename: (), **places}:
+            _set_traits(tree, nodename, name, places)
+
+
+def _set_inventory(
+    tree: "provider_tree.ProviderTree", name: str, ours: dict[str, typing.Any] | None
+) -> None:
+    if ours is not None:
+        tree.update_inventory(name, {**tree.data(name).inventory, RESOURCE_CLASS: ours})
+
+
+def _inventory(
+    regions: providers.Regions, before: dict[str, typing.Any] | None
+) -> dict[str, typing.Any] | None:
+    if not regions:
+        return {**before, "reserved": before["total"]} if before else None
+    return {
+        "total": len(regions),
+        "reserved": sum(region.withheld for region in regions),
+        "min_unit": 1,
+        "max_unit": len(regions),
+        "step_size": 1,
+        "allocation_ratio": 1.0,
+    }
+
+
+def _move(
+    tree: "provider_tree.ProviderTree",
+    nodename: str,
+    sources: list[str],
+    places: typing.Mapping[str, providers.Regions],
+    mover: reshape.Mover,
+) -> None:
+    """Bring inventories with their allocations from the providers that had them to those of now."""
+    here = {tree.data(name).uuid: name for name, regions in places.items() if regions}
+    rooms = {
+        uuid: reshape.Room(traits.card_in(name, nodename), len(places[name] or ()))
+        for uuid, name in here.items()
+    }
+    mover.move({tree.data(name).uuid for name in sources}, rooms)
+    for uuid, name in here.items():
+        # What is allocated fits, whatever happened to its region; the next audit reserves it.
+        ours = tree.data(name).inventory[RESOURCE_CLASS]
+        _set_inventory(tree, name, {**ours, "reserved": min(ours["reserved"], rooms[uuid].free)})
+    for name in sources:
+        if name != nodename:
+            tree.remove(name)
+            continue
+        rest = dict(tree.data(name).inventory)
+        del rest[RESOURCE_CLASS]
+        tree.update_inventory(name, rest)
+    LOG.info("Placement gets the FPGA regions by %s now", CONF.fpga.providers)
+
+
+def _set_traits(
+    tree: "provider_tree.ProviderTree",
+    nodename: str,
+    name: str,
+    places: typing.Mapping[str, providers.Regions],
+) -> None:
+    """A host whose cards have providers of their own has none but that it has regions."""
+    regions = places.get(name)
+    before = set(tree.data(name).traits)
+    functions = function_traits.of(r for of_provider in places.values() for r in of_provider or ())
+    ours = _traits(regions or (), functions)
+    if name not in places:
+        ours = {traits.FPGA} if any(places.values()) else set()
+    elif name != nodename and regions is None:
+        return
+    elif name != nodename and _OWNER:
+        ours.add(_OWNER)
+    new = _others(before, regions or ()) | ours
+    function_traits.sweep.note(before - new)
+    tree.update_traits(name, new)
+
+
+def _traits(regions: tuple[host_status.Region, ...], functions: frozenset[str]) -> set[str]:
+    """What the regions are, and what is loaded into them, of these functions alone."""
+
+    def values_of(*kinds: str) -> set[str]:
+        values = ((kind, getattr(region, kind)) for region in regions for kind in kinds)
+        return {traits.name(kind, value) for kind, value in values if value}
+
+    if not regions:
+        return set()
+    return values_of("vendor", "board") | (values_of("function") & functions) | {traits.FPGA}
+
+
+def _others(names: set[str], regions: tuple[host_status.Region, ...]) -> set[str]:
+    """The traits that somebody else set.
+
+    Those of vendors are ours only where the program reports vendors.
+    """
+    kinds = [kind for kind in traits.KINDS if kind != "vendor" or any(r.vendor for r in regions)]
+    ours = tuple(traits.name(kind, "") for kind in kinds)
+    return {trait for trait in names if trait != traits.FPGA and not trait.startswith(ours)}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many regions a flavor takes, a host has and a host has left.
+
+The same few rules serve the resource tracker, the claim, the scheduler's host state and FpgaFilter.
+Counts that an unpatched service or an older record left out are None or missing and read as 0.
+"""
+
+import re
+import typing
+
+from fpga_nova.contract import REGION_NUMBERS
+
+#: The flavor extra spec that names the bitstream image of an instance's first region.
+EXTRA_SPEC = "hw:fpga_ip_id"
+
+#: The property of a container image that names the bitstream image of its first region.
+IMAGE_PROPERTY = "hw_fpga_ip_id"
+
+#: Under this key an instance's system metadata has what that property was.
+IMAGE_METADATA = f"image_{IMAGE_PROPERTY}"
+
+#: Under this key it has which bitstream was accepted of the image (`fpga_nova.grants`).
+ACCEPTED_METADATA = "fpga_grant_image"
+
+#: The number of the region that each extra spec asks for; no other key asks for one.
+NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in REGION_NUMBERS[1:]}
+
+#: Placement's class of which one unit is one region.
+RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
+
+#: Where a host's stats have the images that its regions hold: in use, and free but kept warm.
+STATS = {"programmed": "fpga_images", "free": "fpga_warm"}
+
+#: What an extra spec's value has to be; rootwrap's fpga.filters let nothing else through.
+UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+_DEVICE_LENGTH = 255
+
+
+def extra_specs_of(flavor: typing.Any) -> dict[str, str]:
+    """The extra specs of a Nova flavor object, empty where they were not loaded."""
+    if flavor is None or "extra_specs" not in flavor:
+        return {}
+    return flavor.extra_specs or {}
+
+
+def bitstreams(extra_specs: typing.Mapping[str, str] | None) -> dict[int, str]:
+    """The Glance ids of the bitstream images that extra specs name, by number of the region."""
+    specs = extra_specs or {}
+    return {number: specs[key] for key, number in NUMBERS.items() if key in specs}
+
+
+def bitstreams_of(flavor: typing.Any) -> dict[int, str]:
+    """The Glance ids of the bitstream images that a flavor names, by number of the region."""
+    return bitstreams(extra_specs_of(flavor))
+
+
+def with_image(extra_specs: dict[str, str], image_id: str | None) -> dict[str, str]:
+    """Extra specs of a flavor with the bitstream of an image; a flavor that names any wins.
+
+    :returns: the very same extra specs where that changes nothing
+    """
+    if not image_id or bitstreams(extra_specs):
+        return extra_specs
+    return {**extra_specs, EXTRA_SPEC: image_id}
+
+
+def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:
+    """What is wrong with what extra specs say of regions, for people; None if nothing is.
+
+    nova-api checks them from microversion 2.86 on, and not before.
+    """
+    for key, value in sorted(extra_specs.items()):
+        spelling = key.lower()
+        if key != spelling and spelling.startswith(EXTRA_SPEC):
+            return (
+                f"the flavor has {key}, which asks for nothing: write it {spelling}; the operator "
+                "has to correct it"
+            )
+        if key in NUMBERS and not UUID.fullmatch(value):
+            return (
+                f"the flavor's {key} is '{value}', which is not the uuid of an image; the operator "
+                "has to set it to one"
+            )
+        if key.startswith(f"{EXTRA_SPEC}_") and key not in NUMBERS:
+            return (
+                f"the flavor has {key}, which asks for nothing: a flavor's regions are "
+                f"{', '.join(NUMBERS)}; the operator has to correct it"
+            )
+    return None
+
+
+def region_count(extra_specs: typing.Mapping[str, str] | None) -> int:
+    """How many regions these extra specs ask for."""
+    return len(bitstreams(extra_specs))
+
+
+def count(holder: typing.Any, name: str) -> int:
+    """A count of a compute node or host state; 0 where it is None or absent.
+
+    Nova's objects raise on a field that was never set, hence the question first.
+    """
+    fields = getattr(holder, "fields", None)
+    if fields is not None and (name not in fields or name not in holder):
+        return 0
+    return getattr(holder, name, None) or 0
+
+
+def regions_free(holder: typing.Any) -> int:
+    """Regions left on a compute node or host state; never below 0."""
+    free = count(holder, "fpga_regions") - count(holder, "fpga_regions_used")
+    return max(free, 0)
+
+
+def share_free(holder: typing.Any) -> float:
+    """The share of a compute node's or host state's regions that is left; 0 where it has none."""
+    total = count(holder, "fpga_regions")
+    return regions_free(holder) / total if total else 0.0
+
+
+def names_resource(extra_specs: typing.Mapping[str, str]) -> bool:
+    """Whether extra specs ask Placement for regions themselves, in whichever group."""
+    keys = (key.partition(":") for key in extra_specs)
+    return any(group.startswith("resources") and name == RESOURCE_CLASS for group, _, name in keys)
+
+
+def images(host_state: typing.Any, state: str) -> set[str]:
+    """The images of a host's regions in a state, one of STATS, as of its last audit."""
+    stats = getattr(host_state, "stats", None) or {}
+    return set(str(stats.get(STATS[state]) or "").split())
+
+
+def joined(region_ids: typing.Mapping[int, str]) -> str | None:
+    """What ``instances.fpga_device`` is where an instance has these regions, given by number.
+
+    Six of our ids have room in it; longer ones of another program are cut off.
+    """
+    ids = ",".join(region_ids[number] for number in sorted(region_ids))
+    return ids[:_DEVICE_LENGTH] or None

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command fpga-cli: reads the command line, does one thing, reports it in one line."""
+
+import argparse
+import logging
+import os
+import select
+import signal
+import sys
+import types
+import typing
+
+from fpga_regions import ledger
+from fpga_regions.command import arguments as parsing
+
+
+class _Interrupted(BaseException):
+    """A signal asked the command to end; what it was doing is undone on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives its exit status.
+
+    :param arguments: those after the command's name; None for the process's own
+    """
+    options = parsing.parse(arguments)
+    _prepare(options.debug)
+
+    from fpga_regions import errors
+
+    try:
+        code = _run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        # As other programs do: `fpga-cli.py events | head` is no failure that needs a line.
+        return _die(signal.SIGPIPE)
+    except errors.RegionError as e:
+        if options.debug:
+            logging.exception("exit %s", e.code)
+        return _fail(e.line(options.attempt(options)), e.code)
+    except _Interrupted as e:
+        name = signal.Signals(e.number).name
+        _fail(
+            f"Error: {options.attempt(options)} - interrupted by {name}; what was begun is undone",
+            1,
+        )
+        return _die(e.number)
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe that is closed at its other end."""
+    watch = select.poll()
+    watch.register(1, 0)
+    return any(event & select.POLLERR for _, event in watch.poll(0))
+
+
+def _die(number: int) -> int:
+    """Die of a signal, so that whoever started the command sees that it did."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
+
+
+def _run(options: argparse.Namespace) -> int:
+    from fpga_regions.system import startup
+
+    startup.forget_home_of_caller()
+    startup.put_off_imports()
+    from fpga_regions.command import options as configuration
+
+    conf = configuration.load(options.config_file, if_readable="image_verb" in options)
+    code: int = options.run(conf, options)
+    return code
+
+
+def _prepare(debug: bool) -> None:
+    """See to it that nothing but our own lines gets on standard error, and that signals undo."""
+    if debug:
+        logging.basicConfig(level=logging.INFO)
+    else:
+        logging.getLogger().addHandler(logging.NullHandler())
+        warnings = logging.StreamHandler()
+        warnings.setFormatter(logging.Formatter("Warning: %(message)s"))
+        logging.getLogger(ledger.__name__).addHandler(warnings)
+        sys.excepthook = _report_in_one_line
+    os.umask(0o022)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _frame: types.FrameType | None) -> typing.NoReturn:
+    # Once only: a second signal must not disturb the undoing.
+    for other in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise _Interrupted(number)
+
+
+def _report_in_one_line(
+    kind: type[BaseException], error: BaseException, _trace: types.TracebackType | None
+) -> None:
+    words = " ".join(str(error).split())
+    _fail(f"Error: fpga-cli has a defect - {kind.__name__}: {words}; --debug shows where", 1)
+
+
+def _fail(line: str, code: int) -> int:
+    print(line, file=sys.stderr)
+    return code

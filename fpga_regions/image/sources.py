@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where packages come from: Glance or a file; either way they pass the same checks."""
+
+import pathlib
+
+from oslo_config import cfg
+
+from fpga_regions.image import cache, glance, policy
+from fpga_regions.package import reader
+from fpga_regions.system import files
+
+#: Folder of downloads in the state folder.
+CACHE = "cache"
+
+
+def from_glance(conf: cfg.ConfigOpts, image_id: str) -> reader.Package:
+    """The package that is the data of a Glance image.
+
+    Glance is asked for the image each time; its data comes from the cache where it is there.
+
+    :raises errors.ImageUnavailable: Glance has no such bitstream image
+    :raises errors.ImageServiceUnavailable: this host cannot fetch it
+    :raises errors.BadPackage: it is not valid, larger than a limit, or not signed as it must be
+    :raises errors.NotAccessible: a key to check signatures with cannot be used
+    :raises errors.TimedOut: it took longer than fetch_timeout
+    """
+    limits = reader.Limits.of(conf)
+    store = cache.Cache(pathlib.Path(conf.state_dir) / CACHE, conf.packages.cache_size)
+    image = glance.fetch(conf, image_id, store, limits.max_size)
+    with image.file as file:
+        package = reader.read_confined(file, limits)
+        policy.check(conf, package, image)
+    return package
+
+
+def from_file(conf: cfg.ConfigOpts, path: pathlib.Path) -> reader.Package:
+    """The package in a file, to be burnt.
+
+    :raises errors.BadPackage: it cannot be read, is not valid, larger than a limit, or not signed
+        as it must be
+    :raises errors.NotAccessible: a key to check signatures with cannot be used
+    """
+    package = read(conf, path)
+    policy.check(conf, package, None)
+    return package
+
+
+def read(conf: cfg.ConfigOpts, path: pathlib.Path) -> reader.Package:
+    """The package in a file, whether or not the operator lets it be burnt.
+
+    :raises errors.BadPackage: it cannot be read, is not valid, or is larger than a limit
+    """
+    with files.opened(path) as file:
+        return reader.read_confined(file, reader.Limits.of(conf))

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the region of a claim and locks it: the one that its owner holds, or a free one."""
+
+import contextlib
+import typing
+
+from fpga_nova.deadline import Deadline
+from fpga_regions import errors
+from fpga_regions.ledger.ledger import Ledger, NotFree, OwnerHasRegion
+from fpga_regions.manager import matching
+from fpga_regions.manager.bitstreams import Bitstream
+from fpga_regions.manager.steps import Worker
+from fpga_regions.model import TRANSIENT, Claim, Region, State
+from fpga_regions.system import locks
+
+
+class Claims:
+    """Gives regions out, one at a time each.
+
+    :param timeout: seconds to wait for a region on which another process is at work
+    """
+
+    def __init__(self, ledger: Ledger, worker: Worker, timeout: int) -> None:
+        self._ledger = ledger
+        self._worker = worker
+        self._timeout = timeout
+
+    @contextlib.contextmanager
+    def region(self, claim: Claim, bitstream: Bitstream) -> typing.Iterator[Region]:
+        """Hold, locked, the region that the owner holds by this number, or else a free one.
+
+        One that was free is in state CLAIMED then, and the caller programs it or gives it back.
+        The package is fetched before that: nothing is claimed while a download lasts.
+
+        :raises errors.NoFreeRegion, errors.NoMatchingHardware: there is none for the bitstream
+        :raises errors.TimedOut: another process is at work on it and does not end
+        :raises errors.RegionError: the package cannot be fetched
+        """
+        regions = self._ledger.regions()
+        if not any(claim.holds(region) for region in regions):
+            permitted = self._permitted(regions, claim)
+            # A host that is full downloads nothing.
+            matching.check_free(permitted)
+            matching.fitting(permitted, bitstream.package)
+        with contextlib.ExitStack() as lock:
+            # None where others were faster: what they did is in the ledger, so look again.
+            while (region := self._find(lock, claim, bitstream)) is None:
+                pass
+            yield region
+
+    @contextlib.contextmanager
+    def locked(self, region: Region) -> typing.Iterator[Region]:
+        """Hold the lock of a region; gives what the ledger says of it from then on."""
+        deadline = Deadline(self._timeout)
+        with contextlib.ExitStack() as lock:
+            try:
+                lock.enter_context(locks.held(self._ledger.lock_path(region.id), deadline))
+            except locks.NotLocked:
+                raise self._too_long() from None
+            yield self._ledger.region(region.id) or region
+
+    def _find(
+        self, lock: contextlib.ExitStack, claim: Claim, bitstream: Bitstream
+    ) -> Region | None:
+        regions = self._ledger.regions()
+        held = next((region for region in regions if claim.holds(region)), None)
+        if held is not None:
+            return self._lock_held(lock, claim, held)
+        fitting = matching.fitting(self._permitted(regions, claim), bitstream.package)
+        matching.check_free(fitting)
+        return self._claim_one(lock, claim, bitstream, fitting)
+
+    def _lock_held(self, lock: contextlib.ExitStack, claim: Claim, held: Region) -> Region | None:
+        """The region that the owner holds, at rest; None if it is not the owner's any more."""
+        region = lock.enter_context(self.locked(held))
+        if claim.holds(region) and region.state in TRANSIENT:
+            note = f"in state '{region.state}' of a process that died"
+            region = self._worker.clear(region, note)
+        if claim.holds(region):
+            return region
+        lock.close()
+        return None
+
+    def _claim_one(
+        self,
+        lock: contextlib.ExitStack,
+        claim: Claim,
+        bitstream: Bitstream,
+        regions: list[Region],
+    ) -> Region | None:
+        """Claim the best of the free regions; None if others claimed them all meanwhile."""
+        deadline = Deadline(self._timeout)
+        for region in matching.free(regions, bitstream.package):
+            try:
+                self._lock_free(lock, region, deadline)
+                return self._ledger.claim(region.id, claim, bitstream.image_id)
+            except (locks.NotLocked, NotFree):
+                lock.close()
+            except OwnerHasRegion:
+                lock.close()
+                return None
+        if deadline.passed:
+            raise self._too_long()
+        return None
+
+    def _lock_free(self, lock: contextlib.ExitStack, region: Region, deadline: Deadline) -> None:
+        def still_free() -> bool:
+            now = self._ledger.region(region.id)
+            return now is not None and now.state == State.FREE
+
+        lock.enter_context(locks.held(self._ledger.lock_path(region.id), deadline, still_free))
+
+    def _permitted(self, regions: list[Region], claim: Claim) -> list[Region]:
+        return [region for region in regions if claim.permits(region)]
+
+    def _too_long(self) -> errors.TimedOut:
+        return errors.TimedOut(
+            "another fpga-cli has been at work on the region for more than "
+            f"{self._timeout} seconds (lock_timeout)"
+        )

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``[docker]`` options of nova.conf."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    "docker",
+    title="Docker",
+    help="How nova-compute runs instances as containers of a Docker Engine on its host.",
+)
+
+OPTS = [
+    cfg.StrOpt(
+        "host_url",
+        default="unix:///var/run/docker.sock",
+        help="""
+Address at which the Docker Engine of this host listens.
+
+It is a URL that the Docker SDK for Python takes. The engine must run on the host of nova-compute,
+because nova-compute passes devices and image files by their paths. The user of nova-compute must be
+allowed to open the socket, so it is usually in the group ``docker``.
+""",
+    ),
+    cfg.IntOpt(
+        "api_timeout",
+        default=120,
+        min=1,
+        help="""
+Seconds without an answer after which the Docker Engine counts as not reachable.
+
+A delete waits as long for a removal of the container that somebody else began.
+""",
+    ),
+    cfg.IntOpt(
+        "start_timeout",
+        default=30,
+        min=0,
+        help="""
+Seconds that a starting nova-compute waits for the Docker Engine.
+
+After a reboot, the engine may come up later than nova-compute does. When the time is over,
+nova-compute starts without it and logs a warning. Builds fail until the engine answers.
+""",
+    ),
+    cfg.IntOpt(
+        "stop_timeout",
+        default=10,
+        min=0,
+        help="""
+Seconds that a container has between SIGTERM and SIGKILL.
+
+A stop or a soft reboot waits no longer than that. If Nova's own ``shutdown_timeout``, or the
+image's ``os_shutdown_timeout``, is shorter, it counts instead. A hard reboot and a delete do not
+wait.
+""",
+    ),
+    cfg.IntOpt(
+        "pids_limit",
+        default=4096,
+        min=16,
+        help="""
+The most processes and threads that one container may have.
+""",
+    ),
+    cfg.IntOpt(
+        "image_max_size",
+        default=10240,
+        min=1,
+        help="""
+MiB that an image may have in Glance.
+""",
+    ),
+    cfg.IntOpt(
+        "image_max_unpacked_size",
+        default=20480,
+        min=1,
+        help="""
+MiB that all layers of an image may have together once the Docker Engine has unpacked them.
+
+While nova-compute fetches an image, ``instances_path`` holds it twice: as it came, and unpacked.
+""",
+    ),
+    cfg.IntOpt(
+        "image_max_files",
+        default=1000000,
+        min=1,
+        help="""
+Files, folders and links that all layers of an image may have together.
+""",
+    ),
+    cfg.IntOpt(
+        "image_read_timeout",
+        default=900,
+        min=1,
+        help="""
+Seconds that the reading of a fetched image may take, before the Docker Engine gets it.
+""",
+    ),
+    cfg.IntOpt(
+        "image_load_timeout",
+        default=1800,
+        min=1,
+        help="""
+Seconds that the Docker Engine may take to load an image, in place of ``api_timeout``.
+""",
+    ),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register the group and its options; a second call changes nothing."""
+    conf.register_group(GROUP)
+    conf.register_opts(OPTS, group=GROUP)
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """The options for oslo.config's sample generator."""
+    return [(GROUP, OPTS)]
