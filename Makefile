@@ -45,6 +45,14 @@ demo-up: tools ## bring the demo cloud up
 demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
 
+.PHONY: recording
+recording: demo-up ## the picture of the demo in the README; asciinema has to be installed
+	@build_scripts/dev.sh
+	@mkdir -p build
+	@asciinema rec --quiet --overwrite --cols 100 --rows 50 \
+		--command '$(MAKE) --no-print-directory demo' build/demo.cast
+	@.dev/bin/python build_scripts/recording.py build/demo.cast docs/demo.svg
+
 .PHONY: demo-shell
 demo-shell: ## a shell with the demo cloud's credentials
 	@test -e $(DEMO_DIR)/openrc || { echo "no cloud in $(DEMO_DIR); run 'make demo-up' first" >&2; exit 1; }

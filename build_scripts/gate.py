@@ -155,9 +155,9 @@ class _Output:
         self._thread.join(10)
 
 
-def _interrupt(process: "subprocess.Popen[bytes]") -> None:
+def _interrupt(process: "subprocess.Popen[bytes]", grace: float) -> None:
     """Interrupt a suite as a terminal does, so that it reports where it was; then kill it."""
-    for number, patience in ((signal.SIGINT, _GRACE), (signal.SIGKILL, None)):
+    for number, patience in ((signal.SIGINT, grace), (signal.SIGKILL, None)):
         try:
             os.killpg(process.pid, number)
             process.wait(patience)
@@ -167,16 +167,18 @@ def _interrupt(process: "subprocess.Popen[bytes]") -> None:
             continue
 
 
-def run(suite: Suite, factor: float) -> bytes:
+def run(suite: Suite, factor: float, grace: float = _GRACE) -> bytes:
     """Run a suite within its minutes.
 
     :param factor: multiplies its minutes
+    :param grace: seconds that it has to report where it was, if it takes longer
     :returns: the last line of its runner
     :raises GateError: it failed, or took longer
     """
     minutes = suite.minutes * factor
     process = subprocess.Popen(
-        ["bash", "-c", suite.command],
+        # A gate in the background ignores the interrupt, and its suites would inherit that.
+        ["env", "--default-signal=INT", "bash", "-c", suite.command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -190,7 +192,7 @@ def run(suite: Suite, factor: float) -> bytes:
         reason = f": over its budget of {minutes:g} minutes"
     finally:
         if process.poll() is None:
-            _interrupt(process)
+            _interrupt(process, grace)
     output.join()
     if reason or process.returncode:
         failures = [line.decode(errors="replace") for line in output.failures]

@@ -6,7 +6,7 @@
 
 A relative link leads nowhere there. If pyproject.toml has `Files` in `[project.urls]` (the address
 under which the files of the repository are shown, with a slash at its end), the link becomes
-absolute. Otherwise it becomes text: its words, and the path of the file.
+absolute. Otherwise it becomes text: its words, and the path of the file; a picture is left out.
 """
 
 import re
@@ -16,16 +16,18 @@ import urllib.parse
 from pathlib import Path
 
 #: A link without a scheme, and not to a heading of the page itself.
-_RELATIVE = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
+_RELATIVE = re.compile(r"(!?)\[([^\]]+)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def rewritten(text: str, base: str | None) -> str:
     """A page whose links are absolute or, without a base, text."""
 
     def link(found: re.Match[str]) -> str:
-        words, path, anchor = found[1], found[2], found[3] or ""
+        picture, words, path, anchor = found[1], found[2], found[3], found[4] or ""
         if base:
-            return f"[{words}]({urllib.parse.urljoin(base, path)}{anchor})"
+            return f"{picture}[{words}]({urllib.parse.urljoin(base, path)}{anchor})"
+        if picture:
+            return ""
         return words if words == path else f"{words} (`{path}`)"
 
     return _RELATIVE.sub(link, text)

@@ -16,6 +16,7 @@ BASE = "https://example.org/fpga-nova/files/"
     [
         ("see [it](docs/it.md).", "see it (`docs/it.md`).", f"see [it]({BASE}docs/it.md)."),
         ("[it](docs/it.md#how)", "it (`docs/it.md`)", f"[it]({BASE}docs/it.md#how)"),
+        ("![it](docs/it.svg)", "", f"![it]({BASE}docs/it.svg)"),
         ("[LICENSE](LICENSE)", "LICENSE", f"[LICENSE]({BASE}LICENSE)"),
     ],
 )

@@ -261,4 +261,4 @@ def test_option_takes_effect_only_while_the_regions_can_be_told(
     config(providers="card")
     audit(code=127, err="Error: FPGA device is not accessible")
     assert not providers.ours.by_card
-    assert "providers = card takes effect when nova-compute is started" in caplog.text
+    assert "providers = card takes effect when nova-compute starts" in caplog.text

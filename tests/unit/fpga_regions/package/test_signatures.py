@@ -95,9 +95,9 @@ def test_file_that_is_no_key_cannot_be_used(tmp_path: Path) -> None:
     file.write_bytes(b"hello")
     with pytest.raises(signatures.Unusable, match="not a PEM file of a private key"):
         signatures.sign(TEXT, file)
-    with pytest.raises(signatures.Unusable, match="no PEM file of a public key"):
+    with pytest.raises(signatures.Unusable, match="not a PEM file of a public key"):
         signatures.public_keys([str(file)])
-    with pytest.raises(signatures.Unusable, match="no PEM file of certificates"):
+    with pytest.raises(signatures.Unusable, match="not a PEM file of certificates"):
         signatures.certificates([str(file)])
     with pytest.raises(signatures.Unusable, match="cannot be read: No such file"):
         signatures.certificates([str(tmp_path / "nothing")])
