@@ -214,4 +214,4 @@ class Change(TwoCards):
         self.audit()
         self.assertEqual({"host1": (4, 0)}, self.inventories())
         self.assertEqual({"host1": 1}, self.chosen(server))
-        self.assertIn("takes effect when nova-compute is started", self.log())
+        self.assertIn("takes effect when nova-compute starts", self.log())
