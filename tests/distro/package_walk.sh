@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs, upgrades around and removes the Debian package on a Debian that has Nova from Debian's packages.
 #
-#   package_walk.sh ./FPGA_NOVA.deb
+#   package_walk.sh ./FPGA_NOVA.deb [./EARLIER.deb]
 #
 # It reinstalls python3-nova and replaces policy-rc.d: `make e2e-package` runs it in a Debian of its own.
 set -eu
@@ -34,6 +34,33 @@ echo "$1 $(fpga-patch status --format json 2>/dev/null | sed -n 's/.*"state": "\
 exit 101
 EOF
 chmod 755 /usr/sbin/policy-rc.d
+
+if [ $# -gt 1 ]; then
+    step "an earlier release, patched and with its columns"
+    apt-get install -y "$2"
+    fpga-patch apply
+    printf '[database]\nconnection = sqlite:////tmp/nova.sqlite\n' > /tmp/nova.conf
+    nova-manage --config-file /tmp/nova.conf db sync
+    columns() {
+        python3 -c 'import sqlite3; print(*sqlite3.connect("/tmp/nova.sqlite").iterdump(), sep="\n")' |
+            grep -o 'fpga_[a-z_]*' | sort
+    }
+    before=$(columns)
+    echo "$before" | grep -q fpga_device || fail "no columns"
+
+    step "this release in its place: patched, the columns as they were, nothing of the other left"
+    apt-get install -y "$deb"
+    code_is 0 fpga-patch verify
+    su -s /bin/sh nova -c "python3 -c 'import nova.compute.manager, nova.scheduler.host_manager'"
+    dpkg -L fpga-nova | while read -r path; do [ -e "$path" ] || fail "$path is missing"; done
+    [ ! -e "$packages/migrations" ] || fail "the package migrations is still there"
+    nova-manage --config-file /tmp/nova.conf db sync
+    [ "$(columns)" = "$before" ] || fail "the columns changed"
+    fpga-manage --config-file /tmp/nova.conf db version
+    dpkg -r fpga-nova
+    dpkg -P fpga-nova
+    shipped
+fi
 
 step "install: Nova stays as it is"
 apt-get install -y "$deb"
