@@ -40,7 +40,7 @@ if [ $# -gt 1 ]; then
     apt-get install -y "$2"
     fpga-patch apply
     printf '[database]\nconnection = sqlite:////tmp/nova.sqlite\n' > /tmp/nova.conf
-    nova-manage --config-file /tmp/nova.conf db sync
+    nova-manage --config-file /tmp/nova.conf db sync --local_cell
     columns() {
         python3 -c 'import sqlite3; print(*sqlite3.connect("/tmp/nova.sqlite").iterdump(), sep="\n")' |
             grep -o 'fpga_[a-z_]*' | sort
@@ -54,7 +54,7 @@ if [ $# -gt 1 ]; then
     su -s /bin/sh nova -c "python3 -c 'import nova.compute.manager, nova.scheduler.host_manager'"
     dpkg -L fpga-nova | while read -r path; do [ -e "$path" ] || fail "$path is missing"; done
     [ ! -e "$packages/migrations" ] || fail "the package migrations is still there"
-    nova-manage --config-file /tmp/nova.conf db sync
+    nova-manage --config-file /tmp/nova.conf db sync --local_cell
     [ "$(columns)" = "$before" ] || fail "the columns changed"
     fpga-manage --config-file /tmp/nova.conf db version
     dpkg -r fpga-nova

@@ -81,6 +81,8 @@ class TestDaemons:
     ) -> None:
         assert run("start", "--wait", data=description) == "started"
         assert run("start", "--wait", data=description) == "unchanged"
+        for_systemd = description | {"unit": {"Delegate": "yes"}}
+        assert run("start", "--wait", data=for_systemd) == "unchanged"
         (tmp_path / "watched").write_text("after")
         assert run("start", "--wait", data=description) == "started"
         lines = (tmp_path / "stub.log").read_text().splitlines()

@@ -44,6 +44,8 @@ CLOUD_MARK = "FPGA_NOVA_CLOUD"
 NAME_MARK = "FPGA_NOVA_SERVICE"
 #: What a description gets here, beside what it came with.
 OWN_FIELDS = ("digest", "offset", "pid", "start")
+#: What a daemon is not restarted for.
+NO_SETTINGS = (*OWN_FIELDS, "unit")
 POLL = 0.1
 GRACE = 1.0
 TAIL = 20
@@ -190,7 +192,7 @@ class Daemon:
 
     def digest(self) -> str:
         """Changes with the description and with the content of every watched file."""
-        settings = {key: value for key, value in self.record.items() if key not in OWN_FIELDS}
+        settings = {key: value for key, value in self.record.items() if key not in NO_SETTINGS}
         summed = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for watched in self.record.get("watch", []):
             path = Path(watched)
