@@ -34,7 +34,7 @@ help: ## what there is
 	@echo '  DEMO_DIR=$(DEMO_DIR) DB=$(DB) PORT_BASE=$(PORT_BASE)'
 
 .PHONY: tools
-tools:
+tools: ## tox and Ansible, in .tools/
 	@build_scripts/bootstrap.sh
 
 .PHONY: demo-up

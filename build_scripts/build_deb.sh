@@ -39,7 +39,7 @@ sed -n '/^\[console_scripts\]/,/^$/s/ = /:/p' "$packages"/fpga_nova-*.dist-info/
 install -D -m 644 etc/rootwrap.d/fpga.filters "$tree/usr/share/nova/rootwrap/fpga.filters"
 doc=$tree/usr/share/doc/fpga-nova
 mkdir -p "$doc"
-cp docs/*.md "$doc"
+cp docs/*.md docs/*.json docs/*.svg README.md "$doc"
 { echo "fpga-nova, licensed under the Apache License 2.0"; echo; cat LICENSE; } > "$doc/copyright"
 
 sed "s/@VERSION@/$version/" build_scripts/debian/control > "$tree/DEBIAN/control"

@@ -101,7 +101,10 @@ def load(conf: cfg.ConfigOpts) -> dict[str, Driver]:
     :raises errors.NotAccessible: none is named, or one is not installed or cannot be loaded
     """
     if not conf.drivers:
-        raise errors.NotAccessible("no driver is configured: set drivers in fpga-cli.conf")
+        raise errors.NotAccessible(
+            "no driver is configured: set drivers in /etc/fpga-nova/fpga-cli.conf, or in the file "
+            "of --config-file"
+        )
     manager = named.NamedExtensionManager(
         NAMESPACE,
         conf.drivers,
