@@ -18,6 +18,10 @@ T ?= $(addprefix tests/unit/,build_scripts distro fpga_patch fpga_regions) \
 DISTRO_DIR ?= /var/lib/fpga-nova/distro
 SUITE ?= bookworm
 
+# A file that describes a cloud of many hosts, and more words for build_scripts/cloud.sh.
+CLOUD ?= build_scripts/cloud.yaml
+CLOUD_ARGS ?=
+
 # Where the tests have Docker Engine 26.
 ENGINE_DIR ?= /var/lib/fpga-nova/engine-26
 export ENGINE_DIR
@@ -66,6 +70,30 @@ demo-status: ## the demo cloud's daemons
 .PHONY: demo-down
 demo-down: ## stop all that the demo started, containers included
 	@build_scripts/stop.sh
+
+.PHONY: cloud-plan
+cloud-plan: ## what cloud-up does on which host of CLOUD, the file of a cloud
+	@build_scripts/cloud.sh plan $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-check
+cloud-check: ## whether the hosts of CLOUD are fit; nothing is changed
+	@build_scripts/cloud.sh check $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-up
+cloud-up: ## bring the cloud of CLOUD up
+	@build_scripts/cloud.sh up $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-status
+cloud-status: ## the FPGA regions of CLOUD, host by host
+	@build_scripts/cloud.sh status $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-test
+cloud-test: ## boot a container with a region on each FPGA host of CLOUD
+	@build_scripts/cloud.sh test $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-down
+cloud-down: ## remove the cloud of CLOUD from its hosts
+	@build_scripts/cloud.sh down $(CLOUD) $(CLOUD_ARGS)
 
 .PHONY: clean
 clean: ## stop the demo and remove it, with the tools and what tests left
