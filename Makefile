@@ -26,6 +26,8 @@ play = cd build_scripts && ANSIBLE_HOME=$(CURDIR)/.tools/ansible ../.tools/bin/a
 cloud_python = $(DEMO_DIR)/venv/cloud/bin/python
 e2e = PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml \
 	-p no:cacheprovider -W ignore::DeprecationWarning
+# The builder of Debian roots is among the build scripts.
+distro = PYTHONPATH=build_scripts PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro
 
 .PHONY: help
 help: ## what there is
@@ -102,7 +104,7 @@ docs: tools ## the site, in .tox/docs/site; a warning is an error
 
 .PHONY: engine-26
 engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
-	@python3 -m tests.support.docker_engine $(ENGINE_DIR)
+	@PYTHONPATH=build_scripts python3 -m tests.support.docker_engine $(ENGINE_DIR)
 
 .PHONY: test-engine-26
 test-engine-26: tools engine-26 ## novadocker's functional tests on it, with the containerd image store
@@ -133,11 +135,11 @@ faults: demo-up ## nova-compute killed at every point of every path, 200 servers
 
 .PHONY: e2e-distro
 e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back
-	@PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro cloud $(DISTRO_DIR) $(SUITE)
+	@$(distro) cloud $(DISTRO_DIR) $(SUITE)
 
 .PHONY: e2e-package
 e2e-package: deb distro-needs ## the Debian package installed, Nova upgraded around it, the package removed
-	@PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro package $(DISTRO_DIR) $(SUITE)
+	@$(distro) package $(DISTRO_DIR) $(SUITE)
 
 .PHONY: distro-needs
 distro-needs: tools
