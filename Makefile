@@ -18,6 +18,12 @@ T ?= $(addprefix tests/unit/,build_scripts distro fpga_patch fpga_regions) \
 DISTRO_DIR ?= /var/lib/fpga-nova/distro
 SUITE ?= bookworm
 
+# Where the hosts on this machine are, where their Debian is cached, and how many `make hosts` starts.
+HOSTS_DIR ?= /var/lib/fpga-nova/hosts
+ROOTS_DIR ?= /var/lib/fpga-nova/roots
+N ?= 3
+export HOSTS_DIR ROOTS_DIR
+
 # Where the tests have Docker Engine 26.
 ENGINE_DIR ?= /var/lib/fpga-nova/engine-26
 export ENGINE_DIR
@@ -26,6 +32,7 @@ play = cd build_scripts && ANSIBLE_HOME=$(CURDIR)/.tools/ansible ../.tools/bin/a
 cloud_python = $(DEMO_DIR)/venv/cloud/bin/python
 e2e = PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml \
 	-p no:cacheprovider -W ignore::DeprecationWarning
+hosts = PYTHONDONTWRITEBYTECODE=1 .tools/bin/python build_scripts/hosts.py
 # The builder of Debian roots is among the build scripts.
 distro = PYTHONPATH=build_scripts PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro
 
@@ -101,6 +108,19 @@ test: tools ## linters, unit and functional tests, Nova's own tests on the patch
 docs: tools ## the site, in .tox/docs/site; a warning is an error
 	@$(play) docs_needs.yml
 	@.tools/bin/tox -e docs
+
+.PHONY: hosts
+hosts: tools ## hosts with systemd and sshd on this machine: make hosts N=3
+	@$(play) hosts_needs.yml
+	@$(hosts) up $(N)
+
+.PHONY: hosts-status
+hosts-status: ## what the local hosts do, and their memory
+	@$(hosts) status
+
+.PHONY: hosts-down
+hosts-down: ## remove the local hosts; cached roots stay
+	@$(hosts) down
 
 .PHONY: engine-26
 engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
