@@ -122,6 +122,12 @@ hosts-status: ## what the local hosts do, and their memory
 hosts-down: ## remove the local hosts; cached roots stay
 	@$(hosts) down
 
+.PHONY: e2e-hosts
+e2e-hosts: tools ## three local hosts: reached, cut off, killed, renamed, removed
+	@$(play) hosts_needs.yml
+	@build_scripts/dev.sh
+	@PYTHONDONTWRITEBYTECODE=1 .dev/bin/python -m pytest -p no:cacheprovider -s tests/hosts
+
 .PHONY: engine-26
 engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
 	@PYTHONPATH=build_scripts python3 -m tests.support.docker_engine $(ENGINE_DIR)
