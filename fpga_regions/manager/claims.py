@@ -30,23 +30,42 @@ class Claims:
         """Hold, locked, the region that the owner holds by this number, or else a free one.
 
         One that was free is in state CLAIMED then, and the caller programs it or gives it back.
-        The package is fetched before that: nothing is claimed while a download lasts.
+        The package is fetched before that: nothing is claimed while a download lasts. If the owner
+        got a region meanwhile, by another burn, a guest may have it: it is given for the same
+        bitstream only.
 
         :raises errors.NoFreeRegion, errors.NoMatchingHardware: there is none for the bitstream
+        :raises errors.HandedOut: another burn was faster, with another bitstream
         :raises errors.TimedOut: another process is at work on it and does not end
         :raises errors.RegionError: the package cannot be fetched
         """
         regions = self._ledger.regions()
-        if not any(claim.holds(region) for region in regions):
+        new = not any(claim.holds(region) for region in regions)
+        if new:
             permitted = self._permitted(regions, claim)
             # A host that is full downloads nothing.
             matching.check_free(permitted)
             matching.fitting(permitted, bitstream.package)
+        deadline = Deadline(self._timeout)
         with contextlib.ExitStack() as lock:
             # None where others were faster: what they did is in the ledger, so look again.
-            while (region := self._find(lock, claim, bitstream)) is None:
+            while (region := self._find(lock, claim, bitstream, deadline)) is None:
                 pass
+            if new and region.state != State.CLAIMED and not bitstream.is_in(region):
+                raise errors.HandedOut(
+                    f"while this burn fetched its image, another one gave {region.holder} region "
+                    f"{region.id}; a guest may have it, so nothing was changed"
+                )
             yield region
+
+    def recover(self, region: Region) -> None:
+        """Undo what a process left undone in a region, if it died."""
+        with contextlib.suppress(locks.NotLocked), locks.held(self._ledger.lock_path(region.id)):
+            now = self._ledger.region(region.id)
+            if now is not None and now.state in TRANSIENT:
+                # That it does not erase is in the ledger, and no fault of this command.
+                with contextlib.suppress(errors.NotErased):
+                    self._worker.clear(now, f"in state '{now.state}' of a process that died")
 
     @contextlib.contextmanager
     def locked(self, region: Region) -> typing.Iterator[Region]:
@@ -60,15 +79,26 @@ class Claims:
             yield self._ledger.region(region.id) or region
 
     def _find(
-        self, lock: contextlib.ExitStack, claim: Claim, bitstream: Bitstream
+        self,
+        lock: contextlib.ExitStack,
+        claim: Claim,
+        bitstream: Bitstream,
+        deadline: Deadline,
     ) -> Region | None:
         regions = self._ledger.regions()
         held = next((region for region in regions if claim.holds(region)), None)
         if held is not None:
             return self._lock_held(lock, claim, held)
         fitting = matching.fitting(self._permitted(regions, claim), bitstream.package)
+        if not matching.free(fitting, bitstream.package):
+            # Processes may have died during the download.
+            for region in fitting:
+                if region.state in TRANSIENT:
+                    self.recover(region)
+            ids = {region.id for region in fitting}
+            fitting = [region for region in self._ledger.regions() if region.id in ids]
         matching.check_free(fitting)
-        return self._claim_one(lock, claim, bitstream, fitting)
+        return self._claim_one(lock, claim, bitstream, fitting, deadline)
 
     def _lock_held(self, lock: contextlib.ExitStack, claim: Claim, held: Region) -> Region | None:
         """The region that the owner holds, at rest; None if it is not the owner's any more."""
@@ -87,9 +117,9 @@ class Claims:
         claim: Claim,
         bitstream: Bitstream,
         regions: list[Region],
+        deadline: Deadline,
     ) -> Region | None:
         """Claim the best of the free regions; None if others claimed them all meanwhile."""
-        deadline = Deadline(self._timeout)
         for region in matching.free(regions, bitstream.package):
             try:
                 self._lock_free(lock, region, deadline)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Burns and erases: brings ledger, drivers and packages together, one region at a time."""
 
-import contextlib
 import logging
 
 from oslo_config import cfg
@@ -15,7 +14,6 @@ from fpga_regions.manager.claims import Claims
 from fpga_regions.manager.steps import Worker
 from fpga_regions.model import TRANSIENT, Cause, Claim, Region, Slot, State
 from fpga_regions.package.reader import Package
-from fpga_regions.system import locks
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ class Manager:
         self._ledger.register(self.slots())
         for region in self._ledger.regions():
             if region.state in TRANSIENT and region.slot.driver in self._drivers:
-                self._recover(region)
+                self._claims.recover(region)
 
     def slots(self) -> list[Slot]:
         """The regions that the drivers find; a driver that finds none hides no other's.
@@ -189,14 +187,6 @@ class Manager:
             first, *others = failures.values()
             first.why += f"; so {len(others)} more of the owner's regions" if others else ""
             raise first
-
-    def _recover(self, region: Region) -> None:
-        with contextlib.suppress(locks.NotLocked), locks.held(self._ledger.lock_path(region.id)):
-            now = self._ledger.region(region.id)
-            if now is not None and now.state in TRANSIENT:
-                # That it does not erase is in the ledger, and no fault of this command.
-                with contextlib.suppress(errors.NotErased):
-                    self.worker.clear(now, f"in state '{now.state}' of a process that died")
 
     def _burn_again(self, region: Region, bitstream: Bitstream, claim: Claim) -> str:
         """Burn the region that the owner holds by the number of the claim."""

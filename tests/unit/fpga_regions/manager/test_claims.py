@@ -71,6 +71,37 @@ def test_owner_that_burns_twice_at_once_gets_one_region(narrow: Rig) -> None:
     assert [step for step, _ in narrow.hardware.done].count("program") == 1
 
 
+@pytest.mark.parametrize("refused", [False, True], ids=["taken", "refused by its board"])
+def test_slow_burn_leaves_the_region_that_its_owner_got_meanwhile(rig: Rig, refused: bool) -> None:
+    burnt: list[str] = []
+
+    def faster() -> None:
+        burnt.append(rig.burn(CRC, owner()))
+        if refused:
+            rig.hardware.failing.add("refuse")
+
+    with (
+        first_fetch(rig, faster),
+        pytest.raises(errors.HandedOut, match="nothing was changed"),
+    ):
+        rig.burn(LZO, owner())
+    region = rig.region(burnt[0])
+    assert (region.state, region.image_id, region.lost) == (State.PROGRAMMED, CRC, None)
+    assert [step for step, _ in rig.hardware.done].count("program") == 1
+    assert sorted(rig.states()) == ["free", "programmed"]
+
+
+def test_region_of_a_process_that_died_during_the_download_is_recovered(narrow: Rig) -> None:
+    def dies() -> None:
+        (region,) = narrow.ledger.regions()
+        narrow.ledger.claim(region.id, Claim(owner(5)), CRC)
+
+    with first_fetch(narrow, dies):
+        narrow.burn(LZO, owner())
+    (region,) = narrow.ledger.regions()
+    assert (region.owner, region.state) == (owner(), State.PROGRAMMED)
+
+
 def test_region_that_others_claim_first_is_passed_over(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
