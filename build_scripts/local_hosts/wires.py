@@ -90,9 +90,18 @@ class Wires:
         return index is not None and index == _index(machine, self.interface)
 
     def connect_uplink(self) -> None:
-        """Connect what slirp4netns made to the bridge."""
+        """Connect what slirp4netns made to the bridge.
+
+        It would take any frame for its own. A frame for a host that is cut off must not reach it:
+        it would connect to that host from the machine, over this bridge, again and again.
+        """
         with _inside(self.namespace) as inside:
             _enslave(inside, TAP)
+            index = _index(inside, TAP)
+            inside.brport("set", index=index, unicast_flood=0)
+            for address in (self._network.router, self._network.nameserver):
+                with _ignored(errno.EEXIST):
+                    inside.fdb("add", ifindex=index, lladdr=_slirp_mac(address))
 
     def plug(self, host: Host, sandbox: pathlib.Path) -> bool:
         """Give a host eth0 with its address, unless it has it.
@@ -143,6 +152,11 @@ class Wires:
             netns.remove(str(self.namespace))
         if _is_mounted(self.namespace.parent):
             subprocess.run(["umount", str(self.namespace.parent)], check=True)
+
+
+def _slirp_mac(address: str) -> str:
+    """The MAC address of an address of slirp4netns (libslirp: 52:55, and the four bytes)."""
+    return ":".join(["52", "55", *(f"{int(byte):02x}" for byte in address.split("."))])
 
 
 def _is_mounted(path: pathlib.Path) -> bool:
