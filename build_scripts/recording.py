@@ -18,7 +18,7 @@ from rich.text import Text
 
 _COLUMNS = 100
 
-#: The walk's first line, its last line, and the lines that are left out.
+#: The walk, up to its figures, and the lines of it that are left out.
 _WALK = re.compile(r"^== .*?(?=\n\n== Figures)", re.MULTILINE | re.DOTALL)
 _LEFT_OUT = re.compile(r"^(  ok:|[|+]).*\n?", re.MULTILINE)
 

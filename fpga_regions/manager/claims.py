@@ -46,6 +46,8 @@ class Claims:
             # A host that is full downloads nothing.
             matching.check_free(permitted)
             matching.fitting(permitted, bitstream.package)
+            # Processes may have died during the download.
+            self.recover()
         deadline = Deadline(self._timeout)
         with contextlib.ExitStack() as lock:
             # None where others were faster: what they did is in the ledger, so look again.
@@ -58,8 +60,13 @@ class Claims:
                 )
             yield region
 
-    def recover(self, region: Region) -> None:
-        """Undo what a process left undone in a region, if it died."""
+    def recover(self) -> None:
+        """Undo what dead processes left undone in the regions whose drivers are configured."""
+        for region in self._ledger.regions():
+            if region.state in TRANSIENT and self._worker.drives(region):
+                self._recover(region)
+
+    def _recover(self, region: Region) -> None:
         with contextlib.suppress(locks.NotLocked), locks.held(self._ledger.lock_path(region.id)):
             now = self._ledger.region(region.id)
             if now is not None and now.state in TRANSIENT:
@@ -90,13 +97,6 @@ class Claims:
         if held is not None:
             return self._lock_held(lock, claim, held)
         fitting = matching.fitting(self._permitted(regions, claim), bitstream.package)
-        if not matching.free(fitting, bitstream.package):
-            # Processes may have died during the download.
-            for region in fitting:
-                if region.state in TRANSIENT:
-                    self.recover(region)
-            ids = {region.id for region in fitting}
-            fitting = [region for region in self._ledger.regions() if region.id in ids]
         matching.check_free(fitting)
         return self._claim_one(lock, claim, bitstream, fitting, deadline)
 

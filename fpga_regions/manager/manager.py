@@ -12,7 +12,7 @@ from fpga_regions.manager import dry_run, matching
 from fpga_regions.manager.bitstreams import Bitstream
 from fpga_regions.manager.claims import Claims
 from fpga_regions.manager.steps import Worker
-from fpga_regions.model import TRANSIENT, Cause, Claim, Region, Slot, State
+from fpga_regions.model import Cause, Claim, Region, Slot, State
 from fpga_regions.package.reader import Package
 
 _LOG = logging.getLogger(__name__)
@@ -38,9 +38,7 @@ class Manager:
     def refresh(self) -> None:
         """Look which regions there are, and undo what a dead process left undone."""
         self._ledger.register(self.slots())
-        for region in self._ledger.regions():
-            if region.state in TRANSIENT and region.slot.driver in self._drivers:
-                self._claims.recover(region)
+        self._claims.recover()
 
     def slots(self) -> list[Slot]:
         """The regions that the drivers find; a driver that finds none hides no other's.

@@ -33,6 +33,10 @@ class Worker:
         self._ledger = ledger
         self._drivers = drivers
 
+    def drives(self, region: Region) -> bool:
+        """Whether a region's driver is configured."""
+        return region.slot.driver in self._drivers
+
     def healthy(self, region: Region) -> bool | None:
         """Whether a region answers as the ledger says.
 
@@ -251,7 +255,7 @@ class Worker:
 
     def _undo(self, region_id: str) -> str:
         region = self._ledger.region(region_id)
-        if region is None or region.state == State.FREE or region.slot.driver not in self._drivers:
+        if region is None or region.state == State.FREE or not self.drives(region):
             return ""
         if region.state == State.CLAIMED:
             self._ledger.move(region, State.FREE, "given back: nothing was programmed")

@@ -42,10 +42,8 @@ import ready
 
 CLOUD_MARK = "FPGA_NOVA_CLOUD"
 NAME_MARK = "FPGA_NOVA_SERVICE"
-#: What a description gets here, beside what it came with.
-OWN_FIELDS = ("digest", "offset", "pid", "start")
-#: What a daemon is not restarted for.
-NO_SETTINGS = (*OWN_FIELDS, "unit")
+#: What a daemon is not restarted for: what a description gets here, and settings for systemd alone.
+NO_SETTINGS = ("digest", "offset", "pid", "start", "unit")
 POLL = 0.1
 GRACE = 1.0
 TAIL = 20

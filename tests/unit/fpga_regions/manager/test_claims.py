@@ -102,6 +102,20 @@ def test_region_of_a_process_that_died_during_the_download_is_recovered(narrow: 
     assert (region.owner, region.state) == (owner(), State.PROGRAMMED)
 
 
+def test_region_whose_driver_is_not_configured_is_not_recovered(narrow: Rig) -> None:
+    gone = slot(1, driver="gone")
+
+    def dies() -> None:
+        narrow.ledger.register([slot(0), gone])
+        (region,) = (one for one in narrow.ledger.regions() if one.slot == gone)
+        narrow.ledger.claim(region.id, Claim(owner(5)), CRC)
+
+    with first_fetch(narrow, dies):
+        narrow.burn(LZO, owner())
+    states = {region.slot.driver: region.state for region in narrow.ledger.regions()}
+    assert states == {slot(0).driver: State.PROGRAMMED, "gone": State.CLAIMED}
+
+
 def test_region_that_others_claim_first_is_passed_over(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
