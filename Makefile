@@ -18,6 +18,16 @@ T ?= $(addprefix tests/unit/,build_scripts distro fpga_patch fpga_regions) \
 DISTRO_DIR ?= /var/lib/fpga-nova/distro
 SUITE ?= bookworm
 
+# A file that describes a cloud of many hosts, and more words for build_scripts/cloud.sh.
+CLOUD ?= build_scripts/cloud.yaml
+CLOUD_ARGS ?=
+
+# Where the hosts on this machine are, where their Debian is cached, and how many `make hosts` starts.
+HOSTS_DIR ?= /var/lib/fpga-nova/hosts
+ROOTS_DIR ?= /var/lib/fpga-nova/roots
+N ?= 3
+export HOSTS_DIR ROOTS_DIR
+
 # Where the tests have Docker Engine 26.
 ENGINE_DIR ?= /var/lib/fpga-nova/engine-26
 export ENGINE_DIR
@@ -26,6 +36,9 @@ play = cd build_scripts && ANSIBLE_HOME=$(CURDIR)/.tools/ansible ../.tools/bin/a
 cloud_python = $(DEMO_DIR)/venv/cloud/bin/python
 e2e = PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml \
 	-p no:cacheprovider -W ignore::DeprecationWarning
+hosts = PYTHONDONTWRITEBYTECODE=1 .tools/bin/python build_scripts/hosts.py
+# The builder of Debian roots is among the build scripts.
+distro = PYTHONPATH=build_scripts PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro
 
 .PHONY: help
 help: ## what there is
@@ -67,6 +80,30 @@ demo-status: ## the demo cloud's daemons
 demo-down: ## stop all that the demo started, containers included
 	@build_scripts/stop.sh
 
+.PHONY: cloud-plan
+cloud-plan: ## what cloud-up does on which host of CLOUD, the file of a cloud
+	@build_scripts/cloud.sh plan $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-check
+cloud-check: ## whether the hosts of CLOUD are fit; nothing is changed
+	@build_scripts/cloud.sh check $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-up
+cloud-up: ## bring the cloud of CLOUD up
+	@build_scripts/cloud.sh up $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-status
+cloud-status: ## the FPGA regions of CLOUD, host by host
+	@build_scripts/cloud.sh status $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-test
+cloud-test: ## boot a container with a region on each FPGA host of CLOUD
+	@build_scripts/cloud.sh test $(CLOUD) $(CLOUD_ARGS)
+
+.PHONY: cloud-down
+cloud-down: ## remove the cloud of CLOUD from its hosts
+	@build_scripts/cloud.sh down $(CLOUD) $(CLOUD_ARGS)
+
 .PHONY: clean
 clean: ## stop the demo and remove it, with the tools and what tests left
 	@build_scripts/stop.sh --remove
@@ -100,9 +137,28 @@ docs: tools ## the site, in .tox/docs/site; a warning is an error
 	@$(play) docs_needs.yml
 	@.tools/bin/tox -e docs
 
+.PHONY: hosts
+hosts: tools ## hosts with systemd and sshd on this machine: make hosts N=3
+	@$(play) hosts_needs.yml
+	@$(hosts) up $(N)
+
+.PHONY: hosts-status
+hosts-status: ## what the local hosts do, and their memory
+	@$(hosts) status
+
+.PHONY: hosts-down
+hosts-down: ## remove the local hosts; cached roots stay
+	@$(hosts) down
+
+.PHONY: e2e-hosts
+e2e-hosts: tools ## three local hosts: reached, cut off, killed, renamed, removed
+	@$(play) hosts_needs.yml
+	@build_scripts/dev.sh
+	@PYTHONDONTWRITEBYTECODE=1 .dev/bin/python -m pytest -p no:cacheprovider -s tests/hosts
+
 .PHONY: engine-26
 engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
-	@python3 -m tests.support.docker_engine $(ENGINE_DIR)
+	@PYTHONPATH=build_scripts python3 -m tests.support.docker_engine $(ENGINE_DIR)
 
 .PHONY: test-engine-26
 test-engine-26: tools engine-26 ## novadocker's functional tests on it, with the containerd image store
@@ -133,11 +189,11 @@ faults: demo-up ## nova-compute killed at every point of every path, 200 servers
 
 .PHONY: e2e-distro
 e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back
-	@PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro cloud $(DISTRO_DIR) $(SUITE)
+	@$(distro) cloud $(DISTRO_DIR) $(SUITE)
 
 .PHONY: e2e-package
 e2e-package: deb distro-needs ## the Debian package installed, Nova upgraded around it, the package removed
-	@PYTHONDONTWRITEBYTECODE=1 python3 -m tests.distro package $(DISTRO_DIR) $(SUITE)
+	@$(distro) package $(DISTRO_DIR) $(SUITE)
 
 .PHONY: distro-needs
 distro-needs: tools

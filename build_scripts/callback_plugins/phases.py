@@ -19,6 +19,10 @@ DOCUMENTATION = """
 
 #: Lines of a log that are shown when a phase fails.
 TAIL = 20
+#: Actions whose messages are the result of a playbook.
+DEBUG = ("debug", "ansible.builtin.debug")
+#: What a run has done, by its playbook, where it is more than the sum of its phases.
+ENDINGS = {"demo.yml": "The cloud is up", "deploy.yml": "The cloud is up"}
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -37,6 +41,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._changed = False
         self._failed = False
         self._play: typing.Any = None
+        self._ending = "Done"
+
+    def v2_playbook_on_start(self, playbook: typing.Any) -> None:
+        """Note what the run is for."""
+        self._ending = ENDINGS.get(Path(playbook._file_name).name, self._ending)
 
     def v2_playbook_on_play_start(self, play: typing.Any) -> None:
         """A new phase begins."""
@@ -56,19 +65,26 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     v2_playbook_on_handler_task_start = v2_playbook_on_task_start
 
     def v2_runner_on_ok(self, result: typing.Any) -> None:
-        """Note whether the phase changed anything."""
+        """Note whether the phase changed anything; print what the playbook has to say."""
         # As Ansible's own recap counts it; is_changed() counts some results that are none.
-        self._changed = self._changed or bool(_answer(result).get("changed"))
+        answer = _answer(result)
+        self._changed = self._changed or bool(answer.get("changed"))
+        if result.task.action in DEBUG:
+            lines = answer.get("msg", "")
+            clear = "\r\033[K" if self._live else ""
+            print(clear + "\n".join(lines if isinstance(lines, list) else [str(lines)]), flush=True)
 
     def v2_runner_on_failed(self, result: typing.Any, ignore_errors: bool = False) -> None:
         """Say what failed and why, with the end of the phase's logs."""
         if ignore_errors:
             return
         self._failed = True
-        text = _reason(_answer(result))
-        print(f"\n\nError: {self._phase}: {result.task.get_name()} failed")
+        text, host = _reason(_answer(result)), result.host.get_name()
+        where = "" if host == "localhost" else f" on {host}"
+        print(f"\n\nError: {self._phase}: {result.task.get_name()} failed{where}")
         print("\n".join(f"  {line}" for line in text.splitlines()), flush=True)
-        if "the end of /" not in text:
+        # The logs are here if the host is.
+        if not where and "the end of /" not in text:
             for log in self._logs():
                 self._show(log)
 
@@ -79,8 +95,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_stats(self, stats: typing.Any) -> None:
         """The last phase has ended."""
         self._end_phase()
+        self._recap(stats)
         if not self._failed:
-            print(f"The cloud is up after {time.monotonic() - self._begin:.1f} s", flush=True)
+            print(f"{self._ending} after {time.monotonic() - self._begin:.1f} s", flush=True)
+
+    @staticmethod
+    def _recap(stats: typing.Any) -> None:
+        """Ansible's own count of each host, where there is more than this machine."""
+        for host in sorted(set(stats.processed) - {"localhost"}):
+            count = stats.summarize(host)
+            failed = count["failures"] + count["unreachable"]
+            print(f"   {host:<30} {count['ok']} ok, {count['changed']} changed, {failed} failed")
 
     def _end_task(self) -> None:
         if self._task and self._display.verbosity:

@@ -4,9 +4,9 @@
     python3 -m tests.distro cloud FOLDER SUITE      a cloud of Debian's packages, patched and used
     python3 -m tests.distro package FOLDER SUITE    the Debian package installed, upgraded, removed
 
-``dist/`` must have what `make deb` makes. FOLDER keeps what was downloaded, for the next run. Each
-step prints what it took; ``FOLDER/SUITE/NAME.log`` has every command and what it printed, and after
-a failure ``FOLDER/SUITE/NAME`` is the root as it was.
+PYTHONPATH must have ``build_scripts``, and ``dist/`` what `make deb` makes. FOLDER keeps what was
+downloaded, for the next run. Each step prints what it took; ``FOLDER/SUITE/NAME.log`` has every
+command and what it printed, and after a failure ``FOLDER/SUITE/NAME`` is the root as it was.
 """
 
 import argparse
@@ -18,7 +18,9 @@ import subprocess
 import sys
 import time
 
-from tests.distro import package, root, stock, walk
+from debian_roots import root
+
+from tests.distro import package, stock, walk
 from tests.distro.operator import Operator
 
 WALKS: dict[str, collections.abc.Mapping[str, collections.abc.Callable[[Operator], None]]] = {

@@ -9,7 +9,9 @@ import subprocess
 import time
 import typing
 
-from tests.distro import ini, page, root
+from debian_roots import root
+
+from tests.distro import ini, page
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 INSTALL = CHECKOUT / "docs/install.md"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Docker Engine of another Debian, unpacked beside the installed one and never installed.
 
-    python3 -m tests.support.docker_engine [FOLDER] [SUITE]
+    PYTHONPATH=build_scripts python3 -m tests.support.docker_engine [FOLDER] [SUITE]
 
 The engine, its containerd and its init come from the suite; runc is the host's, because trixie's
 needs a newer C library than bookworm has.
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from tests.distro import stock
+from debian_roots import machine
 
 #: Where the tests look for it.
 FOLDER = pathlib.Path(os.environ.get("ENGINE_DIR", "/var/lib/fpga-nova/engine-26"))
@@ -40,7 +40,7 @@ def make(folder: pathlib.Path = FOLDER, suite: str = "trixie") -> None:
 
     :raises subprocess.CalledProcessError: apt or dpkg failed
     """
-    sources = stock.sources_of(suite)
+    sources = machine.sources_of(suite)
     digest = hashlib.sha256("\n".join([sources, *_PACKAGES]).encode()).hexdigest()
     stamp = folder / "stamp"
     if stamp.exists() and stamp.read_text() == digest:

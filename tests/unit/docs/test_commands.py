@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from deployment import command as cloud
 
 from fpga_manage import command as fpga_manage
 from fpga_patch import command as fpga_patch
@@ -19,6 +20,7 @@ from tests.support.openstack import OpenStack
 from tests.unit.docs import pages
 
 PARSERS = {
+    "cloud.sh": cloud._parser,
     "fpga-cli.py": fpga_cli.parser,
     "fpga-manage": fpga_manage._parser,
     "fpga-patch": fpga_patch._parser,

@@ -42,8 +42,12 @@ import ready
 
 CLOUD_MARK = "FPGA_NOVA_CLOUD"
 NAME_MARK = "FPGA_NOVA_SERVICE"
-#: What a daemon is not restarted for: what a description gets here, and settings for systemd alone.
-NO_SETTINGS = ("digest", "offset", "pid", "start", "unit")
+#: What the names of the cloud's units begin with, `service_prefix` in the roles.
+UNIT_PREFIX = "fpga-nova-"
+#: What a description gets here, beside what it came with.
+OWN_FIELDS = ("digest", "offset", "pid", "start")
+#: What a daemon is not restarted for: those, and settings for systemd alone.
+NO_SETTINGS = (*OWN_FIELDS, "unit")
 POLL = 0.1
 GRACE = 1.0
 TAIL = 20
@@ -354,6 +358,14 @@ def _holders(inodes: set[str]) -> dict[str, int]:
     return found
 
 
+def _is_of_unit(pid: int) -> bool:
+    """Whether a process is of one of the cloud's units, which systemd has put into its cgroup."""
+    try:
+        return f"/{UNIT_PREFIX}" in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+
+
 def _clashes(address: str, requested: str) -> bool:
     """Whether a listener on a hexadecimal address is in the way of an IPv4 address."""
     packed = socket.inet_aton(requested)[::-1].hex().upper()
@@ -377,7 +389,7 @@ def check_ports(run: Run, ports: dict[str, tuple[str, int]]) -> None:
     taken = []
     for name, port, inode in sorted(near):
         pid = holders.get(inode)
-        if pid is None or pid not in ours:
+        if pid is None or (pid not in ours and not _is_of_unit(pid)):
             who = f"process {pid}: {every[pid].command[:80]}" if pid in every else "somebody else"
             taken.append(f"port {port}, wanted for {name}, is taken by {who}")
     if taken:

@@ -65,8 +65,7 @@ class Root:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._init.stdout is not None
-        if self._init.stdout.readline() != "ready\n":
+        if typing.cast(typing.IO[str], self._init.stdout).readline() != "ready\n":
             self._init.wait()
             raise RuntimeError(f"{self.folder} cannot be entered; the reason is above")
         children = pathlib.Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children")
@@ -100,8 +99,7 @@ class Root:
         error: BaseException | None,
         trace: types.TracebackType | None,
     ) -> None:
-        assert self._init.stdin is not None
-        self._init.stdin.close()
+        typing.cast(typing.IO[str], self._init.stdin).close()
         self._init.wait()
         os.close(self._alive)
         self._network.wait()

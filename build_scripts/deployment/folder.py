@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder that a cloud has on the machine that runs Ansible."""
+
+import contextlib
+import fcntl
+import os
+import typing
+from pathlib import Path
+
+from deployment.problems import DeploymentError
+
+#: Where the folders of all clouds are, unless CLOUDS_DIR names another place.
+CLOUDS = "/var/lib/fpga-nova/clouds"
+
+
+class Folder:
+    """What is known of a cloud beside its file; for its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    def make(self) -> None:
+        """Make the folder, unless it is there.
+
+        :raises DeploymentError: it cannot be made
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.known_hosts.parent.mkdir(mode=0o700, exist_ok=True)
+        except OSError as e:
+            raise DeploymentError(f"{self.path}: {e.strerror}") from e
+
+    @property
+    def key(self) -> Path:
+        """The private key for SSH. Where it is missing, SSH uses its user's own."""
+        return self.path / "ssh/id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The keys of the hosts, each from the first contact on unless it was put there before."""
+        return self.path / "ssh/known_hosts"
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory for Ansible, made anew by each command."""
+        return self.path / "inventory.json"
+
+    @property
+    def vault(self) -> Path:
+        """The secrets, encrypted."""
+        return self.path / "secrets.yml"
+
+    @property
+    def vault_key(self) -> Path:
+        """What they are encrypted with."""
+        return self.path / "vault.key"
+
+    @property
+    def wheels(self) -> Path:
+        """This project's wheel, built."""
+        return self.path / "build"
+
+    @contextlib.contextmanager
+    def lock(self) -> typing.Iterator[None]:
+        """Keep other commands from changing the same cloud.
+
+        :raises DeploymentError: one does so now
+        """
+        with (self.path / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as e:
+                raise DeploymentError(f"another command works on the cloud in {self.path}") from e
+            yield
+
+
+def path_of(name: str) -> Path:
+    """Where the folder of a cloud is."""
+    return Path(os.environ.get("CLOUDS_DIR") or CLOUDS) / name

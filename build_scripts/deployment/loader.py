@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a cloud of the file that describes it, or names all that is wrong with the file."""
+
+from pathlib import Path
+
+from deployment import document, model, rules, schema
+from deployment.catalogue import Catalogue
+from deployment.problems import DeploymentError, InvalidFileError
+
+
+def read(file: Path, catalogue: Catalogue) -> model.Deployment:
+    """The cloud of a file.
+
+    :raises InvalidFileError: with each fault, its line and its column
+    :raises DeploymentError: the file cannot be read
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as e:
+        raise DeploymentError(f"{file}: {e.strerror}") from e
+    return parse(content, catalogue, str(file))
+
+
+def parse(content: bytes, catalogue: Catalogue, name: str = "cloud.yaml") -> model.Deployment:
+    """The cloud of a file's content.
+
+    :param name: of the file, for messages
+    :raises InvalidFileError: with each fault, its line and its column
+    """
+    found = document.parse(content)
+    problems = list(found.problems)
+    # Without syntax there is nothing to look at; more messages would be about that alone.
+    if found.data is not None or not problems:
+        problems += [*schema.problems(found, catalogue.schema), *rules.problems(found, catalogue)]
+    if problems:
+        raise InvalidFileError(name, problems)
+    return model.build(found.data, catalogue.locked)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud of many hosts as its file describes it."""
+
+import dataclasses
+import ipaddress
+import typing
+
+#: Modules that the cloud has once: on the node that names them, else on the controller.
+MODULES = ("content", "database", "messaging")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fpga:
+    """The FPGA cards of a node.
+
+    :param drivers: those of fpga-cli.conf, in this order
+    :param regions: of one emulated card
+    :param options: sections of fpga-cli.conf, with their options
+    """
+
+    drivers: tuple[str, ...]
+    regions: int
+    options: dict[str, dict[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """One host.
+
+    :param name: the host's name, and that of its compute service
+    :param address: where the deployer and the other nodes reach it
+    :param roles: controller, compute or both
+    :param modules: those that are here
+    :param fpga: None without cards
+    """
+
+    name: str
+    address: ipaddress.IPv4Address
+    roles: frozenset[str]
+    modules: frozenset[str]
+    fpga: Fpga | None = None
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups of the Ansible inventory that it is in."""
+        return self.roles | (self.modules - {"content"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployment:
+    """A cloud.
+
+    :param base_user: the account that SSH reaches; sudo makes it root
+    :param distribution: such as debian-12
+    :param series: of Nova
+    :param folder: of the cloud, on each of its hosts
+    :param port_base: the first of nine ports
+    :param region: OpenStack's name of it
+    """
+
+    name: str
+    base_user: str
+    distribution: str
+    series: int
+    database: str
+    folder: str
+    port_base: int
+    region: str
+    nodes: tuple[Node, ...]
+
+    @property
+    def controller(self) -> Node:
+        """The node that has the APIs."""
+        return next(node for node in self.nodes if "controller" in node.roles)
+
+
+def build(data: dict[str, typing.Any], series: int) -> Deployment:
+    """The cloud of a document in which nothing is wrong.
+
+    :param series: of Nova, that of the document's release
+    """
+    configuration = data.get("configuration", {})
+    placed = {module for node in data["nodes"] for module in node.get("modules", [])}
+    return Deployment(
+        name=data["name"],
+        base_user=data.get("base_user", "root"),
+        distribution=data["distribution"],
+        series=series,
+        database=configuration.get("database", "mariadb"),
+        folder=configuration.get("folder", "/var/lib/fpga-nova/cloud"),
+        port_base=configuration.get("port_base", 24770),
+        region=configuration.get("region", "RegionOne"),
+        nodes=tuple(_node(node, placed) for node in data["nodes"]),
+    )
+
+
+def _node(data: dict[str, typing.Any], placed: set[str]) -> Node:
+    roles = frozenset(data["roles"])
+    defaults = set(MODULES) - placed if "controller" in roles else set()
+    return Node(
+        name=data["name"],
+        address=ipaddress.IPv4Address(data["address"]),
+        roles=roles,
+        modules=frozenset(defaults | set(data.get("modules", []))),
+        fpga=_fpga(data["fpga"]) if "fpga" in data else None,
+    )
+
+
+def _fpga(data: dict[str, typing.Any]) -> Fpga:
+    options = {
+        section: {name: str(value) for name, value in values.items()}
+        for section, values in data.get("options", {}).items()
+    }
+    return Fpga(tuple(data["drivers"]), data.get("regions", 2), options)
