@@ -121,9 +121,7 @@ class TestReady:
             pass
         command = [sys.executable, PROGRAMS / "ready.py", tmp_path / "stub.json"]
         environment = os.environ | {"MAINPID": str(ended.pid)}
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=20, env=environment
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, env=environment)
         assert (done.returncode, done.stderr) == (1, "Error: stub has ended\n")
 
 

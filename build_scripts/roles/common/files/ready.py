@@ -5,8 +5,8 @@
     ready.py RUN_DIR/NAME.json
 
 The file describes the daemon, as daemons.py does; RUN_DIR/NAME.offset has the size that its log had
-before the start. Exit status 1: it is not ready within its `timeout`, or its process, MAINPID of the
-environment, has ended.
+before the start. Exit status 1: it is not ready within its `timeout`, or its process has ended,
+which the environment names in MAINPID.
 """
 
 import json
