@@ -39,6 +39,12 @@ def active(cloud: CloudOfHosts, host: str) -> set[str]:
     return {unit.removeprefix("fpga-nova-").removesuffix(".service") for unit in units}
 
 
+def main_processes(cloud: CloudOfHosts, host: str) -> dict[str, str]:
+    """The process of each daemon of a host; 0 of one that does not run."""
+    show = "systemctl show --property=MainPID --value"
+    return {one: cloud.site.ask(host, f"{show} fpga-nova-{one}") for one in sorted(DAEMONS[host])}
+
+
 def region_processes(cloud: CloudOfHosts) -> set[str]:
     """The processes behind the regions of the host."""
     return set(cloud.site.ask(HOST, "pgrep -f '[f]pga_regions.emulator.software' || :").split())
@@ -83,8 +89,15 @@ def test_server_and_region_live_on_while(cloud: CloudOfHosts, server: str, line:
     before = begun(cloud, server), region_processes(cloud)
     assert before[0].endswith("true")
     assert before[1]
+    daemons = main_processes(cloud, HOST)
+    interrupted = {name for name in daemons if f"fpga-nova-{name}" in line}
     cloud.site.ask(HOST, line)
-    wait_for("the host is back", lambda: is_back(cloud, HOST))
+
+    def has_started_again() -> bool:
+        now = main_processes(cloud, HOST)
+        return {name for name in now if now[name] != daemons[name]} == interrupted
+
+    wait_for("they have started again", lambda: is_back(cloud, HOST) and has_started_again())
     assert (begun(cloud, server), region_processes(cloud)) == before
     assert cloud.settled(server).status == "ACTIVE"
     assert cloud.compressed(HOST, server) > 0
