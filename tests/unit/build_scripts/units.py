@@ -24,7 +24,7 @@ _PLAY = {
     "item": "conductor",
 }
 #: What of a description says what a unit may do.
-_KEYS = ("name", "user", "group", "unit")
+_KEYS = ("name", "user", "group", "umask", "unit")
 
 
 def render(folder: Path, description: Mapping, confinement: Mapping | None = None) -> str:
