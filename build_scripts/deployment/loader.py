@@ -34,4 +34,4 @@ def parse(content: bytes, catalogue: Catalogue, name: str = "cloud.yaml") -> mod
         problems += [*schema.problems(found, catalogue.schema), *rules.problems(found, catalogue)]
     if problems:
         raise InvalidFileError(name, problems)
-    return model.build(found.data, catalogue.locked)
+    return model.build(found.data, catalogue)
