@@ -25,7 +25,8 @@ say python "$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[
 say systemd "$(yes_if test -d /run/systemd/system)"
 say addresses "$(hostname -I 2>/dev/null)"
 say present "$(yes_if test -e "$1/.fpga-nova-demo")"
-say install "$(if [ -e "$1/packages" ]; then echo packages; elif [ -e "$1/venv/cloud" ]; then echo venv; fi)"
+[ ! -e "$1/venv/cloud" ] || say install venv
+[ ! -e "$1/packages" ] || say install packages
 say foreign "$(ls -A "$1" 2>/dev/null | grep -vxE 'bin|etc|log|run|state|venv' | head -n 1)"
 folder=$1
 while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
