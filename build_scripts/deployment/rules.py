@@ -58,10 +58,15 @@ def _release(document: Document, catalogue: Catalogue) -> Problems:
 
 def _database(document: Document) -> Problems:
     data = _mapping(document.data)
-    database = _mapping(data.get("configuration")).get("database")
+    configuration, place = _mapping(data.get("configuration")), ("configuration", "database")
+    if configuration.get("database") != "postgresql":
+        return
     # The role has PostgreSQL 15, which Debian 13 lacks.
-    if (database, data.get("distribution")) == ("postgresql", "debian-13"):
-        yield document.at(("configuration", "database"), "postgresql needs debian-12")
+    if data.get("distribution") == "debian-13":
+        yield document.at(place, "postgresql needs debian-12")
+    # Nobody has tried Debian's releases with it.
+    if configuration.get("install") == "packages":
+        yield document.at(place, "postgresql needs install: venv")
 
 
 def _twice(

@@ -120,6 +120,14 @@ def test_unknown_distribution_of_packages_is_the_only_fault() -> None:
     assert found.startswith("2:15: distribution: unknown value 'debian-11'")
 
 
+def test_postgresql_is_for_the_lock_file_on_debian_12() -> None:
+    text = packaged("debian-12", "2022.2").replace("packages", "packages\n  database: postgresql")
+    assert faults(text) == ["6:13: postgresql needs install: venv"]
+    assert faults(text.replace("packages", "venv").replace("2022.2", "2026.2")) == []
+    text = text.replace("debian-12", "debian-13").replace("2022.2", "2025.1")
+    assert len(faults(text)) == 2
+
+
 def test_unknown_method_of_installation_has_its_place() -> None:
     text = packaged("debian-12", "2026.2").replace("packages", "snap")
     assert faults(text) == ["5:12: install: unknown value 'snap'; known: venv, packages"]
