@@ -29,9 +29,9 @@ def run(name: str, cloud: Deployment, folder: Folder, nodes: collections.abc.Seq
     vault.ensure(folder)
     environment = {key: value for key, value in os.environ.items() if key not in _DEMO}
     environment |= {
-        "ANSIBLE_HOME": str(folder.path / "ansible"),
+        "ANSIBLE_HOME": str(folder.ansible),
         # The path of a socket has 107 characters at most.
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder.path / "cp"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder.sockets),
     }
     return subprocess.run(
         command(name, cloud, folder, nodes),
@@ -39,6 +39,16 @@ def run(name: str, cloud: Deployment, folder: Folder, nodes: collections.abc.Seq
         env=environment,
         check=False,
     ).returncode
+
+
+def run_here(name: str) -> int:
+    """Run a playbook on this machine, with the demo's inventory.
+
+    :returns: Ansible's exit status
+    """
+    folder = ROOT / "build_scripts"
+    environment = os.environ | {"ANSIBLE_HOME": str(ROOT / ".tools/ansible")}
+    return subprocess.run([str(PROGRAM), name], cwd=folder, env=environment, check=False).returncode
 
 
 def command(
