@@ -136,44 +136,6 @@ def test_packages_take_the_place_of_the_clouds_environment(
     assert plan.record(other, [])["install"] == "packages"
 
 
-def _variables(install: str) -> dict[str, typing.Any]:
-    """What group_vars/all.yml says of the programs with a method of installation."""
-    text = yaml.safe_load((SCRIPTS / "group_vars/all.yml").read_text())
-    known: dict[str, typing.Any] = {"demo_dir": "/cloud", "cloud_install": install}
-    names = ("cloud_venv", "packages_dir", "cloud_bin", "cloud_python", "cloud_paste", "lock_stamp")
-    for name in names:
-        known[name] = jinja2.Template(text[name]).render(known)
-    return known
-
-
-@pytest.mark.parametrize(
-    ("install", "python", "paste", "stamp"),
-    [
-        (
-            "venv",
-            "/cloud/venv/cloud/bin/python",
-            "/cloud/venv/cloud/etc/nova",
-            "/cloud/venv/cloud/.lock",
-        ),
-        ("packages", "/usr/bin/python3", "/usr/share/nova-common", "/cloud/packages/openstack"),
-    ],
-)
-def test_programs_are_those_of_the_method_of_installation(
-    install: str, python: str, paste: str, stamp: str
-) -> None:
-    found = _variables(install)
-    assert found["cloud_python"] == python
-    assert found["cloud_paste"] % "nova" == paste
-    assert found["lock_stamp"] == stamp
-
-
-def test_roles_take_programs_of_openstack_by_the_method_of_installation() -> None:
-    """A role that names the environment itself has no programs with packages."""
-    for file in SCRIPTS.glob("roles/*/*/*"):
-        if file.parts[-3] not in ("venv", "nova_patch"):
-            assert "cloud_venv" not in file.read_text(), file
-
-
 def test_plan_knows_each_role_and_form_of_the_playbook(
     cloud: model.Deployment, folder: Folder
 ) -> None:
