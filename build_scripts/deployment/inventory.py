@@ -38,6 +38,7 @@ def variables(cloud: Deployment, node: Node, folder: Folder) -> dict[str, typing
         "service_manager": "systemd",
         "demo_dir": cloud.folder,
         "database_kind": cloud.database,
+        "cloud_install": cloud.install,
         "port_base": cloud.port_base,
         "region_name": cloud.region,
         "uv": f"{cloud.folder}/bin/uv",

@@ -25,6 +25,8 @@ say python "$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[
 say systemd "$(yes_if test -d /run/systemd/system)"
 say addresses "$(hostname -I 2>/dev/null)"
 say present "$(yes_if test -e "$1/.fpga-nova-demo")"
+[ ! -e "$1/venv/cloud" ] || say install venv
+[ ! -e "$1/packages" ] || say install packages
 say foreign "$(ls -A "$1" 2>/dev/null | grep -vxE 'bin|etc|log|run|state|venv' | head -n 1)"
 folder=$1
 while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
@@ -84,6 +86,9 @@ def judge(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.a
     # `down` removes the folder with all that is in it. A run that failed early has made some of it.
     if facts.get("present") != "yes" and (foreign := facts.get("foreign")):
         yield f"{cloud.folder} is not a cloud's: it has {foreign}"
+    # The releases differ, and their databases do.
+    if (install := facts.get("install")) and install != cloud.install:
+        yield f"has the cloud by install: {install}, not {cloud.install}; run `down` first"
     needed = OLD_GIB if facts.get("present") == "yes" else NEW_GIB
     free = free_gib(facts)
     if free is None or free < needed:
