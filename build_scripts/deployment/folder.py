@@ -62,6 +62,11 @@ class Folder:
         return self.path / "build"
 
     @property
+    def packages(self) -> Path:
+        """This project's Debian package, built."""
+        return self.path / "deb"
+
+    @property
     def ansible(self) -> Path:
         """What Ansible keeps for itself."""
         return self.path / "ansible"
@@ -95,7 +100,7 @@ class Folder:
         """
         for file in (self.vault, self.vault_key, self.inventory):
             file.unlink(missing_ok=True)
-        for folder in (self.wheels, self.ansible, self.sockets):
+        for folder in (self.wheels, self.packages, self.ansible, self.sockets):
             shutil.rmtree(folder, ignore_errors=True)
         for folder in (self.known_hosts.parent, self.path):
             with contextlib.suppress(OSError):

@@ -44,6 +44,7 @@ def variables(cloud: Deployment, node: Node, folder: Folder) -> dict[str, typing
         "uv": f"{cloud.folder}/bin/uv",
         "source_dir": f"{cloud.folder}/source",
         "wheel_dir": str(folder.wheels),
+        "deb_dir": str(folder.packages),
         "cloud_content": "content" in node.modules,
         "fpga_drivers": list(node.fpga.drivers) if node.fpga else [],
     }
