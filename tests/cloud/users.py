@@ -17,6 +17,9 @@ FOLDER = "/var/lib/fpga-nova/cloud"
 
 _PATIENCE = 180  # seconds
 
+#: What nova-compute logs when it starts, and at the end of each audit.
+_STARTED, _AUDITED = "Starting compute node", "Final resource view"
+
 Condition = typing.Callable[[], typing.Any]
 
 
@@ -60,9 +63,7 @@ class CloudOfHosts:
         """Run a line of shell with openrc on the controller: nova, openstack, nova-manage …"""
         return self.site.ssh("controller", f". {FOLDER}/openrc && {line}", check)
 
-    def create(
-        self, flavor: str = "fpga-lzo", host: str | None = None, **more: typing.Any
-    ) -> str:
+    def create(self, flavor: str = "fpga-lzo", host: str | None = None, **more: typing.Any) -> str:
         """Ask for a server; its id. It is not waited for.
 
         :param host: where it has to be; the scheduler's choice if None
@@ -106,9 +107,7 @@ class CloudOfHosts:
 
     def act(self, server: str, body: dict[str, typing.Any]) -> None:
         """Ask for an action of Nova's API, such as {"evacuate": {}}."""
-        answer = self.api.compute.post(
-            f"/servers/{server}/action", json=body, microversion="2.93"
-        )
+        answer = self.api.compute.post(f"/servers/{server}/action", json=body, microversion="2.93")
         assert answer.status_code < 300, answer.text
 
     def delete(self, *servers: str) -> None:
@@ -125,6 +124,16 @@ class CloudOfHosts:
         """Whether Nova takes a compute service for alive."""
         found = self.service(host)
         return found is not None and found.state == "up"
+
+    def force_down(self, host: str, is_down: bool = True) -> None:
+        """Tell Nova that a host is down, or that it is not."""
+        url, body = f"/os-services/{self.service(host).id}", {"forced_down": is_down}
+        answer = self.api.compute.put(url, json=body, microversion="2.53")
+        assert answer.status_code < 300, answer.text
+
+    def audited(self, host: str) -> bool:
+        """Whether the nova-compute that runs on a host now has compared its regions with Nova."""
+        return _AUDITED in self.log(host).rpartition(_STARTED)[2]
 
     def ledger(self, host: str) -> list[dict[str, typing.Any]]:
         """The regions of a host, as fpga-cli.py reports them."""
