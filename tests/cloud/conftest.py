@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.cloud.site import COMPUTE1, COMPUTE2, CONTROLLER, Site
-from tests.cloud.users import FOLDER, CloudOfHosts
+from tests.cloud.users import CloudOfHosts
 
 _FOLDER = os.environ.get("E2E_CLOUD_DIR") or "/var/lib/fpga-nova/e2e-cloud"
 _SUBNET = os.environ.get("E2E_CLOUD_SUBNET") or "10.79.0"
@@ -43,8 +43,19 @@ def cloud(site: Site) -> CloudOfHosts:
     start = time.monotonic()
     site.make_hosts()
     print(f"three hosts are up after {time.monotonic() - start:.0f} s")
-    if not KEEP or site.ssh("controller", f"test -e {FOLDER}/openrc", check=False).returncode:
+    cloud = CloudOfHosts(site)
+    if not KEEP or not cloud.is_there():
         start = time.monotonic()
         site.first_up = site.verb("up").stdout
         print(f"up from nothing: {time.monotonic() - start:.0f} s\n{site.first_up}")
-    return CloudOfHosts(site)
+    return cloud
+
+
+@pytest.fixture(autouse=True)
+def no_servers(request: pytest.FixtureRequest) -> collections.abc.Iterator[None]:
+    """A test begins without servers, whatever the one before it has left."""
+    if "cloud" in request.fixturenames:
+        cloud: CloudOfHosts = request.getfixturevalue("cloud")
+        if cloud.is_there():
+            cloud.delete(*cloud.servers())
+    yield

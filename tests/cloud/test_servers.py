@@ -5,16 +5,16 @@ from tests.cloud.users import CloudOfHosts, wait_for
 
 
 def test_fpga_servers_land_on_the_fpga_host_until_it_is_full(cloud: CloudOfHosts) -> None:
-    asked = [cloud.create(flavor) for flavor in ("fpga-lzo", "fpga-packbits", "fpga-lzo")]
-    servers = [cloud.settled(server) for server in asked]
-    ran = [one for one in servers if one.status == "ACTIVE"]
-    (refused,) = (one for one in servers if one.status == "ERROR")
+    asked = [cloud.create(flavor) for flavor in ("fpga-lzo", "fpga-packbits")]
+    ran = [cloud.settled(server, "ACTIVE") for server in asked]
     assert [one.compute_host for one in ran] == ["compute1"] * 2
+    refused = cloud.boot("fpga-lzo")
+    assert refused.status == "ERROR"
     assert "No valid host was found" in cloud.fault(refused.id)
     assert set(cloud.owners("compute1")) == {one.id for one in ran}
     assert cloud.containers("compute1", running=True) == {one.id for one in ran}
     assert all(0 < cloud.compressed("compute1", one.id) < 500 for one in ran)
-    cloud.delete(*asked)
+    cloud.delete(refused.id, *asked)
     wait_for("nothing is left", lambda: cloud.is_clean("compute1", "compute2"))
     assert cloud.owners("compute1") == []
 

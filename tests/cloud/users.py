@@ -46,6 +46,11 @@ class CloudOfHosts:
     def __init__(self, site: Site) -> None:
         self.site = site
 
+    def is_there(self) -> bool:
+        """Whether the controller has a cloud."""
+        found = self.site.ssh("controller", f"test -e {FOLDER}/openrc", check=False)
+        return found.returncode == 0
+
     @functools.cached_property
     def api(self) -> openstack.connection.Connection:
         """The SDK, as the user of openrc; for this machine, which reaches the controller."""
@@ -55,9 +60,15 @@ class CloudOfHosts:
             for line in lines
             if line.startswith("export OS_")
         )
-        names = ("auth_url", "username", "password", "project_name")
-        names += ("user_domain_name", "project_domain_name", "region_name")
-        return openstack.connect(**{name: found[name.upper()] for name in names})
+        return openstack.connect(
+            auth_url=found["AUTH_URL"],
+            username=found["USERNAME"],
+            password=found["PASSWORD"],
+            project_name=found["PROJECT_NAME"],
+            user_domain_name=found["USER_DOMAIN_NAME"],
+            project_domain_name=found["PROJECT_DOMAIN_NAME"],
+            region_name=found["REGION_NAME"],
+        )
 
     def client(self, line: str, check: bool = True) -> Text:
         """Run a line of shell with openrc on the controller: nova, openstack, nova-manage …"""
@@ -155,8 +166,8 @@ class CloudOfHosts:
         return {name.removeprefix("nova-") for name in names.split() if name.startswith("nova-")}
 
     def compressed(self, host: str, server: str) -> int:
-        """The bytes that the function of a server's region makes of 4000 bytes of text."""
-        script = "yes text | head -c 4000 | fpga-client /dev/fpga0 | wc -c"
+        """The bytes that the function of a server's region makes of 4000 zeros."""
+        script = "head -c 4000 /dev/zero | fpga-client /dev/fpga0 | wc -c"
         return int(self.docker(host, f'exec nova-{server} sh -c "{script}"'))
 
     def allocations(self) -> dict[str, set[str]]:
