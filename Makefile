@@ -18,9 +18,12 @@ T ?= $(addprefix tests/unit/,build_scripts distro fpga_patch fpga_regions) \
 DISTRO_DIR ?= /var/lib/fpga-nova/distro
 SUITE ?= bookworm
 
-# A file that describes a cloud of many hosts, and more words for build_scripts/cloud.sh.
+# A file that describes a cloud of many hosts, and more words for build_scripts/cloud.sh. With LOCAL the
+# cloud is of so many hosts on this machine: make cloud-up LOCAL=3
 CLOUD ?= build_scripts/cloud.yaml
 CLOUD_ARGS ?=
+LOCAL ?=
+cloud = $(if $(LOCAL),--local $(LOCAL),$(CLOUD)) $(CLOUD_ARGS)
 
 # Where the hosts on this machine are, where their Debian is cached, and how many `make hosts` starts.
 HOSTS_DIR ?= /var/lib/fpga-nova/hosts
@@ -82,27 +85,27 @@ demo-down: ## stop all that the demo started, containers included
 
 .PHONY: cloud-plan
 cloud-plan: ## what cloud-up does on which host of CLOUD, the file of a cloud
-	@build_scripts/cloud.sh plan $(CLOUD) $(CLOUD_ARGS)
+	@build_scripts/cloud.sh plan $(cloud)
 
 .PHONY: cloud-check
 cloud-check: ## whether the hosts of CLOUD are fit; nothing is changed
-	@build_scripts/cloud.sh check $(CLOUD) $(CLOUD_ARGS)
+	@build_scripts/cloud.sh check $(cloud)
 
 .PHONY: cloud-up
 cloud-up: ## bring the cloud of CLOUD up
-	@build_scripts/cloud.sh up $(CLOUD) $(CLOUD_ARGS)
+	@build_scripts/cloud.sh up $(cloud)
 
 .PHONY: cloud-status
 cloud-status: ## the FPGA regions of CLOUD, host by host
-	@build_scripts/cloud.sh status $(CLOUD) $(CLOUD_ARGS)
+	@build_scripts/cloud.sh status $(cloud)
 
 .PHONY: cloud-test
 cloud-test: ## boot a container with a region on each FPGA host of CLOUD
-	@build_scripts/cloud.sh test $(CLOUD) $(CLOUD_ARGS)
+	@build_scripts/cloud.sh test $(cloud)
 
 .PHONY: cloud-down
 cloud-down: ## remove the cloud of CLOUD from its hosts
-	@build_scripts/cloud.sh down $(CLOUD) $(CLOUD_ARGS)
+	@build_scripts/cloud.sh down $(cloud)
 
 .PHONY: clean
 clean: ## stop the demo and remove it, with the tools and what tests left

@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from deployment import catalogue, loader, plan, playbook, preflight, status, tables
+from deployment import catalogue, loader, local, plan, playbook, preflight, status, tables
 from deployment.folder import Folder, path_of
 from deployment.model import Deployment, Node
 from deployment.problems import DeploymentError, hint
@@ -22,12 +22,16 @@ class Task:
     """What a command works on.
 
     :param nodes: those of --limit, else all
+    :param is_local: the nodes are hosts on this machine
+    :param own: the file of a call that names none, and its content, which `up` writes
     """
 
     cloud: Deployment
     folder: Folder
     nodes: tuple[Node, ...]
     format: str
+    is_local: bool
+    own: tuple[Path, bytes] | None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,16 +41,35 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        cloud = loader.read(options.file, catalogue.read())
-        nodes = _nodes(cloud, options.limit)
-        folder = Folder(options.folder or path_of(cloud.name))
-        if options.verb != "plan":
-            folder.make()
-        task = Task(cloud, folder, nodes, getattr(options, "format", "text"))
+        task = _task(options)
         return int(VERBS[options.verb][1](task))
     except DeploymentError as e:
         print(f"Error: {e}" if "\n" not in str(e) else e, file=sys.stderr)
         return WRONG
+
+
+def _task(options: argparse.Namespace) -> Task:
+    is_local, count = options.local is not None, options.local or None
+    if options.file is not None and count is not None:
+        raise DeploymentError("--local takes no number beside FILE, whose nodes are the hosts")
+    if options.file is None and not is_local:
+        raise DeploymentError("name the FILE of the cloud, or --local for hosts on this machine")
+    if is_local and options.limit is not None and options.verb == "down":
+        raise DeploymentError("down --local removes all hosts: leave --limit out")
+    file = options.file or local.file_of(options.folder)
+    content = loader.content(file) if options.file else local.content(file, count)
+    cloud = loader.parse(content, catalogue.read(), str(file))
+    if count is not None and count != len(cloud.nodes):
+        raise DeploymentError(
+            f"{file} has {len(cloud.nodes)} nodes, not {count}; change the nodes in it and run "
+            "`cloud.sh up --local`, or remove the cloud with `cloud.sh down --local`"
+        )
+    nodes = _nodes(cloud, options.limit)
+    own = None if options.file else (file, content)
+    folder = Folder(options.folder or path_of(cloud.name))
+    if options.verb != "plan":
+        folder.make()
+    return Task(cloud, folder, nodes, getattr(options, "format", "text"), is_local, own)
 
 
 def _nodes(cloud: Deployment, limit: str | None) -> tuple[Node, ...]:
@@ -82,6 +105,9 @@ def _reports(task: Task) -> list[preflight.Report]:
 
 def _up(task: Task) -> int:
     with task.folder.lock():
+        if task.is_local:
+            _write_own(task)
+            local.up(task.cloud, task.folder)
         reports = _reports(task)
         if any(report.faults for report in reports):
             print("Nothing was changed. Remove the faults and run it again.", file=sys.stderr)
@@ -96,6 +122,13 @@ def _up(task: Task) -> int:
     if code:
         print("Remove the cause and run it again: it leaves alone what is done.", file=sys.stderr)
     return FAILED if code else 0
+
+
+def _write_own(task: Task) -> None:
+    if task.own and not task.own[0].exists():
+        file, content = task.own
+        file.write_bytes(content)
+        print(f"{file} written")
 
 
 def _status(task: Task) -> int:
@@ -115,12 +148,16 @@ def _test(task: Task) -> int:
 
 def _down(task: Task) -> int:
     with task.folder.lock():
-        if playbook.run("remove.yml", task.cloud, task.folder, task.nodes):
+        if task.is_local:
+            local.down(task.cloud)
+        elif playbook.run("remove.yml", task.cloud, task.folder, task.nodes):
             return FAILED
         if task.nodes == task.cloud.nodes:
             # Another cloud of this name gets other secrets; keys for SSH belong to the hosts.
             for file in (task.folder.vault, task.folder.vault_key, task.folder.inventory):
                 file.unlink(missing_ok=True)
+        if task.own:
+            task.own[0].unlink(missing_ok=True)
     return 0
 
 
@@ -134,12 +171,28 @@ VERBS: dict[str, tuple[str, collections.abc.Callable[[Task], int]]] = {
 }
 
 
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!a} is not a number of hosts; name FILE first")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cloud.sh", description=__doc__, allow_abbrev=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, (words, _) in VERBS.items():
         verb = verbs.add_parser(name, help=words, description=words, allow_abbrev=False)
-        verb.add_argument("file", type=Path, metavar="FILE", help="the cloud, see docs/hosts.md")
+        verb.add_argument(
+            "file", type=Path, nargs="?", metavar="FILE", help="the cloud, see docs/hosts.md"
+        )
+        verb.add_argument(
+            "--local",
+            type=_count,
+            nargs="?",
+            const=0,
+            metavar="N",
+            help="the nodes are hosts on this machine: those of FILE, or without FILE N hosts",
+        )
         verb.add_argument(
             "--folder",
             type=Path,

@@ -14,20 +14,27 @@ def read(file: Path, catalogue: Catalogue) -> model.Deployment:
     :raises InvalidFileError: with each fault, its line and its column
     :raises DeploymentError: the file cannot be read
     """
+    return parse(content(file), catalogue, str(file))
+
+
+def content(file: Path) -> bytes:
+    """What a file holds.
+
+    :raises DeploymentError: it cannot be read
+    """
     try:
-        content = file.read_bytes()
+        return file.read_bytes()
     except OSError as e:
         raise DeploymentError(f"{file}: {e.strerror}") from e
-    return parse(content, catalogue, str(file))
 
 
-def parse(content: bytes, catalogue: Catalogue, name: str = "cloud.yaml") -> model.Deployment:
+def parse(text: bytes, catalogue: Catalogue, name: str = "cloud.yaml") -> model.Deployment:
     """The cloud of a file's content.
 
     :param name: of the file, for messages
     :raises InvalidFileError: with each fault, its line and its column
     """
-    found = document.parse(content)
+    found = document.parse(text)
     problems = list(found.problems)
     # Without syntax there is nothing to look at; more messages would be about that alone.
     if found.data is not None or not problems:

@@ -41,6 +41,16 @@ def run(name: str, cloud: Deployment, folder: Folder, nodes: collections.abc.Seq
     ).returncode
 
 
+def run_here(name: str) -> int:
+    """Run a playbook on this machine, with the demo's inventory.
+
+    :returns: Ansible's exit status
+    """
+    folder = ROOT / "build_scripts"
+    environment = os.environ | {"ANSIBLE_HOME": str(ROOT / ".tools/ansible")}
+    return subprocess.run([str(PROGRAM), name], cwd=folder, env=environment, check=False).returncode
+
+
 def command(
     name: str, cloud: Deployment, folder: Folder, nodes: collections.abc.Sequence[Node]
 ) -> list[str]:

@@ -79,8 +79,9 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--share",
         action="append",
-        metavar="FOLDER",
-        help="of this machine, for each host to read at the same path; can be repeated",
+        metavar="FOLDER[:PATH[:HOST]]",
+        help="a folder of this machine, which each host reads at the path (default: the same), and "
+        "one host may write; can be repeated",
     )
 
 
@@ -97,13 +98,11 @@ def requests(options: argparse.Namespace) -> list[model.Request]:
 
 
 def _common(options: argparse.Namespace) -> Common:
-    for path in options.share or ():
-        if not pathlib.Path(path).is_absolute() or ":" in path or not pathlib.Path(path).is_dir():
-            raise LocalHostsError(f"--share {path}: it is not the absolute path of a folder")
     if options.user is not None and not _USER.fullmatch(options.user):
         raise LocalHostsError(f"--user {options.user!r}: it is not the name of a user")
     network = None if options.subnet is None else model.network(options.subnet)
-    return Common(network, options.user, options.share and tuple(options.share))
+    shares = None if options.share is None else tuple(map(model.share, options.share))
+    return Common(network, options.user, shares)
 
 
 def _up(hosts: LocalHosts, options: argparse.Namespace) -> int:

@@ -82,16 +82,33 @@ class Host:
 
 
 @dataclasses.dataclass(frozen=True)
+class Share:
+    """A folder of the machine that each host has, read-only.
+
+    :ivar target: its path in the hosts
+    :ivar writer: the name of the one host that may write it
+    """
+
+    source: str
+    target: str
+    writer: str | None = None
+
+    def bind(self, host: str) -> str:
+        """What ``docker run --volume`` calls it, for one host."""
+        return f"{self.source}:{self.target}:{'rw' if host == self.writer else 'ro'}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Site:
     """All hosts of one folder.
 
     :ivar user: whom the machine reaches a host as, by SSH
-    :ivar shares: folders of the machine that each host has, read-only, at the same path
+    :ivar shares: folders of the machine that each host has
     """
 
     network: Network
     user: str = "root"
-    shares: tuple[str, ...] = ()
+    shares: tuple[Share, ...] = ()
     hosts: tuple[Host, ...] = ()
 
     def find(self, name: str) -> Host:
@@ -118,7 +135,7 @@ class Common:
 
     network: Network | None = None
     user: str | None = None
-    shares: tuple[str, ...] | None = None
+    shares: tuple[Share, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,6 +186,20 @@ def request(text: str) -> Request:
         return Request(name, str(ipaddress.IPv4Address(address)))
     except ValueError as e:
         raise LocalHostsError(f"{text}: {e}") from e
+
+
+def share(text: str) -> Share:
+    """Read FOLDER, FOLDER:PATH or FOLDER:PATH:HOST.
+
+    :raises LocalHostsError: the folder is not there, or a path is not absolute
+    """
+    source, *rest = text.split(":")
+    target, writer = rest[0] if rest else source, rest[1] if len(rest) == 2 else None
+    if len(rest) > 2 or not pathlib.Path(source).is_dir():
+        raise LocalHostsError(f"--share {text}: it is not a folder, and what follows it")
+    if not all(pathlib.PurePath(path).is_absolute() for path in (source, target)):
+        raise LocalHostsError(f"--share {text}: a path is not absolute")
+    return Share(source, target, writer and check_name(writer))
 
 
 def default_requests(count: int) -> list[Request]:
@@ -230,7 +261,11 @@ def rename(site: Site, name: str, new: str) -> Site:
     host = site.find(name)
     if new != name and any(other.name == new for other in site.hosts):
         raise LocalHostsError(f"another host is called {new}")
-    return site.put(dataclasses.replace(host, name=new))
+    shares = tuple(
+        dataclasses.replace(share, writer=new) if share.writer == name else share
+        for share in site.shares
+    )
+    return dataclasses.replace(site.put(dataclasses.replace(host, name=new)), shares=shares)
 
 
 def key_of(folder: pathlib.Path) -> str:

@@ -56,10 +56,10 @@ class LocalHosts:
             raise LocalHostsError(f"there are no hosts in {self.folder}: run 'up'")
         return site
 
-    @property
-    def shared(self) -> pathlib.Path:
-        """A folder of the machine that each host has, read-only, at the same path."""
-        return self.folder / "shared"
+    def known(self) -> tuple[model.Host, ...]:
+        """The hosts that were asked for; none before the first call of `up`."""
+        site = self._store.load()
+        return site.hosts if site else ()
 
     def up(
         self,
@@ -80,7 +80,8 @@ class LocalHosts:
             self._store.prepare()
             self._store.save(site)
             self.files.write(site)
-            self.shared.mkdir(exist_ok=True)
+            for share in site.shares:
+                pathlib.Path(share.source).mkdir(exist_ok=True, parents=True)
             self._start_services(site)
             with self._engine() as engine:
                 suites = {host.suite for host in site.hosts}
@@ -204,7 +205,7 @@ class LocalHosts:
         wires.connect_uplink()
 
     def _binds(self, site: Site, host: Host) -> list[str]:
-        shares = [f"{path}:{path}:ro" for path in (str(self.shared), *site.shares)]
+        shares = [share.bind(host.name) for share in site.shares]
         folder = self.files.of(host)
         return [f"{folder}/files:{FILES}:ro", f"{folder}/docker:/var/lib/docker", *shares]
 

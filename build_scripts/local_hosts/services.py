@@ -37,6 +37,9 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
   address = "{folder}/run/containerd.sock.ttrpc"
 """
 
+#: Folders that the engine makes in a host, such as mount points, are for every user there.
+_UMASK = "022"
+
 #: The longest path of a socket that Linux takes has 107 bytes.
 _LONGEST = 107
 
@@ -82,6 +85,7 @@ def descriptions(
     containerd: dict[str, typing.Any] = {
         "name": "containerd",
         "order": 10,
+        "umask": _UMASK,
         "command": ["containerd", "--config", f"{folder}/etc/containerd.toml"],
         "watch": [f"{folder}/etc/containerd.toml"],
         "ready": {"socket": f"{run}/containerd.sock"},
@@ -89,6 +93,7 @@ def descriptions(
     dockerd: dict[str, typing.Any] = {
         "name": "dockerd",
         "order": 11,
+        "umask": _UMASK,
         "command": [
             *("dockerd", f"--host={socket}", f"--containerd={run}/containerd.sock"),
             *(f"--data-root={folder}/engine/docker", f"--exec-root={run}/docker"),

@@ -12,7 +12,7 @@ import pathlib
 import subprocess
 import typing
 
-from local_hosts.model import Host, LocalHostsError, Network, Site, key_of
+from local_hosts.model import Host, LocalHostsError, Network, Share, Site, key_of
 
 #: Marks a folder as one of local hosts: nothing else is ever removed.
 MARK = ".fpga-nova-hosts"
@@ -43,7 +43,7 @@ def loads(text: str) -> Site:
         if version != _VERSION:
             raise LocalHostsError(f"version {version} is not {_VERSION}: 'down' removes the hosts")
         record["network"] = Network(ipaddress.IPv4Network(record["network"]))
-        record["shares"] = tuple(map(str, record["shares"]))
+        record["shares"] = tuple(Share(**one) for one in record["shares"])
         record["hosts"] = tuple(_host(one) for one in record["hosts"])
         return Site(**record)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as e:

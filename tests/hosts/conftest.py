@@ -5,6 +5,7 @@ import collections.abc
 import dataclasses
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ FOLDER = pathlib.Path("/var/lib/fpga-nova/hosts-test")
 ROOTS = pathlib.Path(os.environ.get("ROOTS_DIR", "/var/lib/fpga-nova/roots"))
 SUITE = os.environ.get("SUITE", "bookworm")
 SUBNET = "10.78.0.0/24"
+#: Where each host has a folder that the controller may write.
+SHARED = "/srv/above/shared"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +42,10 @@ class Command:
 
     def up(self, count: int = 3) -> str:
         """Have hosts run."""
-        return self("up", str(count), "--subnet", SUBNET, "--suite", SUITE)
+        source = FOLDER.with_name("hosts-test-share")
+        source.mkdir(exist_ok=True)
+        share = f"{source}:{SHARED}:controller"
+        return self("up", str(count), "--subnet", SUBNET, "--suite", SUITE, "--share", share)
 
     def ssh(self, name: str, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in a host by SSH."""
@@ -69,3 +75,4 @@ def command() -> collections.abc.Iterator[Command]:
     yield command
     if os.environ.get("KEEP") is None:
         command("down")
+        shutil.rmtree(FOLDER.with_name("hosts-test-share"))

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.hosts.conftest import FOLDER, ROOT, Command
+from tests.hosts.conftest import FOLDER, ROOT, SHARED, Command
 
 NAMES = ("controller", "compute1", "compute2")
 
@@ -96,11 +96,17 @@ def test_second_run_of_ansible_changes_nothing(command: Command, tmp_path: pathl
     assert changes == [["3"] * 3, ["0"] * 3]
 
 
-def test_shared_folder_is_read_and_not_written(command: Command) -> None:
-    shared = FOLDER / "shared"
-    (shared / "file").write_text("shared\n")
-    assert command.ask("compute1", f"cat {shared}/file") == "shared"
-    assert command.ssh("compute1", f"touch {shared}/file").returncode != 0
+def test_shared_folder_is_read_by_all_and_written_by_one(command: Command) -> None:
+    assert (
+        command.ask("controller", f"echo shared > {SHARED}/file && cat {SHARED}/file") == "shared"
+    )
+    assert command.ask("compute1", f"cat {SHARED}/file") == "shared"
+    assert command.ssh("compute1", f"touch {SHARED}/file").returncode != 0
+
+
+def test_folders_above_a_mount_point_are_for_every_user(command: Command) -> None:
+    as_nobody = "setpriv --reuid=nobody --clear-groups"
+    assert command.ask("compute1", f"{as_nobody} cat {SHARED}/file") == "shared"
 
 
 def test_host_that_is_cut_runs_on_and_is_reached_once_it_is_joined(command: Command) -> None:

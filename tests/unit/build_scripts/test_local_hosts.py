@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import pathlib
 import re
 import subprocess
 from pathlib import Path
@@ -28,7 +29,7 @@ SITES = st.builds(
     Site,
     st.just(NETWORK),
     st.just("root"),
-    st.lists(st.text()).map(tuple),
+    st.lists(st.builds(model.Share, st.text(), st.text(), st.none() | st.text())).map(tuple),
     st.lists(HOSTS, unique_by=lambda host: host.number).map(tuple),
 )
 
@@ -126,12 +127,13 @@ class TestExtension:
 
 class TestCommon:
     def test_first_hosts_get_what_is_asked_for(self) -> None:
-        common = model.Common(model.network("10.9.0.0/24"), "stack", ("/opt",))
+        share = model.Share("/opt", "/srv", "a")
+        common = model.Common(model.network("10.9.0.0/24"), "stack", (share,))
         site = model.settle(None, common)
         assert (str(site.network.subnet), site.user, site.shares) == (
             "10.9.0.0/24",
             "stack",
-            ("/opt",),
+            (share,),
         )
 
     def test_call_without_wishes_takes_what_there_is(self) -> None:
@@ -144,12 +146,37 @@ class TestCommon:
         [
             (model.Common(network=model.network("10.9.0.0/24")), "network"),
             (model.Common(user="stack"), "user"),
-            (model.Common(shares=("/opt",)), "shares"),
+            (model.Common(shares=(model.Share("/opt", "/opt"),)), "shares"),
         ],
     )
     def test_change_under_hosts_is_refused(self, common: model.Common, name: str) -> None:
         with pytest.raises(LocalHostsError, match=f"another {name}: run 'down' first"):
             model.settle(SITE, common)
+
+
+class TestShare:
+    def test_host_that_may_write_is_the_only_one(self) -> None:
+        share = model.Share("/opt", "/srv", "controller")
+        assert [share.bind(name) for name in ("controller", "compute1")] == [
+            "/opt:/srv:rw",
+            "/opt:/srv:ro",
+        ]
+
+    def test_path_and_host_can_be_left_out(self, tmp_path: pathlib.Path) -> None:
+        folder = str(tmp_path)
+        assert model.share(folder) == model.Share(folder, folder)
+        assert model.share(f"{folder}:/srv") == model.Share(folder, "/srv")
+        assert model.share(f"{folder}:/srv:a") == model.Share(folder, "/srv", "a")
+
+    @pytest.mark.parametrize("rest", [":srv", ":/srv:a:b", ":/srv:A", "/missing", ":"])
+    def test_what_is_no_share_is_refused(self, rest: str, tmp_path: pathlib.Path) -> None:
+        with pytest.raises(LocalHostsError):
+            model.share(f"{tmp_path}{rest}")
+
+    def test_host_that_may_write_is_renamed_too(self) -> None:
+        share = model.Share("/opt", "/srv", "compute1")
+        site = model.rename(dataclasses.replace(SITE, shares=(share,)), "compute1", "fpga1")
+        assert site.shares == (model.Share("/opt", "/srv", "fpga1"),)
 
 
 class TestRename:

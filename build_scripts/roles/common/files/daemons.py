@@ -12,6 +12,7 @@ A daemon runs in the foreground under start-stop-daemon, which writes RUN_DIR/NA
 description is kept in RUN_DIR/NAME.json:
 
     name, command, user, group, env, log, order     what to run; the greatest order stops first
+    umask                                           027 if it is missing
     watch                                           files; a change of one restarts the daemon
     ready                                           {"tcp": [address, port]}, {"http": url},
                                                     {"socket": path} or {"log": regular expression}
@@ -253,7 +254,8 @@ class Daemon:
         subprocess.run(
             [
                 *("start-stop-daemon", "--start", "--background", "--make-pidfile", "--quiet"),
-                *("--pidfile", str(self.pid_file), "--umask", "027", "--chdir", "/"),
+                *("--pidfile", str(self.pid_file), "--chdir", "/"),
+                *("--umask", self.record.get("umask", "027")),
                 *("--chuid", f"{user}:{group}" if group else user),
                 *("--output", str(self.log), "--startas", program, "--", *arguments),
             ],
