@@ -40,13 +40,12 @@ def cloud(site: Site) -> CloudOfHosts:
     ``site.hosts("reboot", "compute1")`` of hosts.py, ``site.verb("up")`` of cloud.sh.
     """
     site.describe(CONTROLLER, COMPUTE1, COMPUTE2)
-    start = time.monotonic()
-    site.make_hosts()
-    print(f"three hosts are up after {time.monotonic() - start:.0f} s")
     cloud = CloudOfHosts(site)
-    if not KEEP or not cloud.is_there():
+    if KEEP and site.hosts_folder.exists() and cloud.is_there():
+        site.mend()
+    else:
         start = time.monotonic()
-        site.first_up = site.verb("up").stdout
+        site.first_up = site.up()
         print(f"up from nothing: {time.monotonic() - start:.0f} s\n{site.first_up}")
     return cloud
 

@@ -115,17 +115,15 @@ class Site:
             entry["fpga"] = {"drivers": ["emulator"], "regions": node.regions}
         return entry
 
-    def make_hosts(self) -> None:
-        """Have the hosts of the file run, and give cloud.sh the key to them."""
-        asked = [f"--host={node.name}={self.address(node)}" for node in self.nodes]
-        self.hosts("up", *asked, "--subnet", f"{self.subnet}.0/24", "--suite", self.suite)
-        keys = self.cloud_folder / "ssh"
-        keys.mkdir(parents=True, exist_ok=True)
-        for name in ("id_ed25519", "known_hosts"):
-            shutil.copy(self.hosts_folder / "ssh" / name, keys / name)
+    def up(self) -> str:
+        """Have the hosts of the file run, and the cloud on them; what cloud.sh prints."""
+        return self.verb("up", "--local").stdout
+
+    def mend(self) -> None:
+        """Have the hosts of the file run and be reached, whatever an earlier test did to them."""
         for node in self.nodes:
-            # The mode of the folder follows the umask of the engine of the hosts.
-            self.inside(node.name, "chmod 755 /var/lib/fpga-nova 2> /dev/null || true")
+            self.hosts("start", node.name)
+            self.hosts("join", node.name)
 
     def hosts(self, *words: str, check: bool = True) -> str:
         """Call hosts.py; what it prints."""

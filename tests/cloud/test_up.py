@@ -18,7 +18,7 @@ def test_first_run_leaves_no_host_failed(cloud: CloudOfHosts) -> None:
 
 def test_second_run_changes_nothing(cloud: CloudOfHosts) -> None:
     start = time.monotonic()
-    output = cloud.site.verb("up").stdout
+    output = cloud.site.up()
     print(f"second up: {time.monotonic() - start:.0f} s")
     found = counts(output)
     assert {name: figures[1:] for name, figures in found.items()} == dict.fromkeys(NAMES, (0, 0))
