@@ -147,8 +147,11 @@ class CloudOfHosts:
         return _AUDITED in self.log(host).rpartition(_STARTED)[2]
 
     def ledger(self, host: str) -> list[dict[str, typing.Any]]:
-        """The regions of a host, as fpga-cli.py reports them."""
-        text = self.site.ask(host, f"{FOLDER}/bin/fpga-cli.py status --format json")
+        """The regions of a host, as fpga-cli.py reports them; none where it is not."""
+        program = f"{FOLDER}/bin/fpga-cli.py"
+        if self.site.ssh(host, f"test -e {program}", check=False).returncode:
+            return []
+        text = self.site.ask(host, f"{program} status --format json")
         return typing.cast(list[dict[str, typing.Any]], json.loads(text)["regions"])
 
     def owners(self, host: str) -> list[str]:
