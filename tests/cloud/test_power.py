@@ -13,8 +13,8 @@ RESUME = "resume_guests_state_on_host_boot = True"
 
 #: Waits until a region is being programmed, for a minute at most.
 BURNS = f"""
-for i in $(seq 600); do
-    grep -q '"write"' {FOLDER}/run/fpga/status.json && exit 0
+for i in $(seq 120); do
+    {FOLDER}/bin/fpga-cli.py status --format json | grep -q '"state": "write"' && exit 0
     sleep 0.1
 done
 exit 1
