@@ -68,7 +68,9 @@ def test_nova_compute_of_another_name_erases_nothing_and_the_doctor_helps(
     )
     cloud.site.ask("compute1", f"sed -i 's/^host = .*/host = fpga1/' {file} && {again}")
     try:
-        wait_for("it refuses to start", lambda: "refusing to start" in cloud.log("compute1"))
+        wait_for(
+            "it refuses to start", lambda: "refusing to start" in cloud.since_start("compute1")
+        )
         assert cloud.owners("compute1") == [server]
         assert cloud.containers("compute1", running=True) == {server}
         doctor = cloud.site.ssh(

@@ -144,7 +144,11 @@ class CloudOfHosts:
 
     def audited(self, host: str) -> bool:
         """Whether the nova-compute that runs on a host now has compared its regions with Nova."""
-        return _AUDITED in self.log(host).rpartition(_STARTED)[2]
+        return _AUDITED in self.since_start(host)
+
+    def since_start(self, host: str) -> str:
+        """What nova-compute of a host has logged since its last start."""
+        return self.log(host).rpartition(_STARTED)[2]
 
     def ledger(self, host: str) -> list[dict[str, typing.Any]]:
         """The regions of a host, as fpga-cli.py reports them; none where it is not."""
