@@ -9,7 +9,7 @@ import pytest
 from tests.cloud.users import FOLDER, CloudOfHosts, wait_for
 
 CONFIGURATION = f"{FOLDER}/etc/nova/nova-compute.conf"
-RESUME = "resume_guests_state_on_host_boot = True"
+RESUME, UNIT = "resume_guests_state_on_host_boot", "fpga-nova-nova-compute"
 
 #: Waits until a region is being programmed, for a minute at most.
 BURNS = f"""
@@ -90,6 +90,19 @@ def started(cloud: CloudOfHosts, server: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00")
 
 
+@pytest.fixture
+def resuming(cloud: CloudOfHosts, request: pytest.FixtureRequest) -> collections.abc.Iterator[None]:
+    """Whether compute1 starts, after a boot, the servers that ran."""
+    restart = f"systemctl restart {UNIT}"
+    set_it = f"/^{RESUME}/d; s/^host = .*/&\\n{RESUME} = {request.param}/"
+    cloud.site.ask("compute1", f"sed -i.before '{set_it}' {CONFIGURATION} && {restart}")
+    yield
+    cloud.site.ask("compute1", f"cp -p {CONFIGURATION}.before {CONFIGURATION} && {restart}")
+    cloud.site.ask("compute1", f"rm {CONFIGURATION}.before")
+
+
+@pytest.mark.usefixtures("resuming")
+@pytest.mark.parametrize("resuming", [False], indirect=True)
 def test_rebooted_host_burns_again_before_a_user_starts_the_server(
     cloud: CloudOfHosts, two_servers: list[str]
 ) -> None:
@@ -104,17 +117,8 @@ def test_rebooted_host_burns_again_before_a_user_starts_the_server(
         assert 0 < cloud.compressed("compute1", server) < 500
 
 
-@pytest.fixture
-def resuming(cloud: CloudOfHosts) -> collections.abc.Iterator[None]:
-    """compute1 is configured to start, after a boot, the servers that ran."""
-    restart = "systemctl restart fpga-nova-nova-compute"
-    insert = f"sed -i 's/^host = .*/&\\n{RESUME}/' {CONFIGURATION}"
-    cloud.site.ask("compute1", f"{insert} && {restart}")
-    yield
-    cloud.site.ask("compute1", f"sed -i '/^{RESUME}/d' {CONFIGURATION} && {restart}")
-
-
 @pytest.mark.usefixtures("resuming")
+@pytest.mark.parametrize("resuming", [True], indirect=True)
 def test_rebooted_host_burns_again_before_it_starts_the_servers_that_ran(
     cloud: CloudOfHosts, two_servers: list[str]
 ) -> None:
