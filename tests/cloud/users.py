@@ -17,8 +17,11 @@ FOLDER = "/var/lib/fpga-nova/cloud"
 
 _PATIENCE = 180  # seconds
 
-#: What nova-compute logs when it starts, and at the end of each audit.
-_STARTED, _AUDITED = "Starting compute node", "Final resource view"
+#: What nova-compute logs when it starts.
+_STARTED = "Starting compute node"
+
+#: Seconds from one audit to the next, and what one takes.
+_AUDIT = 60 + 10
 
 Condition = typing.Callable[[], typing.Any]
 
@@ -143,8 +146,10 @@ class CloudOfHosts:
         assert answer.status_code < 300, answer.text
 
     def audited(self, host: str) -> bool:
-        """Whether the nova-compute that runs on a host now has compared its regions with Nova."""
-        return _AUDITED in self.since_start(host)
+        """Whether the nova-compute of a host has run for longer than from one audit to the next."""
+        unit = "$(systemctl show --property=MainPID --value fpga-nova-nova-compute)"
+        age = self.site.ssh(host, f"ps --no-headers -o etimes --pid {unit}", check=False).stdout
+        return int(age or 0) > _AUDIT
 
     def since_start(self, host: str) -> str:
         """What nova-compute of a host has logged since its last start."""
