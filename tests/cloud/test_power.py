@@ -11,21 +11,26 @@ from tests.cloud.users import FOLDER, CloudOfHosts, wait_for
 CONFIGURATION = f"{FOLDER}/etc/nova/nova-compute.conf"
 RESUME, UNIT = "resume_guests_state_on_host_boot", "fpga-nova-nova-compute"
 
-#: Waits until a region is being programmed, for a minute at most.
+#: Waits until a region is being programmed, and has its fpga-cli sleep there.
 BURNS = f"""
 for i in $(seq 120); do
-    {FOLDER}/bin/fpga-cli.py status --format json | grep -q '"state": "write"' && exit 0
+    if {FOLDER}/bin/fpga-cli.py status --format json | grep -q '"state": "write"'; then
+        pkill -STOP -f 'fpga-cli[.]py .* burn '
+        exec {FOLDER}/bin/fpga-cli.py status --format json
+    fi
     sleep 0.1
 done
-exit 1
 """
 
 
 @pytest.fixture
-def slow_burn(cloud: CloudOfHosts) -> str:
-    """A flavor whose next burn on compute1 takes seconds: its netlist is not cached."""
-    cloud.site.ask("compute1", "rm -rf /var/lib/fpga-nova/emulator-models")
-    return "fpga-packbits"
+def slow_burn(cloud: CloudOfHosts) -> collections.abc.Iterator[str]:
+    """A flavor whose burns on compute1 wait for the compiler of its model."""
+    file, models = f"{FOLDER}/etc/fpga/fpga-cli.conf", "/var/lib/fpga-nova/emulator-models"
+    engine = "s/^\\[emulator\\]/&\\nengine = verilator/"
+    cloud.site.ask("compute1", f"sed -i '{engine}' {file}; rm -rf {models}")
+    yield "fpga-packbits"
+    cloud.site.ask("compute1", f"sed -i '/^engine = verilator/d' {file}")
 
 
 def test_host_that_dies_in_a_burn_leaves_nothing_once_it_is_back(
@@ -33,13 +38,14 @@ def test_host_that_dies_in_a_burn_leaves_nothing_once_it_is_back(
 ) -> None:
     running = cloud.boot("fpga-lzo").id
     building = cloud.create(slow_burn)
-    cloud.site.ask("compute1", BURNS)
+    assert '"state": "write"' in cloud.site.ask("compute1", BURNS)
     cloud.site.hosts("kill", "compute1")
-    assert cloud.api.compute.get_server(building).status == "BUILD"
-    wait_for("Nova knows that the host is down", lambda: not cloud.is_up("compute1"))
-    cloud.delete(running)
-
-    cloud.site.hosts("start", "compute1")
+    try:
+        assert cloud.api.compute.get_server(building).status == "BUILD"
+        wait_for("Nova knows that the host is down", lambda: not cloud.is_up("compute1"))
+        cloud.delete(running)
+    finally:
+        cloud.site.hosts("start", "compute1")
     wait_for("Nova knows that the host is up", lambda: cloud.is_up("compute1"))
     assert cloud.settled(building).status == "ERROR"
     wait_for("the deleted server is gone", lambda: running not in cloud.owners("compute1"))
