@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a cloud has left on a host, and hosts on the machine, after their removal."""
 
+import collections.abc
 import pathlib
 import subprocess
 
@@ -8,7 +9,7 @@ from tests.cloud.site import Site
 from tests.cloud.users import FOLDER
 
 #: Each prints what is left of the cloud on a host: units, processes, mounts, folders, network
-#: namespaces, cables, control groups.
+#: namespaces, cables.
 LEFT = {
     "units": "systemctl list-unit-files --no-legend 'fpga-nova-*'; "
     "systemctl list-units --all --no-legend 'fpga-nova-*'; "
@@ -19,16 +20,22 @@ LEFT = {
     "files": f"find {FOLDER} -mindepth 1 -maxdepth 1 ! -name venv 2> /dev/null; "
     "ls /etc/sudoers.d | grep fpga",
     "network": "ls /run/docker/netns 2> /dev/null; ip -o link | grep -E 'veth|docker0'",
-    "cgroups": "find /sys/fs/cgroup -type d | grep -E 'fpga-nova-|/docker/|nova-[0-9a-f]{8}'",
 }
 
 
-def of_cloud(site: Site, name: str) -> dict[str, str]:
+def of_cloud(
+    site: Site, name: str, containers: collections.abc.Iterable[str] = ()
+) -> dict[str, str]:
     """What is left of the cloud on a host, by kind; nothing of the kinds that are not named.
 
     The folder of the environments is a mount of the machine's, which goes with the host.
+
+    :param containers: the engine's ids of those that were there. On cgroup v1, a host sees groups
+        of the machine and of other hosts as well
     """
-    found = {kind: site.ask(name, f"{line}; true") for kind, line in LEFT.items()}
+    groups = "|".join(["fpga-nova-[a-z-]+[.]service", *containers])
+    cgroups = {"cgroups": f"find /sys/fs/cgroup -type d | grep -E '{groups}'"}
+    found = {kind: site.ask(name, f"{line}; true") for kind, line in (LEFT | cgroups).items()}
     return {kind: text for kind, text in found.items() if text}
 
 

@@ -8,9 +8,11 @@ from tests.cloud.users import CloudOfHosts
 def test_removal_leaves_nothing_on_any_host(cloud: CloudOfHosts) -> None:
     server = cloud.boot("fpga-lzo")
     assert server.status == "ACTIVE"
+    containers = cloud.docker("compute1", "ps --all --quiet --no-trunc").split()
+    assert containers
     cloud.site.verb("down")
     names = ("controller", "compute1", "compute2")
-    assert [remains.of_cloud(cloud.site, name) for name in names] == [{}, {}, {}]
+    assert [remains.of_cloud(cloud.site, name, containers) for name in names] == [{}, {}, {}]
     assert not (cloud.site.cloud_folder / "secrets.yml").exists()
 
 

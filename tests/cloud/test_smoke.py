@@ -47,9 +47,11 @@ def test_two_hosts_from_nothing_and_back(site: Site) -> None:
         ("controller", 0, "no compute host"),
         ("compute1", 1, "up, enabled"),
     ]
+    containers = cloud.docker("compute1", "ps --all --quiet --no-trunc").split()
     with step("down"):
         site.verb("down")
-    assert [remains.of_cloud(site, name) for name in ("controller", "compute1")] == [{}, {}]
+    names = ("controller", "compute1")
+    assert [remains.of_cloud(site, name, containers) for name in names] == [{}, {}]
     with step("down of the hosts"):
         site.hosts("down")
     remains.check_machine(site)
