@@ -11,11 +11,12 @@ from tests.cloud.users import FOLDER, CloudOfHosts, wait_for
 CONFIGURATION = f"{FOLDER}/etc/nova/nova-compute.conf"
 RESUME, UNIT = "resume_guests_state_on_host_boot", "fpga-nova-nova-compute"
 
-#: Waits until a region is being programmed, and has its fpga-cli sleep there.
+#: Waits until a region is being programmed, and has its fpga-cli sleep there. This line itself does
+#: not match the pattern.
 BURNS = f"""
 for i in $(seq 120); do
     if {FOLDER}/bin/fpga-cli.py status --format json | grep -q '"state": "write"'; then
-        pkill -STOP -f 'fpga-cli[.]py .* burn '
+        pkill -STOP -f 'fpga-cli.* bur[n] '
         exec {FOLDER}/bin/fpga-cli.py status --format json
     fi
     sleep 0.1
