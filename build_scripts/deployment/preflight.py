@@ -17,7 +17,8 @@ NEW_GIB, OLD_GIB = 4.0, 1.0
 PROBE = """
 say() { printf '%s=%s\\n' "$1" "$2"; }
 yes_if() { "$@" > /dev/null 2>&1 && echo yes || echo no; }
-is_root() { [ "$(id -u)" = 0 ] || sudo -n true; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+is_root() { as_root true; }
 say system "$(. /etc/os-release && echo "$ID-$VERSION_ID")"
 say machine "$(uname -m)"
 say root "$(yes_if is_root)"
@@ -27,6 +28,7 @@ say addresses "$(hostname -I 2>/dev/null)"
 say present "$(yes_if test -e "$1/.fpga-nova-demo")"
 [ ! -e "$1/venv/cloud" ] || say install venv
 [ ! -e "$1/packages" ] || say install packages
+say nova_host "$(as_root sed -n 's/^host = //p' "$1/etc/nova/nova-compute.conf" 2>/dev/null)"
 say foreign "$(ls -A "$1" 2>/dev/null | grep -vxE 'bin|etc|log|run|state|venv' | head -n 1)"
 folder=$1
 while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
@@ -83,6 +85,10 @@ def judge(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.a
     addresses = facts.get("addresses", "").split()
     if addresses and str(node.address) not in addresses:
         yield f"has not the address {node.address}, but {', '.join(addresses)}"
+    # Under another name Nova's servers, regions and allocations of this host would be nobody's.
+    former = facts.get("nova_host")
+    if "compute" in node.roles and former and former != node.name:
+        yield f"is the host {former} of Nova: name the node so, or run `down` for it first"
     # `down` removes the folder with all that is in it. A run that failed early has made some of it.
     if facts.get("present") != "yes" and (foreign := facts.get("foreign")):
         yield f"{cloud.folder} is not a cloud's: it has {foreign}"

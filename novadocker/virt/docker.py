@@ -54,6 +54,8 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         # Glance has a docker image with disk format raw.
         "supports_image_type_raw": True,
         "has_imagecache": True,
+        # A container is made of its image and its region; Nova brings both to the new host.
+        "supports_evacuate": True,
     }
 
     def __init__(self, virtapi: _Any) -> None:

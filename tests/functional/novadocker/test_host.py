@@ -67,9 +67,9 @@ def test_uptime_has_the_form_of_uptime(driver):
     assert re.fullmatch(pattern, driver.get_host_uptime())
 
 
-def test_the_driver_claims_raw_images_an_image_cache_and_nothing_else(driver):
+def test_the_driver_claims_raw_images_an_image_cache_evacuation_and_nothing_else(driver):
     claimed = {name for name, has in driver.capabilities.items() if has}
-    assert claimed == {"supports_image_type_raw", "has_imagecache"}
+    assert claimed == {"supports_image_type_raw", "has_imagecache", "supports_evacuate"}
 
 
 def test_ports_of_somebody_are_ignored(driver, servers, caplog):

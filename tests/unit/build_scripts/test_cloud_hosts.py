@@ -84,6 +84,15 @@ class TestPreflight:
         assert list(preflight.judge(hosts.cloud, node, facts_of_venv)) == []
         assert list(preflight.judge(hosts.cloud, node, facts | changes)) == [fault]
 
+    def test_compute_host_keeps_its_name_in_nova(self, hosts: Hosts) -> None:
+        controller, compute1, _ = hosts.cloud.nodes
+        facts = FIT | {"present": "yes", "nova_host": "compute1"}
+        assert list(preflight.judge(hosts.cloud, compute1, facts)) == []
+        assert list(preflight.judge(hosts.cloud, controller, facts)) == []
+        assert list(preflight.judge(hosts.cloud, compute1, facts | {"nova_host": "fpga1"})) == [
+            "is the host fpga1 of Nova: name the node so, or run `down` for it first"
+        ]
+
     def test_host_with_the_cloud_needs_less_room(self, hosts: Hosts) -> None:
         facts = FIT | {"present": "yes", "free_kib": str(2 << 20), "foreign": "images"}
         assert list(preflight.judge(hosts.cloud, hosts.cloud.nodes[0], facts)) == []
