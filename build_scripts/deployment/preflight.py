@@ -85,6 +85,16 @@ def judge(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.a
     addresses = facts.get("addresses", "").split()
     if addresses and str(node.address) not in addresses:
         yield f"has not the address {node.address}, but {', '.join(addresses)}"
+    yield from _former(cloud, node, facts)
+    needed = OLD_GIB if facts.get("present") == "yes" else NEW_GIB
+    free = free_gib(facts)
+    if free is None or free < needed:
+        amount = "unknown" if free is None else f"{free:.1f} GiB"
+        yield f"room for {cloud.folder}: {amount}, needed {needed:.0f} GiB"
+
+
+def _former(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.abc.Iterator[str]:
+    """What keeps a host from being this node because of what is on it."""
     # Under another name Nova's servers, regions and allocations of this host would be nobody's.
     former = facts.get("nova_host")
     if "compute" in node.roles and former and former != node.name:
@@ -95,11 +105,6 @@ def judge(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.a
     # The releases differ, and their databases do.
     if (install := facts.get("install")) and install != cloud.install:
         yield f"has the cloud by install: {install}, not {cloud.install}; run `down` first"
-    needed = OLD_GIB if facts.get("present") == "yes" else NEW_GIB
-    free = free_gib(facts)
-    if free is None or free < needed:
-        amount = "unknown" if free is None else f"{free:.1f} GiB"
-        yield f"room for {cloud.folder}: {amount}, needed {needed:.0f} GiB"
 
 
 def free_gib(facts: dict[str, str]) -> float | None:
