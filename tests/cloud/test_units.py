@@ -69,8 +69,7 @@ def is_back(cloud: CloudOfHosts, host: str) -> bool:
 
 def reboot(cloud: CloudOfHosts, host: str) -> None:
     """Reboot a host, and wait until its daemons are ready and compute1 is up."""
-    # hosts.py waits for all units, and not as long as those of a cloud may take.
-    cloud.site.hosts("reboot", host, check=False)
+    cloud.site.hosts("reboot", host)
     wait_for("the host is back", lambda: is_back(cloud, host), 400)
 
 
