@@ -73,7 +73,7 @@ def reboot(cloud: CloudOfHosts, host: str) -> None:
     wait_for("the host is back", lambda: is_back(cloud, host), 400)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server(cloud: CloudOfHosts) -> collections.abc.Iterator[str]:
     """A server with a region."""
     found = cloud.boot()
