@@ -14,9 +14,9 @@ if typing.TYPE_CHECKING:
     from nova.network import model
 
 try:
-    from nova.exception import InstanceEventTimeout as _Timeout
+    from nova.exception import InstanceEventTimeout as EventTimeout
 except ImportError:  # series that run on eventlet alone
-    from eventlet.timeout import Timeout as _Timeout
+    from eventlet.timeout import Timeout as EventTimeout
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def awaited(
         # The third argument has another name up to Nova 33.
         with virtapi.wait_for_instance_event(instance, names, seconds, error_callback=_failed):
             yield
-    except _Timeout as e:
+    except EventTimeout as e:
         reason = (
             f"Neutron did not report {', '.join(inactive)} plugged within {seconds} s "
             "(vif_plugging_timeout)"

@@ -4,10 +4,9 @@
 import os_vif
 import os_vif.exception
 import pytest
-from nova import exception
 
 from novadocker import errors, images
-from novadocker.network import links, records
+from novadocker.network import events, links, records
 from tests.functional.novadocker.network import ports, traffic
 
 
@@ -90,7 +89,7 @@ def test_a_container_that_does_not_start(fails, net, monkeypatch):
 
 
 def test_neutron_that_does_not_answer(fails, virtapi):
-    virtapi.timeout = exception.InstanceEventTimeout()
+    virtapi.timeout = events.EventTimeout()
     vif = ports.vif("10.20.0.5", active=False)
     assert "within 5 s" in fails(errors.PlugFailed, vif)
     assert virtapi.waits == [[("network-vif-plugged", vif["id"])]]
@@ -98,7 +97,7 @@ def test_neutron_that_does_not_answer(fails, virtapi):
 
 def test_neutron_that_does_not_answer_and_need_not(net, virtapi, config):
     config(vif_plugging_is_fatal=False)
-    virtapi.timeout = exception.InstanceEventTimeout()
+    virtapi.timeout = events.EventTimeout()
     instance = net.instance()
     net.spawn(instance, network_info=ports.info(ports.vif("10.20.0.5", active=False)))
     assert net.container(instance).status == "running"
@@ -109,7 +108,7 @@ def test_a_port_that_vanishes_mid_way(fails, net, virtapi):
     """Nova has it detached, and Neutron never reports it."""
     instance, vif = net.instance(), ports.vif("10.20.0.5", active=False)
     virtapi.meanwhile = lambda: net.driver.detach_interface(net.context, instance, vif)
-    virtapi.timeout = exception.InstanceEventTimeout()
+    virtapi.timeout = events.EventTimeout()
     fails(errors.PlugFailed, vif, instance=instance)
 
 
