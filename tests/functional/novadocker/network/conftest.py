@@ -35,6 +35,8 @@ def switch(dockerd: dockerds.Dockerd) -> typing.Iterator[Switch]:
             CONF.set_override("helper_command", found.helper(), group=context.cfg_section)
             context.start()
         yield found
+        # Its thread would look for the switch until the tests end.
+        os_vif._EXT_MANAGER["ovs"].obj.ovsdb.ovsdb.ovsdb_connection.stop()
     finally:
         for context in _CONTEXTS:
             context.stop()
