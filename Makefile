@@ -159,6 +159,22 @@ e2e-hosts: tools ## three local hosts: reached, cut off, killed, renamed, remove
 	@build_scripts/dev.sh
 	@PYTHONDONTWRITEBYTECODE=1 .dev/bin/python -m pytest -p no:cacheprovider -s tests/hosts
 
+# The order of the story: the cloud comes up in the first file, and goes in the last.
+cloud_tests = $(wildcard $(addprefix tests/cloud/test_,$(addsuffix .py,\
+	up servers units power names evacuation interruptions down)))
+e2e_cloud = PYTHONDONTWRITEBYTECODE=1 .dev/bin/python -m pytest -p no:cacheprovider -s \
+	-W ignore::DeprecationWarning
+
+.PHONY: e2e-cloud
+e2e-cloud: tools ## a cloud of three local hosts: killed, rebooted, renamed, evacuated, removed
+	@build_scripts/dev.sh
+	@$(e2e_cloud) $(cloud_tests)
+
+.PHONY: e2e-cloud-smoke
+e2e-cloud-smoke: tools ## a cloud of two local hosts: up, a server with a region, down
+	@build_scripts/dev.sh
+	@$(e2e_cloud) tests/cloud/test_smoke.py
+
 .PHONY: engine-26
 engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
 	@PYTHONPATH=build_scripts python3 -m tests.support.docker_engine $(ENGINE_DIR)

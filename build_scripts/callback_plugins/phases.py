@@ -83,10 +83,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         where = "" if host == "localhost" else f" on {host}"
         print(f"\n\nError: {self._phase}: {result.task.get_name()} failed{where}")
         print("\n".join(f"  {line}" for line in text.splitlines()), flush=True)
+        if "the end of /" in text:
+            return
+        logs = self._logs(self._folder(result))
         # The logs are here if the host is.
-        if not where and "the end of /" not in text:
-            for log in self._logs():
+        if not where:
+            for log in logs:
                 self._show(log)
+        elif logs:
+            print(f"\nThe logs are on {host}: {', '.join(map(str, logs))}", flush=True)
 
     def v2_runner_on_unreachable(self, result: typing.Any) -> None:
         """A host that cannot be reached is a failure like any other."""
@@ -121,9 +126,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         clear = "\r\033[K" if self._live else ""
         print(f"{clear}   {self._phase:<45} {what:<10}{duration:6.1f} s", flush=True)
 
-    def _logs(self) -> list[Path]:
-        folder = Path(os.environ.get("DEMO_DIR") or "/var/lib/fpga-nova/demo") / "log"
-        return [folder / f"{name}.log" for name in self._play.vars.get("phase_logs", [])]
+    @staticmethod
+    def _folder(result: typing.Any) -> Path:
+        """The cloud's folder: the host's variable in the inventory, else the demo's."""
+        demo = os.environ.get("DEMO_DIR") or "/var/lib/fpga-nova/demo"
+        return Path(result.host.get_vars().get("demo_dir") or demo)
+
+    def _logs(self, folder: Path) -> list[Path]:
+        return [folder / f"log/{name}.log" for name in self._play.vars.get("phase_logs", [])]
 
     def _show(self, log: Path) -> None:
         if log.exists() and (lines := log.read_text(errors="replace").splitlines()[-TAIL:]):

@@ -13,6 +13,9 @@ SCHEMA = ROOT / "docs/cloud.schema.json"
 RELEASES = ROOT / "patches/releases.toml"
 LOCK = ROOT / "requirements/cloud.txt"
 
+#: The series of Nova in each distribution's own packages (https://packages.debian.org/python3-nova).
+PACKAGED = {"debian-12": 26, "debian-13": 31}
+
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
@@ -33,6 +36,13 @@ class Catalogue:
         :returns: None if it is not supported
         """
         return next((n for n in self.series if release in (str(n), release_of(n))), None)
+
+    def installed(self, install: str, distribution: str) -> int:
+        """The series of Nova that a method of installation brings.
+
+        :param distribution: of PACKAGED, if the method is packages
+        """
+        return PACKAGED[distribution] if install == "packages" else self.locked
 
 
 def release_of(series: int) -> str:

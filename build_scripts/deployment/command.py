@@ -149,15 +149,13 @@ def _test(task: Task) -> int:
 def _down(task: Task) -> int:
     with task.folder.lock():
         if task.is_local:
-            local.down(task.cloud)
+            local.down(task.cloud, task.folder)
         elif playbook.run("remove.yml", task.cloud, task.folder, task.nodes):
             return FAILED
-        if task.nodes == task.cloud.nodes:
-            # Another cloud of this name gets other secrets; keys for SSH belong to the hosts.
-            for file in (task.folder.vault, task.folder.vault_key, task.folder.inventory):
-                file.unlink(missing_ok=True)
         if task.own:
             task.own[0].unlink(missing_ok=True)
+        if task.nodes == task.cloud.nodes:
+            task.folder.clear()
     return 0
 
 

@@ -4,6 +4,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import typing
 from pathlib import Path
 
@@ -60,18 +61,50 @@ class Folder:
         """This project's wheel, built."""
         return self.path / "build"
 
+    @property
+    def packages(self) -> Path:
+        """This project's Debian package, built."""
+        return self.path / "deb"
+
+    @property
+    def ansible(self) -> Path:
+        """What Ansible keeps for itself."""
+        return self.path / "ansible"
+
+    @property
+    def sockets(self) -> Path:
+        """The sockets of connections that wait for the next task; their paths have to be short."""
+        return self.path / "cp"
+
     @contextlib.contextmanager
     def lock(self) -> typing.Iterator[None]:
         """Keep other commands from changing the same cloud.
 
         :raises DeploymentError: one does so now
         """
-        with (self.path / "lock").open("w") as file:
+        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as e:
                 raise DeploymentError(f"another command works on the cloud in {self.path}") from e
             yield
+        finally:
+            os.close(handle)
+
+    def clear(self) -> None:
+        """Remove what commands have made here, and the folder if nothing else is in it.
+
+        What the user has put here stays, such as keys for SSH. Another cloud of this name gets
+        other secrets.
+        """
+        for file in (self.vault, self.vault_key, self.inventory):
+            file.unlink(missing_ok=True)
+        for folder in (self.wheels, self.packages, self.ansible, self.sockets):
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (self.known_hosts.parent, self.path):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def path_of(name: str) -> Path:

@@ -38,11 +38,13 @@ def variables(cloud: Deployment, node: Node, folder: Folder) -> dict[str, typing
         "service_manager": "systemd",
         "demo_dir": cloud.folder,
         "database_kind": cloud.database,
+        "cloud_install": cloud.install,
         "port_base": cloud.port_base,
         "region_name": cloud.region,
         "uv": f"{cloud.folder}/bin/uv",
         "source_dir": f"{cloud.folder}/source",
         "wheel_dir": str(folder.wheels),
+        "deb_dir": str(folder.packages),
         "cloud_content": "content" in node.modules,
         "fpga_drivers": list(node.fpga.drivers) if node.fpga else [],
     }

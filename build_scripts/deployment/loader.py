@@ -41,4 +41,4 @@ def parse(text: bytes, catalogue: Catalogue, name: str = "cloud.yaml") -> model.
         problems += [*schema.problems(found, catalogue.schema), *rules.problems(found, catalogue)]
     if problems:
         raise InvalidFileError(name, problems)
-    return model.build(found.data, catalogue.locked)
+    return model.build(found.data, catalogue)

@@ -105,8 +105,8 @@ def up(cloud: Deployment, folder: Folder) -> None:
         _link(hosts.files.keys, folder)
 
 
-def down(cloud: Deployment) -> None:
-    """Remove the hosts of a cloud, and so the cloud.
+def down(cloud: Deployment, folder: Folder) -> None:
+    """Remove the hosts of a cloud, and so the cloud, and this machine's keys for them.
 
     :raises DeploymentError: other hosts are among them, or one cannot be removed
     """
@@ -119,6 +119,9 @@ def down(cloud: Deployment) -> None:
                 "`make hosts-down` removes all"
             )
         hosts.down()
+        for link in (folder.key, folder.known_hosts):
+            if link.is_symlink():
+                link.unlink()
 
 
 def _hosts() -> LocalHosts:

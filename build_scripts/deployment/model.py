@@ -5,6 +5,8 @@ import dataclasses
 import ipaddress
 import typing
 
+from deployment.catalogue import Catalogue
+
 #: Modules that the cloud has once: on the node that names them, else on the controller.
 MODULES = ("content", "database", "messaging")
 
@@ -53,6 +55,7 @@ class Deployment:
     :param base_user: the account that SSH reaches; sudo makes it root
     :param distribution: such as debian-12
     :param series: of Nova
+    :param install: where OpenStack's programs come from: venv or packages
     :param folder: of the cloud, on each of its hosts
     :param port_base: the first of nine ports
     :param region: OpenStack's name of it
@@ -63,6 +66,7 @@ class Deployment:
     distribution: str
     series: int
     database: str
+    install: str
     folder: str
     port_base: int
     region: str
@@ -74,19 +78,18 @@ class Deployment:
         return next(node for node in self.nodes if "controller" in node.roles)
 
 
-def build(data: dict[str, typing.Any], series: int) -> Deployment:
-    """The cloud of a document in which nothing is wrong.
-
-    :param series: of Nova, that of the document's release
-    """
+def build(data: dict[str, typing.Any], catalogue: Catalogue) -> Deployment:
+    """The cloud of a document in which nothing is wrong."""
     configuration = data.get("configuration", {})
+    install = configuration.get("install", "venv")
     placed = {module for node in data["nodes"] for module in node.get("modules", [])}
     return Deployment(
         name=data["name"],
         base_user=data.get("base_user", "root"),
         distribution=data["distribution"],
-        series=series,
+        series=catalogue.installed(install, data["distribution"]),
         database=configuration.get("database", "mariadb"),
+        install=install,
         folder=configuration.get("folder", "/var/lib/fpga-nova/cloud"),
         port_base=configuration.get("port_base", 24770),
         region=configuration.get("region", "RegionOne"),

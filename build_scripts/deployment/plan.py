@@ -20,6 +20,8 @@ from deployment.problems import DeploymentError
 
 PLAYBOOK = ROOT / "build_scripts/deploy.yml"
 
+_SOURCES = {"venv": "from PyPI", "packages": "from its packages"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
@@ -100,7 +102,7 @@ def text(cloud: Deployment, plans: list[HostPlan]) -> str:
     """A plan for people."""
     lines = [
         f"Cloud {cloud.name}: OpenStack {release_of(cloud.series)} (Nova {cloud.series}) on "
-        f"{cloud.distribution}, in {cloud.folder} of each node"
+        f"{cloud.distribution}, {_SOURCES[cloud.install]}, in {cloud.folder} of each node"
     ]
     for one in plans:
         parts = ", ".join(sorted(one.node.roles | one.node.modules))
@@ -123,6 +125,7 @@ def record(cloud: Deployment, plans: list[HostPlan]) -> dict[str, typing.Any]:
         "release": release_of(cloud.series),
         "series": cloud.series,
         "distribution": cloud.distribution,
+        "install": cloud.install,
         "folder": cloud.folder,
         "nodes": [
             {

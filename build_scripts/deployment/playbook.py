@@ -29,9 +29,9 @@ def run(name: str, cloud: Deployment, folder: Folder, nodes: collections.abc.Seq
     vault.ensure(folder)
     environment = {key: value for key, value in os.environ.items() if key not in _DEMO}
     environment |= {
-        "ANSIBLE_HOME": str(folder.path / "ansible"),
+        "ANSIBLE_HOME": str(folder.ansible),
         # The path of a socket has 107 characters at most.
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder.path / "cp"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder.sockets),
     }
     return subprocess.run(
         command(name, cloud, folder, nodes),

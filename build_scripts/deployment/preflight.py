@@ -17,7 +17,8 @@ NEW_GIB, OLD_GIB = 4.0, 1.0
 PROBE = """
 say() { printf '%s=%s\\n' "$1" "$2"; }
 yes_if() { "$@" > /dev/null 2>&1 && echo yes || echo no; }
-is_root() { [ "$(id -u)" = 0 ] || sudo -n true; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+is_root() { as_root true; }
 say system "$(. /etc/os-release && echo "$ID-$VERSION_ID")"
 say machine "$(uname -m)"
 say root "$(yes_if is_root)"
@@ -25,6 +26,9 @@ say python "$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[
 say systemd "$(yes_if test -d /run/systemd/system)"
 say addresses "$(hostname -I 2>/dev/null)"
 say present "$(yes_if test -e "$1/.fpga-nova-demo")"
+[ ! -e "$1/venv/cloud" ] || say install venv
+[ ! -e "$1/packages" ] || say install packages
+say nova_host "$(as_root sed -n 's/^host = //p' "$1/etc/nova/nova-compute.conf" 2>/dev/null)"
 say foreign "$(ls -A "$1" 2>/dev/null | grep -vxE 'bin|etc|log|run|state|venv' | head -n 1)"
 folder=$1
 while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
@@ -81,14 +85,26 @@ def judge(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.a
     addresses = facts.get("addresses", "").split()
     if addresses and str(node.address) not in addresses:
         yield f"has not the address {node.address}, but {', '.join(addresses)}"
-    # `down` removes the folder with all that is in it. A run that failed early has made some of it.
-    if facts.get("present") != "yes" and (foreign := facts.get("foreign")):
-        yield f"{cloud.folder} is not a cloud's: it has {foreign}"
+    yield from _former(cloud, node, facts)
     needed = OLD_GIB if facts.get("present") == "yes" else NEW_GIB
     free = free_gib(facts)
     if free is None or free < needed:
         amount = "unknown" if free is None else f"{free:.1f} GiB"
         yield f"room for {cloud.folder}: {amount}, needed {needed:.0f} GiB"
+
+
+def _former(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.abc.Iterator[str]:
+    """What keeps a host from being this node because of what is on it."""
+    # Under another name Nova's servers, regions and allocations of this host would be nobody's.
+    former = facts.get("nova_host")
+    if "compute" in node.roles and former and former != node.name:
+        yield f"is the host {former} of Nova: name the node so, or run `down` for it first"
+    # `down` removes the folder with all that is in it. A run that failed early has made some of it.
+    if facts.get("present") != "yes" and (foreign := facts.get("foreign")):
+        yield f"{cloud.folder} is not a cloud's: it has {foreign}"
+    # The releases differ, and their databases do.
+    if (install := facts.get("install")) and install != cloud.install:
+        yield f"has the cloud by install: {install}, not {cloud.install}; run `down` first"
 
 
 def free_gib(facts: dict[str, str]) -> float | None:

@@ -8,7 +8,7 @@ import collections.abc
 import ipaddress
 import typing
 
-from deployment.catalogue import Catalogue, release_of
+from deployment.catalogue import PACKAGED, Catalogue, release_of
 from deployment.document import Document, Path
 from deployment.problems import Problem, text_of
 
@@ -31,14 +31,24 @@ def problems(document: Document, catalogue: Catalogue) -> Problems:
 
 
 def _release(document: Document, catalogue: Catalogue) -> Problems:
-    value = _mapping(document.data).get("release")
+    data = _mapping(document.data)
+    value, distribution = data.get("release"), _text(data.get("distribution"))
+    install = _mapping(data.get("configuration")).get("install", "venv")
     if not isinstance(value, str | int) or isinstance(value, bool):
         return
     series = catalogue.series_of(str(value))
     if series is None:
         known = ", ".join(f"{release_of(n)} (Nova {n})" for n in sorted(catalogue.series))
         yield document.at(("release",), f"unknown release {text_of(value)}; known: {known}")
-    elif series != catalogue.locked:
+    elif install == "packages" and distribution in PACKAGED:
+        packaged = PACKAGED[distribution]
+        if series != packaged:
+            words = (
+                f"release {release_of(series)} is not in the packages of {distribution}; "
+                f"they have {release_of(packaged)} (Nova {packaged})"
+            )
+            yield document.at(("release",), words)
+    elif install == "venv" and series != catalogue.locked:
         words = (
             f"release {release_of(series)} has a diff, but no lock file of a whole cloud; "
             f"requirements/cloud.txt has {release_of(catalogue.locked)} (Nova {catalogue.locked})"
@@ -48,10 +58,15 @@ def _release(document: Document, catalogue: Catalogue) -> Problems:
 
 def _database(document: Document) -> Problems:
     data = _mapping(document.data)
-    database = _mapping(data.get("configuration")).get("database")
+    configuration, place = _mapping(data.get("configuration")), ("configuration", "database")
+    if configuration.get("database") != "postgresql":
+        return
     # The role has PostgreSQL 15, which Debian 13 lacks.
-    if (database, data.get("distribution")) == ("postgresql", "debian-13"):
-        yield document.at(("configuration", "database"), "postgresql needs debian-12")
+    if data.get("distribution") == "debian-13":
+        yield document.at(place, "postgresql needs debian-12")
+    # Nobody has tried Debian's releases with it.
+    if configuration.get("install") == "packages":
+        yield document.at(place, "postgresql needs install: venv")
 
 
 def _twice(

@@ -36,7 +36,7 @@ def ensure(folder: Folder) -> None:
 
 def _encrypt(plain: str, folder: Folder) -> str:
     command = [str(PROGRAM), "encrypt", "--vault-password-file", str(folder.vault_key)]
-    environment = os.environ | {"ANSIBLE_HOME": str(folder.path / "ansible")}
+    environment = os.environ | {"ANSIBLE_HOME": str(folder.ansible)}
     done = subprocess.run(
         command, input=plain, capture_output=True, text=True, check=False, env=environment
     )

@@ -19,6 +19,14 @@ def _columns(settings: Settings) -> list[Finding]:
     return cells.columns(settings)
 
 
+def _names(settings: Settings) -> list[Finding]:
+    try:
+        from fpga_patch.doctor import names  # needs the SDK of Docker, which novadocker brings
+    except ImportError as e:
+        return [Finding("name", "skipped", str(e))]
+    return names.former(settings)
+
+
 CHECKS: dict[str, list[collections.abc.Callable[[Settings], list[Finding]]]] = {
     "controller": [controller.filters, controller.extra_specs, controller.placement, _columns],
     "compute": [
@@ -29,6 +37,7 @@ CHECKS: dict[str, list[collections.abc.Callable[[Settings], list[Finding]]]] = {
         compute.program,
         compute.sudo,
         compute.docker,
+        _names,
     ],
 }
 

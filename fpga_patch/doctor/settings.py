@@ -8,6 +8,7 @@ round.
 
 import json
 import pathlib
+import socket
 import subprocess
 import typing
 
@@ -26,6 +27,7 @@ DRIVER = "novadocker.virt.docker.DockerDriver"
 _OPTS: dict[str, list[cfg.Opt]] = {
     "DEFAULT": [
         cfg.StrOpt("compute_driver"),
+        cfg.StrOpt("host", default=socket.gethostname()),
         cfg.StrOpt("rootwrap_config", default="/etc/nova/rootwrap.conf"),
     ],
     "filter_scheduler": [

@@ -57,6 +57,8 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
         "supports_image_type_raw": True,
         "has_imagecache": True,
         "supports_attach_interface": True,
+        # A container is made of its image and its region; Nova brings both to the new host.
+        "supports_evacuate": True,
     }
 
     def __init__(self, virtapi: _Any) -> None:

@@ -70,7 +70,12 @@ def test_uptime_has_the_form_of_uptime(driver):
 
 def test_the_driver_claims_what_it_has_and_nothing_else(driver):
     claimed = {name for name, has in driver.capabilities.items() if has}
-    assert claimed == {"supports_image_type_raw", "has_imagecache", "supports_attach_interface"}
+    assert claimed == {
+        "has_imagecache",
+        "supports_attach_interface",
+        "supports_evacuate",
+        "supports_image_type_raw",
+    }
 
 
 def test_ports_of_somebody_are_ignored(driver, servers, caplog):

@@ -51,9 +51,16 @@ def changed(before: str, after: str) -> list[str]:
     return faults(GOOD.replace(before, after, 1))
 
 
+def packaged(distribution: str, release: str) -> str:
+    """The good file with the packages of a distribution."""
+    text = GOOD.replace("debian-12", distribution).replace("2026.2", release)
+    return text.replace("nodes:", "configuration:\n  install: packages\nnodes:")
+
+
 def test_good_file_describes_a_cloud() -> None:
     cloud = loader.parse(GOOD.encode(), KNOWN)
     assert (cloud.name, cloud.base_user, cloud.series) == ("lab", "root", 34)
+    assert cloud.install == "venv"
     controller, compute = cloud.nodes
     assert cloud.controller is controller
     assert controller.groups == {"controller", "database", "messaging"}
@@ -72,6 +79,58 @@ def test_example_describes_a_cloud() -> None:
 @pytest.mark.parametrize("release", ["2026.2", '"2026.2"', "34"])
 def test_release_is_openstacks_or_novas(release: str) -> None:
     assert changed("2026.2", release) == []
+
+
+@pytest.mark.parametrize(
+    ("distribution", "release", "series"),
+    [("debian-12", "2022.2", 26), ("debian-12", "26", 26), ("debian-13", "2025.1", 31)],
+)
+def test_packages_have_the_release_of_their_distribution(
+    distribution: str, release: str, series: int
+) -> None:
+    cloud = loader.parse(packaged(distribution, release).encode(), KNOWN)
+    assert (cloud.install, cloud.series) == ("packages", series)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "release", "expected"),
+    [
+        (
+            "debian-12",
+            "2026.2",
+            "3:10: release 2026.2 is not in the packages of debian-12; they have 2022.2 (Nova 26)",
+        ),
+        (
+            "debian-13",
+            "2022.2",
+            "3:10: release 2022.2 is not in the packages of debian-13; they have 2025.1 (Nova 31)",
+        ),
+        ("debian-12", "2027.1", "3:10: unknown release '2027.1'; known: "),
+    ],
+)
+def test_other_release_than_that_of_the_packages_has_its_place(
+    distribution: str, release: str, expected: str
+) -> None:
+    (found,) = faults(packaged(distribution, release))
+    assert found.startswith(expected)
+
+
+def test_unknown_distribution_of_packages_is_the_only_fault() -> None:
+    (found,) = faults(packaged("debian-11", "2022.2"))
+    assert found.startswith("2:15: distribution: unknown value 'debian-11'")
+
+
+def test_postgresql_is_for_the_lock_file_on_debian_12() -> None:
+    text = packaged("debian-12", "2022.2").replace("packages", "packages\n  database: postgresql")
+    assert faults(text) == ["6:13: postgresql needs install: venv"]
+    assert faults(text.replace("packages", "venv").replace("2022.2", "2026.2")) == []
+    text = text.replace("debian-12", "debian-13").replace("2022.2", "2025.1")
+    assert len(faults(text)) == 2
+
+
+def test_unknown_method_of_installation_has_its_place() -> None:
+    text = packaged("debian-12", "2026.2").replace("packages", "snap")
+    assert faults(text) == ["5:12: install: unknown value 'snap'; known: venv, packages"]
 
 
 def test_module_is_on_the_node_that_names_it_alone() -> None:
@@ -169,6 +228,8 @@ def test_schema_has_the_drivers_that_there_are() -> None:
 def test_catalogue_has_the_series_of_the_diffs() -> None:
     assert {26, 29, 31, 34} <= KNOWN.series
     assert KNOWN.locked in KNOWN.series
+    assert set(catalogue.PACKAGED.values()) <= KNOWN.series
+    assert list(catalogue.PACKAGED) == KNOWN.schema["properties"]["distribution"]["enum"]
     page = (ROOT / "docs/patching.md").read_text()
     for series in KNOWN.series:
         assert re.search(rf"\b{series}\s\({catalogue.release_of(series)}\b", page)
@@ -181,6 +242,7 @@ WORDS = st.sampled_from(
         *("name", "base_user", "distribution", "release", "nodes", "address", "roles", "modules"),
         *("fpga", "drivers", "regions", "options", "debian-12", "2026.2", "controller", "compute"),
         *("emulator", "opae", "database", "content", "10.0.0.1", "a", "b"),
+        *("configuration", "install", "packages", "debian-13"),
     ]
 )
 TREES = st.recursive(

@@ -35,6 +35,7 @@ class TestPreflight:
         (report,) = preflight.look(cloud, folder, cloud.nodes[:1])
         assert report.facts["system"].partition("-")[0].isalpha()
         assert (report.facts["present"], report.facts["foreign"]) == ("no", "")
+        assert "install" not in report.facts
         assert report.facts["root"] in ("yes", "no")
         assert preflight.free_gib(report.facts) is not None
         (tmp_path / "a/b").mkdir(parents=True)
@@ -45,6 +46,11 @@ class TestPreflight:
         (tmp_path / "a/b/.fpga-nova-demo").touch()
         (report,) = preflight.look(cloud, folder, cloud.nodes[:1])
         assert report.facts["present"] == "yes"
+        (tmp_path / "a/b/venv").unlink()
+        for name in ("venv", "packages"):
+            (tmp_path / "a/b" / name / "cloud").mkdir(parents=True)
+            (report,) = preflight.look(cloud, folder, cloud.nodes[:1])
+            assert report.facts["install"] == name
 
     @pytest.mark.parametrize(
         ("changes", "fault"),
@@ -61,6 +67,10 @@ class TestPreflight:
                 {"free_kib": str(2 << 20)},
                 "room for /var/lib/fpga-nova/cloud: 2.0 GiB, needed 4 GiB",
             ),
+            (
+                {"present": "yes", "install": "packages"},
+                "has the cloud by install: packages, not venv; run `down` first",
+            ),
             ({"free_kib": ""}, "room for /var/lib/fpga-nova/cloud: unknown, needed 4 GiB"),
         ],
     )
@@ -70,7 +80,18 @@ class TestPreflight:
         node = hosts.cloud.nodes[0]
         facts = FIT | {"addresses": "192.168.0.10 fd00::1"}
         assert list(preflight.judge(hosts.cloud, node, facts)) == []
+        facts_of_venv = facts | {"present": "yes", "install": "venv"}
+        assert list(preflight.judge(hosts.cloud, node, facts_of_venv)) == []
         assert list(preflight.judge(hosts.cloud, node, facts | changes)) == [fault]
+
+    def test_compute_host_keeps_its_name_in_nova(self, hosts: Hosts) -> None:
+        controller, compute1, _ = hosts.cloud.nodes
+        facts = FIT | {"present": "yes", "nova_host": "compute1"}
+        assert list(preflight.judge(hosts.cloud, compute1, facts)) == []
+        assert list(preflight.judge(hosts.cloud, controller, facts)) == []
+        assert list(preflight.judge(hosts.cloud, compute1, facts | {"nova_host": "fpga1"})) == [
+            "is the host fpga1 of Nova: name the node so, or run `down` for it first"
+        ]
 
     def test_host_with_the_cloud_needs_less_room(self, hosts: Hosts) -> None:
         facts = FIT | {"present": "yes", "free_kib": str(2 << 20), "foreign": "images"}

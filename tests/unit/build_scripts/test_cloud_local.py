@@ -174,7 +174,7 @@ def test_removal_ends_with_a_new_start(calls: Calls, file: Path) -> None:
     assert command.main(["up", "--local", "2"]) == 0
     calls.known = (Host(1, "controller", "10.77.0.11", "bookworm"),)
     assert command.main(["down", "--local"]) == 0
-    assert (calls.downs, file.exists()) == (1, False)
+    assert (calls.downs, file.parent.exists()) == (1, False)
     assert command.main(["up", "--local", "3"]) == 0
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inventory and the plan of a cloud are what its file and the playbook say."""
 
+import dataclasses
 import json
 import typing
 from pathlib import Path
@@ -53,6 +54,7 @@ def test_host_has_its_own_variables(cloud: model.Deployment, folder: Folder) -> 
     )
     assert hosts["compute2"]["fpga_drivers"] == []
     assert [host["cloud_content"] for host in hosts.values()] == [True, False, False]
+    assert {host["cloud_install"] for host in hosts.values()} == {"venv"}
     assert {host["service_manager"] for host in hosts.values()} == {"systemd"}
     assert {host["ansible_become"] for host in hosts.values()} == {False}
 
@@ -115,10 +117,23 @@ def test_plan_has_the_phases_of_each_role(cloud: model.Deployment, folder: Folde
 def test_environment_of_fpga_cli_is_where_somebody_uses_it(
     cloud: model.Deployment, folder: Folder
 ) -> None:
-    step, phase = "Make fpga-cli's environment", "Python environments"
+    step, phase = "Make fpga-cli's environment", "Programs"
     assert step in phases(cloud, folder, "controller")[phase]  # the images are made there
     assert step in phases(cloud, folder, "compute1")[phase]
     assert step not in phases(cloud, folder, "compute2")[phase]
+
+
+def test_packages_take_the_place_of_the_clouds_environment(
+    cloud: model.Deployment, folder: Folder
+) -> None:
+    venv = ["Make the cloud's environment", "Put the diff into its Nova"]
+    packages = ["Install OpenStack's packages and patch their Nova"]
+    other = dataclasses.replace(cloud, install="packages")
+    for name, rest in {"compute1": ["Make fpga-cli's environment"], "compute2": []}.items():
+        assert phases(cloud, folder, name)["Programs"] == venv + rest
+        assert phases(other, folder, name)["Programs"] == packages + rest
+    assert "OpenStack 2026.2 (Nova 34) on debian-12, from its packages" in plan.text(other, [])
+    assert plan.record(other, [])["install"] == "packages"
 
 
 def test_plan_knows_each_role_and_form_of_the_playbook(

@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     programs.mkdir(parents=True)
     variables = {
         "demo_dir": tmp_path,
-        "cloud_venv": tmp_path / "venv",
+        "cloud_bin": programs,
         "etc_dir": "/demo/etc",
         "nova_user": "nova",
     }

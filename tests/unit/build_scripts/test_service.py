@@ -3,17 +3,16 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import typing
 from pathlib import Path
 
-import jinja2
 import pytest
 
-ROLES = Path(__file__).parents[3] / "build_scripts/roles"
-PROGRAMS = ROLES / "common/files"
+from tests.unit.build_scripts.units import PROGRAMS, render
 
 #: Says that it is ready on its second line, and stays.
 DAEMON = """
@@ -38,20 +37,6 @@ def description(tmp_path: Path) -> dict[str, typing.Any]:
         "order": 1,
         "log": str(tmp_path / "stub.log"),
     }
-
-
-def unit(folder: Path, description: dict[str, typing.Any]) -> str:
-    """The unit that the role renders, as Ansible sets Jinja up."""
-    loader = jinja2.FileSystemLoader(ROLES / "service/templates")
-    template = jinja2.Environment(
-        loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined
-    ).get_template("unit.j2")
-    return template.render(
-        service_description=description,
-        service_watched={"stdout": "digest"},
-        run_dir=folder / "run",
-        bin_dir=PROGRAMS,
-    )
 
 
 @pytest.mark.skipif(
@@ -126,13 +111,26 @@ class TestReady:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         assert (done.returncode, done.stderr) == (1, "Error: stub is not ready after 0 s\n")
 
+    def test_daemon_that_has_ended_is_not_waited_for(
+        self, description: dict[str, typing.Any], tmp_path: Path
+    ) -> None:
+        description |= {"ready": {"socket": str(tmp_path / "none")}}
+        (tmp_path / "stub.json").write_text(json.dumps(description))
+        (tmp_path / "stub.offset").write_text("0\n")
+        with subprocess.Popen(["true"]) as ended:
+            pass
+        command = [sys.executable, PROGRAMS / "ready.py", tmp_path / "stub.json"]
+        environment = os.environ | {"MAINPID": str(ended.pid)}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, env=environment)
+        assert (done.returncode, done.stderr) == (1, "Error: stub has ended\n")
+
 
 class TestUnit:
     def test_words_reach_the_daemon_as_they_are(
         self, description: dict[str, typing.Any], tmp_path: Path
     ) -> None:
         description["command"] = ["/bin/daemon", "$HOME %i", 'a "b" \\n', "two\nlines"]
-        lines = unit(tmp_path, description).splitlines()
+        lines = render(tmp_path, description).splitlines()
         assert r'ExecStart="/bin/daemon" "$$HOME %%i" "a \"b\" \\n" "two\nlines"' in lines
         assert r'Environment="TITLE=100 %% \"sure\""' in lines
 
@@ -146,15 +144,31 @@ class TestUnit:
             "stop_timeout": 30,
             "unit": {"Delegate": "yes"},
         }
-        lines = unit(tmp_path, description).splitlines()
-        wanted = {"User=nova", "Group=docker", 'ExecStop=-+"sh" "-c" "true"', "TimeoutStopSec=30"}
+        lines = render(tmp_path, description).splitlines()
+        wanted = {"User=nova", "Group=docker", "TimeoutStopSec=30"}
         assert wanted | {"Delegate=yes", "X-Watched=digest"} <= set(lines)
+
+    @pytest.mark.parametrize(("state", "stopped"), [("stopping", True), ("running", False)])
+    def test_stop_command_runs_while_the_host_goes_down(
+        self, description: dict[str, typing.Any], tmp_path: Path, state: str, stopped: bool
+    ) -> None:
+        description |= {"stop_command": ["touch", str(tmp_path / "stopped")]}
+        lines = render(tmp_path, description).splitlines()
+        (line,) = [line for line in lines if line.startswith("ExecStop=-+")]
+        words = shlex.split(line.removeprefix("ExecStop=-+").replace("$$", "$"), posix=True)
+        systemctl = tmp_path / "bin/systemctl"
+        systemctl.parent.mkdir()
+        systemctl.write_text(f"#!/bin/sh\necho {state}\nexit 1\n")
+        systemctl.chmod(0o755)
+        path = {"PATH": f"{systemctl.parent}:{os.defpath}"}
+        subprocess.run(words, check=True, env=path)
+        assert (tmp_path / "stopped").exists() is stopped
 
     def test_offset_of_the_log_is_noted_before_the_start(
         self, description: dict[str, typing.Any], tmp_path: Path
     ) -> None:
         (line,) = [
-            line for line in unit(tmp_path, description).splitlines() if "ExecStartPre" in line
+            line for line in render(tmp_path, description).splitlines() if "ExecStartPre" in line
         ]
         script = line.split('-c "')[1].split('" "stub"')[0]
         plain = script.replace("$$", "$").replace("%%", "%").replace('\\"', '"')
@@ -170,7 +184,7 @@ class TestUnit:
     ) -> None:
         file = tmp_path / "fpga-nova-stub.service"
         for more, faults in (({}, 0), ({"unit": {"KillMode": "some"}}, 1)):
-            file.write_text(unit(tmp_path, description | more))
+            file.write_text(render(tmp_path, description | more))
             done = subprocess.run(
                 ["systemd-analyze", "verify", file], capture_output=True, text=True, timeout=60
             )

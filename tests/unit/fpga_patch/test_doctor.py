@@ -2,12 +2,14 @@
 """The doctor names what a host lacks; --configure writes it, revert removes it."""
 
 import dataclasses
+import http.server
 import json
 import os
 import pathlib
 import stat
 import subprocess
 import sys
+import threading
 import typing
 
 import nova  # noqa: F401 - the doctor looks for it where the tests run
@@ -16,8 +18,9 @@ import sqlalchemy as sa
 
 from fpga_manage import database
 from fpga_patch import releases
-from fpga_patch.doctor import Finding, Settings, cells, compute, controller, services
+from fpga_patch.doctor import Finding, Settings, cells, compute, controller, names, services
 from fpga_patch.doctor.settings import DRIVER
+from novadocker import request
 from tests.unit.fpga_patch.tree import Tree
 
 FILTERS = "ComputeFilter,FpgaFilter"
@@ -193,6 +196,60 @@ def test_simulated_regions_need_simulation_mode(
 def test_absent_socket_of_the_engine_is_reported(host: Host) -> None:
     settings = host.settings(f"[docker]\nhost_url = unix://{host.etc}/docker.sock")
     assert remedy(compute.docker(settings)) == "install and start the Docker Engine"
+
+
+class _Engine(http.server.BaseHTTPRequestHandler):
+    """Answers as a Docker Engine whose containers have these labels."""
+
+    hosts: typing.ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """The version of the API, or else the containers."""
+        listed = [{"Id": name, "Labels": {names.LABEL: name}} for name in self.hosts]
+        answer = {"ApiVersion": "1.41"} if self.path == "/version" else listed
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def engine() -> typing.Iterator[str]:
+    """The address of an engine."""
+    with http.server.HTTPServer(("127.0.0.1", 0), _Engine) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def _named(host: Host, engine: str) -> Settings:
+    return host.settings("host = fpga1", f"[docker]\nhost_url = {engine}")
+
+
+def test_containers_of_a_host_with_another_name_ask_for_that_name(
+    host: Host, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Engine, "hosts", ["compute1", "fpga1", "compute1"])
+    found = names.former(_named(host, engine))
+    assert remedy(found) == f"{host.etc}/nova.conf, [DEFAULT]: host = compute1"
+    assert "2 of its containers are of host compute1" in found[0].text
+
+
+@pytest.mark.parametrize("hosts", [[], ["fpga1"]])
+def test_host_without_containers_of_another_name_is_well(
+    host: Host, engine: str, monkeypatch: pytest.MonkeyPatch, hosts: list[str]
+) -> None:
+    monkeypatch.setattr(_Engine, "hosts", hosts)
+    assert levels(names.former(_named(host, engine))) == ["ok"]
+
+
+def test_name_is_not_judged_while_the_engine_does_not_answer(host: Host) -> None:
+    assert levels(names.former(_named(host, f"unix://{host.etc}/docker.sock"))) == ["skipped"]
+
+
+def test_label_is_the_one_that_novadocker_gives() -> None:
+    assert names.LABEL == request.LABEL_HOST
 
 
 def _database(host: Host) -> str:

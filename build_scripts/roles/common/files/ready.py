@@ -5,10 +5,12 @@
     ready.py RUN_DIR/NAME.json
 
 The file describes the daemon, as daemons.py does; RUN_DIR/NAME.offset has the size that its log had
-before the start. Exit status 1: it is not ready within its `timeout`.
+before the start. Exit status 1: it is not ready within its `timeout`, or its process has ended,
+which the environment names in MAINPID.
 """
 
 import json
+import os
 import re
 import socket
 import sys
@@ -63,6 +65,10 @@ def main() -> int:
     while not is_ready(description):
         if time.monotonic() > end:
             print(f"Error: {description['name']} is not ready after {timeout} s", file=sys.stderr)
+            return 1
+        # systemd itself waits for the end of this program, and then starts the daemon again.
+        if not Path("/proc", os.environ.get("MAINPID", "self")).exists():
+            print(f"Error: {description['name']} has ended", file=sys.stderr)
             return 1
         time.sleep(POLL)
     return 0
