@@ -71,3 +71,14 @@ def test_a_paused_server_keeps_its_network(net, pair):
     net.driver.pause(two)
     traffic.wait_for_ping(net, one, "10.20.0.6")
     net.driver.unpause(two)
+
+
+def test_servers_start_with_their_network_after_a_restart_of_the_engine(net, dockerd, pair):
+    instances, vifs = pair
+    dockerd.stop()
+    dockerd.start()
+    for instance, vif in zip(instances, vifs, strict=True):
+        net.driver.plug_vifs(instance, ports.info(vif))  # nova-compute may have been restarted, too
+        net.driver.resume_state_on_host_boot(net.context, instance, ports.info(vif))
+        assert _runs(net, instance)
+    traffic.wait_for_ping(net, instances[0], "10.20.0.6")
