@@ -10,7 +10,7 @@ from tests.cloud.users import FOLDER
 
 #: Each prints what is left of the cloud on a host: units, processes, mounts, folders, network
 #: namespaces, cables.
-LEFT = {
+LOOKS = {
     "units": "systemctl list-unit-files --no-legend 'fpga-nova-*'; "
     "systemctl list-units --all --no-legend 'fpga-nova-*'; "
     "ls /etc/systemd/system | grep fpga-nova",
@@ -35,7 +35,7 @@ def of_cloud(
     """
     groups = "|".join(["fpga-nova-[a-z-]+[.]service", *containers])
     cgroups = {"cgroups": f"find /sys/fs/cgroup -type d | grep -E '{groups}'"}
-    found = {kind: site.ask(name, f"{line}; true") for kind, line in (LEFT | cgroups).items()}
+    found = {kind: site.ask(name, f"{line}; true") for kind, line in (LOOKS | cgroups).items()}
     return {kind: text for kind, text in found.items() if text}
 
 
