@@ -49,7 +49,9 @@ def test_unit_is_exposed_no_more_than_the_page_says(name: str, tmp_path: Path) -
 
 @needs_systemd
 def test_unit_that_leaves_one_protection_out_is_exposed_too_much(tmp_path: Path) -> None:
-    others = [line for line in UNITS["rabbitmq/main: epmd"].splitlines() if "Capability" not in line]
+    others = [
+        line for line in UNITS["rabbitmq/main: epmd"].splitlines() if "Capability" not in line
+    ]
     done = analysis("\n".join(others), "epmd", tmp_path)
     assert done.returncode == 1
     assert exposure.exposure(done.stdout) > exposure.limit("epmd")
