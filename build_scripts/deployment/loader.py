@@ -8,15 +8,6 @@ from deployment.catalogue import Catalogue
 from deployment.problems import DeploymentError, InvalidFileError
 
 
-def read(file: Path, catalogue: Catalogue) -> model.Deployment:
-    """The cloud of a file.
-
-    :raises InvalidFileError: with each fault, its line and its column
-    :raises DeploymentError: the file cannot be read
-    """
-    return parse(content(file), catalogue, str(file))
-
-
 def content(file: Path) -> bytes:
     """What a file holds.
 

@@ -13,7 +13,7 @@ from local_hosts import services
 from local_hosts.model import Common, LocalHostsError, Share
 from local_hosts.operations import LocalHosts
 
-from deployment import catalogue, playbook
+from deployment import catalogue, loader, playbook
 from deployment.folder import Folder, path_of
 from deployment.model import Deployment
 from deployment.problems import DeploymentError
@@ -53,16 +53,13 @@ def content(file: Path, count: int | None) -> bytes:
     """The description of that cloud: of its file, or a new one.
 
     :param count: nodes of a new one
-    :raises DeploymentError: there is no file and no count
+    :raises DeploymentError: there is no file and no count, or the file cannot be read
     """
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        if count is None:
-            raise DeploymentError(
-                f"{file} is not there; make the cloud with `cloud.sh up --local 3`"
-            ) from None
-        return describe(count).encode()
+    if file.exists():
+        return loader.content(file)
+    if count is None:
+        raise DeploymentError(f"{file} is not there; make the cloud with `cloud.sh up --local 3`")
+    return describe(count).encode()
 
 
 def describe(count: int) -> str:

@@ -17,7 +17,6 @@ NEW_GIB, OLD_GIB = 4.0, 1.0
 PROBE = """
 say() { printf '%s=%s\\n' "$1" "$2"; }
 yes_if() { "$@" > /dev/null 2>&1 && echo yes || echo no; }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 is_root() { as_root true; }
 say system "$(. /etc/os-release && echo "$ID-$VERSION_ID")"
 say machine "$(uname -m)"
@@ -60,7 +59,7 @@ def look(cloud: Deployment, folder: Folder, nodes: collections.abc.Sequence[Node
 
 
 def _look(cloud: Deployment, folder: Folder, node: Node) -> Report:
-    done = ssh.run(cloud, node, folder, PROBE, cloud.folder)
+    done = ssh.run(cloud, node, folder, ssh.AS_ROOT + PROBE, cloud.folder)
     pairs = (line.partition("=") for line in done.stdout.splitlines())
     facts = {name: value.strip() for name, separator, value in pairs if separator}
     if done.returncode or "end" not in facts:

@@ -10,6 +10,11 @@ from deployment.model import Deployment, Node
 #: missing end it.
 CONNECT, ALIVE = 10, 10
 
+#: A function for scripts: runs a command as root, whoever the base user is.
+AS_ROOT = """
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+"""
+
 
 def options(folder: Folder) -> list[str]:
     """Options that hold for every host. A host's key is pinned at the first contact."""

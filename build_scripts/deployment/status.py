@@ -11,11 +11,9 @@ from deployment import ssh
 from deployment.folder import Folder
 from deployment.model import Deployment, Node
 
-#: $1 is the cloud's folder.
-REGIONS = 'exec sudo -n "$1/bin/fpga-cli.py" status --format json'
-REGIONS_OF_ROOT = 'exec "$1/bin/fpga-cli.py" status --format json'
+#: $1 is the cloud's folder; ssh.AS_ROOT comes first.
+REGIONS = 'as_root "$1/bin/fpga-cli.py" status --format json'
 SERVICES = """
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 as_root sh -c '. "$1/openrc" && exec openstack compute service list -f json' sh "$1"
 """
 
@@ -55,7 +53,7 @@ def look(
 
 
 def _services(cloud: Deployment, folder: Folder) -> dict[str, str] | None:
-    done = ssh.run(cloud, cloud.controller, folder, SERVICES, cloud.folder)
+    done = ssh.run(cloud, cloud.controller, folder, ssh.AS_ROOT + SERVICES, cloud.folder)
     return None if done.returncode else services(done.stdout)
 
 
@@ -83,8 +81,7 @@ def _regions(cloud: Deployment, folder: Folder, node: Node) -> HostStatus:
         return (
             HostStatus(node.name, 0, 0, 0) if done.returncode == 0 else _failed(node, done.stderr)
         )
-    script = REGIONS_OF_ROOT if cloud.base_user == "root" else REGIONS
-    done = ssh.run(cloud, node, folder, script, cloud.folder)
+    done = ssh.run(cloud, node, folder, ssh.AS_ROOT + REGIONS, cloud.folder)
     return _failed(node, done.stderr) if done.returncode else regions(node, done.stdout)
 
 

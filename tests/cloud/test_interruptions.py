@@ -2,7 +2,9 @@
 """Hosts that are not fit are named before a change; a run that is interrupted is resumed."""
 
 import collections.abc
+import subprocess
 import time
+import typing
 
 import pytest
 
@@ -51,16 +53,22 @@ def new_compute2(cloud: CloudOfHosts) -> collections.abc.Iterator[None]:
     cloud.delete(server.id)
 
 
-@pytest.mark.usefixtures("new_compute2")
-def test_host_that_is_cut_off_in_the_middle_stops_the_run(cloud: CloudOfHosts) -> None:
+def in_the_middle(cloud: CloudOfHosts) -> tuple["subprocess.Popen[str]", typing.IO[str]]:
+    """A run of `up` that has come to the message broker, and the rest of its output."""
     run = cloud.site.begin("up")
     assert run.stdout
     for line in run.stdout:
         if line.startswith("-- Message broker"):
             break
+    return run, run.stdout
+
+
+@pytest.mark.usefixtures("new_compute2")
+def test_host_that_is_cut_off_in_the_middle_stops_the_run(cloud: CloudOfHosts) -> None:
+    run, output = in_the_middle(cloud)
     cloud.site.hosts("cut", "compute2")
     try:
-        rest = run.stdout.read()
+        rest = output.read()
         assert run.wait(60) == 1
     finally:
         cloud.site.hosts("join", "compute2")
@@ -71,14 +79,10 @@ def test_host_that_is_cut_off_in_the_middle_stops_the_run(cloud: CloudOfHosts) -
 
 @pytest.mark.usefixtures("new_compute2")
 def test_connection_that_dies_does_no_harm(cloud: CloudOfHosts) -> None:
-    run = cloud.site.begin("up")
-    assert run.stdout
-    for line in run.stdout:
-        if line.startswith("-- Message broker"):
-            break
+    run, output = in_the_middle(cloud)
     time.sleep(3)
     cloud.site.inside("compute2", "pkill -KILL -f '^sshd: root'")
-    rest = run.stdout.read()
+    rest = output.read()
     # Ansible connects again, unless a task was at work.
     if run.wait(60):
         assert AGAIN in rest

@@ -145,8 +145,7 @@ def test_host_that_reboots_burns_regions_before_their_servers_start(
         if one["sequence"] > last and one["state"] == "programmed" and one["owner"] == server
     ]
     assert burnt
-    started = datetime.datetime.fromisoformat(begun(cloud, server).split()[1][:26] + "+00:00")
-    assert datetime.datetime.fromisoformat(burnt[0]["at"]) < started
+    assert datetime.datetime.fromisoformat(burnt[0]["at"]) < cloud.started(HOST, server)
     assert cloud.compressed(HOST, server) > 0
 
 

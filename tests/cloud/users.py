@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cloud on local hosts that is up, as its users reach it: servers, regions, allocations."""
 
+import datetime
 import functools
 import json
 import re
@@ -176,6 +177,12 @@ class CloudOfHosts:
         """The ids of the servers whose containers a host has; stopped ones too."""
         names = self.docker(host, f"ps {'' if running else '--all '}--format '{{{{.Names}}}}'")
         return {name.removeprefix("nova-") for name in names.split() if name.startswith("nova-")}
+
+    def started(self, host: str, server: str) -> datetime.datetime:
+        """When the container of a server was started."""
+        text = self.docker(host, f"inspect --format '{{{{.State.StartedAt}}}}' nova-{server}")
+        # The engine writes nanoseconds, which Python does not read.
+        return datetime.datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00")
 
     def compressed(self, host: str, server: str) -> int:
         """The bytes that the function of a server's region makes of 4000 zeros."""

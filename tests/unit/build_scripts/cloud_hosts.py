@@ -46,7 +46,7 @@ class Hosts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cloud = loader.read(EXAMPLE, catalogue.read())
+        self.cloud = loader.parse(loader.content(EXAMPLE), catalogue.read())
 
     def answer(self, node: model.Node, text: str) -> None:
         """Have a host print this, whatever it is asked."""

@@ -71,7 +71,7 @@ def test_good_file_describes_a_cloud() -> None:
 
 
 def test_example_describes_a_cloud() -> None:
-    cloud = loader.read(ROOT / "build_scripts/cloud.yaml", KNOWN)
+    cloud = loader.parse(loader.content(ROOT / "build_scripts/cloud.yaml"), KNOWN)
     assert [node.name for node in cloud.nodes] == ["controller", "compute1", "compute2"]
     assert [node.fpga is not None for node in cloud.nodes] == [False, True, False]
 
@@ -216,7 +216,7 @@ def test_all_faults_are_found_in_one_go() -> None:
 
 def test_file_that_cannot_be_read_is_named() -> None:
     with pytest.raises(problems.DeploymentError, match=r"/nowhere/cloud\.yaml: No such file"):
-        loader.read(ROOT / "/nowhere/cloud.yaml", KNOWN)
+        loader.content(ROOT / "/nowhere/cloud.yaml")
 
 
 def test_schema_has_the_drivers_that_there_are() -> None:

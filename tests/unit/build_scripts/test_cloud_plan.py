@@ -20,7 +20,7 @@ EXAMPLE = SCRIPTS / "cloud.yaml"
 
 @pytest.fixture
 def cloud() -> model.Deployment:
-    return loader.read(EXAMPLE, catalogue.read())
+    return loader.parse(loader.content(EXAMPLE), catalogue.read())
 
 
 def phases(cloud: model.Deployment, folder: Folder, name: str) -> dict[str, list[str]]:
