@@ -34,6 +34,15 @@ def nothing_is_left(cloud: Cloud) -> typing.Iterator[None]:
 
 
 @pytest.fixture
+def no_quota(cloud: Cloud) -> typing.Iterator[None]:
+    """The project may have more servers than Nova's quota permits, which is ten."""
+    project = cloud.api.current_project_id
+    cloud.api.set_compute_quotas(project, instances=-1, cores=-1, ram=-1)
+    yield
+    cloud.api.delete_compute_quotas(project)
+
+
+@pytest.fixture
 def flavor_for(cloud: Cloud) -> typing.Iterator[typing.Callable[[str], str]]:
     """Make an FPGA flavor for a bitstream image; answers the flavor's name."""
     flavors = []

@@ -59,7 +59,7 @@ def hosts(
 
 
 @pytest.fixture
-def flavor(cloud: Cloud) -> typing.Iterator[str]:
+def flavor(cloud: Cloud, no_quota: None) -> typing.Iterator[str]:
     """A flavor with a bitstream for these hosts, in a project that may have many servers."""
     package = bitstreams.package(target={"board": "fake", "part": "fake"})
     image = cloud.api.image.create_image(
@@ -67,10 +67,7 @@ def flavor(cloud: Cloud) -> typing.Iterator[str]:
     )
     record = cloud.api.compute.create_flavor(name="many", ram=64, vcpus=1, disk=0)
     cloud.api.compute.create_flavor_extra_specs(record, {"hw:fpga_ip_id": image.id})
-    project = cloud.api.current_project_id
-    cloud.api.set_compute_quotas(project, instances=-1, cores=-1, ram=-1)
     yield str(record.id)
-    cloud.api.delete_compute_quotas(project)
     cloud.api.compute.delete_flavor(record)
     cloud.api.image.delete_image(image)
 
