@@ -11,10 +11,12 @@ from fpga_hooks.instance import devices, image_properties
 from novadocker import errors, images, request
 from novadocker.containers import Containers
 from novadocker.engine import Engine
+from novadocker.network.network import Network
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
+    from nova.network import model
 
 LOG = logging.getLogger(__name__)
 
@@ -23,11 +25,13 @@ class Builder:
     """Makes containers in one engine.
 
     :param containers: where they are made
+    :param network: what makes their networks
     """
 
-    def __init__(self, engine: Engine, containers: Containers) -> None:
+    def __init__(self, engine: Engine, containers: Containers, network: Network) -> None:
         self._engine = engine
         self._containers = containers
+        self._network = network
 
     def check_image(
         self, context: "nova_context.RequestContext", image_meta: "objects.ImageMeta"
@@ -44,17 +48,28 @@ class Builder:
         context: "nova_context.RequestContext",
         instance: "objects.Instance",
         image_meta: "objects.ImageMeta",
+        vifs: "typing.Sequence[model.VIF]" = (),
         power_on: bool = True,
     ) -> None:
         """Make the container of an instance; nothing stays of one that fails.
 
+        The network comes first, so that Neutron finishes it while the image is loaded.
+
+        :param vifs: its ports
         :raises nova.exception.NovaException: the reason why there is none
         """
-        image_id = images.ensure(self._engine, context, image_meta)
-        self._make(instance, image_meta, image_id, power_on)
+        with self._network.undone_on_failure(instance, vifs):
+            with self._network.built(instance, vifs) as joined:
+                image_id = images.ensure(self._engine, context, image_meta)
+            self._make(instance, image_meta, image_id, joined, power_on)
+            if vifs and not power_on:
+                self._network.down(instance)
 
     def build_anew(
-        self, context: "nova_context.RequestContext", instance: "objects.Instance"
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        vifs: "typing.Sequence[model.VIF]",
     ) -> None:
         """Make and start the container of an instance whose container was removed.
 
@@ -69,16 +84,19 @@ class Builder:
         except image_properties.CutError as e:
             raise errors.BadImage(image_meta.id, f"{e}; rebuild the server") from e
         LOG.warning("Its container is gone; it is made anew from its image", instance=instance)
-        image_id = self._in_engine(image_meta.id) or images.ensure(
-            self._engine, context, image_meta
-        )
-        self._make(instance, image_meta, image_id, power_on=True)
+        with self._network.undone_on_failure(instance, vifs):
+            with self._network.built(instance, vifs) as joined:
+                image_id = self._in_engine(image_meta.id) or images.ensure(
+                    self._engine, context, image_meta
+                )
+            self._make(instance, image_meta, image_id, joined, power_on=True)
 
     def _make(
         self,
         instance: "objects.Instance",
         image_meta: "objects.ImageMeta",
         image_id: str,
+        joined: str | None,
         power_on: bool,
     ) -> None:
         command = request.command_of(image_meta, images.config_of(self._engine, image_id))
@@ -86,7 +104,7 @@ class Builder:
         request.check_devices(passed)
         # The engine may be confined to fewer processors than the host has.
         cpus = int(self._engine.info()["NCPU"])
-        options = request.container_options(instance, image_id, command, passed, cpus)
+        options = request.container_options(instance, image_id, command, passed, cpus, joined)
         with self._nothing_stays_of(instance):
             self._containers.create(instance.uuid, options)
             if power_on:

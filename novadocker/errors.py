@@ -106,3 +106,13 @@ class BadDevice(exception.InstanceDeployFailure):  # type: ignore[misc]
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason=reason)
+
+
+class PlugFailed(exception.NovaException):  # type: ignore[misc]
+    """A port of an instance was not connected to its container, or not taken off.
+
+    :param reason: which port and why
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Network: {reason}")

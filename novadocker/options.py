@@ -62,6 +62,16 @@ wait.
 The most processes and threads that one container may have.
 """,
     ),
+    cfg.StrOpt(
+        "network_namespaces",
+        default="/run/docker/netns",
+        help="""
+Folder in which the Docker Engine has the network namespaces of containers.
+
+It is ``netns`` in the engine's ``exec-root``. Only there does nova-compute's privileged process
+enter a namespace.
+""",
+    ),
     cfg.IntOpt(
         "image_max_size",
         default=10240,

@@ -24,9 +24,13 @@ LABEL_PROJECT = "org.openstack.nova.project.id"
 LABEL_HOST = "org.openstack.nova.host"
 LABEL_IMAGE = "org.openstack.nova.image.id"
 
-#: What Docker grants by default and no container needs here: there is no network to send raw
-#: packets to, and devices come from the region alone.
+#: What Docker grants by default and no container needs here: devices come from the region alone,
+#: and whoever may send raw packets can try every address on what the security groups of a port
+#: let through. ping needs none: its sandbox lets everybody have datagram sockets of ICMP.
 _CAPABILITIES_DROPPED = ["MKNOD", "NET_RAW"]
+
+#: What a network mode begins with that names another container.
+_JOINED = "container:"
 
 #: Characters that Linux takes for a host name (HOST_NAME_MAX), and RFC 1035 for a label of one.
 _HOST_NAME_SIZE = 64
@@ -59,7 +63,6 @@ def host_name_of(instance: "objects.Instance") -> str:
 def check(
     instance: "objects.Instance",
     injected_files: typing.Sequence[typing.Any] | None,
-    network_info: typing.Sequence[typing.Any] | None,
     block_device_info: typing.Mapping[str, typing.Any] | None,
 ) -> None:
     """Refuse what a container does not have, rather than leave it out unseen.
@@ -67,7 +70,6 @@ def check(
     :raises errors.NotServed: with what it is
     """
     features = {
-        "networks are not served yet: boot with --nic none": bool(network_info),
         "files cannot be injected into a container: put them into the image": bool(injected_files),
         "a container has no config drive: boot without --config-drive": bool(instance.config_drive),
         "a container has no volumes: boot from an image": bool(
@@ -110,19 +112,20 @@ def container_options(
     command: list[str] | None,
     passed: typing.Sequence[devices.Device],
     cpus: int,
+    joined: str | None = None,
 ) -> dict[str, typing.Any]:
     """The arguments of the SDK's ``containers.create``.
 
     :param image_id: in the engine
     :param passed: the devices of the instance's region
     :param cpus: how many the engine may use; it refuses more
+    :param joined: the container whose network it joins, if it has one
     """
     memory = instance.flavor.memory_mb << 20
     return {
         "image": image_id,
         "command": command,
         "name": name_of(instance.uuid),
-        "hostname": host_name_of(instance),
         "labels": {
             LABEL_UUID: instance.uuid,
             LABEL_NAME: instance.display_name or "",
@@ -130,7 +133,7 @@ def container_options(
             LABEL_IMAGE: instance.image_ref or "",
             LABEL_HOST: CONF.host,
         },
-        "network_mode": "none",
+        **_network_options(instance, joined),
         "mem_limit": memory,
         "memswap_limit": memory,
         "nano_cpus": min(instance.flavor.vcpus, cpus) * 10**9,
@@ -143,6 +146,21 @@ def container_options(
         "log_config": LogConfig(type="json-file", config={"max-size": _LOG_SIZE, "max-file": "2"}),
         **device_options(passed),
     }
+
+
+def _network_options(instance: "objects.Instance", joined: str | None) -> dict[str, str]:
+    """The network, and the host name, which the engine takes from the container that is joined."""
+    if joined:
+        return {"network_mode": f"{_JOINED}{joined}"}
+    return {"network_mode": "none", "hostname": host_name_of(instance)}
+
+
+def joins_a_network(attributes: typing.Mapping[str, typing.Any]) -> bool:
+    """Whether a container was made with another's network.
+
+    :param attributes: what the engine tells about the container
+    """
+    return str(attributes["HostConfig"]["NetworkMode"]).startswith(_JOINED)
 
 
 def device_options(passed: typing.Sequence[devices.Device]) -> dict[str, typing.Any]:

@@ -26,7 +26,9 @@ from novadocker import (
     state,
 )
 from novadocker.engine import Engine
-from novadocker.virt import power, unserved
+from novadocker.network import warmup
+from novadocker.network.network import Network
+from novadocker.virt import networks, power, unserved
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -42,7 +44,7 @@ fpga_options.register_opts(CONF)
 _Any = typing.Any
 
 
-class DockerDriver(power.PowerActions, unserved.UnservedActions):
+class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.UnservedActions):
     """Runs each instance as a container of the Docker Engine of the host.
 
     Only `get_info` raises InstanceNotFound. Nova reads that as "the user deleted it meanwhile" from
@@ -54,6 +56,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         # Glance has a docker image with disk format raw.
         "supports_image_type_raw": True,
         "has_imagecache": True,
+        "supports_attach_interface": True,
         # A container is made of its image and its region; Nova brings both to the new host.
         "supports_evacuate": True,
     }
@@ -62,7 +65,8 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         super().__init__(virtapi)
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
-        self.builder = builder.Builder(self.engine, self.containers)
+        self.network = Network(self.engine, virtapi)
+        self.builder = builder.Builder(self.engine, self.containers, self.network)
         fpga_guests.machine.register(guests.Probe(self.engine))
         background.burns.awaited_by_driver = True
         self._resources: dict[str, _Any] = {}
@@ -72,6 +76,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
     def init_host(self, host: str) -> None:
         """Wait a while for the engine; go on without it, so that an operator sees this host."""
         images.sweep()
+        warmup.start()
         try:
             self.engine.wait(CONF.docker.start_timeout)
         except errors.EngineUnavailable as e:
@@ -79,11 +84,14 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
 
     def list_instances(self) -> list[str]:
         """The names of the containers."""
-        return [request.name_of(uuid) for uuid in self.containers.uuids()]
+        return [request.name_of(uuid) for uuid in self.list_instance_uuids()]
 
     def list_instance_uuids(self) -> list[str]:
-        """The instances that have a container."""
-        return self.containers.uuids()
+        """The instances that have a container, or of whose network something is left.
+
+        Nova has those destroyed that it does not know.
+        """
+        return list(dict.fromkeys([*self.containers.uuids(), *sorted(self.network.uuids())]))
 
     def instance_exists(self, instance: "objects.Instance") -> bool:
         """Whether an instance has a container.
@@ -133,14 +141,15 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         accel_info: _Any = None,
     ) -> None:
         """Make the container of an instance and start it; nothing stays of one that fails."""
+        request.check(instance, injected_files, block_device_info)
         if instance.task_state == task_states.REBUILD_SPAWNING:
             # The old container is gone; a port of somebody's must not keep the new one away.
-            power.ignore_ports(instance, network_info)
-            network_info = None
-        request.check(instance, injected_files, network_info, block_device_info)
+            vifs = networks.served(instance, network_info)
+        else:
+            vifs = networks.required(instance, network_info)
         if instance.user_data:
             LOG.warning("User data is not given to containers", instance=instance)
-        self.builder.build(context, instance, image_meta, power_on)
+        self.builder.build(context, instance, image_meta, vifs, power_on)
 
     def check_rebuild(
         self, context: "nova_context.RequestContext", instance: "objects.Instance"
@@ -166,7 +175,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         :raises NotImplementedError: it can be rebuilt, and Nova does that itself
         """
         try:
-            request.check(instance, injected_files, None, None)
+            request.check(instance, injected_files, None)
         except errors.NotServed as e:
             raise exception.InstanceFaultRollback(inner_exception=e) from e
         raise NotImplementedError
@@ -180,7 +189,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
         destroy_disks: bool = True,
         destroy_secrets: bool = True,
     ) -> None:
-        """Remove the container of an instance; none is as good.
+        """Remove the container of an instance with its network; none is as good.
 
         :raises errors.EngineUnavailable: the engine does not answer, and a container may live on
         """
@@ -192,6 +201,7 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
                 raise
             state.forget(instance.uuid)
             LOG.info("No container was ever made, so none is removed", instance=instance)
+        self.network.remove(instance)
 
     def cleanup(
         self,
@@ -206,18 +216,6 @@ class DockerDriver(power.PowerActions, unserved.UnservedActions):
     ) -> None:
         """Remove what is left of an instance: its container."""
         self.destroy(context, instance, network_info)
-
-    # -- networks
-
-    def plug_vifs(self, instance: "objects.Instance", network_info: _Any) -> None:
-        """Nothing; ports that somebody made for a running container are ignored.
-
-        Nova calls this for each instance when it starts, and would not start if it raised.
-        """
-        power.ignore_ports(instance, network_info)
-
-    def unplug_vifs(self, instance: "objects.Instance", network_info: _Any) -> None:
-        """Nothing was plugged."""
 
     # -- the host
 

@@ -10,7 +10,8 @@ from oslo_log import log as logging
 
 from fpga_hooks.instance import devices
 from novadocker import builder, containers, errors, request
-from novadocker.virt import unserved
+from novadocker.network import network
+from novadocker.virt import networks, unserved
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -27,10 +28,12 @@ class PowerActions:
 
     :ivar containers: those of this host
     :ivar builder: makes one that is gone
+    :ivar network: their networks
     """
 
     containers: containers.Containers
     builder: builder.Builder
+    network: network.Network
 
     def power_on(
         self,
@@ -46,14 +49,17 @@ class PowerActions:
         """
         try:
             self._check_region(instance)
-            self.containers.start(instance.uuid)
+            self._start(instance, network_info)
         except errors.NoContainer:
             self._build_anew(context, instance, network_info)
 
     def power_off(
         self, instance: "objects.Instance", timeout: int = 0, retry_interval: int = 0
     ) -> None:
-        """Stop the container, at once if no time is given to it; done, too, if there is none."""
+        """Stop the container, at once if no time is given to it; done, too, if there is none.
+
+        Its network ends with it, so that nothing answers for a server that is stopped.
+        """
         if unserved.stops_in_vain(instance):
             LOG.info("The container runs on: %s is refused", instance.task_state, instance=instance)
             return
@@ -61,6 +67,7 @@ class PowerActions:
             self.containers.stop(instance.uuid, min(timeout, CONF.docker.stop_timeout))
         except errors.NoContainer:
             LOG.warning("There is no container to stop", instance=instance)
+        self.network.down(instance)
 
     def reboot(
         self,
@@ -71,7 +78,8 @@ class PowerActions:
         *_others: _Any,
         **_more: _Any,
     ) -> None:
-        """Stop the container and start it again; a hard reboot gives it no time to end.
+        """Stop the container and start it again; a hard reboot gives it no time to end, and makes
+        its network anew.
 
         A container that somebody removed is made anew, by a soft reboot as well. One that may not
         start again is not stopped.
@@ -80,7 +88,9 @@ class PowerActions:
         try:
             self._check_region(instance)
             self.containers.stop(instance.uuid, seconds)
-            self.containers.start(instance.uuid)
+            if reboot_type != "SOFT":
+                self.network.down(instance)
+            self._start(instance, network_info)
         except errors.NoContainer:
             self._build_anew(context, instance, network_info)
 
@@ -148,19 +158,23 @@ class PowerActions:
                 "rebuild the server"
             )
 
+    def _start(self, instance: "objects.Instance", network_info: _Any) -> None:
+        """Start the container with its ports.
+
+        One that was made without any has no sandbox: it gets those that came later once it runs.
+        """
+        vifs = networks.served(instance, network_info)
+        joins = request.joins_a_network(self.containers.attributes(instance.uuid))
+        if joins:
+            self.network.up(instance, vifs)
+        self.containers.start(instance.uuid)
+        if vifs and not joins:
+            self.network.plug_or_log(instance, vifs)
+
     def _build_anew(
         self,
         context: "nova_context.RequestContext",
         instance: "objects.Instance",
         network_info: _Any,
     ) -> None:
-        ignore_ports(instance, network_info)
-        self.builder.build_anew(context, instance)
-
-
-def ignore_ports(instance: "objects.Instance", network_info: _Any) -> None:
-    """Log the ports that somebody gave to an instance, and which its container does not get."""
-    for port in network_info or ():
-        LOG.warning(
-            "Port %s is ignored: networks are not served yet", port.get("id"), instance=instance
-        )
+        self.builder.build_anew(context, instance, networks.served(instance, network_info))

@@ -100,11 +100,6 @@ class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
             )
         raise NotImplementedError
 
-    def detach_interface(
-        self, context: "nova_context.RequestContext", instance: "objects.Instance", vif: _Any
-    ) -> None:
-        """Nothing; a port that names the server was never plugged, so that it can go."""
-
     def poll_rebooting_instances(self, timeout: int, instances: _Any) -> None:
         """Nothing; a reboot of a container ends, one way or the other, in `reboot`."""
 

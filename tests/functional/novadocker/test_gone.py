@@ -7,6 +7,7 @@ import time
 import pytest
 from nova import exception
 from nova.compute import power_state
+from nova.network import model
 
 from fpga_hooks.instance import devices
 from novadocker import errors
@@ -48,9 +49,10 @@ def test_a_boot_of_the_host_makes_the_container_anew(servers, lost_server):
 
 
 def test_a_port_does_not_keep_the_container_from_being_made_anew(servers, lost_server, caplog):
-    servers.driver.reboot(servers.context, lost_server, [{"id": "port-1"}], "HARD")
+    ports = model.NetworkInfo([model.VIF(id="port-1", type="unbound")])
+    servers.driver.reboot(servers.context, lost_server, ports, "HARD")
     assert _runs(servers, lost_server)
-    assert "port-1 is ignored" in caplog.text
+    assert "A port is ignored: port port-1 is not bound to this host" in caplog.text
 
 
 def test_glance_is_not_asked_for_an_image_that_the_engine_has(servers, lost_server):

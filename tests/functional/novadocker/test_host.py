@@ -9,6 +9,7 @@ import shutil
 import os_traits
 import pytest
 from nova.compute import provider_tree
+from nova.network import model
 
 
 @pytest.fixture
@@ -67,17 +68,23 @@ def test_uptime_has_the_form_of_uptime(driver):
     assert re.fullmatch(pattern, driver.get_host_uptime())
 
 
-def test_the_driver_claims_raw_images_an_image_cache_evacuation_and_nothing_else(driver):
+def test_the_driver_claims_what_it_has_and_nothing_else(driver):
     claimed = {name for name, has in driver.capabilities.items() if has}
-    assert claimed == {"supports_image_type_raw", "has_imagecache", "supports_evacuate"}
+    assert claimed == {
+        "has_imagecache",
+        "supports_attach_interface",
+        "supports_evacuate",
+        "supports_image_type_raw",
+    }
 
 
 def test_ports_of_somebody_are_ignored(driver, servers, caplog):
     instance = servers.instance()
+    ports = [model.VIF(id=port, type="unbound") for port in ("port-1", "port-2")]
     driver.plug_vifs(instance, [])
     assert caplog.text.count("is ignored") == 0
-    driver.plug_vifs(instance, [{"id": "port-1"}, {"id": "port-2"}])
-    assert "Port port-1 is ignored" in caplog.text
-    assert "Port port-2 is ignored" in caplog.text
-    driver.detach_interface(servers.context, instance, {"id": "port-1"})
-    driver.unplug_vifs(instance, [{"id": "port-2"}])
+    driver.plug_vifs(instance, ports)
+    assert "A port is ignored: port port-1 is not bound" in caplog.text
+    assert "A port is ignored: port port-2 is not bound" in caplog.text
+    driver.detach_interface(servers.context, instance, ports[0])
+    driver.unplug_vifs(instance, ports[1:])

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from nova import exception
+from nova.network import model
 
 from fpga_hooks.instance import devices
 from novadocker import errors
@@ -240,7 +241,7 @@ def test_a_container_does_not_start_with_devices_that_are_not_its_own_any_more(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"network_info": [{"id": "port"}]}, "boot with --nic none"),
+        ({"network_info": [model.VIF(id="port", type="unbound")]}, "port port is not bound"),
         ({"injected_files": [("/etc/motd", b"hello")]}, "injected"),
         (
             {"block_device_info": {"block_device_mapping": [{"mount_device": "/dev/vdb"}]}},

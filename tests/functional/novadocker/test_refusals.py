@@ -88,10 +88,6 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         self.stays_as_it_was("containers have no volumes")
         self.assertEqual([], self.api.get_server_volumes(self.server["id"]))
 
-    def test_an_interface(self):
-        attachment = {"interfaceAttachment": {"net_id": self.neutron.network_1["id"]}}
-        self.refused_by_the_api("os-interface", attachment, "Attaching interfaces is not supported")
-
     def test_a_rebuild_to_an_image_of_another_format(self):
         image = self.upload(self.archive, container_format="bare")
         self.images.add(image)

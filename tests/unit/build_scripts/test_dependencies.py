@@ -27,8 +27,9 @@ INSTALLED_WITH = {
     "scheduler_filters": ["nova"],
 }
 
-#: Who imports a package is beside Nova: no extra brings it.
-BESIDE = {"nova"}
+#: Who imports a package is beside Nova: no extra brings it. Nova's older series have eventlet, and
+#: os-vif is the distribution of its plugin.
+BESIDE = {"eventlet", "nova", "vif_plug_ovs"}
 
 #: The module that a distribution brings, where it does not have the distribution's name.
 MODULES = {"python-glanceclient": "glanceclient"}

@@ -44,6 +44,7 @@ _COMMANDS = ("fpga-", "make ", "nova ", "openstack ", "[", "--")
 _OF_OTHERS = {
     *("allocation_candidates_generation_strategy", "allocation_conflict_retry_count"),
     *("auth_type", "auth_url", "container_formats", "image_format"),
+    *("helper_command", "ovsdb_connection"),
 }
 
 

@@ -20,16 +20,33 @@ def image(config):
     return make
 
 
-def _options(instance, *passed, cpus=8):
-    return request.container_options(instance, "sha256:1", None, passed, cpus)
+def _options(instance, *passed, cpus=8, joined=None):
+    return request.container_options(instance, "sha256:1", None, passed, cpus, joined)
 
 
-def test_no_container_is_privileged_or_has_a_network(config, instance):
-    options = _options(instance)
+def test_no_container_is_privileged_or_sends_raw_packets(config, instance):
+    options = _options(instance, joined="sandbox")
     assert "privileged" not in options
-    assert options["network_mode"] == "none"
+    assert "NET_RAW" in options["cap_drop"]
     assert options["security_opt"] == ["no-new-privileges"]
     assert options["init"] is True
+
+
+def test_a_container_without_ports_has_no_network(config, instance):
+    assert _options(instance)["network_mode"] == "none"
+
+
+def test_a_container_that_joins_a_network_has_the_host_name_of_that(config, instance):
+    options = _options(instance, joined="sandbox")
+    assert options["network_mode"] == "container:sandbox"
+    assert "hostname" not in options
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("none", False), ("container:x", True), ("default", False)]
+)
+def test_a_container_tells_whether_it_joined_a_network(mode, expected):
+    assert request.joins_a_network({"HostConfig": {"NetworkMode": mode}}) is expected
 
 
 def test_limits_are_those_of_the_flavor(config, instance):
@@ -90,7 +107,7 @@ def test_a_host_name_is_one_that_linux_takes(config, instance, hostname, expecte
 def test_less_memory_than_the_engine_gives_is_refused(instance, memory):
     instance.flavor.memory_mb = memory
     with pytest.raises(errors.NotServed, match="needs 6 MB of memory"):
-        request.check(instance, None, None, None)
+        request.check(instance, None, None)
 
 
 def test_an_instance_without_a_region_gets_no_devices(config, instance):
@@ -148,5 +165,5 @@ def test_a_device_that_is_not_there_is_refused(tmp_path):
 
 
 def test_nothing_special_is_accepted(instance):
-    request.check(instance, [], [], {"block_device_mapping": []})
-    request.check(instance, None, None, None)
+    request.check(instance, [], {"block_device_mapping": []})
+    request.check(instance, None, None)

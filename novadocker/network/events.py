@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waits until Neutron says that ports are plugged."""
+
+import contextlib
+import typing
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from novadocker import errors
+
+if typing.TYPE_CHECKING:
+    from nova import objects
+    from nova.network import model
+
+try:
+    from nova.exception import InstanceEventTimeout as EventTimeout
+except ImportError:  # series that run on eventlet alone
+    from eventlet.timeout import Timeout as EventTimeout
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+_PLUGGED = "network-vif-plugged"
+
+
+@contextlib.contextmanager
+def awaited(
+    virtapi: typing.Any, instance: "objects.Instance", vifs: "typing.Iterable[model.VIF]"
+) -> typing.Iterator[None]:
+    """Plug ports, or do more, and wait until Neutron has them active.
+
+    Ports that are active already send no event.
+
+    :raises errors.PlugFailed: Neutron does not say so, where ``vif_plugging_is_fatal`` is on
+    """
+    inactive = [vif["id"] for vif in vifs if vif.get("active", True) is False]
+    if not inactive or not CONF.vif_plugging_timeout:
+        yield
+        return
+    names = [(_PLUGGED, port) for port in inactive]
+    seconds = CONF.vif_plugging_timeout
+    try:
+        # The third argument has another name up to Nova 33.
+        with virtapi.wait_for_instance_event(instance, names, seconds, error_callback=_failed):
+            yield
+    except EventTimeout as e:
+        reason = (
+            f"Neutron did not report {', '.join(inactive)} plugged within {seconds} s "
+            "(vif_plugging_timeout)"
+        )
+        if CONF.vif_plugging_is_fatal:
+            raise errors.PlugFailed(reason) from e
+        LOG.warning("%s; the container starts all the same", reason, instance=instance)
+
+
+def _failed(event: str, instance: "objects.Instance") -> bool:
+    if CONF.vif_plugging_is_fatal:
+        raise errors.PlugFailed(f"Neutron reports {event} as failed")
+    LOG.warning("Neutron reports %s as failed", event, instance=instance)
+    return True
