@@ -147,6 +147,16 @@ class Cloud:
         answer = self.api.placement.get(f"/allocations/{server}").json()
         return typing.cast(dict[str, typing.Any], answer["allocations"])
 
+    def addresses(self, server: str) -> list[str]:
+        """The fixed addresses of a server."""
+        networks = self.api.compute.get_server(server).addresses.values()
+        return [
+            str(one["addr"])
+            for addresses in networks
+            for one in addresses
+            if one["OS-EXT-IPS:type"] == "fixed"
+        ]
+
     def pid(self, service: str) -> int:
         """The process of a service."""
         return int((self.folder / "run" / f"{service}.pid").read_text())
@@ -170,10 +180,15 @@ class Cloud:
         return (self.folder / "log" / f"{service}.log").read_text(errors="replace")
 
     def boot(
-        self, name: str, flavor: str, image: str = "ubuntu_lzo", timeout: float = 120
+        self,
+        name: str,
+        flavor: str,
+        image: str = "ubuntu_lzo",
+        timeout: float = 120,
+        nic: typing.Sequence[str] = ("--nic", "none"),
     ) -> typing.Any:
         """Boot a server and wait until it is ACTIVE or ERROR; answers the SDK's server."""
-        self.run("nova", "boot", "--flavor", flavor, "--image", image, "--nic", "none", name)
+        self.run("nova", "boot", "--flavor", flavor, "--image", image, *nic, name)
         server = self.api.compute.find_server(name, ignore_missing=False)
         return self.wait(server.id, {"ACTIVE", "ERROR"}, timeout)
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Gives a demo cloud what one boots: the images and flavors; waits for compute hosts.
+"""Gives a demo cloud what one boots: images, flavors, networks; waits for compute hosts.
 
-    content.py FOLDER       credentials from the environment (openrc)
+    content.py FOLDER [--networks]      credentials from the environment (openrc)
 
 FOLDER has ubuntu_lzo.tar and the bitstream packages. An image whose data is as in Glance is kept;
 another one replaces it.
@@ -22,19 +22,61 @@ import openstack
 #: emulator simulates; lzo_compression is a function written in software.
 FLAVORS = {"fpga-packbits": "packbits.zip", "fpga-lzo": "lzo_compression.zip"}
 
+#: The networks, each with a subnet, and the router of the name of the second. The first gateway is the
+#: client beyond the router (roles/ovn_controller).
+EXTERNAL, INTERNAL = "public", "demo"
+EXTERNAL_SUBNET = {
+    "ip_version": 4,
+    "cidr": "172.24.4.0/24",
+    "gateway_ip": "172.24.4.1",
+    "is_dhcp_enabled": False,
+    "allocation_pools": [{"start": "172.24.4.10", "end": "172.24.4.250"}],
+}
+INTERNAL_SUBNET = {"ip_version": 4, "cidr": "10.20.0.0/24"}
+
 #: Seconds until a compute host must be known to the scheduler.
 PATIENCE = 120
 
 
 def main() -> int:
     """Do it, and print what was created."""
-    folder = Path(sys.argv[1])
+    folder, options = Path(sys.argv[1]), sys.argv[2:]
     cloud = openstack.connect(cloud="envvars")
     _image(cloud.image, "ubuntu_lzo", folder / "ubuntu_lzo.tar", "docker")
     _flavor(cloud.compute, "small", {})
     for flavor, package in FLAVORS.items():
         _flavor(cloud.compute, flavor, {"hw:fpga_ip_id": _bitstream(cloud.image, folder / package)})
+    if "--networks" in options:
+        _networks(cloud.network, cloud.identity.find_project("service", ignore_missing=False).id)
     return _wait_for_hosts(cloud)
+
+
+def _networks(networks: typing.Any, owner: str) -> None:
+    """A network of the project behind a router, and an external one that is another project's.
+
+    So the project has one network, which a server gets that asks for none.
+    """
+    if not networks.find_network(EXTERNAL):
+        outside = networks.create_network(
+            name=EXTERNAL,
+            project_id=owner,
+            is_router_external=True,
+            provider_network_type="flat",
+            provider_physical_network=EXTERNAL,
+        )
+        networks.create_subnet(
+            name=EXTERNAL, network_id=outside.id, project_id=owner, **EXTERNAL_SUBNET
+        )
+        print(f"created network {EXTERNAL}")
+    if not networks.find_network(INTERNAL):
+        inside = networks.create_network(name=INTERNAL)
+        subnet = networks.create_subnet(name=INTERNAL, network_id=inside.id, **INTERNAL_SUBNET)
+        router = networks.find_router(INTERNAL) or networks.create_router(
+            name=INTERNAL,
+            external_gateway_info={"network_id": networks.find_network(EXTERNAL).id},
+        )
+        networks.add_interface_to_router(router, subnet_id=subnet.id)
+        print(f"created network {INTERNAL}")
 
 
 def _bitstream(images: typing.Any, package: Path) -> str:

@@ -3,6 +3,7 @@
 """The walk through the demo cloud: boot, use and delete FPGA containers, and check each step."""
 
 import argparse
+import functools
 import json
 import random
 import subprocess
@@ -17,6 +18,13 @@ INPUT_SIZE = 16 * 1024
 
 #: The servers of the walk; a server of another name is somebody's own and is left alone.
 NAMES = frozenset({"dcr1", "dcr2", "dcr3", "plain"})
+
+#: The description of what else the walk makes.
+MARK = "fpga-nova's walk"
+
+#: Where the image of the servers serves a region, and who reaches it from beyond the router.
+PORT = "9000"
+OUTSIDE = ("ip", "netns", "exec", "fpga-nova-outside")
 
 _LZO = """
 import sys, lzallright
@@ -84,10 +92,10 @@ class Walk:
 
     def boot(self, name: str, flavor: str, expected: str = "ACTIVE") -> typing.Any:
         """Boot a server the way people know; answers the SDK's server."""
-        command = ("--flavor", flavor, "--image", "ubuntu_lzo", "--nic", "none", name)
+        command = ("--flavor", flavor, "--image", "ubuntu_lzo", name)
         self.say(f"$ nova boot {' '.join(command)}")
         start = time.monotonic()
-        server = self.cloud.boot(name, flavor)
+        server = self.cloud.boot(name, flavor, nic=())
         duration = time.monotonic() - start
         self.figures[f"boot {name} ({flavor})"] = round(duration, 2)
         fault = f": {self.cloud.fault(server.id)}" if server.status == "ERROR" else ""
@@ -100,15 +108,23 @@ class Walk:
 
         :param what: what runs in the region, for people
         """
-        data = sample()
-        container = f"nova-{server.id}"
         self.say(f"  its region runs {what}")
-        self.say(f"$ docker exec -i {container} fpga-client /dev/fpga0 < input > output")
-        command = ("docker", "exec", "-i", container, "fpga-client", "/dev/fpga0")
+        client = ("docker", "exec", "-i", f"nova-{server.id}", "fpga-client", "/dev/fpga0")
+        self.compress(f"on {server.name}", client, expand)
+
+    def compress(
+        self, where: str, client: tuple[str, ...], expand: typing.Callable[[bytes], bytes]
+    ) -> None:
+        """Send a sample through a client, and decompress what comes back.
+
+        :param where: for the figures
+        """
+        data = sample()
+        self.say(f"$ {' '.join(client)} < input > output")
         start = time.monotonic()
-        packed = self.cloud.run(*command, data=data).stdout
+        packed = self.cloud.run(*client, data=data).stdout
         duration = time.monotonic() - start
-        self.figures[f"compress {len(data) // 1024} KiB on {server.name}"] = round(duration, 2)
+        self.figures[f"compress {len(data) // 1024} KiB {where}"] = round(duration, 2)
         self.say(f"  {len(data)} bytes in, {len(packed)} bytes out")
         unpacked = expand(packed)
         if not 0 < len(packed) < len(data):
@@ -126,6 +142,32 @@ class Walk:
         image_id = flavor.extra_specs["hw:fpga_ip_id"]
         self.expect("the region's bitstream", region.get("image_id"), image_id)
         self.expect("vm_state in the database", row["vm_state"], "active")
+
+    def reach(
+        self, server: typing.Any, other: typing.Any, expand: typing.Callable[[bytes], bytes]
+    ) -> None:
+        """Another server, and a client beyond the router, use a server's region over TCP."""
+        self.shell("nova", "list")
+        (address,) = self.cloud.addresses(server.id)
+        client = ("docker", "exec", "-i", f"nova-{other.id}", "nc", address, PORT)
+        self.compress(f"from {other.name}", client, expand)
+        self.say("\n== A client beyond the router: a floating IP, a closed port, an opened one")
+        created = self.shell(
+            *("openstack", "floating", "ip", "create", "public", "--description", MARK),
+            *("-f", "value", "-c", "floating_ip_address"),
+        )
+        self.shell("openstack", "server", "add", "floating", "ip", server.name, created)
+        client = (*OUTSIDE, "busybox", "nc", "-w", "5", created, PORT)
+        self.say(f"$ {' '.join(client)} < input")
+        closed = self.cloud.run(*client, data=sample(), check=False)
+        self.expect("the default security group lets it through", closed.returncode == 0, False)
+        (port,) = self.cloud.api.network.ports(device_id=server.id)
+        (group,) = port.security_group_ids
+        self.shell(
+            *("openstack", "security", "group", "rule", "create", group, "--protocol", "tcp"),
+            *("--dst-port", PORT, "--description", MARK, "-f", "value", "-c", "id"),
+        )
+        self.compress("from beyond the router", client, expand)
 
     def refused(self, start: int) -> None:
         """The third FPGA server finds no host, and the scheduler's log says why."""
@@ -156,6 +198,11 @@ class Walk:
 
 def _clear(cloud: Cloud) -> None:
     cloud.delete(*(server.id for server in cloud.api.compute.servers() if server.name in NAMES))
+    network = cloud.api.network
+    for address in network.ips(description=MARK):
+        network.delete_ip(address)
+    for rule in network.security_group_rules(description=MARK):
+        network.delete_security_group_rule(rule)
 
 
 def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
@@ -174,28 +221,30 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
         servers.append(steps.boot("dcr1", "fpga-lzo"))
         steps.status("1/2")
         python = cloud.folder / "venv" / "regions" / "bin" / "python"
+        expand = functools.partial(expand_lzo, python=python)
         steps.use(
             servers[0],
             "lzo1x_compress, a function written in software; no bitstream, nothing is simulated",
-            lambda packed: expand_lzo(packed, python),
+            expand,
         )
         steps.agree(servers[0], "fpga-lzo")
+        steps.say("\n== An ordinary server on the same host, which uses the other's region over TCP")
+        servers.append(steps.boot("plain", "small"))
+        steps.status("1/2")
+        steps.reach(*servers, expand)
         steps.say("\n== A second one, with a real bitstream, simulated: all regions are used")
         servers.append(steps.boot("dcr2", "fpga-packbits"))
         steps.status("2/2")
         steps.use(
-            servers[1],
+            servers[-1],
             "packbits, a bitstream for a Lattice iCE40 HX8K; its netlist is simulated",
             expand_packbits,
         )
-        steps.agree(servers[1], "fpga-packbits")
+        steps.agree(servers[-1], "fpga-packbits")
         steps.say("\n== A third one: no region is left")
         log_size = len(cloud.log("nova-scheduler"))
         steps.refused(log_size)
         servers.append(cloud.api.compute.find_server("dcr3"))
-        steps.status("2/2")
-        steps.say("\n== An ordinary server on the same host")
-        servers.append(steps.boot("plain", "small"))
         steps.status("2/2")
         steps.say("\n== Delete them all")
         steps.leave_nothing(servers)

@@ -18,9 +18,12 @@ import sys
 import tarfile
 import tempfile
 
-#: What the container does when nobody asks it anything: greets, then waits for SIGTERM.
+#: What the container does: it greets, serves its region on TCP port 9000 if it has one, and waits for
+#: SIGTERM. Each connection sends what is to be worked on, ends its side, and reads the answer.
 _COMMAND = (
-    'echo "Ready: $(hostname)"; trap "exit 0" TERM INT; while :; do sleep 3600 & wait $!; done'
+    'echo "Ready: $(hostname)"; trap "exit 0" TERM INT; '
+    "[ ! -e /dev/fpga0 ] || nc -ll -p 9000 -e fpga-client /dev/fpga0 & "
+    "while :; do sleep 3600 & wait $!; done"
 )
 _CLIENT = pathlib.Path(__file__).with_name("fpga_client.c")
 _EPOCH = "1970-01-01T00:00:00Z"
