@@ -186,8 +186,10 @@ class Walk:
         self.cloud.delete(*(server.id for server in servers))
         self.figures["delete all"] = round(time.monotonic() - start, 2)
         self.status("0/2")
-        ours = {f"nova-{server.id}" for server in servers}
+        ours = {f"nova-{server.id}{end}" for server in servers for end in ("", "-network")}
         self.expect("containers left", sorted(self.cloud.containers() & ours), [])
+        taps = sorted(path.name for path in Path("/sys/class/net").glob("tap*"))
+        self.expect("interfaces left", taps, [])
         rows = [self.cloud.row_of(server.id) for server in servers]
         self.expect("rows left", [row["uuid"] for row in rows if not row["deleted"]], [])
         region_ids = [row["fpga_device"] for row in rows if row["fpga_device"]]
