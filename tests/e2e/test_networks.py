@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers on the networks of a real Neutron with OVN, which a user makes and takes away."""
+
+import ipaddress
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import typing
+import uuid
+
+import openstack.exceptions
+import pytest
+from cloud import Cloud
+
+from tests.support.host import wait_until
+
+PORT = 7000
+#: What a server answers on the port: its name.
+ANSWER = f"nc -ll -p {PORT} -e hostname"
+
+
+class Networks:
+    """Networks of one test, and servers on them."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.api = cloud.api.network
+        self.servers: list[str] = []
+        self._made: list[typing.Callable[[], object]] = []
+
+    def network(self, *cidrs: str, **more: typing.Any) -> str:
+        """A network with a subnet for each of the prefixes; its id."""
+        network = self.api.create_network(name=f"test-{uuid.uuid4().hex[:8]}", **more)
+        self._made.append(lambda: self.api.delete_network(network))
+        for cidr in cidrs:
+            version = ipaddress.ip_network(cidr).version
+            self.subnet(network.id, cidr=cidr, ip_version=version)
+        return str(network.id)
+
+    def subnet(self, network: str, **more: typing.Any) -> None:
+        """One more subnet of a network."""
+        self.api.create_subnet(network_id=network, gateway_ip=None, is_dhcp_enabled=False, **more)
+
+    def group(self) -> str:
+        """A security group that lets nothing in, and everything out; its id."""
+        group = self.api.create_security_group(name=f"test-{uuid.uuid4().hex[:8]}")
+        self._made.append(lambda: self.api.delete_security_group(group))
+        return str(group.id)
+
+    def port(self, network: str, **more: typing.Any) -> typing.Any:
+        """A port."""
+        port = self.api.create_port(network_id=network, **more)
+        self._made.append(lambda: self.api.delete_port(port))
+        return port
+
+    def create(self, networks: typing.Sequence[dict[str, str]], flavor: str = "small") -> str:
+        """Ask for a server; its id."""
+        compute = self.cloud.api.compute
+        server = compute.create_server(
+            name=f"net-{uuid.uuid4().hex[:8]}",
+            flavor_id=compute.find_flavor(flavor, ignore_missing=False).id,
+            image_id=self.cloud.api.image.find_image("ubuntu_lzo", ignore_missing=False).id,
+            networks=networks,
+        )
+        self.servers.append(server.id)
+        return str(server.id)
+
+    def boot(self, *networks: str) -> str:
+        """A server that runs, with a port of its own on each network; its id."""
+        server = self.create([{"uuid": network} for network in networks])
+        self.active(server)
+        return server
+
+    def active(self, server: str) -> None:
+        """Wait until a server is, or fail with its fault."""
+        found = self.cloud.wait(server, {"ACTIVE", "ERROR"})
+        assert found.status == "ACTIVE", self.cloud.fault(server)
+
+    def inside(self, server: str, line: str) -> str:
+        """What a shell line in the server's container prints."""
+        container = self.cloud.engine.containers.get(f"nova-{server}")
+        return str(container.exec_run(["sh", "-c", line]).output.decode())
+
+    def serve(self, server: str) -> None:
+        """Have a server answer on the port."""
+        container = self.cloud.engine.containers.get(f"nova-{server}")
+        container.exec_run(["sh", "-c", ANSWER], detach=True)
+
+    def reaches(self, server: str, address: str) -> bool:
+        """Whether one server gets the answer of another."""
+        return "net-" in self.inside(server, f"nc -w 2 {address} {PORT} < /dev/null")
+
+    def in_namespace(self, server: str, *command: str) -> None:
+        """Run a command of the machine, with root's powers, in the network of a server."""
+        pid = self.cloud.engine.containers.get(f"nova-{server}").attrs["State"]["Pid"]
+        subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", *command], check=True)
+
+    def close(self) -> None:
+        """Take all away, servers first."""
+        self.cloud.delete(*self.servers)
+        while self._made:
+            self._made.pop()()
+
+
+@pytest.fixture
+def networks(cloud: Cloud) -> typing.Iterator[Networks]:
+    """Networks, whose servers leave no interface, no port and no container."""
+    before = taps()
+    stage = Networks(cloud)
+    try:
+        yield stage
+    finally:
+        stage.close()
+    wait_until(lambda: taps() == before, 30)
+    for server in stage.servers:
+        assert not list(stage.api.ports(device_id=server))
+
+
+def taps() -> list[str]:
+    """The host's ends of interfaces."""
+    return sorted(path.name for path in pathlib.Path("/sys/class/net").glob("tap*"))
+
+
+def test_interfaces_have_the_addresses_of_their_ports(networks: Networks) -> None:
+    both = networks.network("10.31.0.0/24", "fd31::/64", mtu=1400)
+    six = networks.network("fd32::/64")
+    group = networks.group()
+    networks.api.create_security_group_rule(
+        security_group_id=group, direction="ingress", ethertype="IPv6", protocol="tcp"
+    )
+    first, second = networks.boot(both, six), networks.create([{"port": networks.port(
+        six, security_group_ids=[group]
+    ).id}])  # fmt: skip
+    networks.active(second)
+    shown = networks.inside(first, "ip addr")
+    for address in networks.cloud.addresses(first):
+        assert f" {address}/" in shown
+    assert "eth0" in shown
+    assert "eth1" in shown
+    assert "mtu 1400" in shown
+    networks.serve(second)
+    (address,) = networks.cloud.addresses(second)
+    wait_until(lambda: networks.reaches(first, address), 10)
+
+
+def test_security_groups_close_and_open_both_directions(networks: Networks) -> None:
+    network, group = networks.network("10.33.0.0/24"), networks.group()
+    server = networks.create([{"port": networks.port(network, security_group_ids=[group]).id}])
+    networks.active(server)
+    client = networks.boot(network)
+    networks.serve(server)
+    (address,) = networks.cloud.addresses(server)
+    assert not networks.reaches(client, address)
+    rule = {"protocol": "tcp", "port_range_min": PORT, "port_range_max": PORT}
+    networks.api.create_security_group_rule(
+        security_group_id=group, direction="ingress", ethertype="IPv4", **rule
+    )
+    wait_until(lambda: networks.reaches(client, address), 10)
+    (port,) = networks.api.ports(device_id=client)
+    closed = networks.group()
+    for out in networks.api.security_group_rules(security_group_id=closed):
+        networks.api.delete_security_group_rule(out)
+    networks.api.update_port(port, security_group_ids=[closed])
+    wait_until(lambda: not networks.reaches(client, address), 10)
+    with pytest.raises(openstack.exceptions.ConflictException):
+        networks.api.delete_security_group(closed, ignore_missing=False)
+    networks.api.update_port(port, security_group_ids=[group])
+
+
+def test_forged_addresses_get_nowhere(networks: Networks) -> None:
+    network = networks.network("10.34.0.0/24")
+    server, forger = networks.boot(network), networks.boot(network)
+    networks.serve(server)
+    (address,) = networks.cloud.addresses(server)
+    assert networks.reaches(forger, address)
+    networks.in_namespace(forger, *"ip address add 10.34.0.250/24 dev eth0".split())
+    (own,) = networks.cloud.addresses(forger)
+    networks.in_namespace(forger, *f"ip address delete {own}/24 dev eth0".split())
+    assert not networks.reaches(forger, address)
+    networks.in_namespace(forger, *f"ip address add {own}/24 dev eth0".split())
+    wait_until(lambda: networks.reaches(forger, address), 10)
+    networks.in_namespace(forger, *"ip link set eth0 address 02:00:00:00:00:99".split())
+    assert not networks.reaches(forger, address)
+
+
+def test_interface_comes_and_goes_while_the_server_runs(networks: Networks) -> None:
+    first, second = networks.network("10.35.0.0/24"), networks.network("10.36.0.0/24")
+    server, other = networks.boot(first), networks.boot(second)
+    networks.serve(other)
+    (address,) = networks.cloud.addresses(other)
+    compute = networks.cloud.api.compute
+    interface = compute.create_server_interface(server, net_id=second)
+    wait_until(lambda: networks.reaches(server, address), 20)
+    compute.delete_server_interface(interface.port_id, server)
+    wait_until(lambda: "eth1" not in networks.inside(server, "ip link"), 20)
+    assert "eth0" in networks.inside(server, "ip link")
+
+
+def test_port_of_a_user_that_names_a_server_changes_nothing(networks: Networks) -> None:
+    network = networks.network("10.37.0.0/24")
+    server = networks.boot(network)
+    networks.port(network, device_id=server, device_owner="compute:nova")
+    compute = networks.cloud.api.compute
+    compute.reboot_server(server, "HARD")
+    time.sleep(1)
+    networks.active(server)
+    shown = networks.inside(server, "ip link")
+    assert "eth0" in shown
+    assert "eth1" not in shown
+
+
+@pytest.mark.parametrize(
+    ("daemon", "traffic_goes_on"), [("ovn-controller", True), ("ovs-vswitchd", False)]
+)
+def test_network_is_whole_after_a_restart_of(
+    networks: Networks, daemon: str, traffic_goes_on: bool
+) -> None:
+    network = networks.network("10.38.0.0/24")
+    server, client = networks.boot(network), networks.boot(network)
+    networks.serve(server)
+    (address,) = networks.cloud.addresses(server)
+    assert networks.reaches(client, address)
+    os.kill(networks.cloud.pid(daemon), signal.SIGKILL)
+    assert networks.reaches(client, address) == traffic_goes_on
+    networks.cloud.start(daemon)
+    wait_until(lambda: networks.reaches(client, address), 30)
+
+
+def test_server_without_an_address_left_says_so(networks: Networks) -> None:
+    network = networks.network()
+    pool = [{"start": "10.39.0.10", "end": "10.39.0.10"}]
+    networks.subnet(network, cidr="10.39.0.0/24", ip_version=4, allocation_pools=pool)
+    networks.boot(network)
+    second = networks.create([{"uuid": network}])
+    assert networks.cloud.wait(second, {"ACTIVE", "ERROR"}).status == "ERROR"
+    assert "address" in networks.cloud.fault(second).lower()
+
+
+def test_project_with_several_networks_is_asked_to_choose(networks: Networks) -> None:
+    networks.network("10.40.0.0/24")
+    with pytest.raises(openstack.exceptions.ConflictException, match="Multiple possible networks"):
+        networks.create("auto")  # type: ignore[arg-type]
+
+
+def test_smallest_mtu_and_many_interfaces(networks: Networks) -> None:
+    small = networks.network("10.41.0.0/24", mtu=68)
+    server = networks.boot(*[small] * 40)
+    shown = networks.inside(server, "ip link")
+    assert shown.count("mtu 68 ") == 40
+    assert "eth39" in shown
