@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.cloud.site import COMPUTE1, COMPUTE2, CONTROLLER, Site
-from tests.cloud.users import CloudOfHosts
+from tests.cloud.users import FOLDER, CloudOfHosts
 
 _FOLDER = os.environ.get("E2E_CLOUD_DIR") or "/var/lib/fpga-nova/e2e-cloud"
 _SUBNET = os.environ.get("E2E_CLOUD_SUBNET") or "10.79.0"
@@ -58,3 +58,13 @@ def no_servers(request: pytest.FixtureRequest) -> collections.abc.Iterator[None]
         if cloud.is_there():
             cloud.delete(*cloud.servers())
     yield
+
+
+@pytest.fixture
+def slow_burn(cloud: CloudOfHosts) -> collections.abc.Iterator[str]:
+    """A flavor whose burns on compute1 wait for the compiler of its model."""
+    file, models = f"{FOLDER}/etc/fpga/fpga-cli.conf", f"{FOLDER}/state/*/fpga/emulator-models"
+    engine = "s/^\\[emulator\\]/&\\nengine = verilator/"
+    cloud.site.ask("compute1", f"sed -i '{engine}' {file}; rm -rf {models}")
+    yield "fpga-packbits"
+    cloud.site.ask("compute1", f"sed -i '/^engine = verilator/d' {file}")

@@ -41,6 +41,16 @@ def test_other_distribution_is_named_before_a_change(cloud: CloudOfHosts) -> Non
         cloud.site.describe(CONTROLLER, COMPUTE1, COMPUTE2)
 
 
+def test_host_with_a_server_is_not_removed(cloud: CloudOfHosts) -> None:
+    server = cloud.boot()
+    region = cloud.owners("compute1")
+    done = cloud.site.verb("down", "--limit", "compute1", check=False)
+    assert done.returncode == 1
+    assert f"compute1 has servers, delete or migrate them: {server.name}" in done.stdout
+    assert (cloud.owners("compute1"), cloud.is_up("compute1")) == (region, True)
+    assert cloud.compressed("compute1", server.id) > 0
+
+
 @pytest.fixture
 def new_compute2(cloud: CloudOfHosts) -> collections.abc.Iterator[None]:
     """compute2 is to be made anew by the next run."""

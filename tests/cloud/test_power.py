@@ -24,16 +24,6 @@ done
 """
 
 
-@pytest.fixture
-def slow_burn(cloud: CloudOfHosts) -> collections.abc.Iterator[str]:
-    """A flavor whose burns on compute1 wait for the compiler of its model."""
-    file, models = f"{FOLDER}/etc/fpga/fpga-cli.conf", "/var/lib/fpga-nova/emulator-models"
-    engine = "s/^\\[emulator\\]/&\\nengine = verilator/"
-    cloud.site.ask("compute1", f"sed -i '{engine}' {file}; rm -rf {models}")
-    yield "fpga-packbits"
-    cloud.site.ask("compute1", f"sed -i '/^engine = verilator/d' {file}")
-
-
 def test_host_that_dies_in_a_burn_leaves_nothing_once_it_is_back(
     cloud: CloudOfHosts, slow_burn: str
 ) -> None:

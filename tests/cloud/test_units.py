@@ -109,8 +109,8 @@ def test_server_and_region_live_on_while(cloud: CloudOfHosts, server: str, line:
     assert cloud.compressed(HOST, server) > 0
 
 
-def test_burn_goes_on_while_nova_compute_is_killed(cloud: CloudOfHosts) -> None:
-    server = cloud.create("fpga-packbits")
+def test_burn_goes_on_while_nova_compute_is_killed(cloud: CloudOfHosts, slow_burn: str) -> None:
+    server = cloud.create(slow_burn)
     burning = "pgrep -f '[f]pga-cli.py .*burn' || :"
     wait_for("the burn", lambda: cloud.site.ask(HOST, burning))
     cloud.site.ask(HOST, f"{_KILL} {COMPUTE}; {burning}")
