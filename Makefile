@@ -199,12 +199,13 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_errors.py tests/e2e/test_living_guests.py
+	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_errors.py tests/e2e/test_networks.py \
+		tests/e2e/test_living_guests.py
 
 .PHONY: faults
 faults: demo-up ## nova-compute killed at every point of every path, 200 servers at once (an hour)
 	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py \
-		tests/e2e/test_outages.py tests/e2e/test_living_guests.py
+		tests/e2e/test_outages.py tests/e2e/test_living_guests.py tests/e2e/test_networks.py
 
 .PHONY: e2e-distro
 e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back

@@ -22,8 +22,8 @@ import openstack
 #: emulator simulates; lzo_compression is a function written in software.
 FLAVORS = {"fpga-packbits": "packbits.zip", "fpga-lzo": "lzo_compression.zip"}
 
-#: The networks, each with a subnet, and the router of the name of the second. The first gateway is the
-#: client beyond the router (roles/ovn_controller).
+#: The networks, each with a subnet, and the router of the name of the second. The gateway of the
+#: first is the client beyond the router (roles/ovn_controller).
 EXTERNAL, INTERNAL = "public", "demo"
 EXTERNAL_SUBNET = {
     "ip_version": 4,

@@ -149,8 +149,8 @@ class Walk:
         """Another server, and a client beyond the router, use a server's region over TCP."""
         self.shell("nova", "list")
         (address,) = self.cloud.addresses(server.id)
-        client = ("docker", "exec", "-i", f"nova-{other.id}", "nc", address, PORT)
-        self.compress(f"from {other.name}", client, expand)
+        inside = ("docker", "exec", "-i", f"nova-{other.id}", "nc", address, PORT)
+        self.compress(f"from {other.name}", inside, expand)
         self.say("\n== A client beyond the router: a floating IP, a closed port, an opened one")
         created = self.shell(
             *("openstack", "floating", "ip", "create", "public", "--description", MARK),
@@ -230,10 +230,12 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
             expand,
         )
         steps.agree(servers[0], "fpga-lzo")
-        steps.say("\n== An ordinary server on the same host, which uses the other's region over TCP")
+        steps.say(
+            "\n== An ordinary server on the same host, which uses the other's region over TCP"
+        )
         servers.append(steps.boot("plain", "small"))
         steps.status("1/2")
-        steps.reach(*servers, expand)
+        steps.reach(servers[0], servers[1], expand)
         steps.say("\n== A second one, with a real bitstream, simulated: all regions are used")
         servers.append(steps.boot("dcr2", "fpga-packbits"))
         steps.status("2/2")

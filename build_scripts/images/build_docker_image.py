@@ -18,8 +18,8 @@ import sys
 import tarfile
 import tempfile
 
-#: What the container does: it greets, serves its region on TCP port 9000 if it has one, and waits for
-#: SIGTERM. Each connection sends what is to be worked on, ends its side, and reads the answer.
+#: What the container does: it greets, serves its region on TCP port 9000 if it has one, and waits
+#: for SIGTERM. Each connection sends what is to be worked on, ends its side, and reads the answer.
 _COMMAND = (
     'echo "Ready: $(hostname)"; trap "exit 0" TERM INT; '
     "[ ! -e /dev/fpga0 ] || nc -ll -p 9000 -e fpga-client /dev/fpga0 & "
