@@ -159,12 +159,12 @@ class Stage:
         It answers 409 when many allocations at one host are deleted at once. Nova puts the server
         into ERROR then, and deletes it when it is asked again.
         """
-        left = [found for found in self.compute.servers(details=True) if found.id in self.servers]
-        for server in left:
+        remainder = [found for found in self.compute.servers(details=True) if found.id in self.servers]
+        for server in remainder:
             fault = server.fault or {}
             if not server.task_state and _HELD_BACK in fault.get("message", ""):
                 self.compute.delete_server(server.id, ignore_missing=True)
-        return not left
+        return not remainder
 
     def clean(self) -> None:
         """Delete all servers, of which nothing may be left; all hosts may be chosen again."""
