@@ -46,6 +46,7 @@ def variables(cloud: Deployment, node: Node, folder: Folder) -> dict[str, typing
         "wheel_dir": str(folder.wheels),
         "deb_dir": str(folder.packages),
         "cloud_content": "content" in node.modules,
+        "cloud_networks": False,
         "fpga_drivers": list(node.fpga.drivers) if node.fpga else [],
     }
     if node.fpga:

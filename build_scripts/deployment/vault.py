@@ -11,7 +11,13 @@ from deployment.folder import Folder
 from deployment.problems import DeploymentError
 
 #: The variables of group_vars/all.yml that the file overrides.
-NAMES = ("admin_password", "database_password", "rabbitmq_password", "service_password")
+NAMES = (
+    "admin_password",
+    "database_password",
+    "metadata_secret",
+    "rabbitmq_password",
+    "service_password",
+)
 
 #: Of the environment that this runs in.
 PROGRAM = Path(sys.executable).with_name("ansible-vault")

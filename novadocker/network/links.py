@@ -46,8 +46,8 @@ def make(host: str, namespace: str, inside: str, mac: str, mtu: int, userspace: 
     mac, mtu = forms.mac(mac), forms.mtu(mtu)
     with namespaces.opened(namespace) as descriptor, IPRoute() as here:
         index = _ours(here, host)
-        made = index is None or not _is_peer(descriptor, inside, mac, index)
-        if made:
+        is_new = index is None or not _is_peer(descriptor, inside, mac, index)
+        if is_new:
             if index is not None:
                 here.link("del", index=index)
             peer = {"ifname": inside, "address": mac, "mtu": mtu, "net_ns_fd": descriptor}
@@ -55,7 +55,7 @@ def make(host: str, namespace: str, inside: str, mac: str, mtu: int, userspace: 
         if userspace:
             with _removed_on_failure(here, host):
                 ingress.close(host)
-    return made
+    return is_new
 
 
 @context.entrypoint  # type: ignore[untyped-decorator]

@@ -209,10 +209,10 @@ def _connect(
     again: bool,
 ) -> None:
     ends = interface.host, namespace, name, interface.mac, interface.mtu, interface.userspace
-    made = links.make(*ends)
+    is_new = links.make(*ends)
     initialize()
     info = os_vif_util.nova_to_osvif_instance(instance)
-    if made and again:
+    if is_new and again:
         # The userspace datapath holds on to the interface of this name that is gone. os-vif takes
         # the new one away with it.
         os_vif.unplug(interface.vif, info)

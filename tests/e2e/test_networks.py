@@ -38,12 +38,12 @@ class Networks:
         self.cloud = cloud
         self.api = cloud.api.network
         self.servers: list[str] = []
-        self._made: list[typing.Callable[[], object]] = []
+        self._undo: list[typing.Callable[[], object]] = []
 
     def network(self, *cidrs: str, **more: typing.Any) -> str:
         """A network with a subnet for each of the prefixes; its id."""
         network = self.api.create_network(name=f"test-{uuid.uuid4().hex[:8]}", **more)
-        self._made.append(lambda: self.api.delete_network(network))
+        self._undo.append(lambda: self.api.delete_network(network))
         for cidr in cidrs:
             version = ipaddress.ip_network(cidr).version
             self.subnet(network.id, cidr=cidr, ip_version=version)
@@ -59,21 +59,21 @@ class Networks:
         (subnet,) = self.api.subnets(network_id=network)
         router = self.api.create_router(name=f"test-{uuid.uuid4().hex[:8]}")
         self.api.add_interface_to_router(router, subnet_id=subnet.id)
-        self._made.append(lambda: self.api.delete_router(router))
-        self._made.append(
+        self._undo.append(lambda: self.api.delete_router(router))
+        self._undo.append(
             lambda: self.api.remove_interface_from_router(router, subnet_id=subnet.id)
         )
 
     def group(self) -> str:
         """A security group that lets nothing in, and everything out; its id."""
         group = self.api.create_security_group(name=f"test-{uuid.uuid4().hex[:8]}")
-        self._made.append(lambda: self.api.delete_security_group(group))
+        self._undo.append(lambda: self.api.delete_security_group(group))
         return str(group.id)
 
     def port(self, network: str, **more: typing.Any) -> typing.Any:
         """A port."""
         port = self.api.create_port(network_id=network, **more)
-        self._made.append(lambda: self.api.delete_port(port))
+        self._undo.append(lambda: self.api.delete_port(port))
         return port
 
     def create(self, networks: typing.Sequence[dict[str, str]], flavor: str = "small") -> str:
@@ -124,8 +124,8 @@ class Networks:
     def close(self) -> None:
         """Take all away, servers first."""
         self.cloud.delete(*self.servers)
-        while self._made:
-            self._made.pop()()
+        while self._undo:
+            self._undo.pop()()
 
 
 @pytest.fixture

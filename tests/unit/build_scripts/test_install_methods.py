@@ -58,7 +58,7 @@ def test_each_web_service_has_a_module_and_a_program() -> None:
             if task.get("ansible.builtin.include_role", {}).get("name") == "wsgi":
                 found += 1
                 assert {"wsgi_module", "wsgi_script"} <= names, file
-    assert found == 5
+    assert found == 6
 
 
 def test_no_unit_of_the_packages_starts_beside_those_of_the_cloud() -> None:

@@ -49,7 +49,7 @@ def host(switch: Switch, config: typing.Callable[..., None]) -> typing.Iterator[
     config(ovsdb_connection=switch.connection, group="os_vif_ovs")
     config(vif_plugging_timeout=5)
     yield switch
-    assert switch.left() == []
+    assert switch.remainder() == []
 
 
 class VirtAPI:

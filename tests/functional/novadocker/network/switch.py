@@ -91,7 +91,7 @@ class Switch:
         enter = ["nsenter", f"--net=/run/netns/{self.host}"]
         return subprocess.Popen([*enter, *words], stdout=subprocess.PIPE)
 
-    def left(self) -> list[str]:
+    def remainder(self) -> list[str]:
         """Interfaces, ports and chains of containers on this host."""
         links = self.on_host("ls /sys/class/net").split()
         return [

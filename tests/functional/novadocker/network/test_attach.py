@@ -78,7 +78,7 @@ def test_forty_interfaces(net, host):
     assert routes.count("UG") == 40
     assert [line.split()[7] for line in routes.splitlines() if "UG    100 " in line] == ["eth0"]
     net.destroy(instance)
-    assert host.left() == []
+    assert host.remainder() == []
 
 
 def test_ipv6_alone(net):

@@ -16,7 +16,7 @@ class NetworkedServers(cloud.CloudTestCase):
     def _switch(self, switch, _engine):
         type(self).switch = switch
         yield
-        assert switch.left() == []
+        assert switch.remainder() == []
 
     def configure(self):
         super().configure()
@@ -57,7 +57,7 @@ class NetworkedServers(cloud.CloudTestCase):
         self.assertIn("inet addr:192.168.1.30", self.inside(server, "ifconfig eth0"))
         self.delete(server)
         self.assertEqual({}, self.containers())
-        self.assertEqual([], self.switch.left())
+        self.assertEqual([], self.switch.remainder())
 
     def test_an_interface_is_attached_and_detached(self):
         server = self.start()
@@ -74,7 +74,7 @@ class NetworkedServers(cloud.CloudTestCase):
         self.neutron.delete_port(port)
         event = {"name": "network-vif-deleted", "server_uuid": server["id"], "tag": port}
         self.api.create_server_external_events([event])
-        self._wait_until(server, lambda _: self.switch.left() == [])
+        self._wait_until(server, lambda _: self.switch.remainder() == [])
         self.delete(server)
 
     def test_a_start_of_nova_compute_mends_the_network(self):
@@ -109,4 +109,4 @@ class NetworkedServers(cloud.CloudTestCase):
         with self.in_cell() as context:
             self.compute.manager._cleanup_running_deleted_instances(context)
         self.assertEqual([], self.compute.manager.driver.list_instance_uuids())
-        self.assertEqual([], self.switch.left())
+        self.assertEqual([], self.switch.remainder())

@@ -18,7 +18,7 @@ def fails(net, host):
         instance = instance or net.instance()
         with pytest.raises(expected) as raised:
             net.spawn(instance, network_info=ports.info(*vifs))
-        assert host.left() == []
+        assert host.remainder() == []
         assert net.client.containers.list(all=True) == []
         assert net.driver.list_instance_uuids() == []
         net.destroy(instance)
@@ -115,10 +115,10 @@ def test_a_port_that_vanishes_mid_way(fails, net, virtapi):
 def test_a_boot_takes_over_what_a_killed_nova_compute_left(net, host):
     instance, vif, other = net.instance(), ports.vif("10.20.0.5"), ports.vif("10.20.0.9")
     with net.driver.network.built(instance, [other]):
-        assert len(host.left()) == 3
+        assert len(host.remainder()) == 3
     assert net.driver.list_instance_uuids() == [instance.uuid]
     net.spawn(instance, network_info=ports.info(vif))
-    assert len(host.left()) == 3
+    assert len(host.remainder()) == 3
     assert [known["id"] for known in records.of(instance.uuid).values()] == [vif["id"]]
     net.destroy(instance)
 
@@ -154,7 +154,7 @@ def test_a_nova_compute_that_is_killed_leaves_nothing_after_a_delete(
     net.driver.destroy(net.context, instance, ports.info())
     assert net.driver.list_instance_uuids() == []
     assert net.client.containers.list(all=True) == []
-    assert host.left() == []
+    assert host.remainder() == []
 
 
 def test_what_a_destroy_leaves_is_listed_until_the_next(net, host, monkeypatch):
@@ -168,10 +168,10 @@ def test_what_a_destroy_leaves_is_listed_until_the_next(net, host, monkeypatch):
         patch.setattr(os_vif, "unplug", unplug)
         net.destroy(instance)
     assert net.client.containers.list(all=True) == []
-    assert len(host.left()) == 1
+    assert len(host.remainder()) == 1
     assert net.driver.list_instance_uuids() == [instance.uuid]
     net.destroy(instance)
-    assert host.left() == []
+    assert host.remainder() == []
     assert net.driver.list_instance_uuids() == []
 
 

@@ -45,9 +45,9 @@ def test_nothing_is_left_of_a_server(net, host):
     for _ in range(3):
         instance = net.instance()
         net.spawn(instance, network_info=ports.info(ports.vif("10.20.0.5"), ports.vif("10.20.0.6")))
-        assert len(host.left()) == 6
+        assert len(host.remainder()) == 6
         net.destroy(instance)
-        assert host.left() == []
+        assert host.remainder() == []
         assert net.client.containers.list(all=True) == []
         assert net.driver.list_instance_uuids() == []
 

@@ -15,7 +15,7 @@ def test_a_stopped_server_answers_nothing_and_has_its_network_again(net, host, p
     (one, two), (_, vif) = pair
     traffic.wait_for_ping(net, one, "10.20.0.6")
     net.driver.power_off(two, timeout=5)
-    assert not [left for left in host.left() if vif["devname"] in left]
+    assert not [name for name in host.remainder() if vif["devname"] in name]
     assert not traffic.pings(net, one, "10.20.0.6")
     net.driver.power_on(net.context, two, ports.info(vif))
     traffic.wait_for_ping(net, one, "10.20.0.6")
