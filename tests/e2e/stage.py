@@ -159,7 +159,8 @@ class Stage:
         It answers 409 when many allocations at one host are deleted at once. Nova puts the server
         into ERROR then, and deletes it when it is asked again.
         """
-        remainder = [found for found in self.compute.servers(details=True) if found.id in self.servers]
+        servers = self.compute.servers(details=True)
+        remainder = [found for found in servers if found.id in self.servers]
         for server in remainder:
             fault = server.fault or {}
             if not server.task_state and _HELD_BACK in fault.get("message", ""):
