@@ -22,7 +22,9 @@ def test_fpga_servers_land_on_the_fpga_host_until_it_is_full(cloud: CloudOfHosts
 def test_ordinary_servers_land_on_both_hosts(cloud: CloudOfHosts) -> None:
     asked = [cloud.create("small") for _ in range(4)]
     servers = [cloud.settled(server, "ACTIVE") for server in asked]
-    assert {one.compute_host for one in servers} == {"compute1", "compute2"}
+    hosts = {one.compute_host for one in servers}
+    # A build that fails goes to the other host, and so do all that follow.
+    assert hosts == {"compute1", "compute2"}, cloud.log("compute2")[-10000:]
     for host in ("compute1", "compute2"):
         assert cloud.containers(host, running=True) == {
             one.id for one in servers if one.compute_host == host
