@@ -56,7 +56,8 @@ def tree(program: Program, monkeypatch, client):
     """A provider with an inventory and traits of others."""
     monkeypatch.setattr(last_look, "ours", last_look.LastLook())
     monkeypatch.setattr(providers, "ours", providers.Providers())
-    monkeypatch.setattr(cfg.CONF, "host", NODE, raising=False)
+    # An attribute that is set would stay, with the value before it, in place of the option.
+    monkeypatch.setitem(vars(cfg.CONF), "host", NODE)
     calls._hooks.cache_clear()
     tree = provider_tree.ProviderTree()
     tree.new_root(NODE, str(uuid.uuid4()))

@@ -37,7 +37,7 @@ def daemon(program: Program, tmp_path, config, monkeypatch):
     command = [sys.executable, "-c", _START, str(conf)]
     monkeypatch.setattr(root, "_daemon_command", lambda: command)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(cfg.CONF, "use_rootwrap_daemon", True, raising=False)
+    monkeypatch.setitem(vars(cfg.CONF), "use_rootwrap_daemon", True)
     config(exec="fpga-cli.py")
     root._client.cache_clear()
     yield command
