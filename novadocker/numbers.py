@@ -5,16 +5,11 @@ The engine resolves a path to a number when it starts a container, the container
 number whatever becomes of the path, and the engine does not report it.
 """
 
-import json
-import os
-import pathlib
 import typing
 
-from oslo_config import cfg
+from novadocker.instance_records import Records
 
-CONF = cfg.CONF
-
-_FILE = "device-numbers"
+_RECORDS = Records("device-numbers")
 
 
 def record(uuid: str, numbers: typing.Mapping[str, str]) -> None:
@@ -22,17 +17,10 @@ def record(uuid: str, numbers: typing.Mapping[str, str]) -> None:
 
     :param numbers: "major:minor" by path on the host; none for a container without devices
     """
-    path = _path(uuid)
-    if not numbers:
+    if numbers:
+        _RECORDS.write(uuid, {"numbers": dict(numbers)})
+    else:
         forget(uuid)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    with new.open("w") as file:
-        json.dump({"numbers": dict(numbers)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
 
 
 def of(uuid: str) -> dict[str, str]:
@@ -41,7 +29,7 @@ def of(uuid: str) -> dict[str, str]:
     Empty where none is on record, as of a container that an earlier release started.
     """
     try:
-        content = json.loads(_path(uuid).read_text())
+        content = _RECORDS.read(uuid)
         return {str(path): str(number) for path, number in content["numbers"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -49,16 +37,9 @@ def of(uuid: str) -> dict[str, str]:
 
 def recorded() -> list[str]:
     """The instances with a record."""
-    return [path.parent.name for path in pathlib.Path(CONF.instances_path).glob(f"*/{_FILE}")]
+    return _RECORDS.uuids()
 
 
 def forget(uuid: str) -> None:
     """Remove the record: the container is gone."""
-    path = _path(uuid)
-    path.unlink(missing_ok=True)
-    if path.parent.is_dir() and not any(path.parent.iterdir()):
-        path.parent.rmdir()
-
-
-def _path(uuid: str) -> pathlib.Path:
-    return pathlib.Path(CONF.instances_path, uuid, _FILE)
+    _RECORDS.remove(uuid)

@@ -12,6 +12,8 @@ import pathlib
 
 from oslo_config import cfg
 
+from novadocker.instance_records import remove_if_empty
+
 CONF = cfg.CONF
 
 _MARKER = "no-docker-container"
@@ -34,8 +36,7 @@ def forget(uuid: str) -> None:
     for name in (_MARKER, _MARKER_OF_0_2):
         (folder / name).unlink(missing_ok=True)
     _sync(folder)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    remove_if_empty(folder)
 
 
 def certainly_none(uuid: str) -> bool:

@@ -31,7 +31,6 @@ class UnservedPortError(Exception):
 class Interface:
     """One interface of a container.
 
-    :ivar port: Neutron's id
     :ivar vif: the port as os-vif plugs it
     :ivar host: name of the host's end
     :ivar mtu: bytes
@@ -41,7 +40,6 @@ class Interface:
     :ivar userspace: whether Open vSwitch's userspace datapath reads the host's end
     """
 
-    port: str
     vif: os_vif_objects.VIFBase
     host: str
     mac: str
@@ -64,7 +62,6 @@ def of(vif: model.VIF) -> Interface:
     profile = converted.port_profile
     try:
         interface = Interface(
-            port=vif["id"],
             vif=converted,
             host=forms.host_name(converted.vif_name),
             mac=forms.mac(vif["address"].lower()),

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of instances on disk, each a file in the folder that Nova has for the instance."""
+
+import json
+import os
+import pathlib
+import typing
+
+from oslo_config import cfg
+
+CONF = cfg.CONF
+
+
+class Records:
+    """The records of one kind.
+
+    :param name: of their files
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def write(self, uuid: str, content: typing.Mapping[str, typing.Any]) -> None:
+        """Keep a record, in place of the one that is there; on disk when it returns."""
+        path = self._path(uuid)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        with new.open("w") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+
+    def read(self, uuid: str) -> typing.Any:
+        """The content of a record.
+
+        :raises OSError: there is none, or it cannot be read
+        :raises ValueError: it is not JSON
+        """
+        return json.loads(self._path(uuid).read_text())
+
+    def remove(self, uuid: str) -> None:
+        """Remove a record; none is as good."""
+        path = self._path(uuid)
+        path.unlink(missing_ok=True)
+        remove_if_empty(path.parent)
+
+    def uuids(self) -> list[str]:
+        """The instances with a record."""
+        folder = pathlib.Path(CONF.instances_path)
+        return [path.parent.name for path in folder.glob(f"*/{self._name}")]
+
+    def _path(self, uuid: str) -> pathlib.Path:
+        return pathlib.Path(CONF.instances_path, uuid, self._name)
+
+
+def remove_if_empty(folder: pathlib.Path) -> None:
+    """Remove the folder of an instance once nothing is in it; none is as good."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
