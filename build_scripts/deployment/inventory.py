@@ -46,9 +46,16 @@ def variables(cloud: Deployment, node: Node, folder: Folder) -> dict[str, typing
         "wheel_dir": str(folder.wheels),
         "deb_dir": str(folder.packages),
         "cloud_content": "content" in node.modules,
-        "cloud_networks": False,
+        "cloud_networks": cloud.networks,
+        "network_gateway": cloud.networks and node in cloud.gateways,
+        "external_interface": node.external or "",
         "fpga_drivers": list(node.fpga.drivers) if node.fpga else [],
     }
+    if node.tunnel:
+        found |= {
+            "tunnel_interface": node.tunnel.interface,
+            "tunnel_address": str(node.tunnel.address),
+        }
     if node.fpga:
         found |= {"fpga_regions": node.fpga.regions, "fpga_options": node.fpga.options}
     return found

@@ -78,6 +78,9 @@ def describe(count: int) -> str:
         roles = ["controller"] * (number == 0) + ["compute"] * (number > 0 or count == 1)
         parts += [f"  - name: {request.name}\n    address: {address}\n"]
         parts += [f"    roles: [{', '.join(roles)}]\n"]
+        if number > 0:
+            tunnel = ipaddress.IPv4Address(address) + network.subnet.num_addresses
+            parts += [f"    tunnel: {{interface: eth1, address: {tunnel}/{_PREFIX}}}\n"]
         if number == min(1, count - 1):
             parts += ["    fpga:\n      drivers: [emulator]\n      regions: 2\n"]
     return "".join(parts)

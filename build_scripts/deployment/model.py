@@ -26,6 +26,17 @@ class Fpga:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tunnel:
+    """Where a compute host's tunnels to the others begin.
+
+    :param address: with the prefix of its network
+    """
+
+    interface: str
+    address: ipaddress.IPv4Interface
+
+
+@dataclasses.dataclass(frozen=True)
 class Node:
     """One host.
 
@@ -34,6 +45,8 @@ class Node:
     :param roles: controller, compute or both
     :param modules: those that are here
     :param fpga: None without cards
+    :param tunnel: None where tunnels begin at the address
+    :param external: the interface that leads to the external network
     """
 
     name: str
@@ -41,6 +54,8 @@ class Node:
     roles: frozenset[str]
     modules: frozenset[str]
     fpga: Fpga | None = None
+    tunnel: Tunnel | None = None
+    external: str | None = None
 
     @property
     def groups(self) -> frozenset[str]:
@@ -59,6 +74,7 @@ class Deployment:
     :param folder: of the cloud, on each of its hosts
     :param port_base: the first of eleven ports
     :param region: OpenStack's name of it
+    :param networks: whether containers have networks
     """
 
     name: str
@@ -70,12 +86,23 @@ class Deployment:
     folder: str
     port_base: int
     region: str
+    networks: bool
     nodes: tuple[Node, ...]
 
     @property
     def controller(self) -> Node:
         """The node that has the APIs."""
         return next(node for node in self.nodes if "controller" in node.roles)
+
+    @property
+    def compute(self) -> tuple[Node, ...]:
+        """The compute hosts."""
+        return tuple(node for node in self.nodes if "compute" in node.roles)
+
+    @property
+    def gateways(self) -> tuple[Node, ...]:
+        """The nodes that connect networks to the external one."""
+        return tuple(node for node in self.nodes if node.external) or self.compute[:1]
 
 
 def build(data: dict[str, typing.Any], catalogue: Catalogue) -> Deployment:
@@ -93,6 +120,7 @@ def build(data: dict[str, typing.Any], catalogue: Catalogue) -> Deployment:
         folder=configuration.get("folder", "/var/lib/fpga-nova/cloud"),
         port_base=configuration.get("port_base", 24770),
         region=configuration.get("region", "RegionOne"),
+        networks=configuration.get("networks", "ovn" if install == "venv" else "none") == "ovn",
         nodes=tuple(_node(node, placed) for node in data["nodes"]),
     )
 
@@ -106,7 +134,13 @@ def _node(data: dict[str, typing.Any], placed: set[str]) -> Node:
         roles=roles,
         modules=frozenset(defaults | set(data.get("modules", []))),
         fpga=_fpga(data["fpga"]) if "fpga" in data else None,
+        tunnel=_tunnel(data["tunnel"]) if "tunnel" in data else None,
+        external=data.get("external"),
     )
+
+
+def _tunnel(data: dict[str, str]) -> Tunnel:
+    return Tunnel(data["interface"], ipaddress.IPv4Interface(data["address"]))
 
 
 def _fpga(data: dict[str, typing.Any]) -> Fpga:

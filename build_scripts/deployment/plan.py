@@ -134,6 +134,8 @@ def record(cloud: Deployment, plans: list[HostPlan]) -> dict[str, typing.Any]:
                 "roles": sorted(one.node.roles),
                 "modules": sorted(one.node.modules),
                 "fpga": dataclasses.asdict(one.node.fpga) if one.node.fpga else None,
+                "tunnel": str(one.node.tunnel.address) if one.node.tunnel else None,
+                "external": one.node.external,
                 "phases": [dataclasses.asdict(phase) for phase in one.phases],
             }
             for one in plans

@@ -24,6 +24,10 @@ say root "$(yes_if is_root)"
 say python "$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
 say systemd "$(yes_if test -d /run/systemd/system)"
 say addresses "$(hostname -I 2>/dev/null)"
+has_datapath() { [ -e /sys/module/openvswitch ] || as_root modprobe -n openvswitch; }
+say datapath "$(yes_if has_datapath)"
+say interfaces "$(ls /sys/class/net | tr '\\n' ' ')"
+say addressed "$(ip -4 -oneline address show 2>/dev/null | awk '{ printf "%s ", $2 }')"
 say present "$(yes_if test -e "$1/.fpga-nova-demo")"
 [ ! -e "$1/venv/cloud" ] || say install venv
 [ ! -e "$1/packages" ] || say install packages
@@ -84,12 +88,31 @@ def judge(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.a
     addresses = facts.get("addresses", "").split()
     if addresses and str(node.address) not in addresses:
         yield f"has not the address {node.address}, but {', '.join(addresses)}"
+    if cloud.networks and "compute" in node.roles:
+        yield from _wires(cloud, node, facts)
     yield from _former(cloud, node, facts)
     needed = OLD_GIB if facts.get("present") == "yes" else NEW_GIB
     free = free_gib(facts)
     if free is None or free < needed:
         amount = "unknown" if free is None else f"{free:.1f} GiB"
         yield f"room for {cloud.folder}: {amount}, needed {needed:.0f} GiB"
+
+
+def _wires(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.abc.Iterator[str]:
+    """What keeps a host from being connected to others as the file says."""
+    kernel = facts.get("datapath") == "yes"
+    tunnel = node.tunnel
+    if tunnel is None:
+        if not kernel and len(cloud.compute) > 1:
+            yield "its kernel lacks Open vSwitch: give the node a tunnel, on its own interface"
+    elif kernel and str(tunnel.address.ip) not in facts.get("addresses", "").split():
+        yield f"has not the address of its tunnels, {tunnel.address.ip}"
+    taken = [] if tunnel is None or kernel else [tunnel.interface]
+    for interface in [*taken, *([node.external] if node.external else [])]:
+        if interface not in facts.get("interfaces", "").split():
+            yield f"has no interface {interface}"
+        elif interface in facts.get("addressed", "").split():
+            yield f"{interface} has an address, and the switch would take it over"
 
 
 def _former(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.abc.Iterator[str]:

@@ -28,6 +28,8 @@ def problems(document: Document, catalogue: Catalogue) -> Problems:
     yield from _roles(document)
     yield from _modules(document)
     yield from _cards(document)
+    yield from _networks(document)
+    yield from _tunnels(document)
 
 
 def _release(document: Document, catalogue: Catalogue) -> Problems:
@@ -155,6 +157,47 @@ def _cards(document: Document) -> Problems:
                 yield document.at_key(place, words)
 
 
+def _networks(document: Document) -> Problems:
+    configuration = _mapping(_mapping(document.data).get("configuration"))
+    install = configuration.get("install", "venv")
+    networks = configuration.get("networks", "ovn" if install == "venv" else "none")
+    if install == "packages" and networks == "ovn":
+        words = "networks: ovn needs install: venv"
+        yield document.at(("configuration", "networks"), words)
+    for path, node in _nodes(document):
+        for member in [name for name in ("tunnel", "external") if name in node]:
+            if "compute" not in _items(node.get("roles")):
+                yield document.at_key((*path, member), f"{member} needs the role compute")
+            if networks == "none":
+                yield document.at_key((*path, member), f"{member} needs networks: ovn")
+        tunnel = _mapping(node.get("tunnel"))
+        if _text(tunnel.get("interface")) and tunnel["interface"] == node.get("external"):
+            words = "external is the interface of the tunnels"
+            yield document.at((*path, "external"), words)
+
+
+def _tunnels(document: Document) -> Problems:
+    taken = {_address(node.get("address")) for _, node in _nodes(document)}
+    first: tuple[ipaddress.IPv4Interface, int] | None = None
+    for path, node in _nodes(document):
+        value = _text(_mapping(node.get("tunnel")).get("address"))
+        if value is None:
+            continue
+        place = (*path, "tunnel", "address")
+        address = _interface(value)
+        if address is None:
+            words = f"address {text_of(value)} is not one such as 10.0.1.11/24"
+            yield document.at(place, words)
+            continue
+        if address.ip in taken:
+            yield document.at(place, f"address {address.ip} is there twice")
+        elif first and address.network != first[0].network:
+            words = f"address {value} is not in {first[0].network}, as that of line {first[1]}"
+            yield document.at(place, words)
+        taken.add(address.ip)
+        first = first or (address, document.places[place][0])
+
+
 def _nodes(document: Document) -> collections.abc.Iterator[tuple[Path, dict[str, typing.Any]]]:
     for index, node in enumerate(_items(_mapping(document.data).get("nodes"))):
         if isinstance(node, dict):
@@ -178,3 +221,14 @@ def _address(value: typing.Any) -> ipaddress.IPv4Address | None:
         return ipaddress.IPv4Address(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def _interface(value: str) -> ipaddress.IPv4Interface | None:
+    """An address with its prefix, if a host can have it."""
+    try:
+        found = ipaddress.IPv4Interface(value)
+    except ValueError:
+        return None
+    network = found.network
+    usable = "/" in value and found.ip not in (network.network_address, network.broadcast_address)
+    return found if usable and not (found.is_multicast or found.is_loopback) else None

@@ -24,9 +24,9 @@ PROGRAM = Path(sys.executable).with_name("ansible-vault")
 
 
 def ensure(folder: Folder) -> None:
-    """Make the key and the secrets, unless they are there.
+    """Make the key and the secrets, as far as they are not there.
 
-    :raises DeploymentError: the secrets are there without their key, or cannot be encrypted
+    :raises DeploymentError: the secrets are there without their key, or cannot be read or encrypted
     """
     if folder.vault.exists() and not folder.vault_key.exists():
         raise DeploymentError(
@@ -35,18 +35,28 @@ def ensure(folder: Folder) -> None:
         )
     if not folder.vault_key.exists():
         _write(folder.vault_key, f"{secrets.token_hex(32)}\n")
-    if not folder.vault.exists():
-        lines = "".join(f"{name}: {secrets.token_hex(16)}\n" for name in NAMES)
-        _write(folder.vault, _encrypt(lines, folder))
+    found = _run(folder, "view", str(folder.vault)) if folder.vault.exists() else ""
+    known = {line.partition(":")[0] for line in found.splitlines()}
+    if missing := [name for name in NAMES if name not in known]:
+        lines = "".join(f"{name}: {secrets.token_hex(16)}\n" for name in missing)
+        _write(folder.vault, _encrypt(found + lines, folder))
 
 
 def _encrypt(plain: str, folder: Folder) -> str:
-    command = [str(PROGRAM), "encrypt", "--vault-password-file", str(folder.vault_key)]
-    environment = os.environ | {"ANSIBLE_HOME": str(folder.ansible)}
+    encrypted = _run(folder, "encrypt", plain=plain)
+    if not encrypted.startswith("$ANSIBLE_VAULT;"):
+        raise DeploymentError("ansible-vault failed: it encrypted nothing")
+    return encrypted
+
+
+def _run(folder: Folder, verb: str, *words: str, plain: str | None = None) -> str:
+    """What ansible-vault prints; the key is in its file."""
+    command = [str(PROGRAM), verb, "--vault-password-file", str(folder.vault_key), *words]
+    environment = os.environ | {"ANSIBLE_HOME": str(folder.ansible), "PAGER": "cat"}
     done = subprocess.run(
         command, input=plain, capture_output=True, text=True, check=False, env=environment
     )
-    if done.returncode or not done.stdout.startswith("$ANSIBLE_VAULT;"):
+    if done.returncode:
         raise DeploymentError(f"ansible-vault failed: {done.stderr.strip()}")
     return done.stdout
 

@@ -273,9 +273,9 @@ def key_of(folder: pathlib.Path) -> str:
     return hashlib.sha256(str(folder).encode()).hexdigest()[:6]
 
 
-def mac(folder: pathlib.Path, number: int) -> str:
-    """The hardware address of a host: the same after each start, locally administered."""
-    digest = hashlib.sha256(f"{folder} {number}".encode()).hexdigest()
+def mac(folder: pathlib.Path, number: int, interface: str) -> str:
+    """The hardware address of a host's interface: the same after each start, and local."""
+    digest = hashlib.sha256(f"{folder} {number} {interface}".encode()).hexdigest()
     return ":".join(["02", *(digest[at : at + 2] for at in range(0, 10, 2))])
 
 

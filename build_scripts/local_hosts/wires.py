@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hosts' network: a bridge in a network namespace of its own, and a cable to each host.
+"""The hosts' networks: bridges in a network namespace of their own, and a cable to each host.
 
-The machine has one interface in it, and neither forwards packets nor filters them for the hosts.
+The machine has one interface in the first, and neither forwards packets nor filters them for the
+hosts. Nothing but hosts is on the second, where they have no addresses.
 """
 
 import collections.abc
 import contextlib
+import dataclasses
 import errno
 import ipaddress
 import os
@@ -17,7 +19,7 @@ from pyroute2 import netns
 
 from local_hosts.model import Host, LocalHostsError, Network, key_of, mac
 
-BRIDGE, TAP = "bridge", "tap0"
+BRIDGE, SECOND, TAP = "bridge", "second", "tap0"
 _MACHINE = "machine"
 _MOUNTS = pathlib.Path("/proc/self/mountinfo")
 
@@ -52,15 +54,16 @@ class Wires:
             netns.create(str(self.namespace))
             changed = True
         with _inside(self.namespace) as inside:
-            if not _index(inside, BRIDGE):
-                inside.link("add", ifname=BRIDGE, kind="bridge")
-                changed = True
-            _up(inside, BRIDGE)
+            for bridge in (BRIDGE, SECOND):
+                if not _index(inside, bridge):
+                    inside.link("add", ifname=bridge, kind="bridge")
+                    changed = True
+                _up(inside, bridge)
             _up(inside, "lo")
             if not _index(inside, _MACHINE):
                 self._make_interface(inside)
                 changed = True
-            _enslave(inside, _MACHINE)
+            _enslave(inside, _MACHINE, BRIDGE)
         with pyroute2.IPRoute() as machine:
             _address(machine, self.interface, self._network.machine, self._network)
             _up(machine, self.interface)
@@ -96,7 +99,7 @@ class Wires:
         it would connect to that host from the machine, over this bridge, again and again.
         """
         with _inside(self.namespace) as inside:
-            _enslave(inside, TAP)
+            _enslave(inside, TAP, BRIDGE)
             index = _index(inside, TAP)
             inside.brport("set", index=index, unicast_flood=0)
             for address in (self._network.router, self._network.nameserver):
@@ -104,38 +107,42 @@ class Wires:
                     inside.fdb("add", ifindex=index, lladdr=_slirp_mac(address))
 
     def plug(self, host: Host, sandbox: pathlib.Path) -> bool:
-        """Give a host eth0 with its address, unless it has it.
+        """Give a host eth0 with its address, and eth1, as far as it has them not.
 
         :param sandbox: the host's network namespace
-        :returns: whether it was missing
+        :returns: whether any was missing
         """
+        is_new = False
         with _inside(self.namespace) as inside, _inside(sandbox) as within:
-            is_new = not _index(within, "eth0")
-            if is_new:
-                _delete(inside, host.container)
-                self._make_cable(host, sandbox)
-            _enslave(inside, host.container, is_up=not host.is_cut)
-            _up(within, "eth0")
+            for cable in _cables(host):
+                if not _index(within, cable.interface):
+                    _delete(inside, cable.name)
+                    self._make(cable, host, sandbox)
+                    is_new = True
+                _enslave(inside, cable.name, cable.bridge, is_up=not host.is_cut)
+                _up(within, cable.interface)
             # Last comes what the host waits for before its services start.
             _address(within, "eth0", host.address, self._network)
             with _ignored(errno.EEXIST):
                 within.route("add", dst="default", gateway=self._network.router)
         return is_new
 
-    def _make_cable(self, host: Host, sandbox: pathlib.Path) -> None:
+    def _make(self, cable: "_Cable", host: Host, sandbox: pathlib.Path) -> None:
         with (
             pyroute2.IPRoute() as machine,
             _descriptor(self.namespace) as here,
             _descriptor(sandbox) as there,
         ):
-            peer = {"ifname": "eth0", "net_ns_fd": there, "address": mac(self._folder, host.number)}
-            machine.link("add", ifname=host.container, kind="veth", net_ns_fd=here, peer=peer)
+            address = mac(self._folder, host.number, cable.interface)
+            peer = {"ifname": cable.interface, "net_ns_fd": there, "address": address}
+            machine.link("add", ifname=cable.name, kind="veth", net_ns_fd=here, peer=peer)
 
     def set_cable(self, host: Host) -> None:
-        """Put a host's cable in or, if it is cut, take it out; a host that is not up has none."""
+        """Put a host's cables in or, if it is cut, take them out; without power it has none."""
         with _inside(self.namespace) as inside:
-            if index := _index(inside, host.container):
-                inside.link("set", index=index, state="down" if host.is_cut else "up")
+            for cable in _cables(host):
+                if index := _index(inside, cable.name):
+                    inside.link("set", index=index, state="down" if host.is_cut else "up")
 
     def is_joined(self, host: Host) -> bool:
         """Whether a host's cable leads to the bridge."""
@@ -152,6 +159,27 @@ class Wires:
             netns.remove(str(self.namespace))
         if _is_mounted(self.namespace.parent):
             subprocess.run(["umount", str(self.namespace.parent)], check=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cable:
+    """A cable of a host.
+
+    :ivar name: of its end at the bridge
+    :ivar interface: the host's end
+    """
+
+    name: str
+    interface: str
+    bridge: str
+
+
+def _cables(host: Host) -> tuple[_Cable, ...]:
+    """eth1 comes first: a host waits for eth0, and may look for the other then."""
+    return (
+        _Cable(f"{host.container}-1", "eth1", SECOND),
+        _Cable(host.container, "eth0", BRIDGE),
+    )
 
 
 def _slirp_mac(address: str) -> str:
@@ -194,9 +222,9 @@ def _up(net: pyroute2.IPRoute, name: str) -> None:
     net.link("set", index=_index(net, name), state="up")
 
 
-def _enslave(net: pyroute2.IPRoute, name: str, is_up: bool = True) -> None:
+def _enslave(net: pyroute2.IPRoute, name: str, bridge: str, is_up: bool = True) -> None:
     state = "up" if is_up else "down"
-    net.link("set", index=_index(net, name), master=_index(net, BRIDGE), state=state)
+    net.link("set", index=_index(net, name), master=_index(net, bridge), state=state)
 
 
 def _address(net: pyroute2.IPRoute, name: str, address: str, network: Network) -> None:

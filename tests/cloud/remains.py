@@ -19,7 +19,8 @@ LOOKS = {
     "mounts": f"grep -F {FOLDER}/ /proc/mounts | grep -vF ' {FOLDER}/venv '",
     "files": f"find {FOLDER} -mindepth 1 -maxdepth 1 ! -name venv 2> /dev/null; "
     "ls /etc/sudoers.d | grep fpga",
-    "network": "ls /run/docker/netns 2> /dev/null; ip -o link | grep -E 'veth|docker0'",
+    "network": "ls /run/docker/netns 2> /dev/null; ip netns list; "
+    "ip -o link | grep -E 'veth|docker0|tap|br-|ovs-'; ! command -v nft || nft list tables",
 }
 
 

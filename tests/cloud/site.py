@@ -86,6 +86,11 @@ class Site:
         """Where a node is."""
         return f"{self.subnet}.{node.number}"
 
+    def tunnel(self, node: Node) -> str:
+        """Where a node's tunnels begin, in a network of their own."""
+        one, two, three = map(int, self.subnet.split("."))
+        return f"{one}.{two + 1}.{three}.{node.number}/24"
+
     def describe(self, *nodes: Node, **changes: typing.Any) -> None:
         """Write the file of the cloud.
 
@@ -109,6 +114,8 @@ class Site:
             "address": self.address(node),
             "roles": list(node.roles),
         }
+        if "compute" in node.roles:
+            entry["tunnel"] = {"interface": "eth1", "address": self.tunnel(node)}
         if node.modules:
             entry["modules"] = list(node.modules)
         if node.regions:

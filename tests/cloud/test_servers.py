@@ -19,12 +19,14 @@ def test_fpga_servers_land_on_the_fpga_host_until_it_is_full(cloud: CloudOfHosts
     assert cloud.owners("compute1") == []
 
 
-def test_ordinary_servers_land_on_both_hosts(cloud: CloudOfHosts) -> None:
-    asked = [cloud.create("small") for _ in range(4)]
+def test_ordinary_servers_run_on_any_host(cloud: CloudOfHosts) -> None:
+    # The scheduler keeps hosts with free regions for those that want one, as far as it can: which
+    # host it prefers depends on what else they have.
+    asked = [cloud.create("small", host) for host in ("compute1", "compute2", None)]
     servers = [cloud.settled(server, "ACTIVE") for server in asked]
-    hosts = {one.compute_host for one in servers}
-    # A build that fails goes to the other host, and so do all that follow.
-    assert hosts == {"compute1", "compute2"}, cloud.log("compute2")[-10000:]
+    hosts = [one.compute_host for one in servers]
+    assert hosts[:2] == ["compute1", "compute2"]
+    assert hosts[2] in hosts[:2]
     for host in ("compute1", "compute2"):
         assert cloud.containers(host, running=True) == {
             one.id for one in servers if one.compute_host == host

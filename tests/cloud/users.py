@@ -78,10 +78,17 @@ class CloudOfHosts:
         """Run a line of shell with openrc on the controller: nova, openstack, nova-manage …"""
         return self.site.ssh("controller", f". {FOLDER}/openrc && {line}", check)
 
-    def create(self, flavor: str = "fpga-lzo", host: str | None = None, **more: typing.Any) -> str:
+    def create(
+        self,
+        flavor: str = "fpga-lzo",
+        host: str | None = None,
+        networks: typing.Any = "none",
+        **more: typing.Any,
+    ) -> str:
         """Ask for a server; its id. It is not waited for.
 
         :param host: where it has to be; the scheduler's choice if None
+        :param networks: as Nova's API has them
         """
         compute = self.api.compute
         placed = {"host": host} if host else {}
@@ -89,7 +96,7 @@ class CloudOfHosts:
             name=f"e2e-{uuid.uuid4().hex[:8]}",
             flavor_id=compute.find_flavor(flavor, ignore_missing=False).id,
             image_id=self.api.image.find_image("ubuntu_lzo", ignore_missing=False).id,
-            networks="none",
+            networks=networks,
             **placed,
             **more,
         )

@@ -51,6 +51,15 @@ def changed(before: str, after: str) -> list[str]:
     return faults(GOOD.replace(before, after, 1))
 
 
+def test_tunnels_are_in_one_network() -> None:
+    tunnel = "roles: [{}]\n    tunnel: {{interface: eth1, address: {}}}"
+    one = tunnel.format("controller, compute", "10.1.0.1/24")
+    other = tunnel.format("compute", "10.2.0.2/24")
+    text = GOOD.replace("roles: [controller]", one).replace("roles: [compute]", other)
+    assert faults(text) == ["12:40: address 10.2.0.2/24 is not in 10.1.0.0/24, as that of line 8"]
+    assert faults(text.replace("10.2.0.2", "10.1.0.2")) == []
+
+
 def packaged(distribution: str, release: str) -> str:
     """The good file with the packages of a distribution."""
     text = GOOD.replace("debian-12", distribution).replace("2026.2", release)
@@ -140,6 +149,10 @@ def test_module_is_on_the_node_that_names_it_alone() -> None:
     assert compute.groups == {"compute", "database"}
 
 
+#: Stands for the tunnel of the compute host in the good file, which has none.
+TUNNEL = "roles: [compute]"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
@@ -176,6 +189,40 @@ def test_module_is_on_the_node_that_names_it_alone() -> None:
         ("{cards: pac0}", '{cards: "a\\nb"}', "15:23: cards: 'a\\nb' is not one line of ASCII"),
         ("{cards: pac0}", "{Cards: pac0}", "15:16: 'Cards' is not the name of an option"),
         ("roles: [compute]", "roles: [compute]\n    modules: [content]", "11:15: module content"),
+        (TUNNEL, f"{TUNNEL}\n    tunnel: {{interface: eth1}}", "11:13: the key address is missing"),
+        (
+            TUNNEL,
+            f"{TUNNEL}\n    tunnel: {{interface: a b, address: 10.1.0.2/24}}",
+            "11:25: interface: 'a b' is not the",
+        ),
+        (
+            TUNNEL,
+            f"{TUNNEL}\n    tunnel: {{interface: eth1, address: 10.1.0.2}}",
+            "11:40: address '10.1.0.2' is not one",
+        ),
+        (
+            TUNNEL,
+            f"{TUNNEL}\n    tunnel: {{interface: eth1, address: 10.1.0.0/24}}",
+            "11:40: address '10.1.0.0/24' is",
+        ),
+        (
+            TUNNEL,
+            f"{TUNNEL}\n    tunnel: {{interface: eth1, address: 10.0.0.1/24}}",
+            "11:40: address 10.0.0.1 is there",
+        ),
+        (
+            TUNNEL,
+            f"{TUNNEL}\n    tunnel: {{interface: e1, address: 10.1.0.2/24}}\n    external: e1",
+            "12:15: external is",
+        ),
+        ("roles: [controller]", "roles: [controller]\n    external: e1", "8:5: external needs the"),
+        ("nodes:", "configuration: {install: packages, networks: ovn}\nnodes:", "4:46: networks:"),
+        (
+            "nodes:\n",
+            "configuration: {networks: none}\nnodes:\n  - {name: c, address: 10.0.0.3, "
+            "roles: [compute], external: e1}\n",
+            "6:52: external needs networks: ovn",
+        ),
     ],
 )
 def test_fault_has_its_place(before: str, after: str, expected: str) -> None:
@@ -243,6 +290,7 @@ WORDS = st.sampled_from(
         *("fpga", "drivers", "regions", "options", "debian-12", "2026.2", "controller", "compute"),
         *("emulator", "opae", "database", "content", "10.0.0.1", "a", "b"),
         *("configuration", "install", "packages", "debian-13"),
+        *("networks", "none", "ovn", "tunnel", "interface", "external", "10.1.0.1/24"),
     ]
 )
 TREES = st.recursive(

@@ -2,6 +2,7 @@
 """What a command asks the hosts of a cloud before it changes them."""
 
 import dataclasses
+import ipaddress
 import typing
 from pathlib import Path
 
@@ -92,6 +93,33 @@ class TestPreflight:
         assert list(preflight.judge(hosts.cloud, compute1, facts | {"nova_host": "fpga1"})) == [
             "is the host fpga1 of Nova: name the node so, or run `down` for it first"
         ]
+
+    @pytest.mark.parametrize(
+        ("changes", "tunnel", "external", "fault"),
+        [
+            ({}, None, "eth1", None),
+            ({}, None, "eth2", "has no interface eth2"),
+            ({}, None, "eth0", "eth0 has an address, and the switch would take it over"),
+            ({}, "eth0", None, "has not the address of its tunnels, 10.1.0.2"),
+            ({"addresses": "192.168.0.11 10.1.0.2"}, "eth0", None, None),
+            ({"datapath": "no"}, None, None, "its kernel lacks Open vSwitch: give the node"),
+            ({"datapath": "no"}, "eth1", None, None),
+            ({"datapath": "no"}, "eth0", None, "eth0 has an address, and the switch would take"),
+            ({"datapath": "no"}, "eth9", None, "has no interface eth9"),
+        ],
+    )
+    def test_host_can_be_connected_as_the_file_says(
+        self,
+        changes: dict[str, str],
+        tunnel: str | None,
+        external: str | None,
+        fault: str | None,
+        hosts: Hosts,
+    ) -> None:
+        begin = tunnel and model.Tunnel(tunnel, ipaddress.IPv4Interface("10.1.0.2/24"))
+        node = dataclasses.replace(hosts.cloud.nodes[1], tunnel=begin or None, external=external)
+        found = list(preflight.judge(hosts.cloud, node, FIT | changes))
+        assert [one[: len(fault or "")] for one in found] == ([fault] if fault else [])
 
     def test_host_with_the_cloud_needs_less_room(self, hosts: Hosts) -> None:
         facts = FIT | {"present": "yes", "free_kib": str(2 << 20), "foreign": "images"}

@@ -59,6 +59,26 @@ def test_host_has_its_own_variables(cloud: model.Deployment, folder: Folder) -> 
     assert {host["ansible_become"] for host in hosts.values()} == {False}
 
 
+def test_cloud_without_networks_has_none_of_their_steps(
+    cloud: model.Deployment, folder: Folder
+) -> None:
+    steps = phases(dataclasses.replace(cloud, networks=False), folder, "compute2")
+    assert steps["Compute hosts"] == ["nova_compute"]
+
+
+def test_first_compute_host_is_the_gateway_where_no_node_leads_outside(
+    cloud: model.Deployment, folder: Folder
+) -> None:
+    def gateways(cloud: model.Deployment) -> list[str]:
+        hosts = inventory.build(cloud, folder)["all"]["hosts"]
+        return [host["nova_host"] for host in hosts.values() if host["network_gateway"]]
+
+    assert gateways(cloud) == ["compute1"]
+    *others, last = cloud.nodes
+    leading = dataclasses.replace(last, external="eth2")
+    assert gateways(dataclasses.replace(cloud, nodes=(*others, leading))) == ["compute2"]
+
+
 def test_base_user_becomes_root(tmp_path: Path, folder: Folder) -> None:
     text = EXAMPLE.read_text().replace("base_user: root", "base_user: admin")
     cloud = loader.parse(text.encode(), catalogue.read())
@@ -104,9 +124,11 @@ def test_plan_has_the_phases_of_each_role(cloud: model.Deployment, folder: Folde
         "Nova's controller",
         "Images and flavors",
     ]
-    assert phases(cloud, folder, "compute1")["Compute hosts"] == ["fpga_cli", "nova_compute"]
-    compute2 = phases(cloud, folder, "compute2")
-    assert compute2["Compute hosts"] == ["nova_compute"]
+    wires = ["openvswitch", "ovn_controller", "ovn_metadata"]
+    last = "Wait for the metadata agent"
+    compute1, compute2 = (phases(cloud, folder, name) for name in ("compute1", "compute2"))
+    assert compute1["Compute hosts"] == [*wires, "fpga_cli", "nova_compute", last]
+    assert compute2["Compute hosts"] == [*wires, "nova_compute", last]
     assert "Keystone" not in compute2
     assert compute2["Message broker, database, Docker Engine"] == [
         "Docker Engine",
@@ -182,7 +204,10 @@ def test_plan_is_printed_for_programs_and_makes_nothing(
     assert record["nodes"][1]["phases"][-1] == {
         "number": 7,
         "name": "Compute hosts",
-        "steps": ["nova_compute"],
+        "steps": [
+            *("openvswitch", "ovn_controller", "ovn_metadata", "nova_compute"),
+            "Wait for the metadata agent",
+        ],
     }
     assert not folder.exists()
 
@@ -191,7 +216,10 @@ def test_plan_is_printed_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["plan", str(EXAMPLE)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "compute1  192.168.0.11  compute  FPGA: emulator, 2 emulated regions" in lines
-    assert "  7. Compute hosts: fpga_cli, nova_compute" in lines
+    assert "  7. Compute hosts: " in "\n".join(lines)
+    assert (
+        sum("ovn_controller, ovn_metadata, fpga_cli, nova_compute" in line for line in lines) == 1
+    )
 
 
 def test_node_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,9 +13,14 @@ from deployment.problems import DeploymentError
 class TestSecrets:
     @pytest.fixture
     def program(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """A stub of ansible-vault that turns letters around."""
+        """A stub of ansible-vault that turns letters around, and back."""
         stub = tmp_path / "ansible-vault"
-        stub.write_text("#!/bin/sh\necho '$ANSIBLE_VAULT;1.1;STUB'\ntr a-z0-9 n-za-m5-90-4\n")
+        stub.write_text(
+            "#!/bin/sh\n"
+            "turn() { tr a-z0-9 n-za-m5-90-4; }\n"
+            '[ "$1" != view ] || { sed 1d "$4" | turn; exit; }\n'
+            "echo '$ANSIBLE_VAULT;1.1;STUB'; turn\n"
+        )
         stub.chmod(0o755)
         monkeypatch.setattr(vault, "PROGRAM", stub)
         return stub
@@ -31,6 +36,19 @@ class TestSecrets:
         vault.ensure(folder)
         assert folder.vault.read_text() == before
         assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+
+    def test_secret_that_a_newer_cloud_has_is_added_to_the_others(
+        self, program: Path, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        names = vault.NAMES
+        monkeypatch.setattr(vault, "NAMES", names[1:])
+        vault.ensure(folder)
+        before = folder.vault.read_text().splitlines()
+        monkeypatch.setattr(vault, "NAMES", names)
+        vault.ensure(folder)
+        after = folder.vault.read_text().splitlines()
+        assert after[: len(before)] == before
+        assert len(after) == len(before) + 1
 
     def test_program_that_fails_leaves_no_secrets(self, program: Path, folder: Folder) -> None:
         program.write_text("#!/bin/sh\necho 'ERROR! no' >&2\nexit 1\n")

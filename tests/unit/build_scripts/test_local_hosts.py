@@ -205,9 +205,10 @@ class TestNames:
         assert model.key_of(Path("/a")) != model.key_of(Path("/b"))
 
     def test_hardware_address_is_local_and_not_that_of_a_group(self) -> None:
-        address = model.mac(Path("/a"), 1)
+        address = model.mac(Path("/a"), 1, "eth0")
         assert re.fullmatch(r"02(:[0-9a-f]{2}){5}", address)
-        assert address == model.mac(Path("/a"), 1) != model.mac(Path("/a"), 2)
+        assert address == model.mac(Path("/a"), 1, "eth0")
+        assert address not in (model.mac(Path("/a"), 2, "eth0"), model.mac(Path("/a"), 1, "eth1"))
 
 
 class TestRecord:

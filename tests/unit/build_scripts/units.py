@@ -18,6 +18,7 @@ Mapping = dict[str, typing.Any]
 _PLAY = {
     "state_dir": "/cloud/state/mariadb",
     "run_dir": "/cloud/run",
+    "bin_dir": "/cloud/bin",
     "cloud_user": "fpga-cloud",
     "nova_user": "nova",
     "wsgi_name": "keystone",

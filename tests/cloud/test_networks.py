@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers on one network reach each other from host to host, and are reached from outside."""
+
+import collections.abc
+import dataclasses
+import typing
+import uuid
+
+import pytest
+
+from tests.cloud.site import COMPUTE2
+from tests.cloud.users import CloudOfHosts, wait_for
+
+#: Where the image has a server's region work for whoever connects.
+PORT = 9000
+NETWORK, EXTERNAL = "demo", "public"
+
+#: More than one frame of any size, and what the region makes of it is much smaller.
+SIZE = 100_000
+
+#: The client beyond the router: a namespace on the gateway, with an external address.
+CLIENT = """
+set -e
+ip netns add outside
+ip link add outside type veth peer name eth0 netns outside
+ip -n outside address add 172.24.4.1/24 dev eth0
+ip -n outside link set eth0 up
+ip netns exec outside ethtool -K eth0 tx off > /dev/null
+ip link set outside up
+"""
+VSCTL = "ovs-vsctl --db=unix:/var/lib/fpga-nova/cloud/run/openvswitch/db.sock"
+
+SWITCH = {
+    "the switch starts again": "systemctl restart fpga-nova-ovs-vswitchd",
+    "the switch is killed": "pkill -9 ovs-vswitchd",
+    "the switch's database starts again": "systemctl restart fpga-nova-ovsdb",
+    "OVN's controller is killed": "pkill -9 ovn-controller",
+}
+
+
+#: Prints the metadata of the server that asks. The service answers only while the request's side of
+#: the connection is open.
+METADATA = (
+    '(printf "GET /openstack/latest/meta_data.json HTTP/1.0\\r\\n\\r\\n"; sleep 3) '
+    "| nc -w 5 169.254.169.254 80"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """A server with a region on compute1, and an ordinary one on compute2."""
+
+    cloud: CloudOfHosts
+    fpga: str
+    plain: str
+
+    def port(self, server: str) -> typing.Any:
+        """The port of a server."""
+        (found,) = self.cloud.api.network.ports(device_id=server)
+        return found
+
+    def inside(self, host: str, server: str, line: str) -> str:
+        """What a line of shell prints in a server's container."""
+        return self.cloud.docker(host, f"exec nova-{server} sh -c '{line}'")
+
+    def works(self) -> bool:
+        """Whether a file comes back compressed, from host to host."""
+        address = self.port(self.fpga).fixed_ips[0]["ip_address"]
+        line = f"head -c {SIZE} /dev/zero | nc -w 20 {address} {PORT} | wc -c"
+        return 0 < int(self.inside("compute2", self.plain, line)) < SIZE / 10
+
+    def answers_outside(self, address: str) -> bool:
+        """Whether the server with a region works for the client beyond the router."""
+        line = f"head -c {SIZE} /dev/zero | ip netns exec outside busybox nc -w 5 {address} {PORT}"
+        return 0 < int(self.cloud.site.ask("compute1", f"{line} | wc -c")) < SIZE / 10
+
+
+@pytest.fixture(scope="module")
+def pair(cloud: CloudOfHosts) -> collections.abc.Iterator[Pair]:
+    """Two servers on the network that the cloud has for its user."""
+    cloud.delete(*cloud.servers())
+    asked = [{"uuid": cloud.api.network.find_network(NETWORK, ignore_missing=False).id}]
+    fpga = cloud.create("fpga-lzo", "compute1", asked)
+    plain = cloud.create("small", "compute2", asked)
+    for server in (fpga, plain):
+        assert cloud.settled(server).status == "ACTIVE", cloud.fault(server)
+    yield Pair(cloud, fpga, plain)
+    cloud.delete(fpga, plain)
+    assert not list(cloud.api.network.ports(device_id=[fpga, plain]))
+    for host in ("compute1", "compute2"):
+        wait_for("no interface is there", lambda host=host: not _interfaces(cloud, host))
+
+
+@pytest.fixture
+def no_servers() -> None:
+    """The servers of the module stay from test to test."""
+
+
+def _interfaces(cloud: CloudOfHosts, host: str) -> list[str]:
+    """The host's ends of interfaces of servers, without those of the metadata service."""
+    lines = cloud.site.ask(host, "ip -oneline link").splitlines()
+    return [line for line in lines if ": tap" in line and "ovnmeta" not in line]
+
+
+@pytest.fixture
+def floating(pair: Pair) -> collections.abc.Iterator[str]:
+    """A floating address of the server with a region, and a client that could reach it."""
+    cloud, network = pair.cloud, pair.cloud.api.network
+    cloud.site.ask("compute1", f"{CLIENT}{VSCTL} add-port br-ex outside")
+    external = network.find_network(EXTERNAL, ignore_missing=False)
+    found = network.create_ip(floating_network_id=external.id, port_id=pair.port(pair.fpga).id)
+    yield str(found.floating_ip_address)
+    network.delete_ip(found)
+    cloud.site.ask("compute1", f"{VSCTL} del-port br-ex outside; ip netns delete outside")
+
+
+@pytest.fixture
+def opened(pair: Pair) -> collections.abc.Iterator[collections.abc.Callable[[], None]]:
+    """Opens the port of the service to everybody, until the end of the test."""
+    network, rules = pair.cloud.api.network, list[typing.Any]()
+
+    def open_it() -> None:
+        rules.append(
+            network.create_security_group_rule(
+                security_group_id=pair.port(pair.fpga).security_group_ids[0],
+                direction="ingress",
+                ethertype="IPv4",
+                protocol="tcp",
+                port_range_min=PORT,
+                port_range_max=PORT,
+            )
+        )
+
+    yield open_it
+    for rule in rules:
+        network.delete_security_group_rule(rule)
+
+
+def test_file_comes_back_compressed_from_another_host(pair: Pair) -> None:
+    assert pair.works()
+
+
+def test_frames_between_the_hosts_are_in_tunnels(pair: Pair) -> None:
+    tunnels = pair.cloud.site.ask(
+        "compute1", f"{VSCTL} --columns=options find Interface type=geneve"
+    )
+    assert pair.cloud.site.tunnel(COMPUTE2).partition("/")[0] in tunnels
+
+
+def test_security_group_keeps_another_group_out_on_both_hosts(
+    pair: Pair, opened: collections.abc.Callable[[], None]
+) -> None:
+    network = pair.cloud.api.network
+    port = pair.port(pair.plain)
+    other = network.create_security_group(name=f"e2e-{uuid.uuid4().hex[:8]}")
+    try:
+        network.update_port(port, security_group_ids=[other.id])
+        wait_for("the group counts", lambda: not pair.works(), 30)
+        opened()
+        wait_for("the rule counts", pair.works, 30)
+    finally:
+        network.update_port(port, security_group_ids=port.security_group_ids)
+        network.delete_security_group(other)
+
+
+def test_client_beyond_the_router_is_let_in_by_a_rule(
+    pair: Pair, floating: str, opened: collections.abc.Callable[[], None]
+) -> None:
+    assert not pair.answers_outside(floating)
+    opened()
+    wait_for("the client is let in", lambda: pair.answers_outside(floating), 30)
+
+
+def test_metadata_are_those_of_the_server_on_each_host(pair: Pair) -> None:
+    for host, server in (("compute1", pair.fpga), ("compute2", pair.plain)):
+        wait_for("its metadata", lambda h=host, s=server: s in pair.inside(h, s, METADATA), 60)
+
+
+@pytest.mark.parametrize("address", ["management", "tunnels"])
+def test_container_reaches_no_address_of_its_host(pair: Pair, address: str) -> None:
+    site = pair.cloud.site
+    target = site.address(COMPUTE2) if address == "management" else site.tunnel(COMPUTE2)
+    line = f"nc -w 3 {target.partition('/')[0]} 22 < /dev/null; echo $?"
+    assert pair.inside("compute2", pair.plain, line) == "1"
+
+
+@pytest.mark.parametrize("line", SWITCH.values(), ids=SWITCH.keys())
+@pytest.mark.parametrize("host", ["compute1", "compute2"])
+def test_network_heals_after(pair: Pair, host: str, line: str) -> None:
+    pair.cloud.site.ask(host, line)
+    wait_for("the network is whole", pair.works, 60)
+
+
+def test_host_that_reboots_has_its_servers_on_the_network_again(pair: Pair) -> None:
+    pair.cloud.site.hosts("reboot", "compute1")
+    wait_for("the network is whole", pair.works, 400)
+    assert pair.cloud.settled(pair.fpga).status == "ACTIVE"
+
+
+def test_host_that_loses_its_power_has_its_servers_on_the_network_again(pair: Pair) -> None:
+    pair.cloud.site.hosts("kill", "compute2")
+    pair.cloud.site.hosts("start", "compute2")
+    wait_for("the network is whole", pair.works, 400)
+    assert pair.cloud.settled(pair.plain).status == "ACTIVE"
