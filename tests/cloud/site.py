@@ -13,6 +13,17 @@ import yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
 
+#: Debian of the hosts, and where OpenStack's programs come from.
+SUITE, INSTALL = os.environ.get("SUITE", "bookworm"), os.environ.get("INSTALL", "venv")
+_SYSTEMS = {"bookworm": "debian-12", "trixie": "debian-13"}
+_RELEASES = {
+    "venv": {"bookworm": "2026.2", "trixie": "2026.2"},
+    "packages": {"bookworm": "2022.2", "trixie": "2025.1"},
+}
+
+#: Whether servers have networks.
+NETWORKS = INSTALL == "venv"
+
 #: Seconds that a verb of cloud.sh, and a command on a host, may take.
 _VERB, _COMMAND = 1500, 300
 
@@ -52,7 +63,7 @@ class Site:
 
     def __init__(self, folder: pathlib.Path, subnet: str) -> None:
         self.folder, self.subnet = folder, subnet
-        self.name, self.suite = "e2e", os.environ.get("SUITE", "bookworm")
+        self.name = "e2e"
         self.nodes: tuple[Node, ...] = ()
         #: What the first `up` printed; empty if the cloud was kept by an earlier run.
         self.first_up = ""
@@ -98,12 +109,12 @@ class Site:
         """
         self.nodes = nodes
         self.folder.mkdir(parents=True, exist_ok=True)
-        system = {"bookworm": "debian-12", "trixie": "debian-13"}[self.suite]
         content = {
             "name": self.name,
             "base_user": "root",
-            "distribution": system,
-            "release": "2026.2",
+            "distribution": _SYSTEMS[SUITE],
+            "release": _RELEASES[INSTALL][SUITE],
+            "configuration": {"install": INSTALL},
             "nodes": [self._node(node) for node in nodes],
         }
         self.file.write_text(yaml.safe_dump(content | changes, sort_keys=False))
@@ -114,7 +125,7 @@ class Site:
             "address": self.address(node),
             "roles": list(node.roles),
         }
-        if "compute" in node.roles:
+        if "compute" in node.roles and NETWORKS:
             entry["tunnel"] = {"interface": "eth1", "address": self.tunnel(node)}
         if node.modules:
             entry["modules"] = list(node.modules)

@@ -8,6 +8,7 @@ import typing
 
 import pytest
 
+from tests.cloud.site import NETWORKS
 from tests.cloud.users import FOLDER, CloudOfHosts, wait_for
 from tests.support import exposure
 
@@ -17,10 +18,11 @@ _KILL = "systemctl kill --signal=KILL --kill-whom=main"
 
 #: Daemons by the role of their host.
 CONTROL = {"database", "epmd", "rabbitmq", "keystone", "glance-api", "placement-api"}
-CONTROL |= {"neutron-api", "nova-api", "nova-conductor", "nova-scheduler", "nova-metadata"}
-CONTROL |= {"neutron-ovn-maintenance", "ovn-nb", "ovn-northd", "ovn-sb"}
-SWITCH = {"neutron-ovn-agent", "ovn-controller", "ovs-vswitchd", "ovsdb"}
-DAEMONS = {"controller": CONTROL, HOST: SWITCH | {"containerd", "dockerd", "nova-compute"}}
+CONTROL |= {"neutron-api", "nova-api", "nova-conductor", "nova-scheduler"}
+DAEMONS = {"controller": CONTROL, HOST: {"containerd", "dockerd", "nova-compute"}}
+if NETWORKS:
+    CONTROL |= {"neutron-ovn-maintenance", "nova-metadata", "ovn-nb", "ovn-northd", "ovn-sb"}
+    DAEMONS[HOST] |= {"neutron-ovn-agent", "ovn-controller", "ovs-vswitchd", "ovsdb"}
 
 INTERRUPTIONS = {
     "systemd reads its units again": "systemctl daemon-reload",
