@@ -3,6 +3,7 @@
 
 import collections.abc
 import dataclasses
+import functools
 import typing
 import uuid
 
@@ -71,6 +72,10 @@ class Pair:
         line = f"head -c {SIZE} /dev/zero | nc -w 20 {address} {PORT} | wc -c"
         return 0 < int(self.inside("compute2", self.plain, line)) < SIZE / 10
 
+    def has_metadata(self, host: str, server: str) -> bool:
+        """Whether the metadata that a server gets are its own."""
+        return server in self.inside(host, server, METADATA)
+
     def answers_outside(self, address: str) -> bool:
         """Whether the server with a region works for the client beyond the router."""
         line = f"head -c {SIZE} /dev/zero | ip netns exec outside busybox nc -w 5 {address} {PORT}"
@@ -90,7 +95,7 @@ def pair(cloud: CloudOfHosts) -> collections.abc.Iterator[Pair]:
     cloud.delete(fpga, plain)
     assert not list(cloud.api.network.ports(device_id=[fpga, plain]))
     for host in ("compute1", "compute2"):
-        wait_for("no interface is there", lambda host=host: not _interfaces(cloud, host))
+        wait_for("no interface is there", functools.partial(_is_bare, cloud, host))
 
 
 @pytest.fixture
@@ -98,10 +103,10 @@ def no_servers() -> None:
     """The servers of the module stay from test to test."""
 
 
-def _interfaces(cloud: CloudOfHosts, host: str) -> list[str]:
-    """The host's ends of interfaces of servers, without those of the metadata service."""
+def _is_bare(cloud: CloudOfHosts, host: str) -> bool:
+    """Whether a host has no interface but those of its own and of the metadata service."""
     lines = cloud.site.ask(host, "ip -oneline link").splitlines()
-    return [line for line in lines if ": tap" in line and "ovnmeta" not in line]
+    return not [line for line in lines if ": tap" in line and "ovnmeta" not in line]
 
 
 @pytest.fixture
@@ -175,7 +180,7 @@ def test_client_beyond_the_router_is_let_in_by_a_rule(
 
 def test_metadata_are_those_of_the_server_on_each_host(pair: Pair) -> None:
     for host, server in (("compute1", pair.fpga), ("compute2", pair.plain)):
-        wait_for("its metadata", lambda h=host, s=server: s in pair.inside(h, s, METADATA), 60)
+        wait_for("its metadata", functools.partial(pair.has_metadata, host, server), 60)
 
 
 @pytest.mark.parametrize("address", ["management", "tunnels"])
