@@ -36,6 +36,9 @@ from fpga_patch import errors, releases
 #: Our own tests that every series has to pass; of fpga_regions nothing depends on Nova.
 UNIT = ("fpga_hooks", "fpga_manage", "fpga_nova", "novadocker", "scheduler_filters")
 
+#: Those with a Docker Engine that depend on the libraries of a series: os-vif and pyroute2.
+NETWORK = "functional/novadocker/network"
+
 TESTS = pathlib.Path(__file__).resolve().parent.parent / "tests"
 
 _FAILURES = (
@@ -158,6 +161,7 @@ def full(series: int, functional: bool, unpatched: bool) -> Row:
         )
         if functional:
             row.cells["functional"] = _functional(env)
+            row.cells["network"] = env.pytest("network", [str(TESTS / NETWORK)])
         outcome = env.nova_tests("patched")
         row.cells["Nova's, patched"] = str(outcome)
         env.patch("revert")

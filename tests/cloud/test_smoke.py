@@ -38,8 +38,9 @@ def test_two_hosts_from_nothing_and_back(site: Site) -> None:
     with step("test"):
         assert "compute1: a server was up after" in site.verb("test").stdout
     with step("boot"):
-        server = cloud.boot("fpga-lzo")
+        server = cloud.settled(cloud.create("fpga-lzo", networks="auto"))
         assert server.status == "ACTIVE"
+        assert server.addresses
         assert 0 < cloud.compressed("compute1", server.id) < 500
     with step("status"):
         listed = json.loads(site.verb("status", "--format", "json").stdout)
