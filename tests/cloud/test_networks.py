@@ -31,6 +31,15 @@ ip -n outside link set eth0 up
 ip netns exec outside ethtool -K eth0 tx off > /dev/null
 ip link set outside up
 """
+#: Sends zeros to an address and prints how many bytes come back.
+SENDER = """
+import socket, sys
+address, port, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with socket.create_connection((address, port), timeout=5) as connection:
+    connection.sendall(bytes(size))
+    connection.shutdown(socket.SHUT_WR)
+    print(sum(len(part) for part in iter(lambda: connection.recv(65536), b"")))
+"""
 VSCTL = "ovs-vsctl --db=unix:/var/lib/fpga-nova/cloud/run/openvswitch/db.sock"
 
 SWITCH = {
@@ -69,7 +78,7 @@ class Pair:
     def works(self) -> bool:
         """Whether a file comes back compressed, from host to host."""
         address = self.port(self.fpga).fixed_ips[0]["ip_address"]
-        line = f"head -c {SIZE} /dev/zero | nc -w 20 {address} {PORT} | wc -c"
+        line = f"head -c {SIZE} /dev/zero | nc -w 5 {address} {PORT} | wc -c"
         return 0 < int(self.inside("compute2", self.plain, line)) < SIZE / 10
 
     def has_metadata(self, host: str, server: str) -> bool:
@@ -78,8 +87,9 @@ class Pair:
 
     def answers_outside(self, address: str) -> bool:
         """Whether the server with a region works for the client beyond the router."""
-        line = f"head -c {SIZE} /dev/zero | ip netns exec outside busybox nc -w 5 {address} {PORT}"
-        return 0 < int(self.cloud.site.ask("compute1", f"{line} | wc -c")) < SIZE / 10
+        program = f"ip netns exec outside python3 -c '{SENDER}' {address} {PORT} {SIZE}"
+        answer = self.cloud.site.ssh("compute1", program, check=False).stdout
+        return 0 < int(answer or 0) < SIZE / 10
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +169,7 @@ def test_security_group_keeps_another_group_out_on_both_hosts(
 ) -> None:
     network = pair.cloud.api.network
     port = pair.port(pair.plain)
+    groups = port.security_group_ids
     other = network.create_security_group(name=f"e2e-{uuid.uuid4().hex[:8]}")
     try:
         network.update_port(port, security_group_ids=[other.id])
@@ -166,7 +177,7 @@ def test_security_group_keeps_another_group_out_on_both_hosts(
         opened()
         wait_for("the rule counts", pair.works, 30)
     finally:
-        network.update_port(port, security_group_ids=port.security_group_ids)
+        network.update_port(port, security_group_ids=groups)
         network.delete_security_group(other)
 
 
