@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the network of a container costs: plug and unplug, traffic, and a boot in a cloud.
+
+Plug, unplug and traffic have an Open vSwitch and a Docker Engine of their own; only Neutron is
+stood in for. Of plug and unplug, the time of os-vif is not ours. Traffic between two containers is
+compared with that between two bare namespaces on the same switch.
+
+With DEMO_DIR, servers with a network and without one are booted in that cloud. nova-compute logs
+how long the driver took and how long it waited for Neutron: for the ports, and for the news that
+they are plugged. The rest, beside the driver's time without a network, is ours.
+
+All that is compared takes turns. Run it as root, in an environment that has Nova and novadocker.
+"""
+
+# ruff: noqa: E402
+import argparse
+import contextlib
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import typing
+import uuid
+
+CHECKOUT = pathlib.Path(__file__).parents[1]
+sys.path[1:1] = [str(CHECKOUT / folder) for folder in (".", "build_scripts", "benchmarks")]
+
+# First: its package chooses Nova's threads, which must come before all else of Nova.
+from tests.functional.novadocker import dockerd as engines  # noqa: I001
+
+import boot
+import figures
+import os_vif
+import traffic
+from cloud import Cloud
+from nova import objects
+from oslo_config import cfg
+
+from novadocker import options
+from novadocker.engine import Engine
+from novadocker.network import network, sandboxes
+from tests.functional.novadocker.network import ports, switch
+
+CONF = cfg.CONF
+
+#: Neutron's for Geneve.
+_MTU = 1442
+
+#: What nova-compute logs: Nova itself, and the driver.
+_SPAWN = re.compile(r"Took ([\d.]+) seconds to spawn the instance")
+_WAIT = re.compile(r"Waited ([\d.]+) s for Neutron")
+
+_INTERPRETER = "python -I -c pass"
+
+Figures = dict[str, dict[str, float]]
+
+
+class Stage:
+    """A host whose driver plugs ports.
+
+    :ivar theirs: seconds that os-vif took
+    """
+
+    def __init__(self, host: switch.Switch) -> None:
+        self._host = host
+        self.theirs = 0.0
+        engine = Engine()
+        self._network = network.Network(engine, virtapi=None)
+        self._sandboxes = sandboxes.Sandboxes(engine)
+        os_vif.plug, os_vif.unplug = self._timed(os_vif.plug), self._timed(os_vif.unplug)
+
+    def _timed(self, function: typing.Callable[..., None]) -> typing.Callable[..., None]:
+        def call(*arguments: object) -> None:
+            start = time.perf_counter()
+            function(*arguments)
+            self.theirs += time.perf_counter() - start
+
+        return call
+
+    @contextlib.contextmanager
+    def server(self, *addresses: str) -> typing.Iterator[objects.Instance]:
+        """A server's sandbox with a port for each address; nothing of it stays."""
+        identifier = str(uuid.uuid4())
+        instance = objects.Instance(
+            id=1, uuid=identifier, hostname="bench", display_name="bench", project_id="bench"
+        )
+        vifs = [ports.vif(address, mtu=_MTU) for address in addresses]
+        try:
+            self._network.up(instance, vifs)
+            yield instance
+        finally:
+            self._network.remove(instance)
+
+    def plugs(self, count: int) -> Figures:
+        """Plug and unplug a port of a server that runs.
+
+        :returns: milliseconds; ours of them, also as multiples of an interpreter's start (P)
+        """
+        times: dict[str, list[tuple[float, float]]] = {}
+        with self.server() as instance:
+            for turn in range(count + 1):
+                vif = ports.vif("10.20.0.10", mtu=_MTU)
+                for name, call in {
+                    _INTERPRETER: lambda: _run(sys.executable, "-I", "-c", "pass"),
+                    "plug": lambda vif=vif: self._network.plug(instance, [vif]),
+                    "unplug": lambda vif=vif: self._network.unplug(instance, vif["id"]),
+                }.items():
+                    self.theirs, start = 0.0, time.perf_counter()
+                    call()
+                    duration = time.perf_counter() - start
+                    if turn:  # the first turn warms up
+                        times.setdefault(name, []).append((duration, duration - self.theirs))
+        medians = {name: _medians(found) for name, found in times.items()}
+        interpreter = medians[_INTERPRETER][0]
+        return {
+            name: {
+                "ms": round(1000 * whole, 1),
+                "ours": round(1000 * ours, 1),
+                "ours / P": figures.ratio(ours, interpreter),
+            }
+            for name, (whole, ours) in medians.items()
+        }
+
+    def traffic(self, count: int, seconds: int) -> Figures:
+        """TCP between two bare namespaces, and between two containers."""
+        bare, servers = ("10.20.0.11", "10.20.0.12"), ("10.20.0.13", "10.20.0.14")
+        with contextlib.ExitStack() as stack:
+            entries = stack.enter_context(self._bare(*bare))
+            instances = [stack.enter_context(self.server(address)) for address in servers]
+            spaces = [self._sandboxes.namespace(instance.uuid) for instance in instances]
+            inside = [f"nsenter --net={space}" for space in spaces]
+            places = {
+                "bare namespaces": traffic.Place(*entries, bare[0]),
+                "containers": traffic.Place(*inside, servers[0]),
+            }
+            return traffic.compare(places, count, seconds)
+
+    @contextlib.contextmanager
+    def _bare(self, *addresses: str) -> typing.Iterator[list[str]]:
+        """Namespaces on the switch, one for each address; the words that enter them."""
+        names = {f"bench-{number}": address for number, address in enumerate(addresses)}
+        try:
+            for name, address in names.items():
+                _run("ip", "netns", "add", name)
+                self._host.on_host(
+                    f"ip link add {name} mtu {_MTU} type veth "
+                    f"peer name eth0 mtu {_MTU} netns {name} && ip link set {name} up"
+                )
+                _run("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+                _run("ip", "-n", name, "link", "set", "eth0", "up")
+                # Without it the userspace datapath passes on no TCP.
+                _run("ip", "netns", "exec", name, "ethtool", "-K", "eth0", "tx", "off")
+                self._host.vsctl("add-port", switch.BRIDGE, name)
+            yield [f"nsenter --net=/run/netns/{name}" for name in names]
+        finally:
+            for name in names:
+                self._host.vsctl("--if-exists", "del-port", switch.BRIDGE, name)
+                subprocess.run(["ip", "netns", "delete", name], check=False)  # noqa: S603, S607
+
+
+@contextlib.contextmanager
+def stage() -> typing.Iterator[Stage]:
+    """A host of its own, which is gone afterwards."""
+    options.register_opts(CONF)
+    objects.register_all()
+    CONF([], project="nova", default_config_files=[], default_config_dirs=[])
+    with contextlib.ExitStack() as stack:
+        instances = stack.enter_context(tempfile.TemporaryDirectory())
+        CONF.set_override("instances_path", instances)
+        engine = stack.enter_context(contextlib.contextmanager(engines.started)())
+        CONF.set_override("host_url", engine.url, "docker")
+        host = stack.enter_context(switch.plugging(engine.folder / "exec" / "netns"))
+        yield Stage(host)
+
+
+def boots(cloud: Cloud, count: int) -> Figures:
+    """Boot servers without a network and with one; medians in seconds, and their difference."""
+    times: dict[str, list[tuple[float, ...]]] = {"none": [], "auto": []}
+    for turn in range(count + 1):
+        for nic, found in times.items():
+            before = len(cloud.log("nova-compute"))
+            booted, deleted = boot.one(cloud, "small", networks=nic)
+            driver = spawned(cloud.log("nova-compute")[before:])
+            if turn:  # the first turn warms up
+                found.append((booted, *driver, deleted))
+    names = ("boot", "driver", "wait for Neutron", "delete")
+    rows = {f"--nic {nic}": _medians(found) for nic, found in times.items()}
+    rows["the network adds"] = [b - a for a, b in zip(*rows.values(), strict=True)]
+    return {
+        kind: {name: round(value, 2) for name, value in zip(names, row, strict=True)}
+        for kind, row in rows.items()
+    }
+
+
+def spawned(log: str) -> tuple[float, float]:
+    """What nova-compute logged of one boot.
+
+    :returns: seconds that the driver took but for its waits for Neutron; these waits
+    """
+    (spawn,) = _SPAWN.findall(log)
+    waits = sum(map(float, _WAIT.findall(log)))
+    return float(spawn) - waits, waits
+
+
+def _medians(rows: typing.Iterable[typing.Sequence[float]]) -> list[float]:
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("demo_dir", type=pathlib.Path, nargs="?")
+    parser.add_argument("-n", type=int, default=15, help="times that each is done (default: 15)")
+    parser.add_argument("--seconds", type=int, default=2, help="of each traffic (default: 2)")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with stage() as host:
+        found = host.plugs(arguments.n) | host.traffic(arguments.n, arguments.seconds)
+    if arguments.demo_dir:
+        found |= boots(Cloud(arguments.demo_dir), arguments.n)
+    figures.report(found, arguments.json, n=arguments.n)
+
+
+if __name__ == "__main__":
+    main()
