@@ -3,15 +3,17 @@
 """How much TCP brings from one place to another, beside other places.
 
 SERVER and CLIENT are the words before a command that is to run there, such as "nsenter --net=FILE"
-or "ssh HOST"; ADDRESS is the server's. iperf3 is on each host. The places take turns, and the
-ratios are those to the first:
+or "ssh HOST"; ADDRESS is the server's. iperf3 is on each host. The places take turns, and each
+ratio is the median of those to the first place in the same turn:
 
     traffic.py --between hosts "" "ssh HOST" 192.0.2.1 --between containers \\
         "nsenter --target=PID --net" "ssh HOST nsenter --target=PID --net" 10.77.0.5
 """
 
 import argparse
+import contextlib
 import json
+import operator
 import shlex
 import statistics
 import subprocess
@@ -41,22 +43,21 @@ def compare(places: dict[str, Place], count: int, seconds: int) -> dict[str, dic
 
     :param count: how often
     :param seconds: of each measurement
-    :returns: Mbit/s at the server, and the ratio of the medians to that of the first place
+    :returns: Mbit/s at the server, and the median of the ratios to the first place, turn by turn
     """
     rates: dict[str, list[float]] = {name: [] for name in places}
     for _ in range(count):
         for name, place in places.items():
             rates[name].append(one(place, seconds))
-    medians = {name: statistics.median(found) for name, found in rates.items()}
-    first = next(iter(medians.values()))
+    first = next(iter(rates.values()))
     return {
         f"TCP, {name}": {
-            "min": round(min(rates[name])),
-            "Mbit/s": round(median),
-            "max": round(max(rates[name])),
-            "ratio": figures.ratio(median, first),
+            "min": round(min(found)),
+            "Mbit/s": round(statistics.median(found)),
+            "max": round(max(found)),
+            "ratio": round(statistics.median(map(operator.truediv, found, first)), 2),
         }
-        for name, median in medians.items()
+        for name, found in rates.items()
     }
 
 
@@ -72,6 +73,8 @@ def one(place: Place, seconds: int) -> float:
             client = subprocess.run(  # noqa: S603
                 [*shlex.split(place.client), *ask], capture_output=True, text=True, check=False
             )
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(0 if client.returncode else 10)
         finally:
             server.terminate()
     if client.returncode:

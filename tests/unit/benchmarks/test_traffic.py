@@ -16,7 +16,7 @@ PROGRAM = ROOT / "benchmarks/traffic.py"
 IPERF = """#!/bin/sh
 echo "iperf3 $*" >> "$NOTES"
 case $1 in
---server) echo Server listening on 5201; exec sleep 10 ;;
+--server) echo Server listening on 5201; exec sleep 1 ;;
 esac
 case $2 in *.0) echo '{"error": "unreachable"}'; exit 1 ;; esac
 echo "{\\"end\\": {\\"sum_received\\": {\\"bits_per_second\\": ${2##*.}000000}}}"
