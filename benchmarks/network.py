@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the network of a container costs: plug and unplug, traffic, and a boot in a cloud.
+"""What the network of a container costs: plug and unplug, boot and delete, traffic.
 
-Plug, unplug and traffic have an Open vSwitch and a Docker Engine of their own; only Neutron is
-stood in for. Of plug and unplug, the time of os-vif is not ours. Traffic between two containers is
-compared with that between two bare namespaces on the same switch.
+The driver has an Open vSwitch and a Docker Engine of its own; Neutron alone is stood in for, and
+takes no time. The time of os-vif is not ours. Traffic between two containers is compared with that
+between two bare namespaces on the same switch.
 
 With DEMO_DIR, servers with a network and without one are booted in that cloud. nova-compute logs
 how long the driver took and how long it waited for Neutron: for the ports, and for the news that
@@ -25,7 +25,6 @@ import sys
 import tempfile
 import time
 import typing
-import uuid
 
 CHECKOUT = pathlib.Path(__file__).parents[1]
 sys.path[1:1] = [str(CHECKOUT / folder) for folder in (".", "build_scripts", "benchmarks")]
@@ -43,9 +42,10 @@ from cloud import Cloud
 from nova import objects
 from oslo_config import cfg
 
-from novadocker import options
-from novadocker.engine import Engine
-from novadocker.network import network, sandboxes
+from build_scripts.images import build_docker_image
+from novadocker import images
+from novadocker.virt.docker import DockerDriver
+from tests.functional.novadocker.conftest import Glance, Servers
 from tests.functional.novadocker.network import ports, switch
 
 CONF = cfg.CONF
@@ -63,17 +63,16 @@ Figures = dict[str, dict[str, float]]
 
 
 class Stage:
-    """A host whose driver plugs ports.
+    """A host whose driver boots servers; Neutron alone is stood in for.
 
     :ivar theirs: seconds that os-vif took
     """
 
-    def __init__(self, host: switch.Switch) -> None:
+    def __init__(self, host: switch.Switch, servers: Servers) -> None:
         self._host = host
+        self._servers = servers
+        self._network = servers.driver.network
         self.theirs = 0.0
-        engine = Engine()
-        self._network = network.Network(engine, virtapi=None)
-        self._sandboxes = sandboxes.Sandboxes(engine)
         os_vif.plug, os_vif.unplug = self._timed(os_vif.plug), self._timed(os_vif.unplug)
 
     def _timed(self, function: typing.Callable[..., None]) -> typing.Callable[..., None]:
@@ -85,33 +84,23 @@ class Stage:
         return call
 
     @contextlib.contextmanager
-    def server(self, *addresses: str) -> "typing.Iterator[objects.Instance]":
-        """A server's sandbox with a port for each address; nothing of it stays."""
-        identifier = str(uuid.uuid4())
-        instance = objects.Instance(
-            id=1, uuid=identifier, hostname="bench", display_name="bench", project_id="bench"
-        )
-        vifs = [ports.vif(address, mtu=_MTU) for address in addresses]
+    def _server(self, address: str) -> "typing.Iterator[objects.Instance]":
+        instance = self._servers.instance()
         try:
-            self._network.up(instance, vifs)
+            self._servers.spawn(instance, network_info=ports.info(ports.vif(address, mtu=_MTU)))
             yield instance
         finally:
-            self._network.remove(instance)
+            self._servers.destroy(instance)
 
-    def plugs(self, count: int) -> Figures:
-        """Plug and unplug a port of a server that runs.
+    def steps(self, count: int) -> Figures:
+        """Plug and unplug a port of a server that runs; boot and delete servers.
 
         :returns: milliseconds; ours of them, also as multiples of an interpreter's start (P)
         """
         times: dict[str, list[tuple[float, float]]] = {}
-        with self.server() as instance:
+        with self._server("10.20.0.10") as running:
             for turn in range(count + 1):
-                vif = ports.vif("10.20.0.10", mtu=_MTU)
-                for name, call in {
-                    _INTERPRETER: lambda: _run(sys.executable, "-I", "-c", "pass"),
-                    "plug": lambda vif=vif: self._network.plug(instance, [vif]),
-                    "unplug": lambda vif=vif: self._network.unplug(instance, vif["id"]),
-                }.items():
+                for name, call in self._calls(running).items():
                     self.theirs, start = 0.0, time.perf_counter()
                     call()
                     duration = time.perf_counter() - start
@@ -128,14 +117,29 @@ class Stage:
             for name, (whole, ours) in medians.items()
         }
 
+    def _calls(self, running: "objects.Instance") -> dict[str, typing.Callable[[], object]]:
+        """What is measured in one turn, in this order."""
+        alone, networked = self._servers.instance(), self._servers.instance()
+        vif, another = (ports.vif(f"10.20.0.{host}", mtu=_MTU) for host in (20, 21))
+        info = ports.info(another)
+        return {
+            _INTERPRETER: lambda: _run(sys.executable, "-I", "-c", "pass"),
+            "plug": lambda: self._network.plug(running, [vif]),
+            "unplug": lambda: self._network.unplug(running, vif["id"]),
+            "spawn": lambda: self._servers.spawn(alone),
+            "spawn with a port": lambda: self._servers.spawn(networked, network_info=info),
+            "destroy": lambda: self._servers.destroy(alone),
+            "destroy with a port": lambda: self._servers.destroy(networked),
+        }
+
     def traffic(self, count: int, seconds: int) -> Figures:
         """TCP between two bare namespaces, and between two containers."""
         bare, servers = ("10.20.0.11", "10.20.0.12"), ("10.20.0.13", "10.20.0.14")
         with contextlib.ExitStack() as stack:
             entries = stack.enter_context(self._bare(*bare))
-            instances = [stack.enter_context(self.server(address)) for address in servers]
-            spaces = [self._sandboxes.namespace(instance.uuid) for instance in instances]
-            inside = [f"nsenter --net={space}" for space in spaces]
+            instances = [stack.enter_context(self._server(address)) for address in servers]
+            pids = [self._servers.container(one).attrs["State"]["Pid"] for one in instances]
+            inside = [f"nsenter --target={pid} --net" for pid in pids]
             places = {
                 "bare namespaces": traffic.Place(*entries, bare[0]),
                 "containers": traffic.Place(*inside, servers[0]),
@@ -168,18 +172,20 @@ class Stage:
 @contextlib.contextmanager
 def stage() -> typing.Iterator[Stage]:
     """A host of its own, which is gone afterwards."""
-    options.register_opts(CONF)
     objects.register_all()
     # The privileged processes would have theirs logged here.
     os.environ["PYTHONWARNINGS"] = "ignore"
     CONF([], project="nova", default_config_files=[], default_config_dirs=[])
     with contextlib.ExitStack() as stack:
-        instances = stack.enter_context(tempfile.TemporaryDirectory())
-        CONF.set_override("instances_path", instances)
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        CONF.set_override("instances_path", str(folder / "instances"))
         engine = stack.enter_context(contextlib.contextmanager(engines.started)())
         CONF.set_override("host_url", engine.url, "docker")
         host = stack.enter_context(switch.plugging(engine.folder / "exec" / "netns"))
-        yield Stage(host)
+        build_docker_image.main(["--output", str(folder / "image.tar")])
+        images.IMAGE_API = glance = Glance()
+        image = glance.add((folder / "image.tar").read_bytes())
+        yield Stage(host, Servers(DockerDriver(None), engine.client(), glance, image))
 
 
 def boots(cloud: Cloud, count: int) -> Figures:
@@ -230,7 +236,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with stage() as host:
-        found = host.plugs(arguments.n) | host.traffic(arguments.n, arguments.seconds)
+        found = host.steps(arguments.n) | host.traffic(arguments.n, arguments.seconds)
     if arguments.demo_dir:
         found |= boots(Cloud(arguments.demo_dir), arguments.n)
     figures.report(found, arguments.json, n=arguments.n)

@@ -10,18 +10,18 @@ from benchmarks import network
 
 
 @pytest.fixture
-def stage(dockerd, host, config, monkeypatch):
-    config(host_url=dockerd.url, group="docker")
+def stage(net, host, monkeypatch):
     for name in ("plug", "unplug"):  # the stage measures them; the tests that follow do not
         monkeypatch.setattr(os_vif, name, getattr(os_vif, name))
-    return network.Stage(host)
+    return network.Stage(host, net)
 
 
 def test_time_of_os_vif_is_not_ours(stage):
-    found = stage.plugs(2)
+    found = stage.steps(2)
     assert found["python -I -c pass"]["ours / P"] == 1
-    for action in ("plug", "unplug"):
+    for action in ("plug", "unplug", "spawn with a port", "destroy with a port"):
         assert 0 < found[action]["ours"] < found[action]["ms"]
+    assert found["spawn"]["ours"] == found["spawn"]["ms"]
 
 
 @pytest.mark.skipif(shutil.which("ethtool") is None, reason="ethtool is for benchmarks alone")
