@@ -227,6 +227,11 @@ distro-clean: ## remove what these two keep for the next run
 bench: demo-up ## boots with and without an FPGA region, and the cloud's memory
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/boot.py $(DEMO_DIR)
 
+.PHONY: bench-network
+bench-network: demo-up ## plug and unplug, traffic between containers, boots with and without a network
+	@$(play) bench_needs.yml
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/network.py $(DEMO_DIR)
+
 .PHONY: bench-cyborg
 bench-cyborg: demo-up ## boots with an FPGA region, with a device of Cyborg's, and with neither
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/cyborg.py $(DEMO_DIR)

@@ -22,14 +22,16 @@ from cloud import Cloud
 FLAVORS = {"with FPGA": "fpga-lzo", "without": "small"}
 
 
-def one(cloud: Cloud, flavor: str, name: str = "bench", **where: typing.Any) -> tuple[float, float]:
+def one(
+    cloud: Cloud, flavor: str, name: str = "bench", networks: str = "none", **where: typing.Any
+) -> tuple[float, float]:
     """Seconds from the request to ACTIVE, and from the delete to gone."""
     compute = cloud.api.compute
     image = cloud.api.image.find_image("ubuntu_lzo", ignore_missing=False).id
     flavor_id = compute.find_flavor(flavor, ignore_missing=False).id
     start = time.monotonic()
     server = compute.create_server(
-        name=name, flavor_id=flavor_id, image_id=image, networks="none", **where
+        name=name, flavor_id=flavor_id, image_id=image, networks=networks, **where
     )
     while (found := compute.get_server(server.id)).status == "BUILD":
         time.sleep(0.05)

@@ -29,7 +29,7 @@ from concurrent import futures
 import hunks
 import make_patches
 import nova_wheels
-from matrix_environment import Environment, StepError
+from matrix_environment import NOVA_FUNCTIONAL, NOVA_UNIT, Environment, Outcome, StepError, Suite
 
 from fpga_patch import errors, releases
 
@@ -144,9 +144,11 @@ def add_again() -> str:
     return known[-1]
 
 
-def full(series: int, functional: bool, unpatched: bool) -> Row:
+def full(series: int, ours: bool, functional: bool, unpatched: bool) -> Row:
     """Run the tests of one series in its virtual environment.
 
+    :param ours: run our own tests, too
+    :param functional: run functional tests, too, ours and Nova's
     :param unpatched: run all of Nova's own tests on the tree as shipped, and not only those that
         fail patched
     """
@@ -156,29 +158,49 @@ def full(series: int, functional: bool, unpatched: bool) -> Row:
         env.make()
         shipped = env.digests()
         env.patch("apply")
-        row.cells["unit"] = env.pytest(
-            "unit", [f"tests/unit/{name}" for name in UNIT], native_threads=True
-        )
-        if functional:
+        if ours:
+            row.cells["unit"] = env.pytest(
+                "unit", [f"tests/unit/{name}" for name in UNIT], native_threads=True
+            )
+        if ours and functional:
             row.cells["functional"] = _functional(env)
             row.cells["network"] = env.pytest("network", [str(TESTS / NETWORK)])
-        outcome = env.nova_tests("patched")
-        row.cells["Nova's, patched"] = str(outcome)
+        suites = [NOVA_UNIT, NOVA_FUNCTIONAL] if functional else [NOVA_UNIT]
+        patched = {suite: env.nova_tests(suite, "patched") for suite in suites}
+        for suite, outcome in patched.items():
+            row.cells[f"{suite.title}, patched"] = str(outcome)
         env.patch("revert")
         if env.digests() != shipped:
             raise StepError("the files are not as before after the revert")
         row.cells["reverts"] = "yes"
-        if unpatched or outcome.failed:
-            stock = env.nova_tests("unpatched", () if unpatched else outcome.failed)
-            what = "Nova's" if unpatched else "the failed ones"
-            row.cells[f"{what}, unpatched"] = str(stock)
-            new = outcome.failed - stock.failed
-            if new:
-                raise StepError(f"passes unpatched and fails patched: {', '.join(sorted(new))}")
+        different: list[str] = []
+        for suite, outcome in patched.items():
+            different += _differences(env, row, suite, outcome, unpatched)
+        if different:
+            raise StepError("; ".join(different))
     except StepError as e:
         row.failed = True
         row.cells["failed"] = str(e)
     return row
+
+
+def _differences(
+    env: Environment, row: Row, suite: Suite, patched: Outcome, whole: bool
+) -> list[str]:
+    """The tests of Nova's own that come to something else on the tree as shipped.
+
+    :param whole: run all of them there, and not only those that failed patched
+    """
+    if not (whole or patched.failed):
+        return []
+    stock = env.nova_tests(suite, "unpatched", () if whole else patched.failed)
+    row.cells[f"{suite.title}{'' if whole else ' that failed'}, unpatched"] = str(stock)
+    names = stock.names | patched.names if whole else patched.failed
+    return [
+        f"{name} is {stock.of(name)} unpatched, {patched.of(name)} patched"
+        for name in sorted(names)
+        if stock.of(name) != patched.of(name)
+    ]
 
 
 def _functional(env: Environment) -> str:
@@ -223,6 +245,7 @@ def main() -> int:
     more = commands.add_parser("full", help="the same on all releases, and the tests")
     more.add_argument("series", nargs="*", type=int, choices=known_series(), metavar="SERIES")
     more.add_argument("--no-functional", action="store_true", help="leave functional tests out")
+    more.add_argument("--nova-only", action="store_true", help="leave our own tests out")
     help_text = "run Nova's own tests unpatched, too, for the whole count"
     more.add_argument("--unpatched", action="store_true", help=help_text)
     commands.add_parser("chain", help="go through the releases; mix patched and stock services")
@@ -239,6 +262,7 @@ def main() -> int:
     steps: list[typing.Callable[[], Row]] = []
     if arguments.command == "full":
         options = {
+            "ours": not arguments.nova_only,
             "functional": not arguments.no_functional,
             "unpatched": arguments.unpatched,
         }

@@ -26,6 +26,22 @@ _SUMMARY = re.compile(r"^(?:=+ )?(\d+ (?:passed|failed).*?) in [\d.]+s", re.MULT
 _TIMEOUT = 1800
 
 
+class Suite(typing.NamedTuple):
+    """Tests of Nova's own.
+
+    :ivar folder: below tests/; its module names those of Nova's
+    :ivar longest: seconds after which a run is taken for hung
+    """
+
+    title: str
+    folder: str
+    longest: int = _TIMEOUT
+
+
+NOVA_UNIT = Suite("Nova's", "nova_unit")
+NOVA_FUNCTIONAL = Suite("Nova's functional", "nova_functional", 4 * _TIMEOUT)
+
+
 class StepError(Exception):
     """A step of the matrix did not go as it should."""
 
@@ -37,6 +53,16 @@ class Outcome:
     passed: frozenset[str]
     failed: frozenset[str]
     skipped: frozenset[str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All tests that ran."""
+        return self.passed | self.failed | self.skipped
+
+    def of(self, test: str) -> str:
+        """What became of a test."""
+        found = {"passed": self.passed, "failed": self.failed, "skipped": self.skipped}
+        return next((result for result, names in found.items() if test in names), "missing")
 
     def __str__(self) -> str:
         counts = f"{len(self.passed)} passed, {len(self.failed)} failed"
@@ -119,22 +145,24 @@ class Environment:
             )
         return str(summaries[-1])
 
-    def nova_tests(self, name: str, only: typing.Collection[str] = ()) -> Outcome:
-        """Run Nova's own unit tests of the touched modules, or the named ones of these.
+    def nova_tests(self, suite: Suite, tree: str, only: typing.Collection[str] = ()) -> Outcome:
+        """Run tests of Nova's own, or the named ones of these.
 
+        :param tree: what is installed, for the names of logs
         :raises StepError: none ran, or they take too long
         """
+        name = f"{suite.folder}-{tree}"
         repository = self.folder / f"stestr-{name}"
         shutil.rmtree(repository, ignore_errors=True)
         repository.mkdir()
         workers = os.environ.get("NOVA_TESTS_CONCURRENCY", "2")
-        where = ["--repo-url", str(repository), "--test-path", "tests/nova_unit", "--top-dir", "."]
-        command = ["stestr", *where, "run", "--concurrency", workers]
+        where = ["--repo-url", str(repository), "--test-path", f"tests/{suite.folder}"]
+        command = ["stestr", *where, "--top-dir", ".", "run", "--concurrency", workers]
         if only:
             chosen = self.folder / "only.txt"
             chosen.write_text("\n".join(sorted(only)) + "\n")
             command += ["--load-list", str(chosen)]
-        outcome = self._run(name, command)
+        outcome = self._run(name, command, longest=suite.longest)
         found: dict[str, set[str]] = {"ok": set(), "FAILED": set(), "SKIPPED": set()}
         for test, result in _RESULT.findall(outcome.stdout):
             found.setdefault(result, set()).add(test)

@@ -2,6 +2,7 @@
 """Waits until Neutron says that ports are plugged."""
 
 import contextlib
+import time
 import typing
 
 from oslo_config import cfg
@@ -44,6 +45,7 @@ def awaited(
         # The third argument has another name up to Nova 33.
         with virtapi.wait_for_instance_event(instance, names, seconds, error_callback=_failed):
             yield
+            start = time.monotonic()
     except EventTimeout as e:
         reason = (
             f"Neutron did not report {', '.join(inactive)} plugged within {seconds} s "
@@ -52,6 +54,17 @@ def awaited(
         if CONF.vif_plugging_is_fatal:
             raise errors.PlugFailed(reason) from e
         LOG.warning("%s; the container starts all the same", reason, instance=instance)
+    else:
+        log_wait(start, "report its ports plugged", instance)
+
+
+def log_wait(start: float, action: str, instance: "objects.Instance") -> None:
+    """Log how long an instance waited for Neutron, which is not the driver's time.
+
+    :param start: of the wait, by `time.monotonic`
+    :param action: what Neutron did
+    """
+    LOG.info("Waited %.2f s for Neutron to %s", time.monotonic() - start, action, instance=instance)
 
 
 def _failed(event: str, instance: "objects.Instance") -> bool:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ports of instances, as Nova's driver interface asks for them."""
 
+import time
 import typing
 
 from oslo_log import log as logging
 
 from novadocker import errors
-from novadocker.network import interfaces, network
+from novadocker.network import events, interfaces, network
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -72,7 +73,10 @@ def required(instance: "objects.Instance", network_info: _Any) -> "list[model.VI
 
     :raises errors.NotServed: its container cannot have one of them
     """
-    vifs = list(network_info or ())
+    start = time.monotonic()
+    vifs = list(network_info or ())  # Nova asks for them in another thread
+    if vifs:
+        events.log_wait(start, "allocate its ports", instance)
     for vif in vifs:
         try:
             interfaces.of(vif)

@@ -4,43 +4,19 @@
 import contextlib
 import typing
 
-import os_vif
 import pytest
-import vif_plug_ovs.privsep
-from oslo_config import cfg
 
-from novadocker.network import privilege
 from tests.functional.novadocker import conftest as engines
 from tests.functional.novadocker import dockerd as dockerds
 from tests.functional.novadocker.network import ports
-from tests.functional.novadocker.network.switch import Switch
-
-CONF = cfg.CONF
-
-_CONTEXTS = (privilege.context, vif_plug_ovs.privsep.vif_plug)
+from tests.functional.novadocker.network.switch import Switch, plugging
 
 
 @pytest.fixture(scope="session")
 def switch(dockerd: dockerds.Dockerd) -> typing.Iterator[Switch]:
     """The switch of all these tests."""
-    found = Switch(dockerd.folder / "exec" / "netns")
-    try:
-        found.start()
-        os_vif.initialize()
-        # The plugin reads it once, when it is loaded.
-        CONF.set_override("ovsdb_connection", found.connection, group="os_vif_ovs")
-        os_vif.initialize(reset=True)
-        # Nova's tests let nobody start one later.
-        for context in _CONTEXTS:
-            CONF.set_override("helper_command", found.helper(), group=context.cfg_section)
-            context.start()
+    with plugging(dockerd.folder / "exec" / "netns") as found:
         yield found
-        # Its thread would look for the switch until the tests end.
-        os_vif._EXT_MANAGER["ovs"].obj.ovsdb.ovsdb.ovsdb_connection.stop()
-    finally:
-        for context in _CONTEXTS:
-            context.stop()
-        found.remove()
 
 
 @pytest.fixture

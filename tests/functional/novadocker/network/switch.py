@@ -5,6 +5,7 @@ The test process stays where it is. The privileged processes of nova-compute sta
 so that what they make is there, and goes with it.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -12,6 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
+
+import os_vif
+import vif_plug_ovs.privsep
+from oslo_config import cfg
+
+from novadocker.network import privilege
+
+CONF = cfg.CONF
+
+_CONTEXTS = (privilege.context, vif_plug_ovs.privsep.vif_plug)
 
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 _SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
@@ -138,3 +150,29 @@ class Switch:
             "OVS_LOGDIR": folder,
             "OVS_DBDIR": folder,
         }
+
+
+@contextlib.contextmanager
+def plugging(namespaces: pathlib.Path) -> typing.Iterator[Switch]:
+    """A switch that this process plugs ports into, with its privileged processes.
+
+    :param namespaces: where the engine has the network namespaces of containers
+    """
+    found = Switch(namespaces)
+    try:
+        found.start()
+        os_vif.initialize()
+        # The plugin reads it once, when it is loaded.
+        CONF.set_override("ovsdb_connection", found.connection, group="os_vif_ovs")
+        os_vif.initialize(reset=True)
+        # Nova's tests let nobody start one later.
+        for context in _CONTEXTS:
+            CONF.set_override("helper_command", found.helper(), group=context.cfg_section)
+            context.start()
+        yield found
+        # Its thread would look for the switch until the tests end.
+        os_vif._EXT_MANAGER["ovs"].obj.ovsdb.ovsdb.ovsdb_connection.stop()
+    finally:
+        for context in _CONTEXTS:
+            context.stop()
+        found.remove()

@@ -2,6 +2,7 @@
 """The wait for Neutron's word that ports are plugged."""
 
 import contextlib
+import time
 
 import pytest
 
@@ -67,6 +68,13 @@ def test_a_wait_in_vain_is_only_logged_where_it_is_not_fatal(config, instance, e
     with events.awaited(_VirtAPI(end), instance, _INACTIVE):
         pass
     assert "the container starts all the same" in caplog.text or "as failed" in caplog.text
+
+
+def test_the_time_of_a_wait_is_logged(config, instance, caplog):
+    caplog.set_level("INFO")
+    with events.awaited(_VirtAPI(), instance, _INACTIVE):
+        time.sleep(0.1)  # is not waited
+    assert "Waited 0.00 s for Neutron to report its ports plugged" in caplog.text
 
 
 def test_a_failure_before_the_wait_is_its_own(config, instance):
