@@ -30,14 +30,17 @@ _Route = tuple[str, str | None]
 
 
 @context.entrypoint  # type: ignore[untyped-decorator]
-def make(host: str, namespace: str, inside: str, mac: str, mtu: int, userspace: bool) -> bool:
+def make(
+    host: str, namespace: str, inside: str, mac: str, mtu: int, bridged: bool, userspace: bool
+) -> bool:
     """Make an interface whose other end is in a container, both ends down.
 
     :param host: name of the host's end
     :param namespace: the engine's ``SandboxKey``
     :param inside: name of the container's end
     :param mtu: bytes
-    :param userspace: whether Open vSwitch's userspace datapath will read it: see `ingress`
+    :param bridged: whether os-vif's hybrid plug puts a bridge between the host's end and the switch
+    :param userspace: whether Open vSwitch has the userspace datapath: see `ingress`
     :returns: whether it was made; False for one that is there already
     :raises forms.FormError, namespaces.NamespaceError: an argument is refused
     :raises pyroute2.NetlinkError: the kernel did not make it; nothing is left
@@ -52,9 +55,9 @@ def make(host: str, namespace: str, inside: str, mac: str, mtu: int, userspace: 
                 here.link("del", index=index)
             peer = {"ifname": inside, "address": mac, "mtu": mtu, "net_ns_fd": descriptor}
             here.link("add", ifname=host, kind="veth", mtu=mtu, group=GROUP, peer=peer)
-        if userspace:
+        if userspace and not bridged:
             with _removed_on_failure(here, host):
-                ingress.close(host)
+                ingress.close(host, [host])
     return is_new
 
 
@@ -72,7 +75,7 @@ def connect(
 
     :param addresses: of the container's end, each with the length of its prefix
     :param routes: destinations, each with its gateway or None where it is on the link
-    :param bridged: whether the host's end goes into the bridge of os-vif's hybrid plug
+    :param bridged, userspace: as for `make`
     :raises forms.FormError, namespaces.NamespaceError: an argument is refused
     :raises pyroute2.NetlinkError: the kernel refuses something
     """
@@ -84,15 +87,16 @@ def connect(
             raise forms.FormError(f"{host} is not there")
         namespaces.inside(descriptor, lambda: _configure(inside, checked, ways, userspace))
         if bridged:
-            bridge = _index(here, "qbr" + host.removeprefix("tap"))
-            here.link("set", index=index, master=bridge)
+            bridge, port = (host.replace("tap", prefix) for prefix in ("qbr", "qvo"))
+            ingress.close(host, [bridge, port] if userspace else [bridge])
+            here.link("set", index=index, master=_index(here, bridge))
         # Last of all: until then nothing that the container sends gets anywhere.
         here.link("set", index=index, state="up")
 
 
 @context.entrypoint  # type: ignore[untyped-decorator]
 def remove(host: str) -> None:
-    """Remove an interface that `make` made, with its other end and its chain; none is as good.
+    """Remove an interface that `make` made, with its other end and its chains; none is as good.
 
     :raises forms.FormError: the name is refused
     :raises pyroute2.NetlinkError: it may still be there

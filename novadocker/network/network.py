@@ -208,7 +208,8 @@ def _connect(
     name: str,
     again: bool,
 ) -> None:
-    ends = interface.host, namespace, name, interface.mac, interface.mtu, interface.userspace
+    kind = interface.bridged, interface.userspace
+    ends = interface.host, namespace, name, interface.mac, interface.mtu, *kind
     is_new = links.make(*ends)
     initialize()
     info = os_vif_util.nova_to_osvif_instance(instance)
@@ -224,8 +225,7 @@ def _connect(
         name,
         interface.addresses,
         interface.routes,
-        interface.bridged,
-        interface.userspace,
+        *kind,
     )
 
 
