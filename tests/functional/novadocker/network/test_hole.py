@@ -59,8 +59,8 @@ def _received(net, host, instance, device):
     return listener.communicate(timeout=20)[0].decode().strip()
 
 
-#: Devices of the host that a container reaches: its own end; with a hybrid plug the bridge and, where
-#: Open vSwitch has the userspace datapath, the switch's port.
+#: Devices of the host that a container reaches: its own end; with a hybrid plug the bridge and the
+#: switch's port.
 DEVICES = ["tap", "qbr", "qvo"]
 
 
