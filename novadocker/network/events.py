@@ -32,7 +32,7 @@ def awaited(
 
     Ports that are active already send no event.
 
-    :raises errors.PlugFailed: Neutron does not say so, where ``vif_plugging_is_fatal`` is on
+    :raises errors.PlugNotReported: Neutron does not say so, where ``vif_plugging_is_fatal`` is on
     """
     inactive = [vif["id"] for vif in vifs if vif.get("active", True) is False]
     if not inactive or not CONF.vif_plugging_timeout:
@@ -50,12 +50,12 @@ def awaited(
             "(vif_plugging_timeout)"
         )
         if CONF.vif_plugging_is_fatal:
-            raise errors.PlugFailed(reason) from e
+            raise errors.PlugNotReported(reason) from e
         LOG.warning("%s; the container starts all the same", reason, instance=instance)
 
 
 def _failed(event: str, instance: "objects.Instance") -> bool:
     if CONF.vif_plugging_is_fatal:
-        raise errors.PlugFailed(f"Neutron reports {event} as failed")
+        raise errors.PlugNotReported(f"Neutron reports {event} as failed")
     LOG.warning("Neutron reports %s as failed", event, instance=instance)
     return True

@@ -51,11 +51,11 @@ def test_a_start_of_nova_compute_mends_what_is_gone(net, host, hybrids, gone):
 
 
 def test_a_detached_interface_leaves_neither_bridge_nor_port(net, host, hybrids):
-    (one, _), (_, kept) = hybrids
+    (one, _), (_, other) = hybrids
     more = ports.hybrid("10.20.0.7")
     net.driver.attach_interface(net.context, one, net.image, more)
     assert _members(host, more) == _expected(more)
     net.driver.detach_interface(net.context, one, more)
     tail = more["devname"].removeprefix("tap")
     assert not [name for name in host.remainder() if tail in name]
-    assert _members(host, kept) == _expected(kept)
+    assert _members(host, other) == _expected(other)
