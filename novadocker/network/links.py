@@ -88,8 +88,9 @@ def connect(
         namespaces.inside(descriptor, lambda: _configure(inside, checked, ways, userspace))
         if bridged:
             bridge, port = (host.replace("tap", prefix) for prefix in ("qbr", "qvo"))
+            master = _index(here, bridge)
             ingress.close(host, [bridge, port] if userspace else [bridge])
-            here.link("set", index=index, master=_index(here, bridge))
+            here.link("set", index=index, master=master)
         # Last of all: until then nothing that the container sends gets anywhere.
         here.link("set", index=index, state="up")
 

@@ -31,8 +31,6 @@ mechanism_drivers = openvswitch
 extension_drivers = port_security
 [ml2_type_vxlan]
 vni_ranges = 1:1000
-[securitygroup]
-enable_security_group = {groups}
 """
 
 _AGENT_OPTIONS = """
@@ -100,7 +98,7 @@ class Ml2Ovs:
                 "service_plugins =" if one.startswith("service_plugins") else one for one in lines
             )
         )
-        (self._folder / "ml2_conf.ini").write_text(_ML2.format(**self._values))
+        (self._folder / "ml2_conf.ini").write_text(_ML2)
         agent = _AGENT_OPTIONS.format(**self._values)
         for context in _CONTEXTS:
             agent += f"[{context}]\nhelper_command = {self._program('privsep-helper')}\n"
