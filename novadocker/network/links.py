@@ -41,7 +41,7 @@ def make(
     :param mtu: bytes
     :param bridged: whether os-vif's hybrid plug puts a bridge between the host's end and the switch
     :param userspace: whether Open vSwitch has the userspace datapath: see `ingress`
-    :returns: whether it was made; False for one that is there already
+    :returns: whether it, or a device of the hybrid plug, was not there already
     :raises forms.FormError, namespaces.NamespaceError: an argument is refused
     :raises pyroute2.NetlinkError: the kernel did not make it; nothing is left
     """
@@ -49,6 +49,7 @@ def make(
     mac, mtu = forms.mac(mac), forms.mtu(mtu)
     with namespaces.opened(namespace) as descriptor, IPRoute() as here:
         index = _ours(here, host)
+        plug = [host.replace("tap", one) for one in ("qbr", "qvb", "qvo")] if bridged else []
         is_new = index is None or not _is_peer(descriptor, inside, mac, index)
         if is_new:
             if index is not None:
@@ -58,7 +59,7 @@ def make(
         if userspace and not bridged:
             with _removed_on_failure(here, host):
                 ingress.close(host, [host])
-    return is_new
+        return is_new or not all(here.link_lookup(ifname=name) for name in plug)
 
 
 @context.entrypoint  # type: ignore[untyped-decorator]

@@ -49,7 +49,7 @@ def networks(cloud: Cloud) -> typing.Iterator[Networks]:
     remainder.check(cloud, before)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def compute(cloud: Cloud) -> typing.Iterator[NovaCompute]:
     """The nova-compute of the demo's host, in the place of its own; it can be killed."""
     user = cloud.description("nova-compute")["user"]

@@ -19,6 +19,8 @@ from tests.support.host import wait_until
 
 ALL = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
 
+_SLOW = pytest.mark.skipif(not ALL, reason="make faults runs it")
+
 #: The steps of a boot at which a daemon is killed, and those of a delete.
 PLUG = ("start sandbox:before", "make interface:after", "plug port:after", "load image:after")
 UNPLUG = ("remove sandbox:before", "remove interface:after", "unplug port:after")
@@ -96,6 +98,7 @@ def test_port_that_never_becomes_active_fails_the_boot(
     assert "vif_plugging_timeout" in fault
 
 
+@_SLOW
 def test_port_that_never_becomes_active_holds_nothing_up_where_it_is_not_fatal(
     compute: NovaCompute, networks: Networks, silent_neutron: None
 ) -> None:
@@ -114,7 +117,9 @@ def test_port_that_never_becomes_active_holds_nothing_up_where_it_is_not_fatal(
         compute.start()
 
 
-@pytest.mark.parametrize("point", ["start sandbox:before", "make interface:after"])
+@pytest.mark.parametrize(
+    "point", [pytest.param("start sandbox:before", marks=_SLOW), "make interface:after"]
+)
 def test_port_that_vanishes_mid_way_fails_the_boot(
     compute: NovaCompute, networks: Networks, point: str
 ) -> None:
@@ -155,6 +160,7 @@ def test_address_of_another_port_is_refused(networks: Networks) -> None:
     assert address in networks.cloud.fault(second)
 
 
+@_SLOW
 def test_allowed_address_pair_lets_two_servers_share_an_address(networks: Networks) -> None:
     network, shared = networks.network("10.60.0.0/24"), "10.60.0.250"
     pair = [{"ip_address": shared}]
