@@ -109,7 +109,7 @@ class Ml2Ovs:
         self._cloud.start_as(self._api | {"env": env})
         self._run("neutron-rpc-server", "neutron.conf", "ml2_conf.ini")
         self._run("neutron-openvswitch-agent", "agent.ini")
-        wait_until(self._agent_is_up, 120)
+        wait_until(self._agent_is_up, 300)
 
     def stop(self) -> None:
         """Put the other back."""
@@ -121,9 +121,11 @@ class Ml2Ovs:
         for bridge in (BRIDGE, _TUNNELS):
             subprocess.run(["ovs-vsctl", switch, "--if-exists", "del-br", bridge], check=True)
         network = self._cloud.api.network
-        for agent in network.agents(agent_type=_AGENT):
-            network.delete_agent(agent)
-        self._cloud.start_as(self._api)
+        try:
+            for agent in network.agents(agent_type=_AGENT):
+                network.delete_agent(agent)
+        finally:
+            self._cloud.start_as(self._api)
 
     def _agent_is_up(self) -> bool:
         for process in self._processes:
