@@ -161,11 +161,10 @@ class Network:
             raise errors.PlugFailed(str(e)) from e
         recorded = records.of(instance.uuid)
         names = (name for name, known in recorded.items() if known["id"] == vif["id"])
-        known = next(names, None)
-        name = known or records.free_name(recorded)
-        records.add(instance.uuid, name, vif)
+        name = next(names, None) or records.free_name(recorded)
+        again = records.add(instance.uuid, name, vif)
         try:
-            _connect(instance, interface, namespace, name, again=known is not None)
+            _connect(instance, interface, namespace, name, again)
         except BaseException as e:
             with self._logged(instance):
                 self._unplug(instance, name, vif)

@@ -29,17 +29,25 @@ def of(uuid: str) -> dict[str, model.VIF]:
         return {}
 
 
-def add(uuid: str, name: str, vif: model.VIF) -> None:
+def add(uuid: str, name: str, vif: model.VIF) -> bool:
     """Record that a port is about to be plugged; on disk when it returns.
 
     It is no longer on record for another instance, whose unplug would take it from this one.
+
+    :returns: whether it was on record already
     """
     with _LOCK:
+        before = [
+            (owner, known)
+            for owner in uuids()
+            for known, recorded in of(owner).items()
+            if recorded["id"] == vif["id"]
+        ]
         _RECORDS.write(uuid, {**of(uuid), name: vif})
-        for other in uuids():
-            for known, recorded in of(other).items():
-                if other != uuid and recorded["id"] == vif["id"]:
-                    _remove(other, known)
+        for owner, known in before:
+            if owner != uuid:
+                _remove(owner, known)
+    return bool(before)
 
 
 def remove(uuid: str, name: str) -> None:

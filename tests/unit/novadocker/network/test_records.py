@@ -50,9 +50,10 @@ def test_a_record_that_cannot_be_read_stays_and_is_listed(config):
 
 
 def test_a_port_is_on_record_for_one_instance(config):
-    records.add("u", "eth0", _vif("p"))
-    records.add("u", "eth1", _vif("q"))
-    records.add("v", "eth0", _vif("p"))
+    assert not records.add("u", "eth0", _vif("p"))
+    assert not records.add("u", "eth1", _vif("q"))
+    assert records.add("u", "eth1", _vif("q"))
+    assert records.add("v", "eth0", _vif("p"))
     assert list(records.of("u")) == ["eth1"]
     records.add("v", "eth1", _vif("q"))
     assert records.uuids() == ["v"]
