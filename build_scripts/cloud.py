@@ -165,11 +165,18 @@ class Cloud:
         """Stop services of the cloud."""
         self._daemons("stop", *services)
 
+    def description(self, service: str) -> dict[str, typing.Any]:
+        """What a service was started as last; see daemons.py."""
+        file = self.folder / "run" / f"{service}.json"
+        return typing.cast(dict[str, typing.Any], json.loads(file.read_bytes()))
+
     def start(self, service: str) -> None:
         """Start a service as it was started last, and wait until it is ready."""
-        self._daemons(
-            "start", "--wait", data=(self.folder / "run" / f"{service}.json").read_bytes()
-        )
+        self.start_as(self.description(service))
+
+    def start_as(self, description: dict[str, typing.Any]) -> None:
+        """Start a service, instead of one of its name, and wait until it is ready."""
+        self._daemons("start", "--wait", data=json.dumps(description).encode())
 
     def _daemons(self, *words: str, data: bytes | None = None) -> None:
         program = [str(self.folder / "bin" / "daemons.py"), str(self.folder / "run")]

@@ -116,3 +116,7 @@ class PlugFailed(exception.NovaException):  # type: ignore[misc]
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Network: {reason}")
+
+
+class PlugNotReported(PlugFailed):
+    """Neutron does not say in time that it has finished a port."""

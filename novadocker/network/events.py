@@ -33,7 +33,7 @@ def awaited(
 
     Ports that are active already send no event.
 
-    :raises errors.PlugFailed: Neutron does not say so, where ``vif_plugging_is_fatal`` is on
+    :raises errors.PlugNotReported: Neutron does not say so, where ``vif_plugging_is_fatal`` is on
     """
     inactive = [vif["id"] for vif in vifs if vif.get("active", True) is False]
     if not inactive or not CONF.vif_plugging_timeout:
@@ -52,7 +52,7 @@ def awaited(
             "(vif_plugging_timeout)"
         )
         if CONF.vif_plugging_is_fatal:
-            raise errors.PlugFailed(reason) from e
+            raise errors.PlugNotReported(reason) from e
         LOG.warning("%s; the container starts all the same", reason, instance=instance)
     else:
         log_wait(start, "report its ports plugged", instance)
@@ -69,6 +69,6 @@ def log_wait(start: float, action: str, instance: "objects.Instance") -> None:
 
 def _failed(event: str, instance: "objects.Instance") -> bool:
     if CONF.vif_plugging_is_fatal:
-        raise errors.PlugFailed(f"Neutron reports {event} as failed")
+        raise errors.PlugNotReported(f"Neutron reports {event} as failed")
     LOG.warning("Neutron reports %s as failed", event, instance=instance)
     return True

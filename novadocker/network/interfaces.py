@@ -37,7 +37,7 @@ class Interface:
     :ivar addresses: each with the length of its prefix
     :ivar routes: destinations, each with its gateway or None where it is on the link
     :ivar bridged: whether os-vif makes a bridge for the host's end (a hybrid plug)
-    :ivar userspace: whether Open vSwitch's userspace datapath reads the host's end
+    :ivar userspace: whether Open vSwitch has the userspace datapath
     """
 
     vif: os_vif_objects.VIFBase
@@ -77,11 +77,6 @@ def of(vif: model.VIF) -> Interface:
         raise UnservedPortError(
             f"port {vif['id']} has an IPv6 address, and its network an MTU of {mtu}: "
             f"IPv6 needs {forms.LEAST_MTU_OF_IPV6}"
-        )
-    if interface.bridged and interface.userspace:
-        # The chain that the userspace datapath needs would cut the bridge off.
-        raise UnservedPortError(
-            f"port {vif['id']} is for a hybrid plug on the userspace datapath of Open vSwitch"
         )
     return interface
 

@@ -30,15 +30,18 @@ _Route = tuple[str, str | None]
 
 
 @context.entrypoint  # type: ignore[untyped-decorator]
-def make(host: str, namespace: str, inside: str, mac: str, mtu: int, userspace: bool) -> bool:
+def make(
+    host: str, namespace: str, inside: str, mac: str, mtu: int, bridged: bool, userspace: bool
+) -> bool:
     """Make an interface whose other end is in a container, both ends down.
 
     :param host: name of the host's end
     :param namespace: the engine's ``SandboxKey``
     :param inside: name of the container's end
     :param mtu: bytes
-    :param userspace: whether Open vSwitch's userspace datapath will read it: see `ingress`
-    :returns: whether it was made; False for one that is there already
+    :param bridged: whether os-vif's hybrid plug puts a bridge between the host's end and the switch
+    :param userspace: whether Open vSwitch has the userspace datapath: see `ingress`
+    :returns: whether it, or a device of the hybrid plug, was not there already
     :raises forms.FormError, namespaces.NamespaceError: an argument is refused
     :raises pyroute2.NetlinkError: the kernel did not make it; nothing is left
     """
@@ -46,16 +49,17 @@ def make(host: str, namespace: str, inside: str, mac: str, mtu: int, userspace: 
     mac, mtu = forms.mac(mac), forms.mtu(mtu)
     with namespaces.opened(namespace) as descriptor, IPRoute() as here:
         index = _ours(here, host)
+        plug = [host.replace("tap", one) for one in ("qbr", "qvb", "qvo")] if bridged else []
         is_new = index is None or not _is_peer(descriptor, inside, mac, index)
         if is_new:
             if index is not None:
                 here.link("del", index=index)
             peer = {"ifname": inside, "address": mac, "mtu": mtu, "net_ns_fd": descriptor}
             here.link("add", ifname=host, kind="veth", mtu=mtu, group=GROUP, peer=peer)
-        if userspace:
+        if userspace and not bridged:
             with _removed_on_failure(here, host):
-                ingress.close(host)
-    return is_new
+                ingress.close(host, [host])
+        return is_new or not all(here.link_lookup(ifname=name) for name in plug)
 
 
 @context.entrypoint  # type: ignore[untyped-decorator]
@@ -72,7 +76,7 @@ def connect(
 
     :param addresses: of the container's end, each with the length of its prefix
     :param routes: destinations, each with its gateway or None where it is on the link
-    :param bridged: whether the host's end goes into the bridge of os-vif's hybrid plug
+    :param bridged, userspace: as for `make`
     :raises forms.FormError, namespaces.NamespaceError: an argument is refused
     :raises pyroute2.NetlinkError: the kernel refuses something
     """
@@ -84,15 +88,17 @@ def connect(
             raise forms.FormError(f"{host} is not there")
         namespaces.inside(descriptor, lambda: _configure(inside, checked, ways, userspace))
         if bridged:
-            bridge = _index(here, "qbr" + host.removeprefix("tap"))
-            here.link("set", index=index, master=bridge)
+            bridge, port = (host.replace("tap", prefix) for prefix in ("qbr", "qvo"))
+            master = _index(here, bridge)
+            ingress.close(host, [bridge, port] if userspace else [bridge])
+            here.link("set", index=index, master=master)
         # Last of all: until then nothing that the container sends gets anywhere.
         here.link("set", index=index, state="up")
 
 
 @context.entrypoint  # type: ignore[untyped-decorator]
 def remove(host: str) -> None:
-    """Remove an interface that `make` made, with its other end and its chain; none is as good.
+    """Remove an interface that `make` made, with its other end and its chains; none is as good.
 
     :raises forms.FormError: the name is refused
     :raises pyroute2.NetlinkError: it may still be there

@@ -161,11 +161,10 @@ class Network:
             raise errors.PlugFailed(str(e)) from e
         recorded = records.of(instance.uuid)
         names = (name for name, known in recorded.items() if known["id"] == vif["id"])
-        known = next(names, None)
-        name = known or records.free_name(recorded)
-        records.add(instance.uuid, name, vif)
+        name = next(names, None) or records.free_name(recorded)
+        again = records.add(instance.uuid, name, vif)
         try:
-            _connect(instance, interface, namespace, name, again=known is not None)
+            _connect(instance, interface, namespace, name, again)
         except BaseException as e:
             with self._logged(instance):
                 self._unplug(instance, name, vif)
@@ -208,7 +207,8 @@ def _connect(
     name: str,
     again: bool,
 ) -> None:
-    ends = interface.host, namespace, name, interface.mac, interface.mtu, interface.userspace
+    kind = interface.bridged, interface.userspace
+    ends = interface.host, namespace, name, interface.mac, interface.mtu, *kind
     is_new = links.make(*ends)
     initialize()
     info = os_vif_util.nova_to_osvif_instance(instance)
@@ -224,8 +224,7 @@ def _connect(
         name,
         interface.addresses,
         interface.routes,
-        interface.bridged,
-        interface.userspace,
+        *kind,
     )
 
 

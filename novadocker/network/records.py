@@ -5,6 +5,7 @@ Nova's own list may have lost a port by then: its owner deleted it, or nova-comp
 port is on record before anything of it is made, and until all of it is gone.
 """
 
+import threading
 import typing
 
 from nova.network import model
@@ -12,6 +13,8 @@ from nova.network import model
 from novadocker.instance_records import Records
 
 _RECORDS = Records("network-interfaces")
+#: Held while a record is read and written.
+_LOCK = threading.Lock()
 
 
 def of(uuid: str) -> dict[str, model.VIF]:
@@ -26,13 +29,34 @@ def of(uuid: str) -> dict[str, model.VIF]:
         return {}
 
 
-def add(uuid: str, name: str, vif: model.VIF) -> None:
-    """Record that a port is about to be plugged; on disk when it returns."""
-    _RECORDS.write(uuid, {**of(uuid), name: vif})
+def add(uuid: str, name: str, vif: model.VIF) -> bool:
+    """Record that a port is about to be plugged; on disk when it returns.
+
+    It is no longer on record for another instance, whose unplug would take it from this one.
+
+    :returns: whether it was on record already
+    """
+    with _LOCK:
+        before = [
+            (owner, known)
+            for owner in uuids()
+            for known, recorded in of(owner).items()
+            if recorded["id"] == vif["id"]
+        ]
+        _RECORDS.write(uuid, {**of(uuid), name: vif})
+        for owner, known in before:
+            if owner != uuid:
+                _remove(owner, known)
+    return bool(before)
 
 
 def remove(uuid: str, name: str) -> None:
     """Record that nothing of a port is left."""
+    with _LOCK:
+        _remove(uuid, name)
+
+
+def _remove(uuid: str, name: str) -> None:
     vifs = {known: vif for known, vif in of(uuid).items() if known != name}
     if vifs:
         _RECORDS.write(uuid, vifs)

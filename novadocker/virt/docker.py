@@ -149,7 +149,13 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
             vifs = networks.required(instance, network_info)
         if instance.user_data:
             LOG.warning("User data is not given to containers", instance=instance)
-        self.builder.build(context, instance, image_meta, vifs, power_on)
+        try:
+            self.builder.build(context, instance, image_meta, vifs, power_on)
+        except errors.PlugNotReported as e:
+            # Nova's other drivers do not have each further host wait as long, either.
+            raise exception.BuildAbortException(
+                instance_uuid=instance.uuid, reason=e.message
+            ) from e
 
     def check_rebuild(
         self, context: "nova_context.RequestContext", instance: "objects.Instance"

@@ -2,6 +2,7 @@
 """The demo cloud that ``make e2e`` has brought up, and images and flavors made for one test."""
 
 import os
+import shutil
 import sys
 import typing
 import uuid
@@ -14,7 +15,10 @@ sys.path.insert(0, str(CHECKOUT / "build_scripts"))
 
 from cloud import Cloud  # noqa: E402
 
+from tests.e2e import remainder  # noqa: E402
 from tests.e2e.hosts import ComputeHost, known  # noqa: E402
+from tests.e2e.networks import Networks  # noqa: E402
+from tests.e2e.nova_compute import DOCKER, MORTAL, NovaCompute  # noqa: E402
 from tests.e2e.stage import Stage  # noqa: E402
 from tests.support import bitstreams  # noqa: E402
 
@@ -31,6 +35,37 @@ def nothing_is_left(cloud: Cloud) -> typing.Iterator[None]:
     before = (cloud.status(), cloud.containers())
     yield
     assert (cloud.status(), cloud.containers()) == before
+
+
+@pytest.fixture
+def networks(cloud: Cloud) -> typing.Iterator[Networks]:
+    """Networks, of which nothing stays in Neutron and on the host."""
+    before = remainder.of(cloud)
+    found = Networks(cloud)
+    try:
+        yield found
+    finally:
+        found.close()
+    remainder.check(cloud, before)
+
+
+@pytest.fixture(scope="session")
+def compute(cloud: Cloud) -> typing.Iterator[NovaCompute]:
+    """The nova-compute of the demo's host, in the place of its own; it can be killed."""
+    user = cloud.description("nova-compute")["user"]
+    (service,) = cloud.api.compute.services(binary="nova-compute", state="up")
+    folder = cloud.folder / "mortal"  # which its user may enter; its logs go with the demo
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    shutil.chown(folder, user, user)
+    found = NovaCompute(cloud, folder, service.host, DOCKER, MORTAL, user)
+    cloud.stop("nova-compute")
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+        cloud.start("nova-compute")
 
 
 @pytest.fixture

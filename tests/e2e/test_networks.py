@@ -1,27 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers on the networks of a real Neutron with OVN, which a user makes and takes away."""
 
-import ipaddress
+import concurrent.futures
 import os
-import pathlib
 import signal
-import subprocess
 import time
-import typing
-import uuid
 
 import openstack.exceptions
 import pytest
-from cloud import Cloud
 
+from tests.e2e.networks import PORT, Networks
 from tests.support.host import wait_until
 
-PORT = 7000
-#: What a server answers on the port: its name.
-ANSWER = f"nc -ll -p {PORT} -e hostname"
-
-#: Interfaces of one server: ``make faults`` has 40, pytest by itself a few.
-MANY = 40 if os.environ.get("FPGA_NOVA_ALL_POINTS") else 8
+ALL = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
+#: Interfaces of one server, and servers: ``make faults`` has many, pytest by itself a few.
+MANY = 40 if ALL else 8
+BOOTS = 100 if ALL else 6
+AT_ONCE = 3
 
 #: Prints the metadata of the server that asks. The service answers only while the request's side of
 #: the connection is open.
@@ -29,122 +24,6 @@ METADATA = """
 (printf 'GET /openstack/latest/meta_data.json HTTP/1.0\\r\\n\\r\\n'; sleep 3) |
     nc -w 5 169.254.169.254 80
 """
-
-
-class Networks:
-    """Networks of one test, and servers on them."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.api = cloud.api.network
-        self.servers: list[str] = []
-        self._undo: list[typing.Callable[[], object]] = []
-
-    def network(self, *cidrs: str, **more: typing.Any) -> str:
-        """A network with a subnet for each of the prefixes; its id."""
-        network = self.api.create_network(name=f"test-{uuid.uuid4().hex[:8]}", **more)
-        self._undo.append(lambda: self.api.delete_network(network))
-        for cidr in cidrs:
-            version = ipaddress.ip_network(cidr).version
-            self.subnet(network.id, cidr=cidr, ip_version=version)
-        return str(network.id)
-
-    def subnet(self, network: str, **more: typing.Any) -> None:
-        """One more subnet of a network."""
-        alone = {"gateway_ip": None, "is_dhcp_enabled": False}
-        self.api.create_subnet(network_id=network, **(alone | more))
-
-    def router(self, network: str) -> None:
-        """A router of a network's only subnet."""
-        (subnet,) = self.api.subnets(network_id=network)
-        router = self.api.create_router(name=f"test-{uuid.uuid4().hex[:8]}")
-        self.api.add_interface_to_router(router, subnet_id=subnet.id)
-        self._undo.append(lambda: self.api.delete_router(router))
-        self._undo.append(
-            lambda: self.api.remove_interface_from_router(router, subnet_id=subnet.id)
-        )
-
-    def group(self) -> str:
-        """A security group that lets nothing in, and everything out; its id."""
-        group = self.api.create_security_group(name=f"test-{uuid.uuid4().hex[:8]}")
-        self._undo.append(lambda: self.api.delete_security_group(group))
-        return str(group.id)
-
-    def port(self, network: str, **more: typing.Any) -> typing.Any:
-        """A port."""
-        port = self.api.create_port(network_id=network, **more)
-        self._undo.append(lambda: self.api.delete_port(port))
-        return port
-
-    def create(self, networks: typing.Sequence[dict[str, str]], flavor: str = "small") -> str:
-        """Ask for a server; its id."""
-        compute = self.cloud.api.compute
-        server = compute.create_server(
-            name=f"net-{uuid.uuid4().hex[:8]}",
-            flavor_id=compute.find_flavor(flavor, ignore_missing=False).id,
-            image_id=self.cloud.api.image.find_image("ubuntu_lzo", ignore_missing=False).id,
-            networks=networks,
-        )
-        self.servers.append(server.id)
-        return str(server.id)
-
-    def boot(self, *networks: str) -> str:
-        """A server that runs, with a port of its own on each network; its id."""
-        server = self.create([{"uuid": network} for network in networks])
-        self.active(server)
-        return server
-
-    def active(self, server: str) -> None:
-        """Wait until a server is, or fail with its fault."""
-        found = self.cloud.wait(server, {"ACTIVE", "ERROR"})
-        assert found.status == "ACTIVE", self.cloud.fault(server)
-
-    def inside(self, server: str, line: str) -> str:
-        """What a shell line in the server's container prints."""
-        container = self.cloud.engine.containers.get(f"nova-{server}")
-        return str(container.exec_run(["sh", "-c", line]).output.decode())
-
-    def serve(self, server: str) -> None:
-        """Have a server answer on the port."""
-        container = self.cloud.engine.containers.get(f"nova-{server}")
-        container.exec_run(["sh", "-c", ANSWER], detach=True)
-
-    def reaches(self, server: str, address: str) -> bool:
-        """Whether one server gets the answer of another."""
-        return "net-" in self.inside(server, f"nc -w 2 {address} {PORT} < /dev/null")
-
-    def change(self, server: str, line: str) -> None:
-        """Change the network of a server with root's powers, which no container has.
-
-        :param line: what follows ``ip``
-        """
-        pid = self.cloud.engine.containers.get(f"nova-{server}").attrs["State"]["Pid"]
-        subprocess.run(["nsenter", f"--net=/proc/{pid}/ns/net", "ip", *line.split()], check=True)
-
-    def close(self) -> None:
-        """Take all away, servers first."""
-        self.cloud.delete(*self.servers)
-        while self._undo:
-            self._undo.pop()()
-
-
-@pytest.fixture
-def networks(cloud: Cloud) -> typing.Iterator[Networks]:
-    """Networks, whose servers leave no interface, no port and no container."""
-    before = taps()
-    stage = Networks(cloud)
-    try:
-        yield stage
-    finally:
-        stage.close()
-    wait_until(lambda: taps() == before, 30)
-    for server in stage.servers:
-        assert not list(stage.api.ports(device_id=server))
-
-
-def taps() -> list[str]:
-    """The host's ends of interfaces."""
-    return sorted(path.name for path in pathlib.Path("/sys/class/net").glob("tap*"))
 
 
 def test_interfaces_have_the_addresses_of_their_ports(networks: Networks) -> None:
@@ -286,3 +165,14 @@ def test_metadata_are_those_of_the_server(networks: Networks, routed: bool) -> N
         networks.router(network)
     server = networks.boot(network)
     wait_until(lambda: server in networks.inside(server, METADATA), 30)
+
+
+def test_boots_and_deletes_leave_nothing(networks: Networks, no_quota: None) -> None:
+    """The fixture compares what is there before and after."""
+    network = networks.network("10.43.0.0/24")
+
+    def live(_number: int) -> None:
+        networks.delete(networks.boot(network))
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(live, range(BOOTS)))

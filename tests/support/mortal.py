@@ -5,6 +5,7 @@
 
 FILE names a point, "name:before", "name:within" or "name:after"; the first thread that comes to
 it removes the file and kills the process as ``kill -9`` does. "within" is a moment after "before".
+After "name:before;SIGSTOP" the process is halted there instead.
 """
 
 import functools
@@ -17,6 +18,8 @@ import threading
 import typing
 
 _TRACKER = "nova.compute.resource_tracker:ResourceTracker"
+_NETWORK = "novadocker.network"
+_SANDBOXES = f"{_NETWORK}.sandboxes:Sandboxes"
 
 #: What the points are before, within or after, by name.
 STEPS = {
@@ -31,6 +34,17 @@ STEPS = {
     "release": f"{_TRACKER}.update_usage",
     "offload": f"{_TRACKER}.delete_allocation_for_shelve_offloaded_instance",
     "drop claim": f"{_TRACKER}.drop_move_claim_at_source",
+    "start sandbox": f"{_SANDBOXES}.start",
+    "record port": f"{_NETWORK}.records:add",
+    "make interface": f"{_NETWORK}.links:make",
+    "plug port": "os_vif:plug",
+    "connect interface": f"{_NETWORK}.links:connect",
+    "load image": "novadocker.images:ensure",
+    "stop sandbox": f"{_SANDBOXES}.stop",
+    "remove sandbox": f"{_SANDBOXES}.remove",
+    "remove interface": f"{_NETWORK}.links:remove",
+    "unplug port": "os_vif:unplug",
+    "forget port": f"{_NETWORK}.records:remove",
 }
 
 #: Steps that share a function are told apart by a word among its arguments.
@@ -60,27 +74,29 @@ class Points:
             if word is not None and word not in arguments[0]:
                 return real(*arguments, **more)
             self._passed(f"{name}:before")
-            if self._is_target(f"{name}:within"):
-                threading.Timer(WITHIN, self._kill).start()
+            if self._target()[:1] == [f"{name}:within"]:
+                threading.Timer(WITHIN, self._kill, [signal.SIGKILL]).start()
             result = real(*arguments, **more)
             self._passed(f"{name}:after")
             return result
 
         setattr(holder, function, call)
 
-    def _is_target(self, point: str) -> bool:
+    def _target(self) -> list[str]:
+        """The point in the file and, if the process is not to be killed, the signal; or nothing."""
         try:
-            return self._file.read_text() == point
+            return self._file.read_text().split(";")
         except FileNotFoundError:
-            return False
+            return []
 
     def _passed(self, point: str) -> None:
-        if self._is_target(point):
-            self._kill()
+        target = self._target()
+        if target[:1] == [point]:
+            self._kill(signal.Signals[target[1]] if len(target) > 1 else signal.SIGKILL)
 
-    def _kill(self) -> None:
+    def _kill(self, number: signal.Signals) -> None:
         self._file.unlink()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), number)
 
 
 def main() -> None:

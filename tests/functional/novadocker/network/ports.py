@@ -57,6 +57,12 @@ def vif(
     return model.VIF(id=port, address=mac, network=network, **options)
 
 
+def hybrid(*addresses: str, datapath_type: str = "netdev") -> model.VIF:
+    """A port of ML2/OVS with the firewall driver ``iptables_hybrid``."""
+    details = {"port_filter": True, "datapath_type": datapath_type, "ovs_hybrid_plug": True}
+    return vif(*addresses, details=details)
+
+
 def info(*vifs: model.VIF) -> model.NetworkInfo:
     """The ports of one server."""
     return model.NetworkInfo(list(vifs))

@@ -93,6 +93,17 @@ class NetworkedServers(cloud.CloudTestCase):
         self.assertEqual({}, self.containers())
         self.delete(server)
 
+    def test_a_port_that_neutron_never_reports_gives_the_user_the_reason(self):
+        self.flags(vif_plugging_timeout=1)
+        self.flags(max_attempts=3, group="scheduler")
+        port = {**self.neutron.port_2, "status": "DOWN", "binding:vif_type": "ovs"}
+        self.neutron._ports[port["id"]] = port
+        server = self.boot_on(port, state="ERROR")
+        self.assertIn(f"did not report {port['id']} plugged within 1 s", self.fault(server))
+        self.assertEqual({}, self.containers())
+        self.assertEqual([], self.switch.remainder())
+        self.delete(server)
+
     def test_a_server_that_was_deleted_while_its_switch_was_away_is_destroyed_again(self):
         server = self.boot_on(self.neutron.port_2)
         real = os_vif.unplug

@@ -4,6 +4,7 @@
 import os_vif
 import os_vif.exception
 import pytest
+from nova import exception
 
 from novadocker import errors, images
 from novadocker.network import events, links, records
@@ -91,7 +92,7 @@ def test_a_container_that_does_not_start(fails, net, monkeypatch):
 def test_neutron_that_does_not_answer(fails, virtapi):
     virtapi.timeout = events.EventTimeout()
     vif = ports.vif("10.20.0.5", active=False)
-    assert "within 5 s" in fails(errors.PlugFailed, vif)
+    assert "within 5 s" in fails(exception.BuildAbortException, vif)
     assert virtapi.waits == [[("network-vif-plugged", vif["id"])]]
 
 
@@ -109,7 +110,7 @@ def test_a_port_that_vanishes_mid_way(fails, net, virtapi):
     instance, vif = net.instance(), ports.vif("10.20.0.5", active=False)
     virtapi.meanwhile = lambda: net.driver.detach_interface(net.context, instance, vif)
     virtapi.timeout = events.EventTimeout()
-    fails(errors.PlugFailed, vif, instance=instance)
+    fails(exception.BuildAbortException, vif, instance=instance)
 
 
 def test_a_boot_takes_over_what_a_killed_nova_compute_left(net, host):
@@ -173,6 +174,25 @@ def test_what_a_destroy_leaves_is_listed_until_the_next(net, host, monkeypatch):
     net.destroy(instance)
     assert host.remainder() == []
     assert net.driver.list_instance_uuids() == []
+
+
+def test_a_destroy_again_leaves_a_port_alone_that_another_server_has_by_then(
+    net, host, pair, monkeypatch
+):
+    (one, two), (_, vif) = pair
+
+    def unplug(vif, info):
+        raise os_vif.exception.UnplugException(vif=vif, err="no switch")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os_vif, "unplug", unplug)
+        net.destroy(two)
+    three = net.instance()
+    net.spawn(three, network_info=ports.info(vif))
+    net.destroy(two)
+    traffic.wait_for_ping(net, one, "10.20.0.6")
+    assert two.uuid not in net.driver.list_instance_uuids()
+    net.destroy(three)
 
 
 def test_a_switch_that_was_killed_takes_its_ports_up_again(net, host, pair):

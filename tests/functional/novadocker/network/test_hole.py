@@ -41,9 +41,9 @@ def _address_of_the_host(host):
         host.on_host("ip link del dummyhost")
 
 
-def _received(net, host, instance, vif):
-    """What a socket of the host gets of a container that names the host's end a neighbour."""
-    mac = host.on_host(f"cat /sys/class/net/{vif['devname']}/address").strip()
+def _received(net, host, instance, device):
+    """What a socket of the host gets of a container that names a device of the host a neighbour."""
+    mac = host.on_host(f"cat /sys/class/net/{device}/address").strip()
     for line in (
         f"ip neigh replace {_HOST} lladdr {mac} dev eth0 nud permanent",
         f"ip route replace {_HOST}/32 dev eth0",
@@ -59,49 +59,66 @@ def _received(net, host, instance, vif):
     return listener.communicate(timeout=20)[0].decode().strip()
 
 
-@pytest.fixture
-def intruder(net, host):
-    instance, vif = net.instance(), ports.vif("10.20.0.5")
+#: Devices of the host that a container reaches: its own end; with a hybrid plug the bridge and the
+#: switch's port.
+DEVICES = ["tap", "qbr", "qvo"]
+
+
+@pytest.fixture(params=DEVICES)
+def intruder(net, host, request):
+    instance = net.instance()
+    vif = ports.hybrid("10.20.0.5") if request.param != "tap" else ports.vif("10.20.0.5")
     net.spawn(instance, network_info=ports.info(vif))
+    # The host has no route back that its reverse path filter would take.
+    host.on_host("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done")
     with _address_of_the_host(host):
-        yield instance, vif
+        yield instance, vif, vif["devname"].replace("tap", request.param)
     net.destroy(instance)
 
 
 def test_a_static_neighbour_reaches_no_socket_of_the_host(net, host, intruder):
-    assert _received(net, host, *intruder) == "nothing"
+    instance, _, device = intruder
+    assert _received(net, host, instance, device) == "nothing"
 
 
 def test_the_chain_is_what_closes_it(net, host, intruder):
     """Without it the packets arrive, so that the other test can fail."""
-    _, vif = intruder
+    instance, vif, device = intruder
     host.on_host(f"nft delete table netdev fpga-nova-{vif['devname']}")
-    # The host has no route back that its reverse path filter would take.
-    host.on_host("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done")
-    assert _received(net, host, *intruder) == "intruder"
+    assert _received(net, host, instance, device) == "intruder"
 
 
-def test_a_start_of_nova_compute_makes_the_chain_anew(net, host, intruder):
-    instance, vif = intruder
-    host.on_host("nft flush ruleset")
+@pytest.mark.parametrize("before", ["nft flush ruleset", "true"])
+def test_a_start_of_nova_compute_makes_the_chain_anew(net, host, intruder, before):
+    instance, vif, device = intruder
+    host.on_host(before)
     net.driver.plug_vifs(instance, ports.info(vif))
-    assert f"fpga-nova-{vif['devname']}" in host.on_host("nft list tables")
+    ruleset = host.on_host("nft list ruleset")
+    assert ruleset.count(f'hook ingress device "{device}" priority filter; policy drop') == 1
 
 
-@pytest.mark.parametrize("hybrid", [False, True])
-def test_the_kernels_datapath_gets_no_chain(net, host, hybrid):
+def test_the_bridge_of_the_kernels_datapath_gets_a_chain_and_the_switch_none(net, host):
+    instance, vif = net.instance(), ports.hybrid("10.20.0.5", datapath_type="system")
+    # The bridge is one of the userspace datapath still: os-vif would change it, so it is put back.
+    try:
+        net.spawn(instance, network_info=ports.info(vif))
+        ruleset = host.on_host("nft list ruleset")
+        assert ruleset.count("hook ingress") == 1
+        assert f'device "{vif["devname"].replace("tap", "qbr")}"' in ruleset
+        net.destroy(instance)
+    finally:
+        host.vsctl("set", "bridge", "br-int", "datapath_type=netdev")
+
+
+def test_the_kernels_datapath_gets_no_chain(net, host):
     """This kernel does not have it: nothing goes through."""
     instance = net.instance()
-    details = {"port_filter": True, "datapath_type": "system", "ovs_hybrid_plug": hybrid}
+    details = {"port_filter": True, "datapath_type": "system"}
     vif = ports.vif("10.20.0.5", details=details)
     # The bridge is one of the userspace datapath still: os-vif would change it, so it is put back.
     try:
         net.spawn(instance, network_info=ports.info(vif))
         assert host.on_host("nft list tables") == ""
-        if hybrid:
-            bridge = f"qbr{vif['devname'].removeprefix('tap')}"
-            members = host.on_host(f"ls /sys/class/net/{bridge}/brif").split()
-            assert members == [bridge.replace("qbr", "qvb"), vif["devname"]]
         net.destroy(instance)
     finally:
         host.vsctl("set", "bridge", "br-int", "datapath_type=netdev")

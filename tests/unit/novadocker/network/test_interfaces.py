@@ -101,10 +101,10 @@ def test_a_hybrid_plug_goes_into_a_bridge():
     assert found.vif.bridge_name == "qbr01234567-89"
 
 
-def test_a_hybrid_plug_is_refused_on_the_userspace_datapath():
+def test_a_hybrid_plug_is_served_on_the_userspace_datapath():
     details = {"ovs_hybrid_plug": True, "datapath_type": "netdev"}
-    with pytest.raises(interfaces.UnservedPortError, match="hybrid plug on the userspace"):
-        interfaces.of(_vif(_subnet(), details=details))
+    found = interfaces.of(_vif(_subnet(), details=details))
+    assert (found.bridged, found.userspace) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,17 @@ def test_a_record_that_cannot_be_read_stays_and_is_listed(config):
     assert records.uuids() == ["u"]
 
 
+def test_a_port_is_on_record_for_one_instance(config):
+    assert not records.add("u", "eth0", _vif("p"))
+    assert not records.add("u", "eth1", _vif("q"))
+    assert records.add("u", "eth1", _vif("q"))
+    assert records.add("v", "eth0", _vif("p"))
+    assert list(records.of("u")) == ["eth1"]
+    records.add("v", "eth1", _vif("q"))
+    assert records.uuids() == ["v"]
+    assert list(records.of("v")) == ["eth0", "eth1"]
+
+
 def test_the_first_free_name_is_taken():
     assert records.free_name([]) == "eth0"
     assert records.free_name(["eth0", "eth2"]) == "eth1"
