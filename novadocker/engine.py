@@ -62,6 +62,21 @@ class Engine:
         except docker.errors.DockerException as e:
             raise errors.EngineRefused(what, str(e)) from e
 
+    @contextlib.contextmanager
+    def asked_patiently(self, what: str, seconds: int) -> typing.Iterator[docker.DockerClient]:
+        """As `asked_to`, with a connection of its own that waits longer.
+
+        :param seconds: without an answer after which the engine counts as not reachable
+        """
+        with self.asked_to(what) as client:
+            patient = docker.DockerClient(
+                base_url=CONF.docker.host_url, version=client.api.api_version, timeout=seconds
+            )
+            try:
+                yield patient
+            finally:
+                patient.close()
+
     def wait(self, seconds: float) -> None:
         """Wait until the engine answers.
 
