@@ -25,7 +25,13 @@ from tests.unit.fpga_nova.container_image.conftest import (
 )
 
 _LOWER = archives.tar({"sbin/docker-init": b"of the image", "file": b"x" * 3000})
-_UPPER = {"sbin/docker-init": b"", "sbin/docker-init2": b"", "run/a": b"1", "run/a/b": b"2", "z": b"3"}
+_UPPER = {
+    "sbin/docker-init": b"",
+    "sbin/docker-init2": b"",
+    "run/a": b"1",
+    "run/a/b": b"2",
+    "z": b"3",
+}
 
 
 def _written(confined: Confined, image: Image, changes: Changes) -> tuple[Members, list[str]]:
@@ -89,9 +95,7 @@ _NAMES = strategies.text("ab/", min_size=1, max_size=4).map(lambda name: f"d/{na
     strategies.integers(100, 1500),
 )
 @hypothesis.settings(deadline=None)
-def test_every_other_entry_stays_byte_for_byte(
-    entries: list[tuple[str, int]], chunk: int
-) -> None:
+def test_every_other_entry_stays_byte_for_byte(entries: list[tuple[str, int]], chunk: int) -> None:
     pieces = [archives.tar({name: b"x" * size})[: _entry_size(size)] for name, size in entries]
     hidden = [[part for part in name.split("/") if part][:2] == ["d", "a"] for name, _ in entries]
     end = bytes(1024)
