@@ -87,8 +87,8 @@ MiB that an image may have in Glance.
         help="""
 MiB that all layers of an image may have together once the Docker Engine has unpacked them.
 
-While nova-compute fetches an image, ``instances_path`` holds it twice: as it came, and unpacked. The
-same is true of a snapshot. A container with more files than that has no snapshot.
+While nova-compute fetches an image, ``instances_path`` holds it twice: as it came, and unpacked.
+The same is true of a snapshot. A container with more files than that has no snapshot.
 """,
     ),
     cfg.IntOpt(
