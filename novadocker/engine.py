@@ -62,6 +62,19 @@ class Engine:
         except docker.errors.DockerException as e:
             raise errors.EngineRefused(what, str(e)) from e
 
+    @contextlib.contextmanager
+    def asked_patiently(self, what: str, seconds: int) -> typing.Iterator[docker.DockerClient]:
+        """As `asked_to`, with a connection of its own that waits longer.
+
+        :param seconds: without an answer after which the engine counts as not reachable
+        """
+        with self.asked_to(what) as client:
+            patient = connect(client.api.api_version, seconds)
+            try:
+                yield patient
+            finally:
+                patient.close()
+
     def wait(self, seconds: float) -> None:
         """Wait until the engine answers.
 
@@ -90,14 +103,22 @@ class Engine:
         known = self._connection
         try:
             if known is None or _version_of(known.client) != known.version:
-                client = docker.DockerClient(
-                    base_url=CONF.docker.host_url, version="auto", timeout=CONF.docker.api_timeout
-                )
+                client = connect("auto", CONF.docker.api_timeout)
                 known = self._connection = _Connection(client, _version_of(client))
         # The SDK has no class of its own for "no connection" when it negotiates the version.
         except (requests.exceptions.RequestException, docker.errors.DockerException) as e:
             raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
         return known.client
+
+
+def connect(version: str, timeout: int) -> docker.DockerClient:
+    """A client of the engine.
+
+    :param version: of the API; ``auto`` asks the engine
+    :param timeout: seconds without an answer after which a request fails
+    :raises docker.errors.DockerException: it cannot be connected to
+    """
+    return docker.DockerClient(base_url=CONF.docker.host_url, version=version, timeout=timeout)
 
 
 def _version_of(client: docker.DockerClient) -> str | None:

@@ -77,6 +77,16 @@ class ImageNotReady(exception.NovaException):  # type: ignore[misc]
         super().__init__(f"Image {image_id} is not ready on this host: {reason}")
 
 
+class NoSnapshot(exception.NovaException):  # type: ignore[misc]
+    """No image was made of a container, which is as it was.
+
+    :param reason: why, and what to do
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"No snapshot was taken: {reason}")
+
+
 class NotServed(exception.BuildAbortException):  # type: ignore[misc]
     """The user asks for something that containers do not have here; no other host has it either.
 

@@ -31,7 +31,8 @@ IMAGE_API = glance.API()
 REPOSITORY = "fpga-nova"
 #: A tag has at most 128 characters and 128 bits are enough to tell digests apart.
 _DIGITS = 32
-_FOLDER = "docker-image-"
+#: How the names of folders begin in which images are read and written.
+FOLDER = "docker-image-"
 #: Folder of the markers, below `instances_path`.
 MARKERS = "docker-images"
 _MIB = 1 << 20
@@ -135,7 +136,7 @@ def _fetch(
 ) -> str:
     LOG.info("Fetching image %s from Glance", image_id)
     _check_size(image_id, image.get("size") or 0)
-    with folders.fresh(_parent(), _FOLDER) as folder:
+    with folders.fresh(parent(), FOLDER) as folder:
         fetched = folder / "fetched"
         IMAGE_API.download(context, image_id, dest_path=str(fetched))
         _check_size(image_id, fetched.stat().st_size)
@@ -149,13 +150,13 @@ def _fetch(
 
 
 def sweep() -> None:
-    """Remove what a nova-compute that was killed left of its fetches."""
+    """Remove what a nova-compute that was killed left of its fetches and snapshots."""
     try:
-        swept = folders.sweep(_parent(), _FOLDER)
+        swept = folders.sweep(parent(), FOLDER)
     except OSError as e:
-        LOG.warning("Fetches of dead processes are not looked for: %s", e)
+        LOG.warning("Files of dead processes are not looked for: %s", e)
     else:
-        LOG.info("Fetches of dead processes removed: %s", ", ".join(swept) or "none")
+        LOG.info("Folders of dead processes removed: %s", ", ".join(swept) or "none")
 
 
 def _check_size(image_id: str, size: int) -> None:
@@ -166,9 +167,7 @@ def _check_size(image_id: str, size: int) -> None:
 
 def _rewrite(fetched: pathlib.Path, clean: pathlib.Path, image_id: str, name: str) -> list[str]:
     """Write the archive that the engine gets; the digests of its layers."""
-    options = CONF.docker
-    limits = reading.Limits(options.image_max_unpacked_size * _MIB, options.image_max_files)
-    request = reading.Request(limits, name, options.image_read_timeout)
+    request = reading.Request(limits(), name, CONF.docker.image_read_timeout)
     try:
         with fetched.open("rb") as source, clean.open("xb") as target:
             return reading.rewrite(source, target, request)
@@ -176,6 +175,12 @@ def _rewrite(fetched: pathlib.Path, clean: pathlib.Path, image_id: str, name: st
         raise errors.BadImage(image_id, str(e)) from e
     except reading.NotRead as e:
         raise errors.ImageNotReady(image_id, f"it was not read to its end ({e})") from e
+
+
+def limits() -> reading.Limits:
+    """What an image may have that containers are made of."""
+    options = CONF.docker
+    return reading.Limits(options.image_max_unpacked_size * _MIB, options.image_max_files)
 
 
 def verify(path: pathlib.Path, image_id: str, image: typing.Mapping[str, typing.Any]) -> None:
@@ -207,7 +212,8 @@ def _digest(path: pathlib.Path, algorithm: str) -> str:
     return digest.hexdigest()
 
 
-def _parent() -> pathlib.Path:
+def parent() -> pathlib.Path:
+    """Where the folders are in which images are read and written."""
     folder = pathlib.Path(CONF.instances_path)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -88,6 +88,7 @@ MiB that an image may have in Glance.
 MiB that all layers of an image may have together once the Docker Engine has unpacked them.
 
 While nova-compute fetches an image, ``instances_path`` holds it twice: as it came, and unpacked.
+The same is true of a snapshot. A container with more files than that has no snapshot.
 """,
     ),
     cfg.IntOpt(
@@ -112,6 +113,9 @@ Seconds that the reading of a fetched image may take, before the Docker Engine g
         min=1,
         help="""
 Seconds that the Docker Engine may take to load an image, in place of ``api_timeout``.
+
+A commit of a container for a snapshot, and each part of what the engine saves of it, may take as
+long.
 """,
     ),
 ]

@@ -8,6 +8,7 @@ last of several: a copy could name other layers than those that were read, and f
 takes what it has from other tenants.
 """
 
+import dataclasses
 import json
 import typing
 
@@ -21,6 +22,19 @@ _LISTS = ("Env", "Entrypoint", "Cmd")
 _MAX_SIZE = 256 << 10
 
 
+@dataclasses.dataclass(frozen=True)
+class Changes:
+    """What an image is to have other than in the archive that is read.
+
+    :param settings: what its containers get, such as ``Env`` and ``Cmd``, in place of ``config`` in
+        the archive's configuration
+    :param omitted: absolute paths that its uppermost layer is not to have, with all below them
+    """
+
+    settings: _Json
+    omitted: tuple[str, ...] = ()
+
+
 def clean(original: _Json, architecture: str, diffs: typing.Sequence[str]) -> bytes:
     """The configuration that the engine gets.
 
@@ -29,20 +43,33 @@ def clean(original: _Json, architecture: str, diffs: typing.Sequence[str]) -> by
     :param diffs: the digests of the layers, unpacked, lowest first
     :raises Refused: something that a container needs is not of its type
     """
-    config = original.get("config") or {}
-    if not isinstance(config, dict):
-        raise _improper("config")
     names = {"architecture": architecture, "variant": _text(original, "variant"), "os": "linux"}
     clean: _Json = {name: value for name, value in names.items() if value}
-    settings = {
-        **{key: _text(config, key) for key in _TEXTS},
-        **{key: _list(config, key) for key in _LISTS},
-    }
-    clean["config"] = {key: value for key, value in settings.items() if value}
+    clean["config"] = _settings(original.get("config") or {})
     if len(json.dumps(clean)) > _MAX_SIZE:
         raise Refused(f"its variables and arguments have more than {_MAX_SIZE >> 10} KiB")
     clean["rootfs"] = {"type": "layers", "diff_ids": list(diffs)}
     return json.dumps(clean).encode()
+
+
+def changed(config: bytes, settings: _Json, diffs: typing.Sequence[str]) -> bytes:
+    """A configuration that `clean` gave, with other settings and layers.
+
+    :param settings: see `Changes`
+    :raises Refused: one of them is not of its type
+    """
+    document: _Json = json.loads(config)
+    return clean({**document, "config": settings}, document.get("architecture", ""), diffs)
+
+
+def _settings(config: typing.Any) -> _Json:
+    if not isinstance(config, dict):
+        raise _improper("config")
+    settings = {
+        **{key: _text(config, key) for key in _TEXTS},
+        **{key: _list(config, key) for key in _LISTS},
+    }
+    return {key: value for key, value in settings.items() if value}
 
 
 def _text(source: _Json, key: str) -> str:

@@ -7,6 +7,7 @@ import sys
 import typing
 
 from fpga_nova.container_image import archive, choice, writing
+from fpga_nova.container_image.configuration import Changes
 from fpga_nova.container_image.limits import Budget, Limits, Refused
 
 #: What an archive has besides its layers.
@@ -36,6 +37,16 @@ def _rewrite(question: dict[str, typing.Any]) -> dict[str, typing.Any]:
     limits = Limits(question["unpacked"], question["files"])
     source = archive.Archive(sys.stdin.fileno(), question["scratch"], limits.unpacked + ROOM)
     image = choice.choose(source, question["architecture"])
+    changes = _changes(question["changes"])
     with os.fdopen(question["target"], "wb") as target:
-        writing.write(image, source, target, question["name"], Budget(limits))
-    return {"layers": image.diffs}
+        diffs = writing.write(image, source, target, question["name"], Budget(limits), changes)
+    return {"layers": diffs}
+
+
+def _changes(descriptor: int | None) -> Changes | None:
+    """The changes that a file names: they may be longer than an argument."""
+    if descriptor is None:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        said = json.load(file)
+    return Changes(said["settings"], tuple(said["omitted"]))

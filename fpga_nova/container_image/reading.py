@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Has an archive of a stranger read by a process of its own, for services."""
 
+import contextlib
 import dataclasses
 import json
 import tempfile
@@ -9,11 +10,12 @@ from pathlib import Path
 
 from fpga_nova.confined import confinement, processes, readers
 from fpga_nova.container_image.choice import host_architecture
+from fpga_nova.container_image.configuration import Changes
 from fpga_nova.container_image.limits import Limits, Refused
 from fpga_nova.container_image.reader import ROOM
 from fpga_nova.deadline import Deadline
 
-__all__ = ["Limits", "NotRead", "Refused", "Request", "rewrite"]
+__all__ = ["Changes", "Limits", "NotRead", "Refused", "Request", "rewrite"]
 
 _READER = "fpga_nova.container_image.reader"
 _MEMORY = 1 << 30  # it needs some 50 MB, and 128 MB for the window of a compressed stream
@@ -30,12 +32,14 @@ class Request:
     :param name: what the image is called in the new archive; None for no name
     :param seconds: what the reading may take
     :param architecture: by Go's name
+    :param changes: what the image is to have other than in the archive
     """
 
     limits: Limits
     name: str | None
     seconds: float
     architecture: str = dataclasses.field(default_factory=host_architecture)
+    changes: Changes | None = None
 
 
 def rewrite(source: typing.BinaryIO, target: typing.BinaryIO, request: Request) -> list[str]:
@@ -43,13 +47,20 @@ def rewrite(source: typing.BinaryIO, target: typing.BinaryIO, request: Request) 
 
     :param source: a regular file
     :param target: an empty regular file, in a folder that has room for what is unpacked, too
-    :returns: the digests of its layers, unpacked, lowest first
+    :returns: the digests of its layers, unpacked and as changed, lowest first
     :raises Refused: the archive has no such image, or is damaged, or over a limit
     :raises NotRead: it took too long, or this host lacks room or memory
     """
     try:
-        with tempfile.TemporaryFile(dir=Path(target.name).parent) as scratch:
-            finished = _run(source, target, scratch, request)
+        with contextlib.ExitStack() as files:
+            folder = Path(target.name).parent
+            scratch = files.enter_context(tempfile.TemporaryFile(dir=folder))
+            changes = None
+            if request.changes:
+                changes = files.enter_context(tempfile.TemporaryFile(dir=folder))
+                changes.write(json.dumps(dataclasses.asdict(request.changes)).encode())
+                changes.seek(0)
+            finished = _run(source, target, scratch, changes, request)
     except processes.TooLong as e:
         raise NotRead(f"it took more than {request.seconds:g} seconds") from e
     except (processes.Failed, OSError) as e:
@@ -66,7 +77,11 @@ def rewrite(source: typing.BinaryIO, target: typing.BinaryIO, request: Request) 
 
 
 def _run(
-    source: typing.BinaryIO, target: typing.BinaryIO, scratch: typing.IO[bytes], request: Request
+    source: typing.BinaryIO,
+    target: typing.BinaryIO,
+    scratch: typing.IO[bytes],
+    changes: typing.IO[bytes] | None,
+    request: Request,
 ) -> processes.Finished:
     limits = request.limits
     question = {
@@ -75,8 +90,9 @@ def _run(
         "name": request.name,
         "target": target.fileno(),
         "scratch": scratch.fileno(),
+        "changes": changes.fileno() if changes else None,
     }
     box = confinement.Confinement(_MEMORY, limits.unpacked + 2 * ROOM, files=16)
-    keep = [target.fileno(), scratch.fileno()]
+    keep = [file.fileno() for file in (target, scratch, changes) if file]
     deadline = Deadline(request.seconds)
     return readers.read(_READER, [json.dumps(question)], box, deadline, source, keep)

@@ -27,6 +27,11 @@ class Part:
 
     def __init__(self, descriptor: int, start: int, size: int) -> None:
         self._descriptor, self._at, self._end = descriptor, start, start + size
+        self._start, self._size = start, size
+
+    def anew(self) -> "Part":
+        """The same part, from its beginning."""
+        return Part(self._descriptor, self._start, self._size)
 
     def read(self, size: int = CHUNK, /) -> bytes:
         """The next bytes."""

@@ -8,58 +8,128 @@ compressed bytes.
 import hashlib
 import io
 import json
+import posixpath
 import tarfile
 import typing
 
-from fpga_nova.container_image import archive, streams, tar
+from fpga_nova.container_image import archive, configuration, streams, tar
 from fpga_nova.container_image.choice import Image
+from fpga_nova.container_image.configuration import Changes
 from fpga_nova.container_image.limits import Budget, Refused
 from fpga_nova.container_image.streams import Stream
 
 _BLOCK = 512
 
 
+class _Layer(typing.NamedTuple):
+    """A layer as it was written.
+
+    :param file: its name in the archive
+    :param diff: its digest
+    """
+
+    file: str
+    diff: str
+
+
 def write(
-    image: Image, source: archive.Archive, target: typing.BinaryIO, name: str | None, budget: Budget
-) -> None:
+    image: Image,
+    source: archive.Archive,
+    target: typing.BinaryIO,
+    name: str | None,
+    budget: Budget,
+    changes: Changes | None = None,
+) -> list[str]:
     """Write an image.
 
     :param target: a regular file, empty
     :param name: the only one that the archive has; None for none
+    :param changes: what differs from the image that was read
+    :returns: the digests of its layers, lowest first
     :raises Refused: a layer is over a limit, damaged, or not the one that the configuration names
     """
-    config = f"{hashlib.sha256(image.config).hexdigest()}.json"
-    _add(target, config, image.config)
-    written: dict[str, str] = {}
-    for layer, diff in zip(image.layers, image.diffs, strict=True):
+    written: dict[str, _Layer] = {}
+    for place, (layer, diff) in enumerate(zip(image.layers, image.diffs, strict=True), 1):
         if diff not in written:
-            written[diff] = f"layer-{len(written)}.tar"
             budget.times = image.diffs.count(diff)
-            _add_layer(target, written[diff], source.part(layer), diff, budget)
+            omitted = changes.omitted if changes and place == len(image.layers) else ()
+            found = _Layer(f"layer-{len(written)}.tar", diff)
+            written[diff] = _add_layer(target, found, source.part(layer), budget, omitted)
+    layers = [written[diff] for diff in image.diffs]
+    diffs = [layer.diff for layer in layers]
+    config = image.config
+    if changes:
+        config = configuration.changed(config, changes.settings, diffs)
+    config_name = f"{hashlib.sha256(config).hexdigest()}.json"
+    _add(target, config_name, config)
     manifest = {
-        "Config": config,
+        "Config": config_name,
         "RepoTags": [name] if name else None,
-        "Layers": [written[diff] for diff in image.diffs],
+        "Layers": [layer.file for layer in layers],
     }
     _add(target, "manifest.json", json.dumps([manifest]).encode())
     target.write(bytes(2 * _BLOCK))
+    return diffs
 
 
 def _add_layer(
-    target: typing.BinaryIO, name: str, part: streams.Part, diff: str, budget: Budget
-) -> None:
+    target: typing.BinaryIO,
+    layer: _Layer,
+    part: streams.Part,
+    budget: Budget,
+    omitted: typing.Collection[str],
+) -> _Layer:
+    """Write a layer; what was written differs from what was read where something is omitted."""
+    name = layer.file
     start = target.tell()
     target.write(bytes(_BLOCK))
     stream = Stream(streams.unpacked(part), budget.write, target)
+    gaps: list[tuple[int, int]] = []
+    end = 0
     for entry in tar.entries(stream):
         budget.spend(entry.unpacked, files=1)
-    found, size = stream.drain(), target.tell() - start - _BLOCK
-    if found != diff:
+        # What belongs to an entry begins where the one before it ends: extended headers come first.
+        begin, end = end, entry.start + entry.size + -entry.size % _BLOCK
+        if _is_omitted(entry.name, omitted):
+            if gaps and gaps[-1][1] == begin:
+                begin = gaps.pop()[0]
+            gaps.append((begin, end))
+    if stream.drain() != layer.diff:
         raise Refused(f"its {name.removesuffix('.tar')} has not the digest that it should have")
+    if gaps:
+        target.seek(start + _BLOCK)
+        target.truncate()
+        layer = _Layer(name, _copy_without(gaps, part.anew(), target))
+    size = target.tell() - start - _BLOCK
     target.write(bytes(-size % _BLOCK))
     target.seek(start)
     target.write(_header(name, size))
     target.seek(0, io.SEEK_END)
+    return layer
+
+
+def _is_omitted(name: str, omitted: typing.Collection[str]) -> bool:
+    path = posixpath.normpath(f"/{name}")
+    return any(path == one or path.startswith(f"{one}/") for one in omitted)
+
+
+def _copy_without(
+    gaps: typing.Sequence[tuple[int, int]], part: streams.Part, target: typing.BinaryIO
+) -> str:
+    """Copy a layer but for its gaps; gives the digest of what was written."""
+    source = streams.unpacked(part)
+    digest = hashlib.sha256()
+    position = 0
+    while data := source.read(streams.CHUNK):
+        start = 0
+        for gap in [*gaps, (position + len(data),) * 2]:
+            begin, end = (max(at - position, 0) for at in gap)
+            piece = data[start:begin]
+            digest.update(piece)
+            target.write(piece)
+            start = max(start, end)
+        position += len(data)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _add(target: typing.BinaryIO, name: str, content: bytes) -> None:

@@ -23,12 +23,14 @@ from novadocker import (
     images,
     options,
     request,
+    snapshots,
     state,
 )
 from novadocker.engine import Engine
 from novadocker.network import warmup
 from novadocker.network.network import Network
-from novadocker.virt import networks, power, unserved
+from novadocker.virt import networks, unserved
+from novadocker.virt import snapshots as snapshot_actions
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -44,7 +46,11 @@ fpga_options.register_opts(CONF)
 _Any = typing.Any
 
 
-class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.UnservedActions):
+class DockerDriver(
+    snapshot_actions.SnapshotActions,
+    networks.NetworkActions,
+    unserved.UnservedActions,
+):
     """Runs each instance as a container of the Docker Engine of the host.
 
     Only `get_info` raises InstanceNotFound. Nova reads that as "the user deleted it meanwhile" from
@@ -66,6 +72,7 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
         self.engine = Engine()
         self.containers = containers.Containers(self.engine)
         self.network = Network(self.engine, virtapi)
+        self.snapshots = snapshots.Snapshots(self.engine, self.containers)
         self.builder = builder.Builder(self.engine, self.containers, self.network)
         fpga_guests.machine.register(guests.Probe(self.engine))
         background.burns.awaited_by_driver = True
@@ -81,6 +88,8 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
             self.engine.wait(CONF.docker.start_timeout)
         except errors.EngineUnavailable as e:
             LOG.error("Host %s cannot run containers until this is mended: %s", host, e.message)
+        else:
+            self.snapshots.sweep()
 
     def list_instances(self) -> list[str]:
         """The names of the containers."""
@@ -274,5 +283,8 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
     def manage_image_cache(
         self, context: "nova_context.RequestContext", all_instances: "objects.InstanceList"
     ) -> None:
-        """Remove images that nothing has used for the time in ``[image_cache]``."""
+        """Remove images that nothing has used for the time in ``[image_cache]``, and what
+        interrupted snapshots left.
+        """
+        self.snapshots.sweep()
         image_cache.manage(self.engine, all_instances)

@@ -11,7 +11,7 @@ from oslo_log import log as logging
 from fpga_hooks.instance import devices
 from novadocker import builder, containers, errors, request
 from novadocker.network import network
-from novadocker.virt import networks, unserved
+from novadocker.virt import networks
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -60,14 +60,19 @@ class PowerActions:
 
         Its network ends with it, so that nothing answers for a server that is stopped.
         """
-        if unserved.stops_in_vain(instance):
-            LOG.info("The container runs on: %s is refused", instance.task_state, instance=instance)
-            return
         try:
             self.containers.stop(instance.uuid, min(timeout, CONF.docker.stop_timeout))
         except errors.NoContainer:
             LOG.warning("There is no container to stop", instance=instance)
         self.network.down(instance)
+
+    def start_again(self, instance: "objects.Instance") -> None:
+        """Start a container that was stopped for the sake of an action that failed.
+
+        :raises errors.NoContainer: there is none
+        """
+        self._check_region(instance)
+        self._start(instance, instance.get_network_info())
 
     def reboot(
         self,
@@ -130,14 +135,16 @@ class PowerActions:
 
     def get_console_output(
         self, context: "nova_context.RequestContext", instance: "objects.Instance"
-    ) -> bytes:
-        """The end of what the container wrote.
+    ) -> str:
+        """The end of what the container wrote, a character for each byte.
+
+        Nova's manager encodes text as Latin-1, which gives the bytes again.
 
         :raises nova.exception.ConsoleNotAvailable: there is no container
         :raises nova.exception.InstanceNotReady: the engine does not give it now
         """
         try:
-            return self.containers.console(instance.uuid)
+            return self.containers.console(instance.uuid).decode("latin-1")
         except errors.NoContainer as e:
             raise exception.ConsoleNotAvailable from e
         except errors.NO_ANSWER as e:

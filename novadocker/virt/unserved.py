@@ -4,8 +4,6 @@
 import typing
 
 from nova import exception
-from nova.compute import task_states
-from nova.image import glance
 from nova.virt import driver
 
 from novadocker import errors
@@ -14,15 +12,7 @@ if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
 
-IMAGE_API = glance.API()
-
 _Any = typing.Any
-
-
-def stops_in_vain(instance: "objects.Instance") -> bool:
-    """Whether Nova stops the guest for the sake of a shelving, which will be refused."""
-    shelved: bool = instance.task_state == task_states.SHELVING
-    return shelved
 
 
 class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
@@ -31,24 +21,6 @@ class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
     Nova's own class raises NotImplementedError, of which a user sees the name at most. An
     InstanceFaultRollback lets Nova put the server back to the state that it had.
     """
-
-    def snapshot(
-        self,
-        context: "nova_context.RequestContext",
-        instance: "objects.Instance",
-        image_id: str,
-        update_task_state: _Any,
-    ) -> typing.NoReturn:
-        """Refuse a snapshot, a backup and a shelving.
-
-        Nova made an empty image in Glance before, and removes it itself but for a shelving.
-
-        :raises errors.ActionNotServed: always
-        """
-        if instance.task_state == task_states.SHELVING:
-            IMAGE_API.delete(context, image_id)
-            raise errors.ActionNotServed("shelving to an image")
-        raise errors.ActionNotServed("snapshots")
 
     def check_rescue(self, instance: "objects.Instance") -> typing.NoReturn:
         """Refuse a rescue before Nova stops the container; see fpga_hooks.calls.

@@ -135,13 +135,13 @@ PATHS = {
         ),
     ),
     "shelve": Course(
-        KEEPING,
+        DOCKER,
         Stage.active,
         lambda stage, server: stage.compute.shelve_server(server),
         _points(destroy="before after", erase="before within after", offload="before after"),
     ),
     "unshelve": Course(
-        KEEPING,
+        DOCKER,
         _shelved,
         lambda stage, server: stage.unshelve(server),
         _points(claim="after", burn="before within after", save="before after")

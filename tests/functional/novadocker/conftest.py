@@ -76,6 +76,33 @@ class Glance:
         self.downloads += 1
         pathlib.Path(dest_path).write_bytes(self.images[image_id][1])
 
+    def empty(self) -> str:
+        """Make an image without data, as Nova does before a snapshot; its id."""
+        image_id = str(uuid.uuid4())
+        self.images[image_id] = ({"id": image_id, "status": "queued", "properties": {}}, b"")
+        return image_id
+
+    def update(
+        self,
+        context: object,
+        image_id: str,
+        metadata: dict[str, typing.Any],
+        data: typing.Any,
+        purge_props: bool,
+    ) -> dict[str, typing.Any]:
+        image = self.get(context, image_id)
+        content = data.read()
+        properties = {**image["properties"], **metadata["properties"]}
+        digest = hashlib.sha512(content).hexdigest()
+        image |= {"os_hash_algo": "sha512", "os_hash_value": digest, "size": len(content)}
+        image |= {**metadata, "properties": properties, "status": "active"}
+        self.images[image_id] = (image, content)
+        return image
+
+    def delete(self, context: object, image_id: str) -> None:
+        self.get(context, image_id)
+        del self.images[image_id]
+
 
 @pytest.fixture
 def config(tmp_path: pathlib.Path) -> typing.Iterator[typing.Callable[..., None]]:

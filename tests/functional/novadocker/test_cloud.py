@@ -5,6 +5,7 @@ from nova import exception
 
 from tests.functional import base
 from tests.functional.novadocker import cloud
+from tests.support.host import wait_until
 
 
 class ServersAreContainers(cloud.CloudTestCase):
@@ -27,6 +28,21 @@ class ServersAreContainers(cloud.CloudTestCase):
         self.assertIn("Ready: ", console["output"])
         self.delete(server)
         self.assertEqual({}, self.containers())
+
+    def test_the_console_has_as_many_lines_as_are_asked_for(self):
+        line = "sh -c 'for i in 1 2 3 4 5; do echo line $i; done; sleep 1000'"
+        image = self.upload(self.archive, properties={"os_command_line": line})
+        server = self.start(image=image)
+
+        def console(**length):
+            asked = {"os-getConsoleOutput": length}
+            return self.api.post_server_action(server["id"], asked)["output"]
+
+        everything = "".join(f"line {number}\n" for number in range(1, 6))
+        wait_until(lambda: console() == everything)
+        self.assertEqual(everything, console(length=100))
+        self.assertEqual("line 4\nline 5\n", console(length=3))
+        self.assertEqual("", console(length=0))
 
     def test_a_rebuild_makes_a_new_container(self):
         server = self.start()

@@ -38,20 +38,6 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         """Placement has what the server holds; at the end of a failed resize it gets it back."""
         self._wait_until(self.server, lambda _: self.allocated() == self.resources)
 
-    def test_shelve(self):
-        self.api.post_server_action(self.server["id"], {"shelve": {}})
-        self.stays_as_it_was("Containers have no shelving to an image")
-        self.keeps_its_resources()
-
-    def test_snapshot(self):
-        self.api.post_server_action(self.server["id"], {"createImage": {"name": "copy"}})
-        self.stays_as_it_was("Containers have no snapshots")
-
-    def test_backup(self):
-        backup = {"name": "copy", "backup_type": "daily", "rotation": 1}
-        self.api.post_server_action(self.server["id"], {"createBackup": backup})
-        self.stays_as_it_was("Containers have no snapshots")
-
     def test_suspend(self):
         self.api.post_server_action(self.server["id"], {"suspend": {}})
         self.stays_as_it_was("Containers have no suspension")

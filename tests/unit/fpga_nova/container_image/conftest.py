@@ -58,6 +58,7 @@ class Confined:
         limits: Limits = LIMITS,
         seconds: float = 30,
         architecture: str = "amd64",
+        changes: reading.Changes | None = None,
     ) -> list[str]:
         source = self.folder / "source"
         if isinstance(data, bytes):
@@ -65,7 +66,7 @@ class Confined:
         else:
             source = data
         self.target.unlink(missing_ok=True)
-        request = reading.Request(limits, "fpga-nova/a:1", seconds, architecture)
+        request = reading.Request(limits, "fpga-nova/a:1", seconds, architecture, changes)
         with source.open("rb") as file, self.target.open("xb") as target:
             return reading.rewrite(file, target, request)
 

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs the progress of long work."""
+
+import time
+import typing
+
+from oslo_log import log as logging
+
+if typing.TYPE_CHECKING:
+    from nova import objects
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds between two lines of the log.
+_INTERVAL = 10
+_MIB = 1 << 20
+
+
+class Progress:
+    """The progress of one step.
+
+    :param step: what is done, such as "Uploaded"
+    :param total: bytes of all; None if that is not known
+    """
+
+    def __init__(self, step: str, instance: "objects.Instance", total: int | None = None) -> None:
+        self._step, self._instance = step, instance
+        self._total = "" if total is None else f" of {total // _MIB}"
+        self._next = time.monotonic() + _INTERVAL
+        #: Bytes so far.
+        self.done = 0
+
+    def add(self, size: int) -> None:
+        """Count bytes."""
+        self.done += size
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _INTERVAL
+            LOG.info(
+                "%s %d%s MiB", self._step, self.done // _MIB, self._total, instance=self._instance
+            )
+
+
+class Reader:
+    """A file whose reading is counted.
+
+    :param file: which is read
+    """
+
+    def __init__(self, file: typing.BinaryIO, progress: Progress) -> None:
+        self._file, self._progress = file, progress
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes; none at the end."""
+        data = self._file.read(size)
+        self._progress.add(len(data))
+        return data

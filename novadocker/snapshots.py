@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes images in Glance of containers.
+
+The engine commits the container to an image of its own, which lasts as long as the snapshot. A
+confined process reads what the engine saves of it, under the limits for images that are booted. It
+writes the archive that Glance gets: with the settings of the image that the container was made of,
+so without what the container got for itself, and without the places of its mounts.
+"""
+
+import contextlib
+import pathlib
+import shlex
+import typing
+
+import docker.errors
+from nova.compute import task_states
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from fpga_hooks.instance import image_properties
+from fpga_nova.confined import folders
+from fpga_nova.container_image import reading
+from novadocker import errors, images, request
+from novadocker.containers import Containers
+from novadocker.engine import Engine
+from novadocker.progress import Progress, Reader
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: The engine's own image of a snapshot is in this repository; its tag is the image's id in Glance.
+REPOSITORY = "fpga-nova-snapshot"
+#: The engine's image has this label, and those of its container.
+_LABEL = "org.openstack.nova.snapshot"
+#: Where the engine mounts its init; an empty file there is in what the container wrote.
+_INIT = "/sbin/docker-init"
+_COMMAND = "os_command_line"
+_MIB = 1 << 20
+#: Bytes of an archive besides its layers.
+_ROOM = 64 << 20
+
+_Json = dict[str, typing.Any]
+
+
+class Snapshots:
+    """Snapshots of the containers of one engine.
+
+    :param containers: what they are made of
+    """
+
+    def __init__(self, engine: Engine, containers: Containers) -> None:
+        self._engine = engine
+        self._containers = containers
+        self._current: set[str] = set()
+
+    def take(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        image_id: str,
+        update_task_state: typing.Callable[..., None],
+    ) -> None:
+        """Upload an image of a container that runs, is paused or stopped.
+
+        The engine pauses a container that runs while it commits it.
+
+        :param image_id: of the empty image in Glance
+        :param update_task_state: Nova's, see nova.virt.driver.ComputeDriver.snapshot
+        :raises errors.NoContainer: there is none
+        :raises errors.NoSnapshot: no server could be made of the image, or this host has no room
+        :raises errors.EngineUnavailable, errors.EngineRefused: the engine did not give it
+        :raises nova.exception.NovaException: Glance did not take it, or Nova wants it no more
+        """
+        attributes = self._containers.attributes(instance.uuid)
+        changes = reading.Changes(self._settings(attributes), _omitted(attributes))
+        self._check_size(instance)
+        update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
+        with folders.fresh(images.parent(), images.FOLDER) as folder:
+            archive = folder / "image.tar"
+            with _room_reported():
+                self._write(instance, image_id, changes, archive)
+            update_task_state(
+                task_state=task_states.IMAGE_UPLOADING,
+                expected_state=task_states.IMAGE_PENDING_UPLOAD,
+            )
+            _upload(context, instance, image_id, archive, _properties(instance, attributes))
+
+    def sweep(self) -> None:
+        """Remove what snapshots left in the engine that a killed nova-compute or engine ended."""
+        labels = [_LABEL, f"{request.LABEL_HOST}={CONF.host}"]
+        try:
+            with self._engine.asked_to("list images") as client:
+                found = client.api.images(filters={"label": labels})
+        except errors.NO_ANSWER as e:
+            LOG.warning("Images of interrupted snapshots are not looked for: %s", e.message)
+            return
+        for image in found:
+            if image["Labels"][_LABEL] not in self._current:
+                LOG.info("Image %s of an interrupted snapshot is removed", image["Id"])
+                self._remove(image["Id"])
+
+    def _settings(self, attributes: _Json) -> _Json:
+        """What containers get of the image that a container was made of."""
+        try:
+            return images.config_of(self._engine, attributes["Image"])
+        except docker.errors.NotFound as e:
+            raise errors.NoSnapshot(
+                "the Docker Engine has the image of the container no more; copy what you need, and "
+                "rebuild the server"
+            ) from e
+
+    def _check_size(self, instance: "objects.Instance") -> None:
+        """Refuse a container that is too large, before it is copied.
+
+        Nothing bounds what a container writes; the engine's figure is a lower bound of what an
+        archive of it unpacks to.
+        """
+        label = f"{request.LABEL_UUID}={instance.uuid}"
+        with self._engine.asked_patiently(
+            "measure the container", CONF.docker.image_load_timeout
+        ) as client:
+            found = client.api.containers(all=True, size=True, filters={"label": label})
+        size = max((one.get("SizeRootFs") or 0 for one in found), default=0)
+        most = CONF.docker.image_max_unpacked_size
+        if size > most * _MIB:
+            raise errors.NoSnapshot(
+                f"the server has {size // _MIB} MiB of files, and an image may have {most} MiB "
+                "([docker] image_max_unpacked_size); remove some"
+            )
+
+    def _write(
+        self,
+        instance: "objects.Instance",
+        image_id: str,
+        changes: reading.Changes,
+        target: pathlib.Path,
+    ) -> None:
+        """Write the archive of a container."""
+        saved = target.with_name("saved.tar")
+        with self._committed(instance, image_id) as committed:
+            self._save(instance, committed, saved)
+        options = CONF.docker
+        wanted = reading.Request(images.limits(), None, options.image_read_timeout, changes=changes)
+        try:
+            with saved.open("rb") as source, target.open("xb") as file:
+                reading.rewrite(source, file, wanted)
+        except reading.Refused as e:
+            raise errors.NoSnapshot(f"no server could be made of it: {e}") from e
+        except reading.NotRead as e:
+            raise errors.NoSnapshot(f"it was not read to its end ({e}); try again") from e
+        saved.unlink()
+        if target.stat().st_size > options.image_max_size * _MIB:
+            raise errors.NoSnapshot(
+                f"it is larger than {options.image_max_size} MiB ([docker] image_max_size), so "
+                "that no server could be made of it; remove some of the server's files"
+            )
+
+    @contextlib.contextmanager
+    def _committed(self, instance: "objects.Instance", image_id: str) -> typing.Iterator[str]:
+        """The engine's own image of a container."""
+        name = f"{REPOSITORY}:{image_id}"
+        what = "commit the container"
+        LOG.info("Committing the container to %s", name, instance=instance)
+        self._current.add(image_id)
+        try:
+            with self._engine.asked_patiently(what, CONF.docker.image_load_timeout) as client:
+                try:
+                    client.api.commit(
+                        request.name_of(instance.uuid),
+                        repository=REPOSITORY,
+                        tag=image_id,
+                        changes=f"LABEL {_LABEL}={image_id}",
+                    )
+                except docker.errors.NotFound as e:
+                    raise errors.EngineRefused(what, str(e.explanation)) from e
+            yield name
+        finally:
+            self._remove(name)
+            self._current.discard(image_id)
+
+    def _save(self, instance: "objects.Instance", name: str, path: pathlib.Path) -> None:
+        """Write what the engine saves of an image, to the limit for images at most."""
+        LOG.info("Saving %s", name, instance=instance)
+        progress = Progress("Saved", instance)
+        what, most = f"save image {name}", CONF.docker.image_max_unpacked_size
+        with (
+            self._engine.asked_patiently(what, CONF.docker.image_load_timeout) as client,
+            path.open("xb") as file,
+        ):
+            try:
+                for data in client.api.get_image(name):
+                    progress.add(len(data))
+                    if progress.done > most * _MIB + _ROOM:
+                        raise errors.NoSnapshot(
+                            f"it has more than {most} MiB ([docker] image_max_unpacked_size), so "
+                            "that no server could be made of it; remove some of the server's files"
+                        )
+                    file.write(data)
+            except docker.errors.NotFound as e:
+                raise errors.EngineRefused(what, str(e.explanation)) from e
+
+    def _remove(self, name: str) -> None:
+        try:
+            with self._engine.asked_to(f"remove image {name}") as client:
+                client.images.remove(name, force=True)
+        except docker.errors.NotFound:
+            pass
+        except errors.NO_ANSWER as e:
+            LOG.warning("It stays until it is looked for again: %s", e.message)
+
+
+def _omitted(attributes: _Json) -> tuple[str, ...]:
+    """The places in a container where something of its host is mounted."""
+    mounts = attributes.get("Mounts") or ()
+    return (_INIT, *(mount["Destination"] for mount in mounts))
+
+
+def _properties(instance: "objects.Instance", attributes: _Json) -> dict[str, str]:
+    """The image's properties that Nova did not set right: it copies one that it had cut."""
+    try:
+        image_properties.of_instance(instance, _COMMAND)
+    except image_properties.CutError:
+        return {_COMMAND: shlex.join(attributes["Config"]["Cmd"])}
+    return {}
+
+
+def _upload(
+    context: "nova_context.RequestContext",
+    instance: "objects.Instance",
+    image_id: str,
+    archive: pathlib.Path,
+    properties: dict[str, str],
+) -> None:
+    size = archive.stat().st_size
+    LOG.info("Uploading %d MiB to image %s", size // _MIB, image_id, instance=instance)
+    metadata = {"container_format": "docker", "disk_format": "raw", "properties": properties}
+    with archive.open("rb") as file:
+        data = Reader(file, Progress("Uploaded", instance, size))
+        image = images.IMAGE_API.update(context, image_id, metadata, data, purge_props=False)
+    # After an interrupted upload, Nova sends again only what it has not read yet (26 to 34).
+    if image["size"] != size:
+        raise errors.NoSnapshot(f"Glance got {image['size']} of {size} bytes of it; try again")
+
+
+@contextlib.contextmanager
+def _room_reported() -> typing.Iterator[None]:
+    """Turn an error of the host's disk into one that a user sees."""
+    try:
+        yield
+    except OSError as e:
+        raise errors.NoSnapshot(f"its host cannot write it: {e.strerror or e}") from e

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes snapshots of instances, as Nova's driver interface asks for them."""
+
+import typing
+
+from nova import exception
+from nova.compute import task_states, vm_states
+from oslo_log import log as logging
+from oslo_utils import excutils
+
+from novadocker import images, snapshots
+from novadocker.virt import power
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+LOG = logging.getLogger(__name__)
+
+_Any = typing.Any
+
+
+class SnapshotActions(power.PowerActions):
+    """The part of a driver that makes images of instances.
+
+    :ivar snapshots: of this host's containers
+    """
+
+    snapshots: snapshots.Snapshots
+
+    def snapshot(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        image_id: str,
+        update_task_state: _Any,
+    ) -> None:
+        """Upload an image of an instance, for a snapshot, a backup or a shelving.
+
+        :raises nova.exception.NovaException: the reason why there is none; see Snapshots.take
+        """
+        shelves = instance.task_state == task_states.SHELVING
+        try:
+            self.snapshots.take(context, instance, image_id, update_task_state)
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                if shelves:
+                    self._undo_shelving(context, instance, image_id)
+
+    def _undo_shelving(
+        self, context: "nova_context.RequestContext", instance: "objects.Instance", image_id: str
+    ) -> None:
+        """Do what Nova does after a failed snapshot, but not after a failed shelving: remove the
+        image in Glance. An instance that ran before is started again.
+        """
+        try:
+            images.IMAGE_API.delete(context, image_id)
+        except exception.NovaException as e:
+            LOG.warning("Image %s stays: %s", image_id, e.message, instance=instance)
+        if instance.vm_state != vm_states.ACTIVE:
+            return
+        try:
+            self.start_again(instance)
+        except exception.NovaException as e:
+            LOG.warning("It is not started again: %s", e.message, instance=instance)
