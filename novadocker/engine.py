@@ -7,6 +7,7 @@ import typing
 
 import docker
 import docker.errors
+import docker.tls
 import requests
 from oslo_config import cfg
 
@@ -90,14 +91,35 @@ class Engine:
         known = self._connection
         try:
             if known is None or _version_of(known.client) != known.version:
-                client = docker.DockerClient(
-                    base_url=CONF.docker.host_url, version="auto", timeout=CONF.docker.api_timeout
-                )
+                client = connect("auto", CONF.docker.api_timeout)
                 known = self._connection = _Connection(client, _version_of(client))
         # The SDK has no class of its own for "no connection" when it negotiates the version.
         except (requests.exceptions.RequestException, docker.errors.DockerException) as e:
             raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
         return known.client
+
+
+def connect(version: str, timeout: int) -> docker.DockerClient:
+    """A client of the engine, with TLS where its address is no socket.
+
+    :param version: of the API; ``auto`` asks the engine
+    :param timeout: seconds without an answer after which a request fails
+    :raises docker.errors.DockerException: it cannot be connected to, or the options lack a file
+    """
+    return docker.DockerClient(
+        base_url=CONF.docker.host_url, version=version, timeout=timeout, tls=_tls() or False
+    )
+
+
+def _tls() -> docker.tls.TLSConfig | None:
+    options = CONF.docker
+    if options.host_url.startswith("unix:"):
+        return None
+    if not (options.ca_file and options.cert_file and options.key_file):
+        raise docker.errors.DockerException("TLS needs all three, and the address is no socket")
+    return docker.tls.TLSConfig(
+        client_cert=(options.cert_file, options.key_file), ca_cert=options.ca_file, verify=True
+    )
 
 
 def _version_of(client: docker.DockerClient) -> str | None:

@@ -21,6 +21,9 @@ class EngineUnavailable(exception.HypervisorUnavailable):  # type: ignore[misc]
         elif "timed out" in reason:
             what = "does not answer in time"
             advice = "see its log, and restart it if it hangs; or raise [docker] api_timeout"
+        elif "TLS" in reason or "certificate" in reason:
+            what = "cannot be reached with TLS"
+            advice = "see that ca_file, cert_file and key_file in [docker] fit the engine's own"
         super().__init__(f"Docker Engine at {url} {what} - {advice} ({reason})")
 
 

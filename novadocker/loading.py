@@ -12,7 +12,7 @@ import urllib3.exceptions
 from oslo_config import cfg
 
 from novadocker import errors
-from novadocker.engine import Engine
+from novadocker.engine import Engine, connect
 
 CONF = cfg.CONF
 
@@ -55,7 +55,7 @@ def _forget(client: docker.DockerClient, name: str) -> None:
 def _load(version: str, path: pathlib.Path, image_id: str) -> list[dict[str, typing.Any]]:
     """What the engine reports of a load, on a connection that waits as long as that may take."""
     seconds = CONF.docker.image_load_timeout
-    client = docker.DockerClient(base_url=CONF.docker.host_url, version=version, timeout=seconds)
+    client = connect(version, seconds)
     try:
         with path.open("rb") as file:
             reports: typing.Iterable[dict[str, typing.Any]]

@@ -15,14 +15,17 @@ from fpga_hooks.placement import inventory
 from fpga_nova import options as fpga_options
 from novadocker import (
     builder,
+    config_drive,
     containers,
     errors,
     guests,
     host,
     image_cache,
+    image_request,
     images,
     options,
     request,
+    root_disk,
     state,
 )
 from novadocker.engine import Engine
@@ -79,6 +82,7 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
         warmup.start()
         try:
             self.engine.wait(CONF.docker.start_timeout)
+            root_disk.report(self.engine.info())
         except errors.EngineUnavailable as e:
             LOG.error("Host %s cannot run containers until this is mended: %s", host, e.message)
 
@@ -87,11 +91,12 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
         return [request.name_of(uuid) for uuid in self.list_instance_uuids()]
 
     def list_instance_uuids(self) -> list[str]:
-        """The instances that have a container, or of whose network something is left.
+        """The instances that have a container, or of which something else is left here.
 
         Nova has those destroyed that it does not know.
         """
-        return list(dict.fromkeys([*self.containers.uuids(), *sorted(self.network.uuids())]))
+        others = self.network.uuids().union(config_drive.uuids())
+        return list(dict.fromkeys([*self.containers.uuids(), *sorted(others)]))
 
     def instance_exists(self, instance: "objects.Instance") -> bool:
         """Whether an instance has a container.
@@ -147,8 +152,6 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
             vifs = networks.served(instance, network_info)
         else:
             vifs = networks.required(instance, network_info)
-        if instance.user_data:
-            LOG.warning("User data is not given to containers", instance=instance)
         self.builder.build(context, instance, image_meta, vifs, power_on)
 
     def check_rebuild(
@@ -158,6 +161,7 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
 
         :raises nova.exception.NovaException: the reason why none can
         """
+        image_request.of(instance)
         self.builder.check_image(context, instance.image_meta)
 
     def rebuild(
@@ -201,6 +205,7 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
                 raise
             state.forget(instance.uuid)
             LOG.info("No container was ever made, so none is removed", instance=instance)
+        config_drive.remove(instance.uuid)
         self.network.remove(instance)
 
     def cleanup(
@@ -264,6 +269,14 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
     def get_host_uptime(self) -> str:
         """How long the host is up."""
         return host.uptime()
+
+    def cache_image(self, context: "nova_context.RequestContext", image_id: str) -> bool:
+        """Bring an image to the engine before a server needs it, as an aggregate's operator asks.
+
+        :returns: whether it was fetched; False if the engine had it
+        :raises nova.exception.NovaException: the reason why it has not
+        """
+        return images.cache(self.engine, context, image_id)
 
     def manage_image_cache(
         self, context: "nova_context.RequestContext", all_instances: "objects.InstanceList"
