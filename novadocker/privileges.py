@@ -10,7 +10,7 @@ from novadocker import errors
 CONF = cfg.CONF
 
 #: Where a container with a read-only root may write, into its own memory.
-_WRITABLE = {"/run": "", "/tmp": ""}
+_WRITABLE = {"/run": "", "/tmp": ""}  # noqa: S108 - of the container
 
 
 def options(read_only: bool) -> dict[str, typing.Any]:

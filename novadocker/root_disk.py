@@ -36,7 +36,9 @@ def report(info: typing.Mapping[str, typing.Any]) -> None:
             "Nothing limits what a container writes: storage driver %s on %s has no quotas; see "
             "'Disk size' in the documentation of novadocker",
             info.get("Driver"),
-            dict(info.get("DriverStatus") or ()).get("Backing Filesystem", "an unknown file system"),
+            dict(info.get("DriverStatus") or ()).get(
+                "Backing Filesystem", "an unknown file system"
+            ),
         )
 
 

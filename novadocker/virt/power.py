@@ -158,9 +158,7 @@ class PowerActions:
                 "rebuild the server"
             )
 
-    def _start(
-        self, instance: "objects.Instance", network_info: _Any, renew: bool = True
-    ) -> None:
+    def _start(self, instance: "objects.Instance", network_info: _Any, renew: bool = True) -> None:
         """Start the container with its ports.
 
         One that was made without any has no sandbox: it gets those that came later once it runs.

@@ -113,7 +113,7 @@ def test_an_engine_behind_a_network_address_needs_tls(config, url):
 
 
 def test_a_certificate_that_is_not_there_is_named(config):
-    files = {name: "/nonexistent" for name in ("ca_file", "cert_file", "key_file")}
+    files = dict.fromkeys(("ca_file", "cert_file", "key_file"), "/nonexistent")
     config(host_url="tcp://127.0.0.1:1", **files, group="docker")
     with pytest.raises(errors.EngineUnavailable, match="certificate and key files"):
         Engine().wait(0)

@@ -37,9 +37,7 @@ def test_the_storage_driver_and_its_file_system_decide(info, option, expected):
     assert root_disk.is_limited(info, _XFS.format(option)) is expected
 
 
-@pytest.mark.parametrize(
-    ("root_gb", "expected"), [(0, {}), (10, {"storage_opt": {"size": "10G"}})]
-)
+@pytest.mark.parametrize(("root_gb", "expected"), [(0, {}), (10, {"storage_opt": {"size": "10G"}})])
 def test_the_size_is_that_of_the_flavor(root_gb, expected):
     flavor = types.SimpleNamespace(root_gb=root_gb)
     assert root_disk.options(flavor, _info("btrfs")) == expected
