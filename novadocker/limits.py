@@ -4,6 +4,7 @@
 import re
 import typing
 
+from nova import exception
 from oslo_config import cfg
 
 if typing.TYPE_CHECKING:
@@ -16,6 +17,8 @@ _LEAST_MEMORY = 6
 
 #: The extra spec of a flavor for the processes and threads of a container.
 PIDS_LIMIT = "docker:pids_limit"
+#: The first process, the engine's init and the threads of runc need as many.
+LEAST_PIDS = 16
 
 _SHARES, _PERIOD, _QUOTA = "quota:cpu_shares", "quota:cpu_period", "quota:cpu_quota"
 
@@ -28,7 +31,7 @@ _RANGES = {
     _SHARES: (2, 262_144),
     _PERIOD: (1_000, 1_000_000),
     _QUOTA: (1_000, 1 << 63),
-    PIDS_LIMIT: (1, 1 << 31),
+    PIDS_LIMIT: (LEAST_PIDS, 1 << 31),
 }
 #: Values with which a flavor says that there is no limit.
 _NONE = {_SHARES: ("0",), _QUOTA: ("0", "-1"), _PERIOD: ("0",), PIDS_LIMIT: ()}
@@ -37,7 +40,7 @@ _NONE = {_SHARES: ("0",), _QUOTA: ("0", "-1"), _PERIOD: ("0",), PIDS_LIMIT: ()}
 _LEAST_CPU = 10**7
 
 
-class FlavorError(Exception):
+class FlavorError(exception.NovaException):  # type: ignore[misc]
     """A flavor says what no container can have; the text has the reason and the remedy."""
 
 

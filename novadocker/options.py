@@ -3,6 +3,8 @@
 
 from oslo_config import cfg, types
 
+from novadocker import limits
+
 GROUP = cfg.OptGroup(
     "docker",
     title="Docker",
@@ -88,7 +90,7 @@ wait.
     cfg.IntOpt(
         "pids_limit",
         default=4096,
-        min=16,
+        min=limits.LEAST_PIDS,
         help="""
 The most processes and threads that one container may have.
 

@@ -4,10 +4,12 @@
 import typing
 
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from novadocker import errors
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 
 #: Where a container with a read-only root may write, into its own memory.
 _WRITABLE = {"/run": "", "/tmp": ""}  # noqa: S108 - of the container
@@ -27,6 +29,14 @@ def options(read_only: bool) -> dict[str, typing.Any]:
         "read_only": read_only,
         "tmpfs": _WRITABLE if read_only else None,
     }
+
+
+def report() -> None:
+    """Log what containers may do, and so read the option, when the service starts.
+
+    :raises oslo_config.cfg.ConfigFileValueError: it names what no container may have
+    """
+    LOG.info("Capabilities of containers: %s", ", ".join(CONF.docker.capabilities) or "none")
 
 
 def check_engine(info: typing.Mapping[str, typing.Any]) -> None:

@@ -20,10 +20,10 @@ from novadocker import (
     errors,
     guests,
     host,
-    image_cache,
     image_request,
     images,
     options,
+    privileges,
     request,
     root_disk,
     state,
@@ -31,7 +31,7 @@ from novadocker import (
 from novadocker.engine import Engine
 from novadocker.network import warmup
 from novadocker.network.network import Network
-from novadocker.virt import networks, power, unserved
+from novadocker.virt import cache, networks, power, unserved
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -47,7 +47,9 @@ fpga_options.register_opts(CONF)
 _Any = typing.Any
 
 
-class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.UnservedActions):
+class DockerDriver(
+    power.PowerActions, networks.NetworkActions, cache.CacheActions, unserved.UnservedActions
+):
     """Runs each instance as a container of the Docker Engine of the host.
 
     Only `get_info` raises InstanceNotFound. Nova reads that as "the user deleted it meanwhile" from
@@ -77,13 +79,20 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
     # -- the service
 
     def init_host(self, host: str) -> None:
-        """Wait a while for the engine; go on without it, so that an operator sees this host."""
+        """Wait a while for the engine; go on without it, so that an operator sees this host.
+
+        :raises oslo_config.cfg.ConfigFileValueError: ``[docker] capabilities`` has what no
+            container may have
+        """
+        privileges.report()
         images.sweep()
         warmup.start()
         try:
             self.engine.wait(CONF.docker.start_timeout)
-            root_disk.report(self.engine.info())
-        except errors.EngineUnavailable as e:
+            info = self.engine.info()
+            root_disk.report(info)
+            privileges.check_engine(info)
+        except errors.NO_ANSWER as e:
             LOG.error("Host %s cannot run containers until this is mended: %s", host, e.message)
 
     def list_instances(self) -> list[str]:
@@ -269,17 +278,3 @@ class DockerDriver(power.PowerActions, networks.NetworkActions, unserved.Unserve
     def get_host_uptime(self) -> str:
         """How long the host is up."""
         return host.uptime()
-
-    def cache_image(self, context: "nova_context.RequestContext", image_id: str) -> bool:
-        """Bring an image to the engine before a server needs it, as an aggregate's operator asks.
-
-        :returns: whether it was fetched; False if the engine had it
-        :raises nova.exception.NovaException: the reason why it has not
-        """
-        return images.cache(self.engine, context, image_id)
-
-    def manage_image_cache(
-        self, context: "nova_context.RequestContext", all_instances: "objects.InstanceList"
-    ) -> None:
-        """Remove images that nothing has used for the time in ``[image_cache]``."""
-        image_cache.manage(self.engine, all_instances)

@@ -157,7 +157,7 @@ class Servers:
             flavor=flavor,
             image_ref=self.image.id,
             system_metadata=self.system_metadata(self.image),
-            expected_attrs=["system_metadata"],
+            expected_attrs=["metadata", "system_metadata"],
             **changes,
         )
 

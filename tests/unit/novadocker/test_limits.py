@@ -78,7 +78,7 @@ def test_less_memory_than_the_engine_gives_is_refused(flavor, memory):
         ("quota:cpu_shares", "262145"),
         ("quota:cpu_quota", "999"),
         ("quota:cpu_period", "1000001"),
-        ("docker:pids_limit", "0"),
+        ("docker:pids_limit", "15"),
         ("docker:pids_limit", "-1"),
         ("docker:pids_limit", "many"),
         ("docker:pids_limit", ""),
@@ -102,6 +102,6 @@ def test_no_extra_spec_lifts_a_limit(specs):
         return
     asked = limits.options(Flavor, 8)
     assert 10**7 <= asked["nano_cpus"] <= 2 * 10**9
-    assert 1 <= asked["pids_limit"] <= 4096
+    assert 16 <= asked["pids_limit"] <= 4096
     assert asked["memswap_limit"] == 64 << 20
     assert 2 <= asked.get("cpu_shares", 2) <= 262_144

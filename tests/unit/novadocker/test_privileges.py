@@ -2,6 +2,7 @@
 """What containers may do on their host."""
 
 import pytest
+from oslo_config import cfg
 
 from novadocker import errors, privileges
 
@@ -21,6 +22,13 @@ def test_a_container_has_the_capabilities_of_the_option_alone(config):
 @pytest.mark.parametrize("name", ["NET_RAW", "MKNOD", "SYS_ADMIN", "ALL"])
 def test_a_dangerous_capability_is_none_by_default(config, name):
     assert name not in privileges.options(read_only=False)["cap_add"]
+
+
+def test_a_service_with_such_an_option_does_not_start(config, tmp_path):
+    (tmp_path / "nova.conf").write_text("[docker]\ncapabilities = CHOWN, SYS_ADMIN\n")
+    privileges.CONF(["--config-file", f"{tmp_path}/nova.conf"], project="nova")
+    with pytest.raises(cfg.ConfigFileValueError, match="SYS_ADMIN"):
+        privileges.report()
 
 
 @pytest.mark.parametrize("name", ["ALL", "SYS_ADMIN", "SYS_MODULE", "MKNOD", "CAP_CHOWN"])
