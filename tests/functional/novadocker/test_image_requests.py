@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What images and users ask of containers, and what they do not get."""
 
+import io
+import tarfile
+
 import pytest
-from nova import exception
+from nova import exception, objects
 
 from fpga_hooks.instance import devices
+from tests.support import container_images as archives
 
 _KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI somebody"
 _KEYS = "/root/.ssh/authorized_keys"
@@ -68,6 +72,37 @@ def test_a_root_that_is_read_only_has_places_to_write(servers, boot):
     instance = boot(docker_read_only="true")
     assert servers.run(instance, "touch /etc/x /bin/x")[0] != 0
     assert servers.run(instance, "touch /tmp/x /run/x") == (0, "")
+
+
+@pytest.fixture
+def boot_with_link(servers, glance, archive, image):
+    """Boots a server with a key, whose image has a link on the way to the file for it."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        root = opened.extractfile("layer.tar").read()
+
+    def boot(name, target):
+        uploaded = image({}, [root, archives.tar({name: f"->{target}".encode()})])
+        record = glance.images[uploaded.id][0]
+        record["properties"] = {"docker_authorized_keys": _KEYS}
+        servers.image = objects.ImageMeta.from_dict(record)
+        instance = servers.instance(key_data=_KEY)
+        servers.spawn(instance, servers.image)
+        return instance
+
+    return boot
+
+
+@pytest.mark.parametrize("way", ["{}", "../../../../../..{}"])
+def test_a_link_of_the_image_leads_to_no_file_of_the_host(servers, boot_with_link, tmp_path, way):
+    instance = boot_with_link("root/.ssh", way.format(tmp_path))
+    assert list(tmp_path.glob("authorized_keys")) == []
+    assert servers.run(instance, f"cat {_KEYS}") == (0, f"{_KEY}\n")
+
+
+def test_a_link_in_place_of_the_file_is_replaced(servers, boot_with_link):
+    instance = boot_with_link("root/.ssh/authorized_keys", "/etc/passwd")
+    assert servers.run(instance, f"cat {_KEYS}") == (0, f"{_KEY}\n")
+    assert "root:x" in servers.run(instance, "cat /etc/passwd")[1]
 
 
 _HOSTILE = {
