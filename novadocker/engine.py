@@ -19,6 +19,28 @@ CONF = cfg.CONF
 PAUSE = 0.5
 
 
+class _Api(docker.APIClient):
+    """Connects to the engine as our options say, whatever the environment has.
+
+    requests prefers REQUESTS_CA_BUNDLE to a client's own certificates, and takes proxies from the
+    environment, too.
+    """
+
+    @property
+    def trust_env(self) -> bool:
+        """Never; requests sets True when a client is made."""
+        return False
+
+    @trust_env.setter
+    def trust_env(self, value: bool) -> None:
+        pass
+
+
+class _Client(docker.DockerClient):
+    def __init__(self, **options: typing.Any) -> None:
+        self.api = _Api(**options)
+
+
 class _Connection(typing.NamedTuple):
     """A client, and what the engine said of its API when the client was made."""
 
@@ -106,7 +128,7 @@ def connect(version: str, timeout: int) -> docker.DockerClient:
     :param timeout: seconds without an answer after which a request fails
     :raises docker.errors.DockerException: it cannot be connected to, or the options lack a file
     """
-    return docker.DockerClient(
+    return _Client(
         base_url=CONF.docker.host_url, version=version, timeout=timeout, tls=_tls() or False
     )
 

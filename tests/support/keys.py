@@ -3,7 +3,6 @@
 
 import base64
 import datetime
-import ipaddress
 import typing
 from pathlib import Path
 
@@ -38,8 +37,8 @@ def write_public(path: Path, key: ed25519.Ed25519PrivateKey | Key) -> Path:
     return path
 
 
-def certificate(key: Key, days: int = 1, address: str = "127.0.0.1") -> x509.Certificate:
-    """A certificate of a key, for an address, that is valid for some days from yesterday."""
+def certificate(key: Key, days: int = 1) -> x509.Certificate:
+    """A certificate of a key, that is valid for some days from yesterday."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signer")])
     begin = datetime.datetime.now(datetime.UTC) - _DAY
     return (
@@ -48,9 +47,6 @@ def certificate(key: Key, days: int = 1, address: str = "127.0.0.1") -> x509.Cer
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False
-        )
         .not_valid_before(begin)
         .not_valid_after(begin + days * _DAY + _DAY / 2)
         .sign(key, hashes.SHA256())

@@ -14,17 +14,26 @@ CONF = nova.conf.CONF
 
 #: As long as Nova's API takes it: 65,535 characters of base 64.
 _USER_DATA = os.urandom(49_149)
-_METADATA = {"--privileged": "true", "../../etc/passwd": "x\n--cap-add=ALL", "docker_mounts": "/"}
+_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBbofk83h/DK1jFR2bTYEjRJ+DCY0NGtdSkjUkWqtmg3 somebody"
+_METADATA = {
+    "--privileged": "true",
+    ".. etc:passwd": "../../etc/passwd,x\n--cap-add=ALL",
+    "docker_mounts": "/",
+}
 
 
 class ConfigDrives(cloud.CloudTestCase):
     """What is in the files, and when they are there."""
 
+    def setUp(self):
+        super().setUp()
+        self.flavor = self.plain_flavor()
+
     def boot(self, state="ACTIVE", image=None, **request):
         server = {
             "name": "a server",
             "imageRef": image or self.image,
-            "flavorRef": self.plain_flavor(),
+            "flavorRef": self.flavor,
             "networks": "none",
             **request,
         }
@@ -48,21 +57,24 @@ class ConfigDrives(cloud.CloudTestCase):
         return pathlib.Path(CONF.instances_path, server["id"])
 
     def test_a_container_reads_what_its_user_gave(self):
-        key = self.api.post_keypair({"name": "mine"})
+        self.api.post_keypair({"keypair": {"name": "mine", "public_key": _KEY}})
         user_data = base64.b64encode(_USER_DATA).decode()
         server = self.boot(
             config_drive=True, user_data=user_data, metadata=_METADATA, key_name="mine"
         )
         meta = json.loads(self.read(server, "openstack/latest/meta_data.json"))
         self.assertEqual((server["id"], _METADATA), (meta["uuid"], meta["meta"]))
-        self.assertEqual({"mine": key["public_key"]}, meta["public_keys"])
+        self.assertEqual({"mine": _KEY}, meta["public_keys"])
         self.assertEqual(_USER_DATA, self.read(server, "openstack/latest/user_data"))
         self.assertEqual(_USER_DATA, self.read(server, "ec2/latest/user-data"))
         for name in ("network_data", "vendor_data", "vendor_data2"):
             json.loads(self.read(server, f"openstack/latest/{name}.json"))
 
-    def test_a_container_cannot_change_it(self):
+    def test_a_container_reads_it_as_any_user_and_changes_nothing(self):
         server = self.boot(config_drive=True)
+        container = self.engine().containers.get(f"nova-{server['id']}")
+        line = "cat /run/openstack/openstack/latest/meta_data.json"
+        self.assertEqual(0, container.exec_run(line, user="65534").exit_code)
         for line in (
             "echo x > /run/openstack/openstack/latest/meta_data.json",
             "touch /run/openstack/new",
@@ -73,12 +85,6 @@ class ConfigDrives(cloud.CloudTestCase):
         ):
             self.assertNotEqual(0, self.run_in(server, "sh", "-c", line)[0], line)
         self.read(server, "ec2/latest/meta-data.json")
-
-    def test_a_user_of_the_container_other_than_root_reads_it(self):
-        server = self.boot(config_drive=True)
-        container = self.engine().containers.get(f"nova-{server['id']}")
-        line = "cat /run/openstack/openstack/latest/meta_data.json"
-        self.assertEqual(0, container.exec_run(line, user="65534").exit_code)
 
     def test_a_server_that_asks_for_none_has_none(self):
         server = self.boot(user_data=base64.b64encode(b"x").decode())
@@ -131,8 +137,11 @@ class ConfigDrives(cloud.CloudTestCase):
         self.assertFalse(self.folder(server).exists())
 
     def test_nothing_is_left_of_a_server_that_cannot_be_built(self):
-        image = self.upload(self.archive, properties={"os_command_line": "/no/such/program"})
-        server = self.boot("ERROR", image, config_drive=True)
+        self.api.post_keypair({"keypair": {"name": "mine", "public_key": _KEY}})
+        wanted = {"docker_authorized_keys": "/no/such/folder"}
+        image = self.upload(self.archive, properties=wanted)
+        server = self.boot("ERROR", image, config_drive=True, key_name="mine")
+        self.assertIn("docker_authorized_keys needs a folder /no", self.fault(server))
         self.assertEqual({}, self.containers())
         self.assertEqual([], list(self.folder(server).glob("config-drive")))
         self.delete(server)
@@ -141,7 +150,7 @@ class ConfigDrives(cloud.CloudTestCase):
         server = self.boot(config_drive=True)
         self.compute.stop()
         self.remove_container(server)
-        self.api.force_down_service("host1", "nova-compute", True)
+        self.admin_api.put_service_force_down(self.compute.service_ref.uuid, True)
         self.api.delete_server(server["id"])
         self.wait_until_gone(server)
         self.assertTrue(self.folder(server).exists())
@@ -162,8 +171,6 @@ class ConfigDrives(cloud.CloudTestCase):
     def test_injected_files_are_refused(self):
         self.api.microversion = "2.56"
         personality = [{"path": "/etc/motd", "contents": base64.b64encode(b"x").decode()}]
-        server = self.boot(
-            "ERROR", config_drive=True, personality=personality, networks=[{"uuid": "x"}][:0]
-        )
+        server = self.boot("ERROR", config_drive=True, personality=personality)
         self.assertIn("files cannot be injected", self.fault(server))
         self.assertEqual({}, self.containers())

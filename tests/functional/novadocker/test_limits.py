@@ -273,3 +273,10 @@ def test_what_is_not_served_is_refused_before_anything_is_made(servers, glance, 
         servers.spawn(servers.instance(), **arguments)
     assert glance.downloads == 0
     assert servers.client.containers.list(all=True) == []
+
+
+def test_an_engine_without_quotas_is_not_asked_for_one(servers, caplog):
+    instance = servers.boot()
+    assert not servers.container(instance).attrs["HostConfig"].get("StorageOpt")
+    servers.driver.init_host("host1")
+    assert "Nothing limits what a container writes: storage driver over" in caplog.text
