@@ -115,8 +115,9 @@ class Engine:
             if known is None or _version_of(known.client) != known.version:
                 client = connect("auto", CONF.docker.api_timeout)
                 known = self._connection = _Connection(client, _version_of(client))
-        # The SDK has no class of its own for "no connection" when it negotiates the version.
-        except (requests.exceptions.RequestException, docker.errors.DockerException) as e:
+        # The SDK has no class of its own for "no connection" when it negotiates the version, and
+        # requests none for certificates that are gone or cannot be read: both raise an OSError.
+        except (OSError, docker.errors.DockerException) as e:
             raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
         return known.client
 

@@ -3,6 +3,7 @@
 
 import datetime
 import ipaddress
+import pathlib
 import socket
 
 import docker
@@ -117,6 +118,17 @@ def test_an_engine_that_is_not_the_one_meant_is_reported(settings, files):
     settings(ca_file=files["other-ca"])
     with pytest.raises(errors.EngineUnavailable, match="see that ca_file, cert_file and key_file"):
         Engine().info()
+
+
+def test_a_certificate_that_is_removed_later_is_reported(settings, files, tmp_path):
+    certificate = tmp_path / "compute.pem"
+    certificate.write_bytes(pathlib.Path(files["compute"][0]).read_bytes())
+    settings(cert_file=str(certificate))
+    engine = Engine()
+    engine.info()
+    certificate.unlink()
+    with pytest.raises(errors.EngineUnavailable, match="see that ca_file, cert_file and key_file"):
+        engine.info()
 
 
 def test_nobody_without_a_certificate_is_let_in(url):
