@@ -8,7 +8,17 @@ from nova import exception
 from oslo_log import log as logging
 
 from fpga_hooks.instance import devices, image_properties
-from novadocker import errors, images, request
+from novadocker import (
+    authorized_keys,
+    config_drive,
+    errors,
+    image_request,
+    images,
+    limits,
+    privileges,
+    request,
+    root_disk,
+)
 from novadocker.containers import Containers
 from novadocker.engine import Engine
 from novadocker.network.network import Network
@@ -58,10 +68,11 @@ class Builder:
         :param vifs: its ports
         :raises nova.exception.NovaException: the reason why there is none
         """
+        image_request.of(instance)  # before anything is made
         with self._network.undone_on_failure(instance, vifs):
             with self._network.built(instance, vifs) as joined:
                 image_id = images.ensure(self._engine, context, image_meta)
-            self._make(instance, image_meta, image_id, joined, power_on)
+            self._make(instance, image_meta, image_id, vifs, joined, power_on)
             if vifs and not power_on:
                 self._network.down(instance)
 
@@ -89,26 +100,45 @@ class Builder:
                 image_id = self._in_engine(image_meta.id) or images.ensure(
                     self._engine, context, image_meta
                 )
-            self._make(instance, image_meta, image_id, joined, power_on=True)
+            self._make(instance, image_meta, image_id, vifs, joined, power_on=True)
 
     def _make(
         self,
         instance: "objects.Instance",
         image_meta: "objects.ImageMeta",
         image_id: str,
+        vifs: "typing.Sequence[model.VIF]",
         joined: str | None,
         power_on: bool,
     ) -> None:
         command = request.command_of(image_meta, images.config_of(self._engine, image_id))
         passed = devices.for_instance(instance)
         request.check_devices(passed)
-        # The engine may be confined to fewer processors than the host has.
-        cpus = int(self._engine.info()["NCPU"])
-        options = request.container_options(instance, image_id, command, passed, cpus, joined)
+        asked = image_request.of(instance)
+        options = request.container_options(instance, image_id, command, passed, joined)
+        options |= self._confinement(instance, asked) | {"environment": dict(asked.environment)}
         with self._nothing_stays_of(instance):
+            if config_drive.is_required(instance):
+                config_drive.write(instance, vifs)
+                options["mounts"].append(config_drive.mount(instance.uuid))
             self._containers.create(instance.uuid, options)
+            if asked.authorized_keys:
+                authorized_keys.put(self._engine, instance, asked.authorized_keys)
             if power_on:
                 self._containers.start(instance.uuid)
+
+    def _confinement(
+        self, instance: "objects.Instance", asked: image_request.ImageRequest
+    ) -> dict[str, typing.Any]:
+        """Limits and privileges among the arguments of the SDK's ``containers.create``."""
+        info = self._engine.info()
+        privileges.check_engine(info)
+        return {
+            # The engine may be confined to fewer processors than the host has.
+            **limits.options(instance.flavor, int(info["NCPU"])),
+            **root_disk.options(instance.flavor, info),
+            **privileges.options(asked.read_only),
+        }
 
     def _in_engine(self, image_id: str) -> str | None:
         """The id in the engine of an image in Glance, if exactly one is there."""
@@ -125,6 +155,7 @@ class Builder:
         except BaseException:
             try:
                 self._containers.remove(instance.uuid)
+                config_drive.remove(instance.uuid)
             except exception.NovaException as e:
                 # Nova destroys the instance next, which tries again; it reports the first error.
                 LOG.warning("Its container is not removed yet: %s", e.message, instance=instance)

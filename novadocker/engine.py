@@ -7,6 +7,7 @@ import typing
 
 import docker
 import docker.errors
+import docker.tls
 import requests
 from oslo_config import cfg
 
@@ -16,6 +17,28 @@ CONF = cfg.CONF
 
 #: Seconds between two looks at an engine that is being waited for.
 PAUSE = 0.5
+
+
+class _Api(docker.APIClient):
+    """Connects to the engine as our options say, whatever the environment has.
+
+    requests prefers REQUESTS_CA_BUNDLE to a client's own certificates, and takes proxies from the
+    environment, too.
+    """
+
+    @property
+    def trust_env(self) -> bool:
+        """Never; requests sets True when a client is made."""
+        return False
+
+    @trust_env.setter
+    def trust_env(self, value: bool) -> None:
+        pass
+
+
+class _Client(docker.DockerClient):
+    def __init__(self, **options: typing.Any) -> None:
+        self.api = _Api(**options)
 
 
 class _Connection(typing.NamedTuple):
@@ -105,20 +128,34 @@ class Engine:
             if known is None or _version_of(known.client) != known.version:
                 client = connect("auto", CONF.docker.api_timeout)
                 known = self._connection = _Connection(client, _version_of(client))
-        # The SDK has no class of its own for "no connection" when it negotiates the version.
-        except (requests.exceptions.RequestException, docker.errors.DockerException) as e:
+        # The SDK has no class of its own for "no connection" when it negotiates the version, and
+        # requests none for certificates that are gone or cannot be read: both raise an OSError.
+        except (OSError, docker.errors.DockerException) as e:
             raise errors.EngineUnavailable(CONF.docker.host_url, e) from e
         return known.client
 
 
 def connect(version: str, timeout: int) -> docker.DockerClient:
-    """A client of the engine.
+    """A client of the engine, with TLS where its address is no socket.
 
     :param version: of the API; ``auto`` asks the engine
     :param timeout: seconds without an answer after which a request fails
-    :raises docker.errors.DockerException: it cannot be connected to
+    :raises docker.errors.DockerException: it cannot be connected to, or the options lack a file
     """
-    return docker.DockerClient(base_url=CONF.docker.host_url, version=version, timeout=timeout)
+    return _Client(
+        base_url=CONF.docker.host_url, version=version, timeout=timeout, tls=_tls() or False
+    )
+
+
+def _tls() -> docker.tls.TLSConfig | None:
+    options = CONF.docker
+    if options.host_url.startswith("unix:"):
+        return None
+    if not (options.ca_file and options.cert_file and options.key_file):
+        raise docker.errors.DockerException("TLS needs all three, and the address is no socket")
+    return docker.tls.TLSConfig(
+        client_cert=(options.cert_file, options.key_file), ca_cert=options.ca_file, verify=True
+    )
 
 
 def _version_of(client: docker.DockerClient) -> str | None:

@@ -15,7 +15,10 @@ class EngineUnavailable(exception.HypervisorUnavailable):  # type: ignore[misc]
         reason = " ".join(str(cause).split())
         what = "does not answer"
         advice = "start it (systemctl start docker), or correct [docker] host_url in nova.conf"
-        if "Permission denied" in reason:
+        if any(word in reason for word in ("TLS", "SSL", "certificate")):
+            what = "cannot be reached with TLS"
+            advice = "see that ca_file, cert_file and key_file in [docker] fit the engine's own"
+        elif "Permission denied" in reason:
             what = "cannot be reached by nova-compute"
             advice = "permit it: add the user of nova-compute to the group of the socket"
         elif "timed out" in reason:

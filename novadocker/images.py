@@ -8,6 +8,7 @@ import time
 import typing
 
 import docker.errors
+from nova import objects
 from nova.image import glance
 from oslo_concurrency import lockutils
 from oslo_config import cfg
@@ -20,7 +21,6 @@ from novadocker.engine import Engine
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
-    from nova import objects
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -49,15 +49,32 @@ def ensure(
     :raises errors.EngineUnavailable: the engine does not answer
     """
     check_format(image_meta)
+    return _ensure(engine, context, image_meta.id)[0]
+
+
+def cache(engine: Engine, context: "nova_context.RequestContext", image_id: str) -> bool:
+    """Have an image in the engine before a server needs it.
+
+    :param image_id: in Glance
+    :returns: whether it was fetched; False if the engine had it
+    :raises nova.exception.NovaException: see `ensure`
+    """
+    check_format(objects.ImageMeta.from_dict(IMAGE_API.get(context, image_id)))
+    return _ensure(engine, context, image_id)[1]
+
+
+def _ensure(
+    engine: Engine, context: "nova_context.RequestContext", image_id: str
+) -> tuple[str, bool]:
+    """The image's id in the engine, and whether it was fetched."""
     engine.wait(0)  # before anything is fetched for an engine that is down
-    with lock(image_meta.id):
-        image = IMAGE_API.get(context, image_meta.id)
-        name = reference(image_meta.id, image)
-        engine_id = _find(engine, name)
-        if engine_id is None:
-            engine_id = _fetch(engine, context, image_meta.id, image, name)
+    with lock(image_id):
+        image = IMAGE_API.get(context, image_id)
+        name = reference(image_id, image)
+        known = _find(engine, name)
+        engine_id = known or _fetch(engine, context, image_id, image, name)
         note_use(name)
-    return engine_id
+    return engine_id, known is None
 
 
 @contextlib.contextmanager

@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ``[docker]`` options of nova.conf."""
 
-from oslo_config import cfg
+from oslo_config import cfg, types
+
+from novadocker import limits
 
 GROUP = cfg.OptGroup(
     "docker",
     title="Docker",
     help="How nova-compute runs instances as containers of a Docker Engine on its host.",
 )
+
+#: Docker's own default without two that no container needs here: devices come from the region
+#: alone, and whoever may send raw packets can try every address on what the security groups of a
+#: port let through. ping needs none: its sandbox lets everybody have datagram sockets of ICMP.
+_CAPABILITIES = [
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE"),
+    *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+]
+#: Those that stay within the namespaces and limits of a container.
+_MORE_CAPABILITIES = ["IPC_LOCK", "NET_RAW", "SYS_NICE", "SYS_PTRACE"]
 
 OPTS = [
     cfg.StrOpt(
@@ -16,9 +28,30 @@ OPTS = [
         help="""
 Address at which the Docker Engine of this host listens.
 
-It is a URL that the Docker SDK for Python takes. The engine must run on the host of nova-compute,
-because nova-compute passes devices and image files by their paths. The user of nova-compute must be
-allowed to open the socket, so it is usually in the group ``docker``.
+It is a socket (``unix://``), or ``tcp://ADDRESS:PORT`` with TLS. The engine must run on the host of
+nova-compute, because nova-compute passes devices and files by their paths. The user of nova-compute
+must be allowed to open the socket, so it is usually in the group ``docker``.
+""",
+    ),
+    cfg.StrOpt(
+        "ca_file",
+        help="""
+File with the certificates, in PEM, that may sign the certificate of the Docker Engine.
+
+A ``host_url`` that is not a socket of this host needs ``ca_file``, ``cert_file`` and ``key_file``,
+because everybody who reaches an engine without them is root on its host.
+""",
+    ),
+    cfg.StrOpt(
+        "cert_file",
+        help="""
+File with the certificate, in PEM, that nova-compute shows to the Docker Engine.
+""",
+    ),
+    cfg.StrOpt(
+        "key_file",
+        help="""
+File with the private key, in PEM, of ``cert_file``; only nova-compute's user may read it.
 """,
     ),
     cfg.IntOpt(
@@ -57,9 +90,23 @@ wait.
     cfg.IntOpt(
         "pids_limit",
         default=4096,
-        min=16,
+        min=limits.LEAST_PIDS,
         help="""
 The most processes and threads that one container may have.
+
+A flavor may lower it by the extra spec ``docker:pids_limit``.
+""",
+    ),
+    cfg.ListOpt(
+        "capabilities",
+        item_type=types.String(choices=[*_CAPABILITIES, *_MORE_CAPABILITIES]),
+        default=_CAPABILITIES,
+        help="""
+Linux capabilities that containers have; all others are dropped.
+
+The default is what Docker's own default has, without MKNOD and NET_RAW. Programs in a container,
+such as sshd and package managers, need some of them. Those that lead out of a container cannot be
+named here.
 """,
     ),
     cfg.StrOpt(

@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from fpga_hooks.instance import devices
 from fpga_nova.contract import NODE_KINDS
-from novadocker import errors
+from novadocker import config_drive, errors, limits
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -24,20 +24,12 @@ LABEL_PROJECT = "org.openstack.nova.project.id"
 LABEL_HOST = "org.openstack.nova.host"
 LABEL_IMAGE = "org.openstack.nova.image.id"
 
-#: What Docker grants by default and no container needs here: devices come from the region alone,
-#: and whoever may send raw packets can try every address on what the security groups of a port
-#: let through. ping needs none: its sandbox lets everybody have datagram sockets of ICMP.
-_CAPABILITIES_DROPPED = ["MKNOD", "NET_RAW"]
-
 #: What a network mode begins with that names another container.
 _JOINED = "container:"
 
 #: Characters that Linux takes for a host name (HOST_NAME_MAX), and RFC 1035 for a label of one.
 _HOST_NAME_SIZE = 64
 _LABEL_SIZE = 63
-
-#: MiB below which the engine makes no container ("Minimum memory limit allowed is 6MB").
-_LEAST_MEMORY = 6
 
 #: The console log keeps between one and two of these.
 _LOG_SIZE = "1m"
@@ -70,18 +62,21 @@ def check(
     :raises errors.NotServed: with what it is
     """
     features = {
-        "files cannot be injected into a container: put them into the image": bool(injected_files),
-        "a container has no config drive: boot without --config-drive": bool(instance.config_drive),
+        # Nova does not keep them, so that whoever makes a container anew has none.
+        "files cannot be injected into a container: use user data, or put them into the image": (
+            bool(injected_files)
+        ),
         "a container has no volumes: boot from an image": bool(
             driver.block_device_info_get_mapping(block_device_info)
-        ),
-        f"a container needs {_LEAST_MEMORY} MB of memory: take a flavor that has them": (
-            instance.flavor.memory_mb < _LEAST_MEMORY
         ),
     }
     for reason, unserved in features.items():
         if unserved:
             raise errors.NotServed(instance.uuid, reason)
+    try:
+        limits.check(instance.flavor)
+    except limits.FlavorError as e:
+        raise errors.NotServed(instance.uuid, str(e)) from e
 
 
 def command_of(
@@ -111,17 +106,14 @@ def container_options(
     image_id: str,
     command: list[str] | None,
     passed: typing.Sequence[devices.Device],
-    cpus: int,
     joined: str | None = None,
 ) -> dict[str, typing.Any]:
-    """The arguments of the SDK's ``containers.create``.
+    """Arguments of the SDK's ``containers.create``, without limits and privileges.
 
     :param image_id: in the engine
     :param passed: the devices of the instance's region
-    :param cpus: how many the engine may use; it refuses more
     :param joined: the container whose network it joins, if it has one
     """
-    memory = instance.flavor.memory_mb << 20
     return {
         "image": image_id,
         "command": command,
@@ -134,12 +126,6 @@ def container_options(
             LABEL_HOST: CONF.host,
         },
         **_network_options(instance, joined),
-        "mem_limit": memory,
-        "memswap_limit": memory,
-        "nano_cpus": min(instance.flavor.vcpus, cpus) * 10**9,
-        "pids_limit": CONF.docker.pids_limit,
-        "cap_drop": _CAPABILITIES_DROPPED,
-        "security_opt": ["no-new-privileges"],
         "init": True,
         # The host's core_pattern may name a program, which runs outside of all these limits.
         "ulimits": [Ulimit(name="core", soft=0, hard=0)],
@@ -198,7 +184,11 @@ def devices_in(attributes: typing.Mapping[str, typing.Any]) -> set[tuple[str, st
     """
     host = attributes["HostConfig"]
     nodes = {(node["PathOnHost"], node["PathInContainer"]) for node in host.get("Devices") or ()}
-    files = {(mount["Source"], mount["Target"]) for mount in host.get("Mounts") or ()}
+    files = {
+        (mount["Source"], mount["Target"])
+        for mount in host.get("Mounts") or ()
+        if mount["Target"] != config_drive.TARGET
+    }
     return nodes | files
 
 

@@ -15,21 +15,24 @@ from fpga_hooks.placement import inventory
 from fpga_nova import options as fpga_options
 from novadocker import (
     builder,
+    config_drive,
     containers,
     errors,
     guests,
     host,
-    image_cache,
+    image_request,
     images,
     options,
+    privileges,
     request,
+    root_disk,
     snapshots,
     state,
 )
 from novadocker.engine import Engine
 from novadocker.network import warmup
 from novadocker.network.network import Network
-from novadocker.virt import networks, unserved
+from novadocker.virt import cache, networks, unserved
 from novadocker.virt import snapshots as snapshot_actions
 
 if typing.TYPE_CHECKING:
@@ -49,6 +52,7 @@ _Any = typing.Any
 class DockerDriver(
     snapshot_actions.SnapshotActions,
     networks.NetworkActions,
+    cache.CacheActions,
     unserved.UnservedActions,
 ):
     """Runs each instance as a container of the Docker Engine of the host.
@@ -81,12 +85,20 @@ class DockerDriver(
     # -- the service
 
     def init_host(self, host: str) -> None:
-        """Wait a while for the engine; go on without it, so that an operator sees this host."""
+        """Wait a while for the engine; go on without it, so that an operator sees this host.
+
+        :raises oslo_config.cfg.ConfigFileValueError: ``[docker] capabilities`` has what no
+            container may have
+        """
+        privileges.report()
         images.sweep()
         warmup.start()
         try:
             self.engine.wait(CONF.docker.start_timeout)
-        except errors.EngineUnavailable as e:
+            info = self.engine.info()
+            root_disk.report(info)
+            privileges.check_engine(info)
+        except errors.NO_ANSWER as e:
             LOG.error("Host %s cannot run containers until this is mended: %s", host, e.message)
         else:
             self.snapshots.sweep()
@@ -96,11 +108,12 @@ class DockerDriver(
         return [request.name_of(uuid) for uuid in self.list_instance_uuids()]
 
     def list_instance_uuids(self) -> list[str]:
-        """The instances that have a container, or of whose network something is left.
+        """The instances that have a container, or of which something else is left here.
 
         Nova has those destroyed that it does not know.
         """
-        return list(dict.fromkeys([*self.containers.uuids(), *sorted(self.network.uuids())]))
+        others = self.network.uuids().union(config_drive.uuids())
+        return list(dict.fromkeys([*self.containers.uuids(), *sorted(others)]))
 
     def instance_exists(self, instance: "objects.Instance") -> bool:
         """Whether an instance has a container.
@@ -156,8 +169,6 @@ class DockerDriver(
             vifs = networks.served(instance, network_info)
         else:
             vifs = networks.required(instance, network_info)
-        if instance.user_data:
-            LOG.warning("User data is not given to containers", instance=instance)
         try:
             self.builder.build(context, instance, image_meta, vifs, power_on)
         except errors.PlugNotReported as e:
@@ -173,6 +184,7 @@ class DockerDriver(
 
         :raises nova.exception.NovaException: the reason why none can
         """
+        image_request.of(instance)
         self.builder.check_image(context, instance.image_meta)
 
     def rebuild(
@@ -216,6 +228,7 @@ class DockerDriver(
                 raise
             state.forget(instance.uuid)
             LOG.info("No container was ever made, so none is removed", instance=instance)
+        config_drive.remove(instance.uuid)
         self.network.remove(instance)
 
     def cleanup(
@@ -279,12 +292,3 @@ class DockerDriver(
     def get_host_uptime(self) -> str:
         """How long the host is up."""
         return host.uptime()
-
-    def manage_image_cache(
-        self, context: "nova_context.RequestContext", all_instances: "objects.InstanceList"
-    ) -> None:
-        """Remove images that nothing has used for the time in ``[image_cache]``, and what
-        interrupted snapshots left.
-        """
-        self.snapshots.sweep()
-        image_cache.manage(self.engine, all_instances)

@@ -9,7 +9,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks.instance import devices
-from novadocker import builder, containers, errors, request
+from novadocker import builder, config_drive, containers, errors, request
 from novadocker.network import network
 from novadocker.virt import networks
 
@@ -95,7 +95,7 @@ class PowerActions:
             self.containers.stop(instance.uuid, seconds)
             if reboot_type != "SOFT":
                 self.network.down(instance)
-            self._start(instance, network_info)
+            self._start(instance, network_info, renew=reboot_type != "SOFT")
         except errors.NoContainer:
             self._build_anew(context, instance, network_info)
 
@@ -165,13 +165,19 @@ class PowerActions:
                 "rebuild the server"
             )
 
-    def _start(self, instance: "objects.Instance", network_info: _Any) -> None:
+    def _start(self, instance: "objects.Instance", network_info: _Any, renew: bool = True) -> None:
         """Start the container with its ports.
 
         One that was made without any has no sandbox: it gets those that came later once it runs.
+
+        :param renew: whether its config drive, if it has one, tells what Nova knows now
         """
         vifs = networks.served(instance, network_info)
-        joins = request.joins_a_network(self.containers.attributes(instance.uuid))
+        attributes = self.containers.attributes(instance.uuid)
+        # What a container has mounted must not be replaced while it runs.
+        if renew and config_drive.is_in(attributes) and not attributes["State"]["Running"]:
+            config_drive.renew(instance, vifs)
+        joins = request.joins_a_network(attributes)
         if joins:
             self.network.up(instance, vifs)
         self.containers.start(instance.uuid)

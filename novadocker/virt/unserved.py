@@ -72,6 +72,13 @@ class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
             )
         raise NotImplementedError
 
+    def get_volume_connector(self, instance: "objects.Instance") -> typing.NoReturn:
+        """Refuse a volume that a server is to be booted with.
+
+        :raises NotImplementedError: always; Nova gives the user its text
+        """
+        raise NotImplementedError("containers have no volumes: boot from an image")
+
     def poll_rebooting_instances(self, timeout: int, instances: _Any) -> None:
         """Nothing; a reboot of a container ends, one way or the other, in `reboot`."""
 

@@ -6,6 +6,7 @@ import io
 import time
 
 import docker
+import fixtures
 import pytest
 from nova import objects
 
@@ -31,7 +32,7 @@ class CloudTestCase(base.FunctionalTestCase):
     def configure(self):
         self.flags(compute_driver="novadocker.virt.docker.DockerDriver")
         self.flags(host_url=self.dockerd.url, start_timeout=0, group="docker")
-        self.flags(host="host1")
+        self.flags(host="host1", instances_path=self.useFixture(fixtures.TempDir()).path)
         self.flags(max_attempts=1, group="scheduler")
 
     def setUp(self):

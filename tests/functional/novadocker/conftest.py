@@ -2,9 +2,12 @@
 """A real Docker Engine, the demo's image, and a driver; Glance alone is stood in for."""
 
 import hashlib
+import io
 import itertools
+import json
 import pathlib
 import shutil
+import tarfile
 import typing
 import uuid
 
@@ -25,6 +28,7 @@ from build_scripts.images import build_docker_image
 from novadocker import images
 from novadocker.virt import docker as novadocker_driver
 from tests.functional.novadocker import dockerd as engines
+from tests.support import container_images as archives
 
 CONF = nova.conf.CONF
 
@@ -151,6 +155,29 @@ def driver(
     return driver
 
 
+@pytest.fixture
+def image(archive: bytes, glance: Glance) -> typing.Callable[..., objects.ImageMeta]:
+    """Upload the demo's image with another configuration."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        members = {member.name: opened.extractfile(member).read() for member in opened}
+    config = json.loads(members[json.loads(members["manifest.json"])[0]["Config"]])
+
+    def upload(
+        change: dict[str, typing.Any], layers: typing.Sequence[bytes] = (), **top: typing.Any
+    ) -> objects.ImageMeta:
+        layers = layers or [members["layer.tar"]]
+        config["rootfs"] = {"type": "layers", "diff_ids": [archives.digest(one) for one in layers]}
+        config.update(top)
+        config["config"].update(change)
+        names = [f"layer{number}" for number in range(len(layers))]
+        manifest = [{"Config": "c", "RepoTags": None, "Layers": names}]
+        files = dict(zip(names, layers, strict=True))
+        files["c"] = json.dumps(config).encode()
+        return glance.add(archives.tar({**files, "manifest.json": json.dumps(manifest).encode()}))
+
+    return upload
+
+
 _NUMBER = itertools.count(1)
 
 
@@ -184,7 +211,7 @@ class Servers:
             flavor=flavor,
             image_ref=self.image.id,
             system_metadata=self.system_metadata(self.image),
-            expected_attrs=["system_metadata"],
+            expected_attrs=["metadata", "system_metadata"],
             **changes,
         )
 

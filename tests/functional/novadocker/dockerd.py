@@ -32,10 +32,12 @@ _SETTINGS: dict[str, dict[str, object]] = {
 class Dockerd:
     """A dockerd in a temporary folder.
 
+    :param arguments: further ones of its command line
     :raises RuntimeError: it cannot be run here, with what to do
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
         self._path = ":".join([*(docker_engine.programs() if ENGINE else []), _INSTALLED])
         program = shutil.which("dockerd", path=self._path)
         if program is None:
@@ -66,6 +68,7 @@ class Dockerd:
                     f"--pidfile={self.folder}/pid",
                     f"--cgroup-parent=/{self._group}",
                     f"--host={self.url}",
+                    *self._arguments,
                 ],
                 stdout=log,
                 stderr=log,
@@ -135,9 +138,9 @@ class Dockerd:
         return [point for point in points if point.startswith(f"{self.folder}/")]
 
 
-def started() -> typing.Iterator[Dockerd]:
+def started(*arguments: str) -> typing.Iterator[Dockerd]:
     """One that runs, for as long as the generator does."""
-    engine = Dockerd()
+    engine = Dockerd(*arguments)
     try:
         engine.start()
         yield engine

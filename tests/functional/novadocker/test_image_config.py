@@ -2,7 +2,6 @@
 """What the configuration of an image may have a real Docker Engine do, and what not."""
 
 import io
-import json
 import tarfile
 
 import pytest
@@ -10,27 +9,6 @@ from nova import exception
 
 from novadocker import errors, images
 from tests.support import container_images as archives
-
-
-@pytest.fixture
-def image(archive, glance):
-    """Upload the demo's image with another configuration."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        members = {member.name: opened.extractfile(member).read() for member in opened}
-    config = json.loads(members[json.loads(members["manifest.json"])[0]["Config"]])
-
-    def upload(change, layers=(), **top):
-        layers = layers or [members["layer.tar"]]
-        config["rootfs"] = {"type": "layers", "diff_ids": [archives.digest(one) for one in layers]}
-        config.update(top)
-        config["config"].update(change)
-        names = [f"layer{number}" for number in range(len(layers))]
-        manifest = [{"Config": "c", "RepoTags": None, "Layers": names}]
-        files = dict(zip(names, layers, strict=True))
-        files["c"] = json.dumps(config).encode()
-        return glance.add(archives.tar({**files, "manifest.json": json.dumps(manifest).encode()}))
-
-    return upload
 
 
 def _spawn(servers, image):

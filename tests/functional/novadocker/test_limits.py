@@ -23,6 +23,22 @@ def test_memory_and_processors_are_those_of_the_flavor(servers, config):
     assert host["PidsLimit"] == 100
 
 
+def test_the_kernel_has_the_limits_of_the_extra_specs(servers):
+    instance = servers.instance()
+    instance.flavor.swap = 32
+    instance.flavor.extra_specs = {
+        "quota:cpu_quota": "25000",
+        "quota:cpu_shares": "2048",
+        "docker:pids_limit": "30",
+    }
+    servers.spawn(instance)
+    host = servers.container(instance).attrs["HostConfig"]
+    assert (host["NanoCpus"], host["CpuShares"]) == (250_000_000, 2048)
+    assert (host["PidsLimit"], host["MemorySwap"]) == (30, 96 << 20)
+    forks = "i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i+1)); done"
+    assert "can't fork" in servers.run(instance, forks)[1]
+
+
 def test_a_flavor_of_more_processors_than_the_engine_has_gets_all_of_them(servers):
     instance = servers.instance()
     instance.flavor.vcpus = 1000
@@ -36,7 +52,10 @@ def test_a_container_has_no_network_and_no_privileges(servers):
     host = servers.container(instance).attrs["HostConfig"]
     assert host["Privileged"] is False
     assert host["NetworkMode"] == "none"
-    assert "no-new-privileges" in host["SecurityOpt"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    status = servers.run(instance, "grep -E 'Seccomp:|CapBnd:|NoNewPrivs:' /proc/1/status")[1]
+    # Bits of capabilities(7): all of the option's default.
+    assert status.split() == ["CapBnd:", "00000000a00405fb", "NoNewPrivs:", "1", "Seccomp:", "2"]
     assert servers.run(instance, "ls /sys/class/net")[1].split() == ["lo"]
     assert servers.run(instance, "mknod /tmp/mem c 1 1")[0] != 0
 
@@ -256,6 +275,8 @@ def test_what_is_not_served_is_refused_before_anything_is_made(servers, glance, 
     assert servers.client.containers.list(all=True) == []
 
 
-def test_a_config_drive_is_refused(servers):
-    with pytest.raises(exception.BuildAbortException, match="config drive"):
-        servers.spawn(servers.instance(config_drive="True"))
+def test_an_engine_without_quotas_is_not_asked_for_one(servers, caplog):
+    instance = servers.boot()
+    assert not servers.container(instance).attrs["HostConfig"].get("StorageOpt")
+    servers.driver.init_host("host1")
+    assert "Nothing limits what a container writes: storage driver over" in caplog.text

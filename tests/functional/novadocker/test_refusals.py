@@ -87,3 +87,10 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         self.api.post_server_action(self.server["id"], {"rebuild": {"imageRef": image}})
         self.stays_as_it_was("it is not a tar archive")
         self.keeps_its_resources()
+
+    def test_a_rebuild_to_an_image_that_asks_for_what_it_cannot_have(self):
+        image = self.upload(self.archive, properties={"docker_environment": "LD_PRELOAD"})
+        self.images.add(image)
+        self.api.post_server_action(self.server["id"], {"rebuild": {"imageRef": image}})
+        self.stays_as_it_was("which no metadata may set")
+        self.keeps_its_resources()

@@ -40,7 +40,10 @@ def instance() -> types.SimpleNamespace:
         project_id="p",
         image_ref="i",
         config_drive="",
-        flavor=types.SimpleNamespace(memory_mb=512, vcpus=4),
+        key_data="ssh-ed25519 AAAA somebody",
+        metadata={},
+        system_metadata={},
+        flavor=types.SimpleNamespace(memory_mb=512, vcpus=4, swap=0, root_gb=1, extra_specs={}),
     )
 
 

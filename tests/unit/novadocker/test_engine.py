@@ -103,3 +103,17 @@ def test_two_that_ask_at_once_do_not_wait_for_each_other(config, tmp_path):
 def _ask_in_vain(engine: Engine) -> None:
     with pytest.raises(errors.EngineUnavailable):
         engine.info()
+
+
+@pytest.mark.parametrize("url", ["tcp://127.0.0.1:2375", "http://127.0.0.1:2375"])
+def test_an_engine_behind_a_network_address_needs_tls(config, url):
+    config(host_url=url, ca_file="/ca.pem", cert_file="/cert.pem", group="docker")
+    with pytest.raises(errors.EngineUnavailable, match="with TLS - see that ca_file, cert_file"):
+        Engine().wait(0)
+
+
+def test_a_certificate_that_is_not_there_is_named(config):
+    files = dict.fromkeys(("ca_file", "cert_file", "key_file"), "/nonexistent")
+    config(host_url="tcp://127.0.0.1:1", **files, group="docker")
+    with pytest.raises(errors.EngineUnavailable, match="certificate and key files"):
+        Engine().wait(0)
