@@ -9,6 +9,8 @@ import json
 import pathlib
 import re
 import socketserver
+import typing
+import urllib.parse
 
 
 class Listener(socketserver.ThreadingUnixStreamServer):
@@ -24,6 +26,11 @@ class Listener(socketserver.ThreadingUnixStreamServer):
         self.breaks_off = False
         #: Answers to the methods of HTTP, where they are not the usual ones: status and message.
         self.answers: dict[str, tuple[int, str]] = {}
+        #: What it lists; where it is None, a list of containers is answered as all else.
+        self.containers: list[dict[str, typing.Any]] | None = None
+        #: The parameters of each list that it gave.
+        self.lists: list[dict[str, list[str]]] = []
+        self.before_list: typing.Callable[[], None] = lambda: None
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -35,6 +42,11 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if "GET" in self.server.answers and "/containers/" in self.path:
             self._answer_as_set("GET")
+            return
+        if self.server.containers is not None and "/containers/json" in self.path:
+            self.server.before_list()
+            self.server.lists.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
+            self._answer(200, self.server.containers)
             return
         version = re.match(r"/v(\d+\.\d+)/", self.path)
         if version and _number(version[1]) < _number(self.server.oldest):
@@ -64,7 +76,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         reason = f"client version {version} is too {how} supported API version is {limit}"
         self._answer(400, {"message": reason})
 
-    def _answer(self, status: int, content: dict[str, str]) -> None:
+    def _answer(self, status: int, content: typing.Any) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
