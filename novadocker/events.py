@@ -49,6 +49,7 @@ class Watch:
     :param engine: where the containers are
     :param known: the list of them, which each event makes old
     :param emit: gets Nova's event; may take long
+    :ivar threads: green ones where Nova runs on eventlet
     """
 
     def __init__(
@@ -62,15 +63,19 @@ class Watch:
         self._deliveries = Deliveries(emit)
         self._ended = threading.Event()
         self._stream: typing.Any = None
+        self.threads = [
+            threading.Thread(target=run, name=f"docker-{name}", daemon=True)
+            for name, run in (("events", self._follow), ("deliveries", self._deliveries.run))
+        ]
         #: The instances whose containers somebody is ending through the engine.
         self._killed: set[str] = set()
         #: Those that had no memory left since their start; a tenant must not fill the log.
         self._starved: set[str] = set()
 
     def start(self) -> None:
-        """Begin, in threads; green ones where Nova runs on eventlet."""
-        for name, run in (("events", self._follow), ("deliveries", self._deliveries.run)):
-            threading.Thread(target=run, name=f"docker-{name}", daemon=True).start()
+        """Begin, in threads."""
+        for thread in self.threads:
+            thread.start()
 
     def stop(self) -> None:
         """End it; what is on its way is not delivered."""
