@@ -84,11 +84,11 @@ class Containers:
         return typing.cast(dict[str, typing.Any], self._do(uuid, "inspect_container"))
 
     def statistics(self, uuid: str) -> dict[str, typing.Any]:
-        """What the engine tells of the use of resources, without a wait for a second sample.
+        """What the engine tells of the use of resources: two samples, which take a second or two.
 
         :raises errors.NoContainer: there is none
         """
-        found = self._do(uuid, "stats", stream=False, one_shot=True)
+        found = self._do(uuid, "stats", stream=False)
         return typing.cast(dict[str, typing.Any], found)
 
     def power_state(self, uuid: str) -> int:

@@ -39,6 +39,7 @@ class Usage(typing.NamedTuple):
     """What a container uses now.
 
     :ivar cpu_time: nanoseconds that its processes ran, on all processors together
+    :ivar utilisation: percent of one processor at the moment; None if that is not known
     :ivar memory: bytes, without what the kernel can drop at once
     :ivar memory_limit: bytes
     :ivar processes: how many, with threads
@@ -49,6 +50,7 @@ class Usage(typing.NamedTuple):
     """
 
     cpu_time: int
+    utilisation: int | None
     memory: int
     memory_limit: int
     processes: int
@@ -70,6 +72,7 @@ def of(found: containers.Containers, uuid: str) -> Usage:
     state = attributes["State"]
     return Usage(
         cpu_time=int(stats["cpu_stats"]["cpu_usage"]["total_usage"]),
+        utilisation=_utilisation(stats["cpu_stats"], stats.get("precpu_stats") or {}),
         memory=_used(memory),
         memory_limit=int(attributes["HostConfig"]["Memory"]),
         processes=int((stats.get("pids_stats") or {}).get("current", 0)),
@@ -96,7 +99,7 @@ def as_object(usage: Usage, instance: "objects.Instance", state: str) -> diagnos
             maximum=usage.memory_limit // _MIB, used=usage.memory // _MIB
         ),
     )
-    found.add_cpu(id=0, time=usage.cpu_time)
+    found.add_cpu(id=0, time=usage.cpu_time, utilisation=usage.utilisation)
     found.add_disk(**usage.disk)
     for counters in usage.network.values():
         found.add_nic(**counters)
@@ -118,9 +121,19 @@ def as_dictionary(usage: Usage) -> dict[str, typing.Any]:
     for name, counters in usage.network.items():
         for word, count in counters.items():
             found[f"{name}_{word.removesuffix('_octets')}"] = count
-    if usage.health:
-        found["health"] = usage.health
+    for word, value in (("health", usage.health), ("cpu0_utilisation", usage.utilisation)):
+        if value is not None:
+            found[word] = value
     return found
+
+
+def _utilisation(now: _Attributes, before: _Attributes) -> int | None:
+    """What docker stats shows: a share of the time of all processors of the host."""
+    if "system_cpu_usage" not in now or "system_cpu_usage" not in before:
+        return None
+    time = now["system_cpu_usage"] - before["system_cpu_usage"]
+    used = now["cpu_usage"]["total_usage"] - before["cpu_usage"]["total_usage"]
+    return round(100 * now.get("online_cpus", 1) * used / time) if time > 0 else None
 
 
 def _used(memory: _Attributes) -> int:

@@ -39,6 +39,10 @@ _OTHERS = ("kill", "oom", "health_status")
 #: restart` ends and starts it, and Nova would stop it in between.
 GRACE = 1.0
 
+#: Seconds from the start of nova-compute's first audit until it takes messages, at most. Nova stops
+#: a server by a message to itself, which a broker may lose before.
+SETTLING = 5.0
+
 
 class Watch:
     """The events of this host's containers, from `start` until `stop`.
@@ -87,6 +91,7 @@ class Watch:
                 self._stream.close()
 
     def _follow(self) -> None:
+        self._ended.wait(SETTLING)
         while not self._ended.is_set():
             try:
                 self._read()

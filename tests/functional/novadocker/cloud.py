@@ -65,6 +65,7 @@ class CloudTestCase(base.FunctionalTestCase):
             return context
 
         self.stub_out("nova.compute.manager.ComputeManager.handle_events", handle_events)
+        self.stub_out("novadocker.events.SETTLING", 0)
         self.stub_out("nova.context.get_admin_context", get_admin_context)
 
     def upload(self, data, **changes):

@@ -41,8 +41,9 @@ class Nova:
 
 
 @pytest.fixture
-def nova(servers, glance, archive):
+def nova(servers, glance, archive, monkeypatch):
     """Listens from an audit on."""
+    monkeypatch.setattr(events, "SETTLING", 0)
     servers.image = glance.add(archive, properties={"os_command_line": LINE})
     listener = Nova()
     servers.driver.register_event_listener(listener)
@@ -166,7 +167,7 @@ eventlet.monkey_patch()
 import sys, time
 import nova.conf
 from nova.virt import event
-from novadocker import options
+from novadocker import events, options
 from novadocker.engine import Engine
 from novadocker.events import Watch
 from novadocker.listing import Listing
@@ -175,6 +176,7 @@ options.register_opts(nova.conf.CONF)
 nova.conf.CONF.set_override("host", "host1")
 nova.conf.CONF.set_override("host_url", sys.argv[1], group="docker")
 engine = Engine()
+events.SETTLING = 0
 Watch(engine, Listing(engine), lambda told: print(told.get_name(), flush=True)).start()
 while True:  # another green thread works beside it
     time.sleep(0.01)

@@ -17,7 +17,15 @@ DISK = [
 #: As Docker 20.10 answers on each, without what is not read.
 FIGURES = {
     1: {
-        "cpu_stats": {"cpu_usage": {"total_usage": 27463913, "percpu_usage": [13, 27463900]}},
+        "cpu_stats": {
+            "cpu_usage": {"total_usage": 27463913, "percpu_usage": [13, 27463900]},
+            "system_cpu_usage": 5_000_000_000,
+            "online_cpus": 2,
+        },
+        "precpu_stats": {
+            "cpu_usage": {"total_usage": 2463913},
+            "system_cpu_usage": 4_500_000_000,
+        },
         "memory_stats": {"usage": 5 << 20, "stats": {"total_inactive_file": 2 << 20}},
         "pids_stats": {"current": 2},
         "blkio_stats": {"io_service_bytes_recursive": DISK, "io_serviced_recursive": DISK[:1]},
@@ -59,6 +67,16 @@ def test_memory_is_without_what_the_kernel_can_drop(usage):
 
 def test_processor_time_is_in_nanoseconds(usage):
     assert usage.cpu_time == 27463913
+
+
+def test_utilisation_is_in_percent_of_one_processor(config):
+    assert diagnostics.of(Containers(FIGURES[1]), UUID).utilisation == 10
+
+
+def test_utilisation_is_not_known_from_one_sample(config, instance):
+    usage = diagnostics.of(Containers(FIGURES[2]), UUID)
+    (cpu,) = diagnostics.as_object(usage, instance, "running").cpu_details
+    assert cpu.utilisation is None
 
 
 def test_disks_are_counted_together(usage):
