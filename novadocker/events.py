@@ -98,8 +98,9 @@ class Watch:
             except errors.NO_ANSWER as e:
                 LOG.debug("Events of containers are not seen: %s", e.message)
             except Exception:
-                # Nobody would start the thread again.
-                LOG.exception("Events of containers are not seen")
+                # Nobody would start the thread again. A stream that `stop` closed may fail anyhow.
+                if not self._ended.is_set():
+                    LOG.exception("Events of containers are not seen")
             self._ended.wait(PAUSE)
 
     def _read(self) -> None:

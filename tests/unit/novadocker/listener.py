@@ -7,6 +7,7 @@ Status and messages are moby's own.
 import http.server
 import json
 import pathlib
+import queue
 import re
 import socketserver
 import typing
@@ -31,6 +32,10 @@ class Listener(socketserver.ThreadingUnixStreamServer):
         #: The parameters of each list that it gave.
         self.lists: list[dict[str, list[str]]] = []
         self.before_list: typing.Callable[[], None] = lambda: None
+        #: The events of the next stream of events; None ends the stream.
+        self.events: queue.Queue[dict[str, typing.Any] | None] = queue.Queue()
+        #: The parameters of each stream that began.
+        self.streams: list[dict[str, list[str]]] = []
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -48,6 +53,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.server.lists.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
             self._answer(200, self.server.containers)
             return
+        if "/events" in self.path:
+            self._stream()
+            return
         version = re.match(r"/v(\d+\.\d+)/", self.path)
         if version and _number(version[1]) < _number(self.server.oldest):
             self._refuse(version[1], "old. Minimum", self.server.oldest)
@@ -60,6 +68,17 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._answer_as_set("DELETE")
+
+    def _stream(self) -> None:
+        """Send events, each in a chunk, as they come."""
+        self.server.streams.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        while (event := self.server.events.get()) is not None:
+            line = json.dumps(event).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        self.close_connection = True
 
     def _answer_as_set(self, method: str) -> None:
         status, message = self.server.answers[method]
