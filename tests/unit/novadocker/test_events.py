@@ -88,16 +88,20 @@ def test_a_restart_is_no_end(nova):
 
 
 def test_an_event_makes_the_list_old(nova, listener):
-    wait_until(lambda: len(listener.lists) == 1)
+    nova.happens("die", uuid="b")
+    nova.waits_for(("b", STOPPED))
     nova.listing.recent()
+    before = len(listener.lists)
     nova.happens("die")
-    nova.waits_for(("a", STOPPED))
+    nova.waits_for(("b", STOPPED), ("a", STOPPED))
     nova.listing.recent()
-    assert len(listener.lists) == 2
+    assert len(listener.lists) == before + 1
 
 
 def test_all_containers_are_compared_at_first_and_after_an_end_of_the_stream(nova, listener):
-    wait_until(lambda: len(listener.lists) == 1)
+    nova.happens("start", uuid="c")
+    nova.waits_for(("c", STARTED))
+    nova.got.clear()
     listener.containers = [container("a", "running"), container("b", "exited")]
     listener.events.put(None)
     nova.waits_for(("b", STOPPED), ("a", STARTED))
