@@ -67,8 +67,15 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
         return [*listed, *self._only_networks(listed)]
 
     def get_num_instances(self) -> int:
-        """How many instances have a container."""
-        return len(self.containers.listing.now())
+        """How many instances have a container.
+
+        :raises nova.exception.VirtDriverNotReady: the engine does not answer; Nova then leaves its
+            comparison of power states out, which asks this first
+        """
+        try:
+            return len(self.containers.listing.now())
+        except errors.NO_ANSWER as e:
+            raise exception.VirtDriverNotReady from e
 
     def instance_exists(self, instance: "objects.Instance") -> bool:
         """Whether an instance has a container.
