@@ -18,7 +18,7 @@ CONF = nova.conf.CONF
 
 
 def _state(servers, instance):
-    return servers.driver.get_info(instance).state
+    return servers.driver.get_info(instance, use_cache=False).state
 
 
 def test_spawn_runs_a_container_and_destroy_leaves_none(servers):
