@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All containers of this host's instances, by one question to the engine."""
 
+import math
 import time
 import typing
 
@@ -25,6 +26,9 @@ _STATES = {
 
 #: Seconds for which an answer serves where nothing was changed since.
 _LIFETIME = 5
+#: Seconds after a change in which the list may be older than what the engine tells of a container:
+#: moby sends the event of an end, and answers a stop, before the list has it.
+_LAG = 1
 
 
 class Listed(typing.NamedTuple):
@@ -41,7 +45,6 @@ class Listed(typing.NamedTuple):
 
 class _Answer(typing.NamedTuple):
     time: float
-    change: object
     containers: dict[str, Listed]
 
 
@@ -53,7 +56,7 @@ class Listing:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._change = object()
+        self._changed = -math.inf
         self._last: _Answer | None = None
 
     def now(self) -> dict[str, Listed]:
@@ -61,27 +64,31 @@ class Listing:
 
         :raises errors.EngineUnavailable: the engine does not answer
         """
-        change = self._change
+        begin = time.monotonic()
         with self._engine.asked_to("list containers") as client:
             # The low-level call asks once; the other looks at each container, which may be gone.
             found = client.api.containers(all=True, filters={"label": own_labels()})
         containers = {one["Labels"][request.LABEL_UUID]: _listed(one) for one in found}
-        self._last = _Answer(time.monotonic(), change, containers)
+        self._last = _Answer(begin, containers)
         return containers
 
-    def recent(self) -> dict[str, Listed]:
+    def recent(self) -> dict[str, Listed] | None:
         """The same, of some seconds ago if nothing is known to have changed since.
 
+        :returns: None where a change is too recent to be in the list for sure
         :raises errors.EngineUnavailable: the engine does not answer
         """
+        settled = self._changed + _LAG
+        if time.monotonic() < settled:
+            return None
         last = self._last
-        if last and last.change is self._change and time.monotonic() - last.time < _LIFETIME:
+        if last and last.time >= settled and time.monotonic() - last.time < _LIFETIME:
             return last.containers
         return self.now()
 
     def changed(self) -> None:
-        """Note that a container was changed; an answer that is on its way is old, too."""
-        self._change = object()
+        """Note that a container was changed."""
+        self._changed = time.monotonic()
 
 
 def own_labels() -> list[str]:

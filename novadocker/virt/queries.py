@@ -100,12 +100,12 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
         :raises nova.exception.InstanceNotFound: there is no container
         """
         try:
-            if use_cache:
-                listed = self.containers.listing.recent().get(instance.uuid)
-                if listed is None:
-                    raise exception.InstanceNotFound(instance_id=instance.uuid)
-                return hardware.InstanceInfo(state=listed.power_state)
-            return hardware.InstanceInfo(state=self.containers.power_state(instance.uuid))
+            listed = self.containers.listing.recent() if use_cache else None
+            if listed is None:
+                return hardware.InstanceInfo(state=self.containers.power_state(instance.uuid))
+            if instance.uuid not in listed:
+                raise exception.InstanceNotFound(instance_id=instance.uuid)
+            return hardware.InstanceInfo(state=listed[instance.uuid].power_state)
         except errors.NoContainer as e:
             raise exception.InstanceNotFound(instance_id=instance.uuid) from e
         except errors.NO_ANSWER as e:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the driver tells Nova of containers that change by themselves or by somebody's hand."""
 
+import pathlib
 import subprocess
 import sys
 import time
@@ -40,6 +41,12 @@ class Nova:
         return times[-1]
 
 
+def containerd_of(dockerd):
+    """The process of an engine's containerd; a dockerd that starts before it ended waits for it."""
+    pid = (dockerd.folder / "exec/containerd/containerd.pid").read_text()
+    return pathlib.Path("/proc", pid)
+
+
 @pytest.fixture
 def nova(servers, glance, archive, monkeypatch):
     """Listens from an audit on."""
@@ -68,12 +75,13 @@ def test_a_container_that_ends_is_told_at_once(servers, nova, server):
     assert servers.driver.get_info(server).state == power_state.SHUTDOWN
 
 
-def test_a_container_without_memory_is_told(servers, nova, server, caplog):
-    servers.run(server, "tail /dev/zero")
-    wait_until(lambda: "which lacks memory" in caplog.text)
-    assert caplog.text.count(server.uuid) >= 1
-    servers.run(server, "touch /end")
-    nova.time_of(server, STOPPED)
+def test_a_container_that_lacks_memory_is_told(servers, nova, glance, archive):
+    line = "sh -c 'until test -e /end; do usleep 20000; done; exec tail /dev/zero'"
+    servers.image = glance.add(archive, properties={"os_command_line": line})
+    instance = servers.boot()
+    servers.run(instance, "touch /end")
+    nova.time_of(instance, STOPPED)
+    assert servers.container(instance).attrs["State"]["ExitCode"] == 137
 
 
 @pytest.mark.parametrize("by_hand", ["kill", "stop"])
@@ -118,6 +126,7 @@ def test_an_end_of_the_engine_ends_its_containers(servers, nova, server, dockerd
     servers.container(other).stop(timeout=0)
     if kill:
         dockerd.kill()
+        wait_until(lambda: not containerd_of(dockerd).exists())
     else:
         dockerd.stop()
     nova.events.clear()

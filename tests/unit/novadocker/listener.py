@@ -31,7 +31,6 @@ class Listener(socketserver.ThreadingUnixStreamServer):
         self.containers: list[dict[str, typing.Any]] | None = None
         #: The parameters of each list that it gave.
         self.lists: list[dict[str, list[str]]] = []
-        self.before_list: typing.Callable[[], None] = lambda: None
         #: The events of the next stream of events; None ends the stream.
         self.events: queue.Queue[dict[str, typing.Any] | None] = queue.Queue()
         #: The parameters of each stream that began.
@@ -49,7 +48,6 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self._answer_as_set("GET")
             return
         if self.server.containers is not None and "/containers/json" in self.path:
-            self.server.before_list()
             self.server.lists.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
             self._answer(200, self.server.containers)
             return
