@@ -32,14 +32,17 @@ _COUNTERS = {
 #: Nova's field takes the names of its own drivers alone. This one's values have the same meaning.
 _DRIVER = "libvirt"
 
+#: When the engine's figures were read, if they never were.
+_NEVER = "0001-"
+
 _MIB = 1 << 20
 
 
 class Usage(typing.NamedTuple):
-    """What a container uses now.
+    """What a container uses now; None where the engine does not measure it.
 
     :ivar cpu_time: nanoseconds that its processes ran, on all processors together
-    :ivar utilisation: percent of one processor at the moment; None if that is not known
+    :ivar utilisation: percent of one processor at the moment
     :ivar memory: bytes, without what the kernel can drop at once
     :ivar memory_limit: bytes
     :ivar processes: how many, with threads
@@ -49,11 +52,11 @@ class Usage(typing.NamedTuple):
     :ivar uptime: seconds
     """
 
-    cpu_time: int
+    cpu_time: int | None
     utilisation: int | None
-    memory: int
+    memory: int | None
     memory_limit: int
-    processes: int
+    processes: int | None
     disk: dict[str, int]
     network: dict[str, dict[str, typing.Any]]
     health: str | None
@@ -68,15 +71,17 @@ def of(found: containers.Containers, uuid: str) -> Usage:
     """
     attributes = found.attributes(uuid)
     stats = found.statistics(uuid)
-    memory = stats.get("memory_stats") or {}
+    if stats["read"].startswith(_NEVER):
+        stats = {}
+    now, memory = stats.get("cpu_stats"), stats.get("memory_stats")
     state = attributes["State"]
     return Usage(
-        cpu_time=int(stats["cpu_stats"]["cpu_usage"]["total_usage"]),
-        utilisation=_utilisation(stats["cpu_stats"], stats.get("precpu_stats") or {}),
-        memory=_used(memory),
+        cpu_time=int(now["cpu_usage"]["total_usage"]) if now else None,
+        utilisation=_utilisation(now or {}, stats.get("precpu_stats") or {}),
+        memory=_used(memory) if memory else None,
         memory_limit=int(attributes["HostConfig"]["Memory"]),
-        processes=int((stats.get("pids_stats") or {}).get("current", 0)),
-        disk=_disk(stats.get("blkio_stats") or {}),
+        processes=(stats.get("pids_stats") or {}).get("current"),
+        disk=_disk(stats["blkio_stats"]) if stats else {},
         network={name: _interface(vif) for name, vif in records.of(uuid).items()},
         health=(state.get("Health") or {}).get("Status"),
         uptime=_seconds_since(state["StartedAt"]),
@@ -96,7 +101,8 @@ def as_object(usage: Usage, instance: "objects.Instance", state: str) -> diagnos
         uptime=usage.uptime,
         config_drive=bool(instance.config_drive),
         memory_details=diagnostics.MemoryDiagnostics(
-            maximum=usage.memory_limit // _MIB, used=usage.memory // _MIB
+            maximum=usage.memory_limit // _MIB,
+            used=None if usage.memory is None else usage.memory // _MIB,
         ),
     )
     found.add_cpu(id=0, time=usage.cpu_time, utilisation=usage.utilisation)
@@ -109,22 +115,20 @@ def as_object(usage: Usage, instance: "objects.Instance", state: str) -> diagnos
 def as_dictionary(usage: Usage) -> dict[str, typing.Any]:
     """Usage as the API has it up to microversion 2.47: in the words of libvirt's driver, memory in
     KiB, and what Nova has no fields for."""
-    found: dict[str, typing.Any] = {
+    figures = {
         "cpu0_time": usage.cpu_time,
+        "cpu0_utilisation": usage.utilisation,
         "memory": usage.memory_limit >> 10,
-        "memory-used": usage.memory >> 10,
+        "memory-used": None if usage.memory is None else usage.memory >> 10,
         "processes": usage.processes,
         "uptime": usage.uptime,
+        "health": usage.health,
     }
-    for word, count in usage.disk.items():
-        found[f"disk_{word}"] = count
+    figures |= {f"disk_{word}": count for word, count in usage.disk.items()}
     for name, counters in usage.network.items():
         for word, count in counters.items():
-            found[f"{name}_{word.removesuffix('_octets')}"] = count
-    for word, value in (("health", usage.health), ("cpu0_utilisation", usage.utilisation)):
-        if value is not None:
-            found[word] = value
-    return found
+            figures[f"{name}_{word.removesuffix('_octets')}"] = count
+    return {word: value for word, value in figures.items() if value is not None}
 
 
 def _utilisation(now: _Attributes, before: _Attributes) -> int | None:

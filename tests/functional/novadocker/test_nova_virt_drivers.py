@@ -104,6 +104,13 @@ class DockerDriverTestCase(Case, test.TestCase):
         self.connection.register_event_listener(None)
         super().tearDown()
 
+    def _clear_attrs(self) -> None:
+        # pytest sets the test method as an attribute of the test and takes it away itself.
+        method = self.__dict__.get(self._testMethodName)
+        super()._clear_attrs()
+        if method is not None:
+            self.__dict__[self._testMethodName] = method
+
     def _get_running_instance(self, obj: bool = True) -> tuple[typing.Any, list[typing.Any]]:
         instance = test_virt_drivers.test_utils.get_test_instance(obj=obj)
         meta = test_virt_drivers.test_utils.get_test_image_object(None, instance)

@@ -17,6 +17,7 @@ DISK = [
 #: As Docker 20.10 answers on each, without what is not read.
 FIGURES = {
     1: {
+        "read": "2026-01-01T00:00:00Z",
         "cpu_stats": {
             "cpu_usage": {"total_usage": 27463913, "percpu_usage": [13, 27463900]},
             "system_cpu_usage": 5_000_000_000,
@@ -31,6 +32,7 @@ FIGURES = {
         "blkio_stats": {"io_service_bytes_recursive": DISK, "io_serviced_recursive": DISK[:1]},
     },
     2: {
+        "read": "2026-01-01T00:00:00Z",
         "cpu_stats": {"cpu_usage": {"total_usage": 27463913}},
         "memory_stats": {"usage": 5 << 20, "stats": {"inactive_file": 2 << 20}},
         "pids_stats": {"current": 2},
@@ -103,10 +105,20 @@ def test_a_check_of_health_shows(config):
     assert diagnostics.as_dictionary(diagnostics.of(figures, UUID))["health"] == "unhealthy"
 
 
-def test_a_container_that_has_just_ended_uses_nothing(config):
-    ended = {"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}, "pids_stats": {}}
-    usage = diagnostics.of(Containers(ended), UUID)
-    assert (usage.memory, usage.processes, usage.disk["read_bytes"]) == (0, 0, 0)
+def test_what_the_engine_does_not_measure_is_not_zero(config, instance):
+    unmeasured = {
+        "read": "0001-01-01T00:00:00Z",
+        "cpu_stats": {"cpu_usage": {"total_usage": 0}},
+        "precpu_stats": {"cpu_usage": {"total_usage": 0}},
+        "memory_stats": {},
+        "pids_stats": {},
+        "blkio_stats": {"io_service_bytes_recursive": None, "io_serviced_recursive": None},
+    }
+    usage = diagnostics.of(Containers(unmeasured), UUID)
+    assert set(diagnostics.as_dictionary(usage)) == {"memory", "uptime"}
+    found = diagnostics.as_object(usage, instance, "running")
+    assert (found.memory_details.used, found.cpu_details[0].time) == (None, None)
+    assert found.disk_details[0].read_bytes is None
 
 
 @pytest.fixture
