@@ -130,14 +130,16 @@ class PowerActions:
 
     def get_console_output(
         self, context: "nova_context.RequestContext", instance: "objects.Instance"
-    ) -> bytes:
-        """The end of what the container wrote.
+    ) -> str:
+        """The end of what the container wrote, a character for each byte.
+
+        Nova's manager encodes text as Latin-1, which gives the bytes again.
 
         :raises nova.exception.ConsoleNotAvailable: there is no container
         :raises nova.exception.InstanceNotReady: the engine does not give it now
         """
         try:
-            return self.containers.console(instance.uuid)
+            return self.containers.console(instance.uuid).decode("latin-1")
         except errors.NoContainer as e:
             raise exception.ConsoleNotAvailable from e
         except errors.NO_ANSWER as e:

@@ -130,13 +130,22 @@ def test_a_container_that_ends_by_itself_is_shut_down(servers, glance, archive):
     instance = servers.instance()
     servers.spawn(instance, image)
     wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
-    assert servers.driver.get_console_output(servers.context, instance) == b"done\n"
+    assert servers.driver.get_console_output(servers.context, instance) == "done\n"
 
 
 def test_the_console_shows_what_the_container_wrote(servers):
     instance = servers.boot()
-    expected = f"Ready: {instance.hostname}\n".encode()
+    expected = f"Ready: {instance.hostname}\n"
     wait_until(lambda: servers.driver.get_console_output(servers.context, instance) == expected)
+
+
+def test_the_console_is_text_of_which_nova_makes_the_bytes_again(servers, glance, archive):
+    image = glance.add(archive, properties={"os_command_line": "echo Grüße €"})
+    instance = servers.instance()
+    servers.spawn(instance, image)
+    wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
+    console = servers.driver.get_console_output(servers.context, instance)
+    assert console.encode("latin-1").decode() == "Grüße €\n"
 
 
 def test_a_chatty_container_has_a_bounded_console(servers, glance, archive):
@@ -146,7 +155,7 @@ def test_a_chatty_container_has_a_bounded_console(servers, glance, archive):
     servers.spawn(instance, image)
     wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
     console = servers.driver.get_console_output(servers.context, instance)
-    assert console.endswith(b"end\n")
+    assert console.endswith("end\n")
     assert len(console) <= 100 << 10
     path = servers.container(instance).attrs["HostConfig"]["LogConfig"]["Config"]
     assert path == {"max-size": "1m", "max-file": "2"}
@@ -219,4 +228,4 @@ def test_a_command_that_is_not_in_the_image_is_reported_on_the_console(servers, 
     servers.spawn(instance, image)
     wait_until(lambda: _state(servers, instance) == power_state.SHUTDOWN)
     console = servers.driver.get_console_output(servers.context, instance)
-    assert b"/no/such/program" in console
+    assert "/no/such/program" in console
