@@ -90,11 +90,15 @@ class Dockerd:
             self._process = None
 
     def kill(self) -> None:
-        """Kill it, so that it tidies up nothing; its containers end at its next start."""
+        """Kill it, so that it tidies up nothing; its containers end at its next start.
+
+        Its containerd dies with it (Pdeathsig). If nobody reaps that, it counts as alive.
+        """
         if self._process is not None:
             self._process.kill()
             self._process.wait(30)
             self._process = None
+            (self.folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def signal(self, number: int) -> None:
         """Send it a signal: SIGSTOP for an engine that is slow."""
