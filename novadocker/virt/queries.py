@@ -55,7 +55,7 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
     def list_instances(self) -> list[str]:
         """Nova's names of the instances in `list_instance_uuids`."""
         listed = self.containers.listing.now()
-        others = (request.name_of(uuid) for uuid in self._only_networks(listed))
+        others = (request.name_of(uuid) for uuid in self._without_container(listed))
         return [*(one.name for one in listed.values()), *others]
 
     def list_instance_uuids(self) -> list[str]:
@@ -64,7 +64,7 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
         Nova has those destroyed that it does not know.
         """
         listed = self.containers.listing.now()
-        return [*listed, *self._only_networks(listed)]
+        return [*listed, *self._without_container(listed)]
 
     def get_num_instances(self) -> int:
         """How many instances have a container.
@@ -128,5 +128,5 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
         # Nova asks only for an instance that runs.
         return diagnostics.as_object(usage, instance, power_state.STATE_MAP[power_state.RUNNING])
 
-    def _only_networks(self, listed: typing.Container[str]) -> list[str]:
+    def _without_container(self, listed: typing.Container[str]) -> list[str]:
         return [uuid for uuid in sorted(self.network.uuids()) if uuid not in listed]
