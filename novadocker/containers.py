@@ -9,25 +9,17 @@ from nova.compute import power_state
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from novadocker import errors, guests, numbers, request, state
+from novadocker import errors, guests, listing, numbers, request, state
 from novadocker.engine import PAUSE, Engine
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-#: The states of the engine (https://docs.docker.com/reference/api/engine/) as Nova's.
-_STATES = {
-    "created": power_state.SHUTDOWN,
-    "running": power_state.RUNNING,
-    "paused": power_state.PAUSED,
-    "restarting": power_state.RUNNING,
-    "removing": power_state.SHUTDOWN,
-    "exited": power_state.SHUTDOWN,
-    "dead": power_state.CRASHED,
-}
-
 #: A container in one of these is never started again.
 _BEING_REMOVED = ("removing", "dead")
+
+#: The calls of the engine that change what the list of containers shows.
+_CHANGES = frozenset({"start", "stop", "pause", "unpause"})
 
 #: Bytes of the console log that Nova gets at most; its API hands all of it to one browser.
 CONSOLE_SIZE = 100 << 10
@@ -39,23 +31,12 @@ class Containers:
     """The containers of one engine that carry this host's label.
 
     :param engine: where they are
+    :ivar listing: of all of them
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-
-    def uuids(self) -> list[str]:
-        """The instances that have a container.
-
-        :raises errors.EngineUnavailable: the engine does not answer
-        """
-        with self.engine.asked_to("list containers") as client:
-            # The low-level call asks once; the other looks at each container, which may be gone.
-            found = client.api.containers(
-                all=True,
-                filters={"label": [request.LABEL_UUID, f"{request.LABEL_HOST}={CONF.host}"]},
-            )
-        return [container["Labels"][request.LABEL_UUID] for container in found]
+        self.listing = listing.Listing(engine)
 
     def create(self, uuid: str, options: dict[str, typing.Any]) -> None:
         """Make the container of an instance; one that a crash left behind is removed first.
@@ -70,6 +51,8 @@ class Containers:
                 client.containers.create(**options)
             except docker.errors.NotFound as e:
                 raise errors.EngineRefused("make the container", str(e.explanation)) from e
+            finally:
+                self.listing.changed()
 
     def remove(self, uuid: str) -> bool:
         """Remove the container of an instance, running or not, with what it wrote.
@@ -100,12 +83,20 @@ class Containers:
         """
         return typing.cast(dict[str, typing.Any], self._do(uuid, "inspect_container"))
 
+    def statistics(self, uuid: str) -> dict[str, typing.Any]:
+        """What the engine tells of the use of resources: two samples, which take a second or two.
+
+        :raises errors.NoContainer: there is none
+        """
+        found = self._do(uuid, "stats", stream=False)
+        return typing.cast(dict[str, typing.Any], found)
+
     def power_state(self, uuid: str) -> int:
         """Nova's power state of an instance.
 
         :raises errors.NoContainer: it has no container
         """
-        return int(_STATES.get(self._status(uuid), power_state.NOSTATE))
+        return listing.power_state_of(self._status(uuid))
 
     def start(self, uuid: str) -> None:
         """Start the container; one that runs is left alone, one that is paused goes on.
@@ -164,6 +155,8 @@ class Containers:
                 if "already in progress" not in str(e.explanation):
                     raise
                 return None
+            finally:
+                self.listing.changed()
         return True
 
     def _do(self, uuid: str, call: str, **arguments: typing.Any) -> typing.Any:
@@ -174,6 +167,9 @@ class Containers:
             except docker.errors.NotFound as e:
                 _check_is_missing(e, what)
                 raise errors.NoContainer(uuid) from e
+            finally:
+                if call in _CHANGES:
+                    self.listing.changed()
 
 
 def _check_is_missing(error: docker.errors.NotFound, what: str) -> None:

@@ -33,14 +33,16 @@ def resources(engine_info: typing.Mapping[str, typing.Any]) -> dict[str, typing.
     """
     architecture = fields.Architecture.canonicalize(engine_info["Architecture"])
     cpus = cpu_count()
+    total, free = disk_gb(engine_info.get("DockerRootDir"))
     identity = {"uuid": node.get_local_node_uuid()} if node else {}
     return identity | {
         "vcpus": cpus,
         "memory_mb": memory_mb(),
-        "local_gb": disk_gb(engine_info.get("DockerRootDir")),
+        "local_gb": total,
         "vcpus_used": 0,
         "memory_mb_used": 0,
         "local_gb_used": 0,
+        "disk_available_least": free,
         "hypervisor_type": fields.HVType.DOCKER,
         "hypervisor_version": version_number(str(engine_info.get("ServerVersion", ""))),
         "hypervisor_hostname": CONF.host,
@@ -89,17 +91,17 @@ def memory_mb() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
 
 
-def disk_gb(root: str | None) -> int:
-    """Size in GiB of the file system that holds the containers.
+def disk_gb(root: str | None) -> tuple[int, int]:
+    """Size in GiB of the file system that holds the containers, and what of it is free.
 
     :param root: the engine's folder; where it cannot be seen, Nova's folder for instances counts
     :raises OSError: neither can be seen; Nova logs it and keeps what it knew
     """
     try:
-        total = shutil.disk_usage(root or CONF.instances_path).total
+        usage = shutil.disk_usage(root or CONF.instances_path)
     except OSError:
-        total = shutil.disk_usage(CONF.instances_path).total
-    return total // _GIB
+        usage = shutil.disk_usage(CONF.instances_path)
+    return usage.total // _GIB, usage.free // _GIB
 
 
 def version_number(version: str) -> int:

@@ -19,6 +19,8 @@ if typing.TYPE_CHECKING:
 CONF = cfg.CONF
 
 LABEL_UUID = "org.openstack.nova.instance.uuid"
+#: Nova's name, from ``instance_name_template``; the other is the user's.
+LABEL_INSTANCE = "org.openstack.nova.instance.instance_name"
 LABEL_NAME = "org.openstack.nova.instance.name"
 LABEL_PROJECT = "org.openstack.nova.project.id"
 LABEL_HOST = "org.openstack.nova.host"
@@ -120,6 +122,7 @@ def container_options(
         "name": name_of(instance.uuid),
         "labels": {
             LABEL_UUID: instance.uuid,
+            LABEL_INSTANCE: instance.name or "",
             LABEL_NAME: instance.display_name or "",
             LABEL_PROJECT: instance.project_id or "",
             LABEL_IMAGE: instance.image_ref or "",

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import tomllib
 import typing
 from pathlib import Path
 
@@ -73,6 +74,18 @@ class JsonSchema(_Table):
         _relative, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(path)
         return site_facts.members(json.loads(Path(path).read_text()))
+
+
+class SupportMatrix(_Table):
+    """The features of a virt driver in a table in the checkout."""
+
+    required_arguments = 1
+    heads = ("Feature", "Status", "State", "Notes")
+
+    def rows(self) -> list[list[str]]:
+        _relative, path = self.env.relfn2path(self.arguments[0])
+        self.env.note_dependency(path)
+        return site_facts.support_matrix(tomllib.loads(Path(path).read_text()))
 
 
 class ManPage(SphinxDirective):  # type: ignore[misc]
@@ -194,6 +207,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         "rootwrap-exit-statuses": RootwrapExits,
         "json-schema": JsonSchema,
         "man-page": ManPage,
+        "support-matrix": SupportMatrix,
     }.items():
         app.add_directive(name, directive)
     # In the place of reno's own.

@@ -77,6 +77,15 @@ def _described(failure: type[Exception]) -> str:
     return " ".join(text.split())
 
 
+def support_matrix(table: typing.Mapping[str, typing.Any]) -> list[list[str]]:
+    """The features of a virt driver: title, Nova's status, state, notes.
+
+    :param table: what docs/support-matrix.toml holds
+    """
+    columns = ("title", "status", "state", "notes")
+    return [[str(one.get(column, "")) for column in columns] for one in table["features"]]
+
+
 def members(schema: Schema) -> list[list[str]]:
     """The members that a JSON Schema describes: path, value, whether it must be there, meaning.
 

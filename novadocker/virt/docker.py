@@ -4,8 +4,8 @@
 import typing
 
 from nova import exception
-from nova.compute import power_state, task_states
-from nova.virt import driver, hardware
+from nova.compute import task_states
+from nova.virt import driver
 from oslo_config import cfg
 from oslo_log import log as logging
 
@@ -32,7 +32,7 @@ from novadocker import (
 from novadocker.engine import Engine
 from novadocker.network import warmup
 from novadocker.network.network import Network
-from novadocker.virt import cache, networks, unserved
+from novadocker.virt import cache, networks, queries, unserved
 from novadocker.virt import snapshots as snapshot_actions
 
 if typing.TYPE_CHECKING:
@@ -53,6 +53,7 @@ class DockerDriver(
     snapshot_actions.SnapshotActions,
     networks.NetworkActions,
     cache.CacheActions,
+    queries.Queries,
     unserved.UnservedActions,
 ):
     """Runs each instance as a container of the Docker Engine of the host.
@@ -102,46 +103,6 @@ class DockerDriver(
             LOG.error("Host %s cannot run containers until this is mended: %s", host, e.message)
         else:
             self.snapshots.sweep()
-
-    def list_instances(self) -> list[str]:
-        """The names of the containers."""
-        return [request.name_of(uuid) for uuid in self.list_instance_uuids()]
-
-    def list_instance_uuids(self) -> list[str]:
-        """The instances that have a container, or of which something else is left here.
-
-        Nova has those destroyed that it does not know.
-        """
-        others = self.network.uuids().union(config_drive.uuids())
-        return list(dict.fromkeys([*self.containers.uuids(), *sorted(others)]))
-
-    def instance_exists(self, instance: "objects.Instance") -> bool:
-        """Whether an instance has a container.
-
-        :raises nova.exception.NovaException: that is not known
-        """
-        try:
-            self.containers.attributes(instance.uuid)
-        except errors.NoContainer:
-            return False
-        return True
-
-    def get_info(
-        self, instance: "objects.Instance", use_cache: bool = True
-    ) -> hardware.InstanceInfo:
-        """The power state; NOSTATE while the engine does not answer, or not for this container.
-
-        Nova asks this for each instance when it starts, and would not start if it raised.
-
-        :raises nova.exception.InstanceNotFound: there is no container
-        """
-        try:
-            return hardware.InstanceInfo(state=self.containers.power_state(instance.uuid))
-        except errors.NoContainer as e:
-            raise exception.InstanceNotFound(instance_id=instance.uuid) from e
-        except errors.NO_ANSWER as e:
-            LOG.error("Power state unknown: %s", e.message, instance=instance)
-            return hardware.InstanceInfo(state=power_state.NOSTATE)
 
     # -- the life of an instance
 
@@ -257,6 +218,7 @@ class DockerDriver(
         :raises errors.EngineUnavailable: the engine does not answer; Nova logs it and keeps what it
             knew
         """
+        self.watch()
         self._resources = host.resources(self.engine.info())
         return dict(self._resources)
 

@@ -31,7 +31,7 @@ def damaged(servers):
 
 def test_its_power_state_is_unknown_and_that_of_others_is_known(servers, damaged, caplog):
     other = servers.boot()
-    assert servers.driver.get_info(damaged).state == power_state.NOSTATE
+    assert servers.driver.get_info(damaged, use_cache=False).state == power_state.NOSTATE
     assert "Power state unknown: Docker Engine did not inspect the container" in caplog.text
     assert servers.driver.get_info(other).state == power_state.RUNNING
 

@@ -7,6 +7,7 @@ import time
 
 import nova.conf
 import pytest
+from nova import exception
 from nova.compute import power_state, provider_tree
 from oslo_utils import uuidutils
 
@@ -95,6 +96,12 @@ def test_the_power_state_is_not_known(servers, engine):
     instance = servers.boot()
     engine.stop()
     assert servers.driver.get_info(instance).state == power_state.NOSTATE
+
+
+def test_power_states_are_not_compared(servers, engine):
+    engine.stop()
+    with pytest.raises(exception.VirtDriverNotReady):
+        servers.driver.get_num_instances()
 
 
 def test_a_boot_of_the_host_changes_nothing_before_the_engine_answers(servers, engine, caplog):

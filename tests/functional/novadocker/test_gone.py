@@ -22,7 +22,7 @@ def lost_server(servers):
 
 
 def _runs(servers, instance):
-    return servers.driver.get_info(instance).state == power_state.RUNNING
+    return servers.driver.get_info(instance, use_cache=False).state == power_state.RUNNING
 
 
 def test_a_stop_of_nothing_is_done(servers, lost_server):

@@ -18,7 +18,7 @@ CONF = nova.conf.CONF
 
 
 def _state(servers, instance):
-    return servers.driver.get_info(instance).state
+    return servers.driver.get_info(instance, use_cache=False).state
 
 
 def test_spawn_runs_a_container_and_destroy_leaves_none(servers):
@@ -26,7 +26,7 @@ def test_spawn_runs_a_container_and_destroy_leaves_none(servers):
     assert _state(servers, instance) == power_state.RUNNING
     assert servers.container(instance).status == "running"
     assert servers.driver.list_instance_uuids() == [instance.uuid]
-    assert servers.driver.list_instances() == [f"nova-{instance.uuid}"]
+    assert servers.driver.list_instances() == [instance.name]
     assert servers.driver.get_num_instances() == 1
     assert servers.driver.instance_exists(instance)
     servers.destroy(instance)

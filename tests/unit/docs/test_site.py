@@ -80,3 +80,10 @@ def test_page_of_options_has_every_namespace() -> None:
     text = (pages.ROOT / "docs/options.rst").read_text()
     named = re.findall(r"^\.\. show-options::\n\n   (\w+)$", text, re.MULTILINE)
     assert sorted(named) == sorted(project["entry-points"]["oslo.config.opts"])
+
+
+def test_support_matrix_has_a_row_for_each_feature() -> None:
+    table = tomllib.loads((pages.ROOT / "docs/support-matrix.toml").read_text())
+    rows = site_facts.support_matrix(table)
+    assert len(rows) == len(table["features"])
+    assert ["Launch instance", "mandatory", "complete", ""] in rows

@@ -36,6 +36,7 @@ def instance() -> types.SimpleNamespace:
     return types.SimpleNamespace(
         uuid="11111111-2222-3333-4444-555555555555",
         hostname="dcr1",
+        name="instance-00000001",
         display_name="dcr1",
         project_id="p",
         image_ref="i",

@@ -7,8 +7,11 @@ Status and messages are moby's own.
 import http.server
 import json
 import pathlib
+import queue
 import re
 import socketserver
+import typing
+import urllib.parse
 
 
 class Listener(socketserver.ThreadingUnixStreamServer):
@@ -24,6 +27,14 @@ class Listener(socketserver.ThreadingUnixStreamServer):
         self.breaks_off = False
         #: Answers to the methods of HTTP, where they are not the usual ones: status and message.
         self.answers: dict[str, tuple[int, str]] = {}
+        #: What it lists; where it is None, a list of containers is answered as all else.
+        self.containers: list[dict[str, typing.Any]] | None = None
+        #: The parameters of each list that it gave.
+        self.lists: list[dict[str, list[str]]] = []
+        #: The events of the next stream of events; None ends the stream.
+        self.events: queue.Queue[dict[str, typing.Any] | None] = queue.Queue()
+        #: The parameters of each stream that began.
+        self.streams: list[dict[str, list[str]]] = []
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -35,6 +46,13 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if "GET" in self.server.answers and "/containers/" in self.path:
             self._answer_as_set("GET")
+            return
+        if self.server.containers is not None and "/containers/json" in self.path:
+            self.server.lists.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
+            self._answer(200, self.server.containers)
+            return
+        if "/events" in self.path:
+            self._stream()
             return
         version = re.match(r"/v(\d+\.\d+)/", self.path)
         if version and _number(version[1]) < _number(self.server.oldest):
@@ -48,6 +66,17 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._answer_as_set("DELETE")
+
+    def _stream(self) -> None:
+        """Send events, each in a chunk, as they come."""
+        self.server.streams.append(urllib.parse.parse_qs(self.path.partition("?")[2]))
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        while (event := self.server.events.get()) is not None:
+            line = json.dumps(event).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        self.close_connection = True
 
     def _answer_as_set(self, method: str) -> None:
         status, message = self.server.answers[method]
@@ -64,7 +93,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         reason = f"client version {version} is too {how} supported API version is {limit}"
         self._answer(400, {"message": reason})
 
-    def _answer(self, status: int, content: dict[str, str]) -> None:
+    def _answer(self, status: int, content: typing.Any) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -25,7 +25,8 @@ def test_versions_can_be_compared(version, number):
 
 def test_the_disk_of_the_engine_counts_where_it_can_be_seen(config, tmp_path):
     config(instances_path="/nonexistent")
-    assert host.disk_gb(str(tmp_path)) > 0
+    total, free = host.disk_gb(str(tmp_path))
+    assert 0 <= free <= total > 0
 
 
 def test_a_size_that_cannot_be_seen_is_not_zero(config):
@@ -36,7 +37,8 @@ def test_a_size_that_cannot_be_seen_is_not_zero(config):
 
 def test_the_folder_of_instances_counts_otherwise(config, tmp_path):
     config(instances_path=str(tmp_path))
-    assert host.disk_gb("/no/such/folder") == host.disk_gb(str(tmp_path)) == host.disk_gb(None)
+    total, _free = host.disk_gb(str(tmp_path))
+    assert host.disk_gb("/no/such/folder")[0] == host.disk_gb(None)[0] == total
 
 
 def test_cpu_info_describes_the_first_processor():

@@ -8,7 +8,7 @@ from tests.functional.novadocker.network import ports, traffic
 
 
 def _runs(net, instance):
-    return net.driver.get_info(instance).state == power_state.RUNNING
+    return net.driver.get_info(instance, use_cache=False).state == power_state.RUNNING
 
 
 def test_a_stopped_server_answers_nothing_and_has_its_network_again(net, host, pair):
