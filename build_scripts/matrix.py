@@ -5,8 +5,9 @@
     matrix.py quick             every diff on the release that it is named for
     matrix.py full [SERIES ...] every diff on all of its releases; then, for each series, a virtual
                                 environment with Nova of requirements/nova-SERIES.txt: our tests,
-                                and Nova's own of the modules that the diff touches; at last, where
-                                no SERIES is named, the chain
+                                Nova's own unit tests of the modules that the diff touches, and its
+                                functional tests of servers and ports; at last, where no SERIES is
+                                named, the chain
     matrix.py chain             a cloud that goes through five series, and services with and without
                                 the patch in one cloud
 
