@@ -11,7 +11,7 @@ from nova import exception
 from nova.compute import power_state
 
 from fpga_hooks.instance import devices
-from novadocker import errors, request
+from novadocker import errors, limits
 from tests.support.host import wait_until
 
 CONF = nova.conf.CONF
@@ -192,7 +192,7 @@ def test_a_container_that_does_not_start_is_removed(servers, monkeypatch, tmp_pa
 
 
 def test_a_container_that_is_not_made_leaves_nothing(servers, monkeypatch, config):
-    monkeypatch.setattr(request, "_LEAST_MEMORY", 0)
+    monkeypatch.setattr(limits, "_LEAST_MEMORY", 0)
     instance = servers.instance()
     instance.flavor.memory_mb = 1
     with pytest.raises(errors.EngineRefused, match=r"did not make the container.*memory"):
