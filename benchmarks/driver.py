@@ -3,20 +3,23 @@
 """What novadocker adds to a Docker Engine, what its lists cost, and what a container costs.
 
 An engine of its own, with the demo's image; Glance is a stand-in, and servers have no ports. Run it
-as root by the interpreter of the functional tests. Times of the driver are also given as multiples
-of `python -I -c pass` by the same interpreter.
+as root by the interpreter of the functional tests. P is `python -I -c pass` by that interpreter.
+The processor time is that of nova-compute, without the engine's.
 """
 
 import argparse
 import contextlib
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import typing
 import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "build_scripts"))
 
 import figures
 import nova.conf
@@ -78,9 +81,11 @@ class Bench:
     def boots(self, count: int) -> dict[str, figures.Times]:
         """Times of `docker create` and `docker start` alone, by the driver, and of P, in turns."""
         times = {name: figures.Times() for name in ("engine", "driver", "P")}
+        self.own: dict[str, list[float]] = {name: [] for name in times}
         for turn in range(count + 1):
             for name in times:
                 options, instance = self.fresh_options(), self.servers.instance()
+                begin = time.process_time()
                 # The first turn warms up.
                 with times[name].one() if turn else contextlib.nullcontext():
                     if name == "P":
@@ -89,6 +94,7 @@ class Bench:
                         self.servers.spawn(instance)
                     else:
                         self.client.containers.create(**options).start()
+                self.own[name] += [time.process_time() - begin] * bool(turn)
                 for container in self.client.containers.list(all=True):
                     container.remove(force=True)
         return times
@@ -206,6 +212,10 @@ def main() -> None:
             found = {name: times.summary() for name, times in boots.items()}
             added = boots["driver"].median - boots["engine"].median
             found["driver adds, in P"] = figures.ratio(added, boots["P"].median)
+            own = {name: statistics.median(times) for name, times in bench.own.items()}
+            found["driver adds, processor in P"] = figures.ratio(
+                own["driver"] - own["engine"], statistics.median(boots["P"].processor)
+            )
             found["memory in MiB"] = bench.memory(arguments.running)
             engine.remove_containers()
             lists = bench.lists(arguments.containers, arguments.n)

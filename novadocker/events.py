@@ -37,7 +37,7 @@ _OTHERS = ("kill", "oom", "health_status")
 
 #: Seconds for which the end of a container waits that was ended through the engine. `docker
 #: restart` ends and starts it, and Nova would stop it in between.
-GRACE = 1.0
+GRACE = 10.0
 
 #: Seconds from the start of nova-compute's first audit until it takes messages, at most. Nova stops
 #: a server by a message to itself, which a broker may lose before.

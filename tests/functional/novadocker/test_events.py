@@ -78,7 +78,8 @@ def test_a_container_that_lacks_memory_is_told(servers, nova, glance, archive):
 
 
 @pytest.mark.parametrize("by_hand", ["kill", "stop"])
-def test_an_end_by_hand_is_told(servers, nova, server, by_hand):
+def test_an_end_by_hand_is_told(servers, nova, server, by_hand, monkeypatch):
+    monkeypatch.setattr(events, "GRACE", 1)
     getattr(servers.container(server), by_hand)()
     nova.time_of(server, STOPPED)
 
@@ -86,7 +87,6 @@ def test_an_end_by_hand_is_told(servers, nova, server, by_hand):
 def test_a_restart_by_hand_is_no_end(servers, nova, server):
     servers.container(server).restart(timeout=0)
     nova.time_of(server, STARTED)
-    time.sleep(events.GRACE + 0.5)
     assert STOPPED not in nova.of(server)
 
 
@@ -97,7 +97,8 @@ def test_a_pause_by_hand_and_its_end_are_told(servers, nova, server):
     nova.time_of(server, RESUMED)
 
 
-def test_a_start_by_hand_is_told(servers, nova, server):
+def test_a_start_by_hand_is_told(servers, nova, server, monkeypatch):
+    monkeypatch.setattr(events, "GRACE", 0)
     servers.driver.power_off(server)
     nova.time_of(server, STOPPED)
     servers.container(server).start()
