@@ -12,6 +12,8 @@ if typing.TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _MOUNTS = pathlib.Path("/proc/self/mountinfo")
+#: Drivers of the containerd image store have the same names, take a size and ignore it.
+_CONTAINERD = "io.containerd.snapshotter.v1"
 _QUOTAS = {"prjquota", "pquota"}
 
 
@@ -52,6 +54,8 @@ def is_limited(info: typing.Mapping[str, typing.Any], mounts: str) -> bool:
     :param mounts: the text of /proc/self/mountinfo
     """
     status = dict(info.get("DriverStatus") or ())
+    if status.get("driver-type") == _CONTAINERD:
+        return False
     if info.get("Driver") in ("btrfs", "zfs"):
         return True
     if info.get("Driver") != "overlay2" or status.get("Backing Filesystem") != "xfs":

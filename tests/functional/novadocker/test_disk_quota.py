@@ -36,6 +36,7 @@ def dockerd(folder):
     yield from engines.started("--storage-driver=btrfs", f"--data-root={folder}")
 
 
+@pytest.mark.skipif(bool(engines.ENGINE), reason="the containerd image store has no quotas")
 def test_a_container_writes_no_more_than_the_disk_of_its_flavor(servers):
     instance = servers.boot()
     assert servers.container(instance).attrs["HostConfig"]["StorageOpt"] == {"size": "1G"}
@@ -43,6 +44,12 @@ def test_a_container_writes_no_more_than_the_disk_of_its_flavor(servers):
     code, output = servers.run(instance, "fallocate -l 1000M /b")
     assert code != 0
     assert "quota exceeded" in output
+
+
+@pytest.mark.skipif(not engines.ENGINE, reason="not the containerd image store")
+def test_the_containerd_image_store_is_not_asked(servers):
+    container = servers.container(servers.boot())
+    assert not container.attrs["HostConfig"].get("StorageOpt")
 
 
 def test_a_flavor_without_a_disk_has_no_limit(servers):

@@ -29,6 +29,7 @@ def _info(driver, **status):
         (_info("overlay2", Backing_Filesystem="xfs"), "usrquota", False),
         (_info("overlay2", Backing_Filesystem="extfs"), "prjquota", False),
         (_info("overlayfs", **{"driver-type": "io.containerd.snapshotter.v1"}), "prjquota", False),
+        (_info("btrfs", **{"driver-type": "io.containerd.snapshotter.v1"}), "prjquota", False),
         (_info("vfs"), "prjquota", False),
         ({}, "prjquota", False),
     ],
