@@ -3,8 +3,6 @@
 
 from oslo_config import cfg, types
 
-from novadocker import limits
-
 GROUP = cfg.OptGroup(
     "docker",
     title="Docker",
@@ -20,6 +18,9 @@ _CAPABILITIES = [
 ]
 #: Those that stay within the namespaces and limits of a container.
 _MORE_CAPABILITIES = ["IPC_LOCK", "NET_RAW", "SYS_NICE", "SYS_PTRACE"]
+
+#: Processes and threads that the first process, the engine's init and runc need.
+LEAST_PIDS = 16
 
 OPTS = [
     cfg.StrOpt(
@@ -90,7 +91,7 @@ wait.
     cfg.IntOpt(
         "pids_limit",
         default=4096,
-        min=limits.LEAST_PIDS,
+        min=LEAST_PIDS,
         help="""
 The most processes and threads that one container may have.
 
