@@ -6,6 +6,7 @@ import os_vif
 import os_vif.exception
 import pytest
 
+from benchmarks import network
 from tests.functional.novadocker import cloud
 
 
@@ -58,6 +59,15 @@ class NetworkedServers(cloud.CloudTestCase):
         self.delete(server)
         self.assertEqual({}, self.containers())
         self.assertEqual([], self.switch.remainder())
+
+    def test_the_log_of_a_boot_tells_the_driver_from_neutron(self):
+        before = len(self.stdlog.logger.output)
+        server = self.boot_on(self.neutron.port_2)
+        log = self.stdlog.logger.output[before:]
+        self.assertIn("for Neutron to allocate its ports", log)
+        driver, waits = network.spawned(log)
+        self.assertGreater(driver, waits)
+        self.delete(server)
 
     def test_an_interface_is_attached_and_detached(self):
         server = self.start()
