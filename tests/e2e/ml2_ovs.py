@@ -113,10 +113,10 @@ class Ml2Ovs:
 
     def stop(self) -> None:
         """Put the other back."""
-        for process in reversed(self._processes):
-            process.terminate()
         for process in self._processes:
-            process.wait(60)
+            # An agent that waits for an answer does not hear SIGTERM.
+            process.kill()
+            process.wait()
         switch = f"--db=unix:{self._cloud.folder}/run/openvswitch/db.sock"
         for bridge in (BRIDGE, _TUNNELS):
             subprocess.run(["ovs-vsctl", switch, "--if-exists", "del-br", bridge], check=True)
