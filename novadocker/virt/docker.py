@@ -88,8 +88,6 @@ class DockerDriver(
             self.engine.wait(CONF.docker.start_timeout)
         except errors.EngineUnavailable as e:
             LOG.error("Host %s cannot run containers until this is mended: %s", host, e.message)
-        else:
-            self.snapshots.sweep()
 
     def list_instances(self) -> list[str]:
         """The names of the containers."""
@@ -239,6 +237,7 @@ class DockerDriver(
             knew
         """
         self._resources = host.resources(self.engine.info())
+        self.snapshots.recover()  # each audit comes here, the first at the end of the start
         return dict(self._resources)
 
     def update_provider_tree(
@@ -277,8 +276,5 @@ class DockerDriver(
     def manage_image_cache(
         self, context: "nova_context.RequestContext", all_instances: "objects.InstanceList"
     ) -> None:
-        """Remove images that nothing has used for the time in ``[image_cache]``, and what
-        interrupted snapshots left.
-        """
-        self.snapshots.sweep()
+        """Remove images that nothing has used for the time in ``[image_cache]``."""
         image_cache.manage(self.engine, all_instances)
