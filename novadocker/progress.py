@@ -14,6 +14,9 @@ LOG = logging.getLogger(__name__)
 #: Seconds between two lines of the log.
 _INTERVAL = 10
 _MIB = 1 << 20
+#: Bytes that one read gives at most. glanceclient reads 1 MiB at once and sends what it got as one
+#: chunk, and a Glance under uwsgi refuses chunks of 1 MiB (its chunked-input-limit).
+_PIECE = 64 << 10
 
 
 class Progress:
@@ -41,7 +44,7 @@ class Progress:
 
 
 class Reader:
-    """A file whose reading is counted.
+    """A file whose reading is counted, to be read in pieces.
 
     :param file: which is read
     """
@@ -49,8 +52,8 @@ class Reader:
     def __init__(self, file: typing.BinaryIO, progress: Progress) -> None:
         self._file, self._progress = file, progress
 
-    def read(self, size: int = -1, /) -> bytes:
-        """The next bytes; none at the end."""
-        data = self._file.read(size)
+    def read(self, size: int = _PIECE, /) -> bytes:
+        """The next bytes, of which there may be more; none at the end."""
+        data = self._file.read(min(size, _PIECE))
         self._progress.add(len(data))
         return data

@@ -13,7 +13,7 @@ import shlex
 import typing
 
 import docker.errors
-from nova.compute import task_states
+from nova.compute import power_state, task_states
 from oslo_config import cfg
 from oslo_log import log as logging
 
@@ -23,6 +23,7 @@ from fpga_nova.container_image import reading
 from novadocker import errors, images, request
 from novadocker.containers import Containers
 from novadocker.engine import Engine
+from novadocker.instance_records import Records
 from novadocker.progress import Progress, Reader
 
 if typing.TYPE_CHECKING:
@@ -39,6 +40,8 @@ _LABEL = "org.openstack.nova.snapshot"
 #: Where the engine mounts its init; an empty file there is in what the container wrote.
 _INIT = "/sbin/docker-init"
 _COMMAND = "os_command_line"
+#: Which containers the engine pauses because of a snapshot.
+_PAUSES = Records("paused-for-snapshot")
 _MIB = 1 << 20
 #: Bytes of an archive besides its layers.
 _ROOM = 64 << 20
@@ -55,7 +58,10 @@ class Snapshots:
     def __init__(self, engine: Engine, containers: Containers) -> None:
         self._engine = engine
         self._containers = containers
-        self._current: set[str] = set()
+        #: Instances by the images that are made of them now.
+        self._current: dict[str, str] = {}
+        #: Whether the engine may have something that a snapshot left.
+        self._interrupted = True
 
     def take(
         self,
@@ -89,19 +95,32 @@ class Snapshots:
             )
             _upload(context, instance, image_id, archive, _properties(instance, attributes))
 
-    def sweep(self) -> None:
-        """Remove what snapshots left in the engine that a killed nova-compute or engine ended."""
-        labels = [_LABEL, f"{request.LABEL_HOST}={CONF.host}"]
-        try:
-            with self._engine.asked_to("list images") as client:
-                found = client.api.images(filters={"label": labels})
-        except errors.NO_ANSWER as e:
-            LOG.warning("Images of interrupted snapshots are not looked for: %s", e.message)
+    def recover(self) -> None:
+        """Undo what interrupted snapshots left in the engine; nothing if none was interrupted."""
+        if not self._interrupted:
             return
+        try:
+            self._remove_images()
+            self._unpause_containers()
+        except errors.NO_ANSWER as e:
+            LOG.warning("Interrupted snapshots are looked for again: %s", e.message)
+        else:
+            self._interrupted = False
+
+    def _remove_images(self) -> None:
+        labels = [_LABEL, f"{request.LABEL_HOST}={CONF.host}"]
+        with self._engine.asked_to("list images") as client:
+            found = client.api.images(filters={"label": labels})
         for image in found:
             if image["Labels"][_LABEL] not in self._current:
                 LOG.info("Image %s of an interrupted snapshot is removed", image["Id"])
                 self._remove(image["Id"])
+
+    def _unpause_containers(self) -> None:
+        for uuid in set(_PAUSES.uuids()) - set(self._current.values()):
+            with contextlib.suppress(errors.NoContainer):
+                self._containers.unpause(uuid)
+            _PAUSES.remove(uuid)
 
     def _settings(self, attributes: _Json) -> _Json:
         """What containers get of the image that a container was made of."""
@@ -165,9 +184,12 @@ class Snapshots:
         name = f"{REPOSITORY}:{image_id}"
         what = "commit the container"
         LOG.info("Committing the container to %s", name, instance=instance)
-        self._current.add(image_id)
+        self._current[image_id] = instance.uuid
         try:
-            with self._engine.asked_patiently(what, CONF.docker.image_load_timeout) as client:
+            with (
+                self._pause_noted(instance.uuid),
+                self._engine.asked_patiently(what, CONF.docker.image_load_timeout) as client,
+            ):
                 try:
                     client.api.commit(
                         request.name_of(instance.uuid),
@@ -179,8 +201,30 @@ class Snapshots:
                     raise errors.EngineRefused(what, str(e.explanation)) from e
             yield name
         finally:
-            self._remove(name)
-            self._current.discard(image_id)
+            try:
+                self._remove(name)
+            except errors.NO_ANSWER as e:
+                LOG.warning("%s is removed later: %s", name, e.message, instance=instance)
+                self._interrupted = True
+            del self._current[image_id]
+
+    @contextlib.contextmanager
+    def _pause_noted(self, uuid: str) -> typing.Iterator[None]:
+        """Note that the engine pauses a container for a while.
+
+        With live-restore, a container stays paused if the engine dies meanwhile.
+        """
+        if self._containers.power_state(uuid) == power_state.RUNNING:
+            _PAUSES.write(uuid, {})
+        try:
+            yield
+        except errors.EngineUnavailable:
+            self._interrupted = True
+            raise
+        except Exception:
+            _PAUSES.remove(uuid)
+            raise
+        _PAUSES.remove(uuid)
 
     def _save(self, instance: "objects.Instance", name: str, path: pathlib.Path) -> None:
         """Write what the engine saves of an image, to the limit for images at most."""
@@ -204,13 +248,11 @@ class Snapshots:
                 raise errors.EngineRefused(what, str(e.explanation)) from e
 
     def _remove(self, name: str) -> None:
-        try:
-            with self._engine.asked_to(f"remove image {name}") as client:
-                client.images.remove(name, force=True)
-        except docker.errors.NotFound:
-            pass
-        except errors.NO_ANSWER as e:
-            LOG.warning("It stays until it is looked for again: %s", e.message)
+        with (
+            contextlib.suppress(docker.errors.NotFound),
+            self._engine.asked_to(f"remove image {name}") as client,
+        ):
+            client.images.remove(name, force=True)
 
 
 def _omitted(attributes: _Json) -> tuple[str, ...]:

@@ -101,8 +101,6 @@ class DockerDriver(
             privileges.check_engine(info)
         except errors.NO_ANSWER as e:
             LOG.error("Host %s cannot run containers until this is mended: %s", host, e.message)
-        else:
-            self.snapshots.sweep()
 
     # -- the life of an instance
 
@@ -220,6 +218,7 @@ class DockerDriver(
         """
         self.watch()
         self._resources = host.resources(self.engine.info())
+        self.snapshots.recover()  # each audit comes here, the first at the end of the start
         return dict(self._resources)
 
     def update_provider_tree(

@@ -51,7 +51,8 @@ class CloudTestCase(base.FunctionalTestCase):
         def update_and_keep(context, image_id, metadata, data=None, purge_props=False):
             image = update(context, image_id, metadata, purge_props=purge_props)
             if data is not None:
-                content = self.glance._imagedata[image_id] = data.read()
+                content = b"".join(iter(lambda: data.read(1 << 20), b""))
+                self.glance._imagedata[image_id] = content
                 digest = hashlib.sha512(content).hexdigest()
                 image |= {"os_hash_algo": "sha512", "os_hash_value": digest, "size": len(content)}
             return image

@@ -95,7 +95,7 @@ class Glance:
         purge_props: bool,
     ) -> dict[str, typing.Any]:
         image = self.get(context, image_id)
-        content = data.read()
+        content = b"".join(iter(lambda: data.read(1 << 20), b""))
         properties = {**image["properties"], **metadata["properties"]}
         digest = hashlib.sha512(content).hexdigest()
         image |= {"os_hash_algo": "sha512", "os_hash_value": digest, "size": len(content)}

@@ -130,6 +130,7 @@ def test_a_snapshot(servers, killer, glance):
         assert servers.driver.get_info(instance).state == power_state.RUNNING, point
         assert servers.run(instance, "cat /file") == (0, "kept\n"), point
         servers.driver.init_host("host1")
+        servers.driver.get_available_resource("host1")
         assert servers.client.api.images(name=snapshots.REPOSITORY, all=True) == [], point
         assert list(pathlib.Path(CONF.instances_path).glob("docker-image-*")) == [], point
     take()

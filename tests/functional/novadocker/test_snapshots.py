@@ -36,6 +36,14 @@ class Manager:
         )
         return image_id
 
+    def audit(self, starts=False):
+        """Do what Nova does once a minute, or when nova-compute starts."""
+        driver = self.servers.driver
+        if starts:
+            driver = type(driver)(None)
+            driver.init_host("host1")
+        driver.get_available_resource("host1")
+
     def boot(self, image_id):
         """An instance of a snapshot."""
         instance = self.servers.instance()
@@ -188,10 +196,19 @@ def test_a_container_that_could_not_boot_again_has_no_snapshot(
 @pytest.mark.usefixtures("nothing_left")
 def test_a_container_that_is_too_large_is_not_copied(servers, manager, config, monkeypatch):
     instance = servers.boot()
+    servers.run(instance, "dd if=/dev/zero of=/large bs=1M count=9")
+    config(image_max_unpacked_size=8, group="docker")
+    monkeypatch.setattr(snapshots.Snapshots, "_committed", None)
+    with pytest.raises(errors.NoSnapshot, match="image_max_unpacked_size"):
+        manager.take(instance)
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_sparse_file_counts_with_its_whole_size(servers, manager, config):
+    instance = servers.boot()
     servers.run(instance, "dd if=/dev/zero of=/sparse bs=1 count=1 seek=9999999")
     config(image_max_unpacked_size=8, group="docker")
-    monkeypatch.setattr(snapshots.Snapshots, "_committed", pytest.fail)
-    with pytest.raises(errors.NoSnapshot, match="image_max_unpacked_size"):
+    with pytest.raises(errors.NoSnapshot, match=r"image_max_unpacked_size|unpack to more than"):
         manager.take(instance)
 
 
@@ -282,7 +299,7 @@ def test_the_next_start_removes_what_a_killed_nova_compute_left(servers, manager
     process.join(60)
     assert process.exitcode == 9
     assert len(_traces(servers)) == 2
-    servers.driver.init_host("host1")
+    manager.audit(starts=True)
     assert _traces(servers) == []
     assert servers.run(manager.boot(manager.take(instance)), "true")[0] == 0
 
@@ -294,21 +311,43 @@ def test_images_of_others_stay(servers, manager, config):
     other = servers.driver.snapshots
     with other._committed(servers.boot(), "of-another-host") as name:
         config(host="host1")
-        servers.driver.init_host("host1")
+        manager.audit(starts=True)
         assert servers.client.images.get(name)
         assert servers.client.images.get(own.id)
     servers.client.images.remove(own.id, force=True)
 
 
-def test_a_snapshot_that_goes_on_is_not_swept(servers, manager):
-    def sweep(task_state, **_expected):
-        servers.driver.manage_image_cache(servers.context, [])
+def test_an_audit_leaves_a_snapshot_alone_that_goes_on(servers, manager):
+    save = servers.driver.snapshots._save
 
-    plain = servers.driver.snapshots._save
+    def audit_and_save(*arguments):
+        manager.audit()
+        save(*arguments)
 
-    def save(*arguments):
-        servers.driver.manage_image_cache(servers.context, [])
-        plain(*arguments)
+    servers.driver.snapshots._save = audit_and_save
+    assert manager.take(servers.boot(), lambda **_states: manager.audit())
 
-    servers.driver.snapshots._save = save
-    assert manager.take(servers.boot(), sweep)
+
+def test_a_container_that_a_dead_engine_left_paused_goes_on(servers, manager):
+    instance, other = servers.boot(), servers.boot()
+    with (
+        pytest.raises(errors.EngineUnavailable),
+        servers.driver.snapshots._pause_noted(instance.uuid),
+    ):
+        raise errors.EngineUnavailable("unix:///s", ConnectionError())
+    for paused in (instance, other):
+        servers.driver.pause(paused)
+    manager.audit()
+    assert servers.driver.get_info(instance).state == power_state.RUNNING
+    assert servers.driver.get_info(other).state == power_state.PAUSED
+    servers.driver.pause(instance)
+    manager.audit()
+    assert servers.driver.get_info(instance).state == power_state.PAUSED
+
+
+def test_an_audit_forgets_a_pause_of_a_container_that_is_gone(servers, manager):
+    instance = servers.boot()
+    snapshots._PAUSES.write(instance.uuid, {})
+    servers.destroy(instance)
+    manager.audit(starts=True)
+    assert snapshots._PAUSES.uuids() == []

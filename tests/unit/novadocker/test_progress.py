@@ -39,3 +39,10 @@ def test_a_reader_counts_what_is_read(instance):
     reader = progress.Reader(io.BytesIO(b"x" * 10), found)
     assert (reader.read(4), reader.read(), reader.read(4)) == (b"x" * 4, b"x" * 6, b"")
     assert found.done == 10
+
+
+def test_a_reader_gives_less_at_once_than_uwsgi_takes_as_one_chunk(instance):
+    reader = progress.Reader(io.BytesIO(bytes(3 << 20)), progress.Progress("Uploaded", instance))
+    pieces = list(iter(lambda: reader.read(1 << 20), b""))
+    assert sum(map(len, pieces)) == 3 << 20
+    assert max(map(len, pieces)) < 1 << 20
