@@ -24,11 +24,17 @@ class Deliveries:
     def put(self, uuid: str, transition: int, delay: float = 0) -> None:
         """Deliver an event in place of an older one of the instance that still waits.
 
+        One that waits already is not put off by the same again.
+
         :param transition: one of Nova's ``EVENT_LIFECYCLE_…``
         :param delay: seconds for which a newer one may take its place
         """
+        due = time.monotonic() + delay
         with self._changed:
-            self._waiting[uuid] = (time.monotonic() + delay, transition)
+            waiting = self._waiting.get(uuid)
+            if waiting and waiting[1] == transition:
+                due = min(due, waiting[0])
+            self._waiting[uuid] = (due, transition)
             self._changed.notify()
 
     def stop(self) -> None:

@@ -3,7 +3,7 @@
 
 import typing
 
-from novadocker import image_cache, images, snapshots
+from novadocker import image_cache, images
 from novadocker.engine import Engine
 
 if typing.TYPE_CHECKING:
@@ -15,11 +15,9 @@ class CacheActions:
     """The part of a driver that brings images to a host and removes them.
 
     :ivar engine: where they are
-    :ivar snapshots: of this host's containers
     """
 
     engine: Engine
-    snapshots: snapshots.Snapshots
 
     def cache_image(self, context: "nova_context.RequestContext", image_id: str) -> bool:
         """Bring an image to the engine before a server needs it, as an aggregate's operator asks.
@@ -32,8 +30,5 @@ class CacheActions:
     def manage_image_cache(
         self, context: "nova_context.RequestContext", all_instances: "objects.InstanceList"
     ) -> None:
-        """Remove images that nothing has used for the time in ``[image_cache]``, and what
-        interrupted snapshots left.
-        """
-        self.snapshots.sweep()
+        """Remove images that nothing has used for the time in ``[image_cache]``."""
         image_cache.manage(self.engine, all_instances)

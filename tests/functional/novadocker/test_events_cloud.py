@@ -8,7 +8,7 @@ from nova.compute import power_state
 from tests.functional.novadocker import cloud
 
 #: Runs until somebody touches /end.
-LINE = "sh -c 'until test -e /end; do usleep 20000; done'"
+LINE = "sh -c 'rm -f /end; until test -e /end; do usleep 20000; done'"
 
 
 class ContainersChange(cloud.CloudTestCase):

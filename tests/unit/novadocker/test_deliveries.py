@@ -66,6 +66,17 @@ def test_a_newer_event_takes_the_place_of_one_that_is_delayed(nova):
     assert nova.got == [("a", STARTED)]
 
 
+def test_the_same_event_does_not_put_off_one_that_waits(nova):
+    nova.free.clear()
+    nova.deliveries.put("a", STARTED)
+    nova.waits_for(1)
+    nova.deliveries.put("b", STOPPED)
+    nova.deliveries.put("b", STOPPED, delay=60)
+    nova.free.set()
+    nova.waits_for(2)
+    assert nova.got == [("a", STARTED), ("b", STOPPED)]
+
+
 def test_only_the_newest_event_waits_while_nova_is_slow(nova):
     nova.free.clear()
     nova.deliveries.put("a", STARTED)
