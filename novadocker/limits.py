@@ -7,6 +7,8 @@ import typing
 from nova import exception
 from oslo_config import cfg
 
+from novadocker.options import LEAST_PIDS
+
 if typing.TYPE_CHECKING:
     from nova import objects
 
@@ -17,8 +19,6 @@ _LEAST_MEMORY = 6
 
 #: The extra spec of a flavor for the processes and threads of a container.
 PIDS_LIMIT = "docker:pids_limit"
-#: The first process, the engine's init and the threads of runc need as many.
-LEAST_PIDS = 16
 
 _SHARES, _PERIOD, _QUOTA = "quota:cpu_shares", "quota:cpu_period", "quota:cpu_quota"
 

@@ -3,13 +3,14 @@
 
 from oslo_config import cfg, types
 
-from novadocker import limits
-
 GROUP = cfg.OptGroup(
     "docker",
     title="Docker",
     help="How nova-compute runs instances as containers of a Docker Engine on its host.",
 )
+
+#: Processes that a container needs: its first one, the engine's init, the threads of runc.
+LEAST_PIDS = 16
 
 #: Docker's own default without two that no container needs here: devices come from the region
 #: alone, and whoever may send raw packets can try every address on what the security groups of a
@@ -90,7 +91,7 @@ wait.
     cfg.IntOpt(
         "pids_limit",
         default=4096,
-        min=limits.LEAST_PIDS,
+        min=LEAST_PIDS,
         help="""
 The most processes and threads that one container may have.
 
