@@ -9,6 +9,9 @@ GROUP = cfg.OptGroup(
     help="How nova-compute runs instances as containers of a Docker Engine on its host.",
 )
 
+#: Processes that a container needs: its first one, the engine's init, the threads of runc.
+LEAST_PIDS = 16
+
 #: Docker's own default without two that no container needs here: devices come from the region
 #: alone, and whoever may send raw packets can try every address on what the security groups of a
 #: port let through. ping needs none: its sandbox lets everybody have datagram sockets of ICMP.
