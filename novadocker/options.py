@@ -22,9 +22,6 @@ _CAPABILITIES = [
 #: Those that stay within the namespaces and limits of a container.
 _MORE_CAPABILITIES = ["IPC_LOCK", "NET_RAW", "SYS_NICE", "SYS_PTRACE"]
 
-#: Processes and threads that the first process, the engine's init and runc need.
-LEAST_PIDS = 16
-
 OPTS = [
     cfg.StrOpt(
         "host_url",
