@@ -202,7 +202,7 @@ network_faults = tests/e2e/test_network_faults.py tests/e2e/test_network_kills.p
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
 	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_errors.py tests/e2e/test_networks.py \
-		tests/e2e/test_living_guests.py $(network_faults)
+		tests/e2e/test_living_guests.py tests/e2e/test_snapshots.py $(network_faults)
 
 .PHONY: e2e-ml2-ovs
 e2e-ml2-ovs: demo-up ## networks of a Neutron with ML2/OVS, in the place of the demo's ML2/OVN

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Neutron with ML2/OVS in the place of the demo's ML2/OVN, on bridges of its own."""
 
+import os
 import pathlib
 import shutil
 import socket
@@ -138,7 +139,12 @@ class Ml2Ovs:
         with (self._folder / f"{name}.log").open("wb") as log:
             self._processes.append(
                 subprocess.Popen(
-                    [self._program(name), *configuration], cwd=self._folder, stdout=log, stderr=log
+                    [self._program(name), *configuration],
+                    # The agent's ovs-ofctl looks for the bridge there.
+                    env=os.environ | {"OVS_RUNDIR": f"{self._cloud.folder}/run/openvswitch"},
+                    cwd=self._folder,
+                    stdout=log,
+                    stderr=log,
                 )
             )
 
