@@ -75,7 +75,7 @@ class ServersHaveSnapshots(SnapshotTestCase):
             instance.save()
         labels = f"LABEL org.openstack.nova.snapshot={instance.uuid}"
         self.container(self.server).commit(snapshots.REPOSITORY, instance.uuid, changes=labels)
-        self.compute = self.restart_compute_service(self.compute)
+        self.compute = self.restart_compute_service(self.compute, keep_hypervisor_state=False)
         self.assertEqual([], self.engine().images.list(name=snapshots.REPOSITORY))
         self.act(self.server, createImage={"name": "copy"})
         self.new_image()
