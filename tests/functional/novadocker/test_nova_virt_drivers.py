@@ -48,7 +48,11 @@ _MISSING = {
 }
 #: Nova's tests look into libvirt's driver there.
 _OF_LIBVIRT = ("test_live_migration", "test_live_migration_force_complete")
-_REFUSALS = (errors.ActionNotServed, exception.InstanceFaultRollback, exception.InvalidVolume)
+_REFUSALS = (
+    *(errors.ActionNotServed, exception.InstanceFaultRollback, exception.InvalidVolume),
+    # In place of InstanceNotRunning, which Nova takes for a delete: the user would learn nothing.
+    errors.NoContainer,
+)
 
 
 class Glance:
@@ -68,8 +72,7 @@ class Glance:
         self, context: object, image_id: str, metadata: object, data: typing.Any, **_more: object
     ) -> dict[str, typing.Any]:
         """Take an upload."""
-        data.read()
-        return self.get(context, image_id)
+        return self.get(context, image_id) | {"size": len(data.read())}
 
     def delete(self, context: object, image_id: str) -> None:
         """Nothing."""
