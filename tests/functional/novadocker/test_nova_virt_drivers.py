@@ -72,7 +72,8 @@ class Glance:
         self, context: object, image_id: str, metadata: object, data: typing.Any, **_more: object
     ) -> dict[str, typing.Any]:
         """Take an upload."""
-        return self.get(context, image_id) | {"size": len(data.read())}
+        size = sum(len(piece) for piece in iter(lambda: data.read(65536), b""))
+        return self.get(context, image_id) | {"size": size}
 
     def delete(self, context: object, image_id: str) -> None:
         """Nothing."""
