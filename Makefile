@@ -179,9 +179,11 @@ e2e-cloud-smoke: tools ## a cloud of two local hosts: up, a server with a region
 engine-26: ## Docker Engine 26 of Debian 13, unpacked in ENGINE_DIR for the next target
 	@PYTHONPATH=build_scripts python3 -m tests.support.docker_engine $(ENGINE_DIR)
 
+ENGINE_TESTS = tests/functional/novadocker
+
 .PHONY: test-engine-26
 test-engine-26: tools engine-26 ## novadocker's functional tests on it, with the containerd image store
-	@FPGA_NOVA_TEST_ENGINE=26 .tools/bin/tox -e functional -- tests/functional/novadocker $(TEST_ARGS)
+	@FPGA_NOVA_TEST_ENGINE=26 .tools/bin/tox -e functional -- $(ENGINE_TESTS) $(TEST_ARGS)
 
 .PHONY: matrix
 matrix: tools ## the diffs on all releases of Nova, and the tests of each series, the chain (hours)

@@ -26,6 +26,12 @@ def commands(changed: frozenset[str] | None, day: int, name: str) -> list[str]:
     return [suite.command for suite in BUDGET.choose(changed, day) if suite.name == name]
 
 
+def _files(words: str) -> list[Path]:
+    """The files of tests that a shell and pytest make of these words."""
+    paths = [path for word in words.split() for path in ROOT.glob(word)]
+    return [file for path in paths for file in ([path], path.rglob("test_*.py"))[path.is_dir()]]
+
+
 class TestBudgetFile:
     def test_suites_together_stay_within_the_minutes_of_the_gate(self) -> None:
         assert sum(suite.minutes for suite in BUDGET.suites) <= BUDGET.minutes == 80
@@ -48,6 +54,11 @@ class TestBudgetFile:
         older = next(suite for suite in BUDGET.suites if suite.variants)
         known = {file.name[5:7] for file in (ROOT / "requirements").glob("nova-*.txt")}
         assert set(older.variants) == known
+
+    def test_every_test_with_an_engine_has_its_day_on_the_newer_one(self) -> None:
+        (suite,) = [suite for suite in BUDGET.suites if suite.name == "engine-26"]
+        chosen = [file for words in suite.variants for file in _files(words)]
+        assert sorted(chosen) == sorted(_files("tests/functional/novadocker"))
 
     def test_lint_and_unit_tests_come_first_and_an_older_series_before_the_cloud(self) -> None:
         order = [suite.name for suite in BUDGET.suites]
