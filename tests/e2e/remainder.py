@@ -14,6 +14,7 @@ _DEVICES = ("tap", "qbr", "qvb", "qvo")
 #: Names of namespaces that Neutron's agents make.
 _NAMESPACES = ("ovnmeta-", "qdhcp-")
 _UUID_LENGTH = 36
+_MOUNTS = pathlib.Path("/proc/self/mountinfo")
 #: What of a flow differs though it does the same: OVN's number of the row that it comes from.
 _COOKIE = re.compile(r"cookie=0x[0-9a-f]+,? ?")
 
@@ -29,7 +30,7 @@ def of(cloud: Cloud) -> Remainder:
     return {
         "ports": {port.id for port in cloud.api.network.ports()},
         "devices": {name for name in _names("/sys/class/net") if name.startswith(_DEVICES)},
-        "namespaces of containers": _names(run / "docker" / "netns"),
+        "namespaces of containers": _mounts(run / "docker" / "netns"),
         "namespaces": {n for n in _names("/run/netns") if n.startswith(_NAMESPACES)},
         "chains": {line for line in _lines("nft", "list", "tables") if "fpga-nova" in line},
         "ports of the switch": set(
@@ -64,6 +65,12 @@ def _instances(cloud: Cloud) -> pathlib.Path:
 def _names(folder: str | pathlib.Path) -> set[str]:
     found = pathlib.Path(folder)
     return {path.name for path in found.iterdir()} if found.exists() else set()
+
+
+def _mounts(folder: pathlib.Path) -> set[str]:
+    """The mounts in a folder; the engine removes the files of former ones once a minute."""
+    points = [line.split()[4] for line in _MOUNTS.read_text().splitlines()]
+    return {point for point in points if point.startswith(f"{folder}/")}
 
 
 def _lines(*command: str) -> list[str]:
