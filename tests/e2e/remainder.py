@@ -49,7 +49,8 @@ def check(cloud: Cloud, before: Remainder, seconds: float = 60) -> None:
     """
     with contextlib.suppress(AssertionError):
         wait_until(lambda: not _beyond(before, cloud), seconds)
-    assert _beyond(before, cloud) == {}
+    more = _beyond(before, cloud)
+    assert not more, more
 
 
 def _beyond(before: Remainder, cloud: Cloud) -> Remainder:
