@@ -9,6 +9,7 @@ import time
 import openstack.exceptions
 import pytest
 
+from tests.e2e import remainder
 from tests.e2e.networks import PORT, Networks
 from tests.support.host import wait_until
 
@@ -168,7 +169,8 @@ def test_metadata_are_those_of_the_server(networks: Networks, routed: bool) -> N
 
 
 def test_boots_and_deletes_leave_nothing(networks: Networks, no_quota: None) -> None:
-    """The fixture compares what is there before and after."""
+    """The fixture compares all else that is there before and after."""
+    flows = remainder.of(networks.cloud)["flows"]
     network = networks.network("10.43.0.0/24")
 
     def live(_number: int) -> None:
@@ -176,3 +178,4 @@ def test_boots_and_deletes_leave_nothing(networks: Networks, no_quota: None) -> 
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(live, range(BOOTS)))
+    remainder.check(networks.cloud, {"flows": flows})
