@@ -199,7 +199,6 @@ chain: tools ## a cloud that goes through five releases, and patched beside stoc
 matrix-quick: tools ## every diff applied, compiled and taken back on the release it is named for
 	@.tools/bin/tox -e matrix
 
-
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
 	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_errors.py tests/e2e/test_networks.py \
