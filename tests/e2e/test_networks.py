@@ -178,4 +178,5 @@ def test_boots_and_deletes_leave_nothing(networks: Networks, no_quota: None) -> 
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(live, range(BOOTS)))
+    networks.close()
     remainder.check(networks.cloud, {"flows": flows})
