@@ -110,7 +110,7 @@ class Watch:
         """
         filters = {
             "type": "container",
-            "label": listing.own_labels(),
+            "label": request.own_labels(),
             "event": [*_TRANSITIONS, *_OTHERS],
         }
         with self._engine.asked_to("report its events") as client:

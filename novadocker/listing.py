@@ -6,12 +6,9 @@ import time
 import typing
 
 from nova.compute import power_state
-from oslo_config import cfg
 
 from novadocker import request
 from novadocker.engine import Engine
-
-CONF = cfg.CONF
 
 #: The states of the engine (https://docs.docker.com/reference/api/engine/) as Nova's.
 _STATES = {
@@ -67,7 +64,7 @@ class Listing:
         begin = time.monotonic()
         with self._engine.asked_to("list containers") as client:
             # The low-level call asks once; the other looks at each container, which may be gone.
-            found = client.api.containers(all=True, filters={"label": own_labels()})
+            found = client.api.containers(all=True, filters={"label": request.own_labels()})
         containers = {one["Labels"][request.LABEL_UUID]: _listed(one) for one in found}
         self._last = _Answer(begin, containers)
         return containers
@@ -89,11 +86,6 @@ class Listing:
     def changed(self) -> None:
         """Note that a container was changed."""
         self._changed = time.monotonic()
-
-
-def own_labels() -> list[str]:
-    """The labels of the containers of this host's instances, for a filter of the engine."""
-    return [request.LABEL_UUID, f"{request.LABEL_HOST}={CONF.host}"]
 
 
 def power_state_of(status: str) -> int:

@@ -37,6 +37,14 @@ _LABEL_SIZE = 63
 _LOG_SIZE = "1m"
 
 
+def own_labels(label: str = LABEL_UUID) -> list[str]:
+    """The labels of what is this host's in the engine, for a filter.
+
+    :param label: of what is looked for; without it, of the containers of instances
+    """
+    return [label, f"{LABEL_HOST}={CONF.host}"]
+
+
 def name_of(uuid: str) -> str:
     """The name of the container of an instance."""
     return f"nova-{uuid}"

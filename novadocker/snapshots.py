@@ -108,7 +108,7 @@ class Snapshots:
             self._interrupted = False
 
     def _remove_images(self) -> None:
-        labels = [_LABEL, f"{request.LABEL_HOST}={CONF.host}"]
+        labels = request.own_labels(_LABEL)
         with self._engine.asked_to("list images") as client:
             found = client.api.images(filters={"label": labels})
         for image in found:

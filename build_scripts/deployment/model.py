@@ -105,6 +105,12 @@ class Deployment:
         return tuple(node for node in self.nodes if node.external) or self.compute[:1]
 
 
+def networks_of(configuration: dict[str, typing.Any]) -> typing.Any:
+    """What `networks` of a configuration is, or stands for where it is missing."""
+    is_venv = configuration.get("install", "venv") == "venv"
+    return configuration.get("networks", "ovn" if is_venv else "none")
+
+
 def build(data: dict[str, typing.Any], catalogue: Catalogue) -> Deployment:
     """The cloud of a document in which nothing is wrong."""
     configuration = data.get("configuration", {})
@@ -120,7 +126,7 @@ def build(data: dict[str, typing.Any], catalogue: Catalogue) -> Deployment:
         folder=configuration.get("folder", "/var/lib/fpga-nova/cloud"),
         port_base=configuration.get("port_base", 24770),
         region=configuration.get("region", "RegionOne"),
-        networks=configuration.get("networks", "ovn" if install == "venv" else "none") == "ovn",
+        networks=networks_of(configuration) == "ovn",
         nodes=tuple(_node(node, placed) for node in data["nodes"]),
     )
 

@@ -10,6 +10,7 @@ import typing
 
 from deployment.catalogue import PACKAGED, Catalogue, release_of
 from deployment.document import Document, Path
+from deployment.model import networks_of
 from deployment.problems import Problem, text_of
 
 Problems = collections.abc.Iterator[Problem]
@@ -159,9 +160,8 @@ def _cards(document: Document) -> Problems:
 
 def _networks(document: Document) -> Problems:
     configuration = _mapping(_mapping(document.data).get("configuration"))
-    install = configuration.get("install", "venv")
-    networks = configuration.get("networks", "ovn" if install == "venv" else "none")
-    if install == "packages" and networks == "ovn":
+    networks = networks_of(configuration)
+    if configuration.get("install") == "packages" and networks == "ovn":
         words = "networks: ovn needs install: venv"
         yield document.at(("configuration", "networks"), words)
     for path, node in _nodes(document):

@@ -110,9 +110,8 @@ class Sandboxes:
         :raises errors.EngineUnavailable: the engine does not answer
         """
         with self._engine.asked_to("list sandboxes") as client:
-            found = client.api.containers(
-                all=True, filters={"label": [LABEL, f"{request.LABEL_HOST}={CONF.host}"]}
-            )
+            labels = request.own_labels(LABEL)
+            found = client.api.containers(all=True, filters={"label": labels})
         return [container["Labels"][LABEL] for container in found]
 
     def _start(self, uuid: str) -> None:

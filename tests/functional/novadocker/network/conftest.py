@@ -69,10 +69,4 @@ def net(host: Switch, virtapi: VirtAPI, servers: engines.Servers) -> engines.Ser
 @pytest.fixture
 def pair(net: engines.Servers) -> typing.Iterator[typing.Any]:
     """Two servers on one network."""
-    vifs = [ports.vif("10.20.0.5"), ports.vif("10.20.0.6")]
-    instances = [net.instance(), net.instance()]
-    for instance, vif in zip(instances, vifs, strict=True):
-        net.spawn(instance, network_info=ports.info(vif))
-    yield instances, vifs
-    for instance in instances:
-        net.destroy(instance)
+    yield from ports.served(net, ports.vif("10.20.0.5"), ports.vif("10.20.0.6"))

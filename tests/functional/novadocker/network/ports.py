@@ -7,6 +7,7 @@ import uuid
 
 from nova.network import model
 
+from tests.functional.novadocker import conftest as engines
 from tests.functional.novadocker.network.switch import BRIDGE
 
 _NUMBER = itertools.count(1)
@@ -66,3 +67,13 @@ def hybrid(*addresses: str, datapath_type: str = "netdev") -> model.VIF:
 def info(*vifs: model.VIF) -> model.NetworkInfo:
     """The ports of one server."""
     return model.NetworkInfo(list(vifs))
+
+
+def served(net: engines.Servers, *vifs: model.VIF) -> typing.Iterator[typing.Any]:
+    """Servers with one of these ports each, and the ports; the servers are destroyed at the end."""
+    instances = [net.instance() for _vif in vifs]
+    for instance, vif in zip(instances, vifs, strict=True):
+        net.spawn(instance, network_info=info(vif))
+    yield instances, list(vifs)
+    for instance in instances:
+        net.destroy(instance)

@@ -9,13 +9,7 @@ from tests.functional.novadocker.network import ports, traffic
 @pytest.fixture
 def hybrids(net):
     """Two servers on one network, behind a bridge each."""
-    vifs = [ports.hybrid("10.20.0.5"), ports.hybrid("10.20.0.6")]
-    instances = [net.instance(), net.instance()]
-    for instance, vif in zip(instances, vifs, strict=True):
-        net.spawn(instance, network_info=ports.info(vif))
-    yield instances, vifs
-    for instance in instances:
-        net.destroy(instance)
+    yield from ports.served(net, ports.hybrid("10.20.0.5"), ports.hybrid("10.20.0.6"))
 
 
 def _members(host, vif):
