@@ -5,6 +5,7 @@ import argparse
 import collections.abc
 import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -98,6 +99,10 @@ def _check(task: Task) -> int:
 
 
 def _reports(task: Task) -> list[preflight.Report]:
+    if task.cloud.install == "packages" and shutil.which("dpkg-deb") is None:
+        raise DeploymentError(
+            "this machine lacks dpkg-deb, which builds the package for the hosts: install dpkg"
+        )
     reports = preflight.look(task.cloud, task.folder, task.nodes)
     tables.show(tables.preflight(reports))
     return reports

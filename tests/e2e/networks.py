@@ -55,6 +55,21 @@ class Networks:
         self._undo.append(lambda: self.api.delete_security_group(group))
         return str(group.id)
 
+    def open(self, group: str, port: int, *versions: int) -> None:
+        """Let TCP into a security group.
+
+        :param versions: of the Internet Protocol; 4 alone if none is named
+        """
+        for version in versions or (4,):
+            self.api.create_security_group_rule(
+                security_group_id=group,
+                direction="ingress",
+                ethertype=f"IPv{version}",
+                protocol="tcp",
+                port_range_min=port,
+                port_range_max=port,
+            )
+
     def port(self, network: str, **more: typing.Any) -> typing.Any:
         """A port."""
         port = self.api.create_port(network_id=network, **more)

@@ -34,10 +34,7 @@ def test_servers_reach_each_other_at_the_addresses_of_their_ports(
 ) -> None:
     network = networks.network("10.71.0.0/24", "fd71::/64", mtu=1400)
     group = networks.group()
-    for version in ("IPv4", "IPv6"):
-        networks.api.create_security_group_rule(
-            security_group_id=group, direction="ingress", ethertype=version, protocol="tcp"
-        )
+    networks.open(group, PORT, 4, 6)
     port = networks.port(network, security_group_ids=[group])
     server, client = networks.create([{"port": port.id}]), networks.boot(network)
     networks.active(server)
@@ -66,10 +63,7 @@ def test_security_group_closes_and_opens(firewall: str, networks: Networks) -> N
     networks.serve(server)
     (address,) = networks.cloud.addresses(server)
     assert not networks.reaches(client, address)
-    rule = {"protocol": "tcp", "port_range_min": PORT, "port_range_max": PORT}
-    networks.api.create_security_group_rule(
-        security_group_id=group, direction="ingress", ethertype="IPv4", **rule
-    )
+    networks.open(group, PORT)
     wait_until(lambda: networks.reaches(client, address), 20)
 
 

@@ -31,9 +31,7 @@ def test_interfaces_have_the_addresses_of_their_ports(networks: Networks) -> Non
     both = networks.network("10.31.0.0/24", "fd31::/64", mtu=1400)
     six = networks.network("fd32::/64")
     group = networks.group()
-    networks.api.create_security_group_rule(
-        security_group_id=group, direction="ingress", ethertype="IPv6", protocol="tcp"
-    )
+    networks.open(group, PORT, 6)
     first, second = networks.boot(both, six), networks.create([{"port": networks.port(
         six, security_group_ids=[group]
     ).id}])  # fmt: skip
@@ -57,10 +55,7 @@ def test_security_groups_close_and_open_both_directions(networks: Networks) -> N
     networks.serve(server)
     (address,) = networks.cloud.addresses(server)
     assert not networks.reaches(client, address)
-    rule = {"protocol": "tcp", "port_range_min": PORT, "port_range_max": PORT}
-    networks.api.create_security_group_rule(
-        security_group_id=group, direction="ingress", ethertype="IPv4", **rule
-    )
+    networks.open(group, PORT)
     wait_until(lambda: networks.reaches(client, address), 10)
     (port,) = networks.api.ports(device_id=client)
     closed = networks.group()

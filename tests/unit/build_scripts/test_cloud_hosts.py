@@ -3,14 +3,15 @@
 
 import dataclasses
 import ipaddress
+import shutil
 import typing
 from pathlib import Path
 
 import pytest
-from deployment import model, playbook, preflight
+from deployment import command, model, playbook, preflight
 from deployment.folder import Folder
 
-from tests.unit.build_scripts.cloud_hosts import FIT, Hosts, call
+from tests.unit.build_scripts.cloud_hosts import EXAMPLE, FIT, Hosts, call
 
 
 @pytest.fixture
@@ -175,6 +176,21 @@ class TestUp:
         assert "its secrets are not in" in capsys.readouterr().err
         folder.vault.touch()
         assert call("up", folder) == 0
+
+    def test_machine_that_cannot_build_the_package_is_told_first(
+        self,
+        folder: Folder,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        text = EXAMPLE.read_text().replace("install: venv", "install: packages")
+        file = tmp_path / "cloud.yaml"
+        file.write_text(text.replace("2026.2", "2022.2"))
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+        for verb in ("check", "up"):
+            assert command.main([verb, str(file), "--folder", str(folder.path)]) == 2
+            assert "lacks dpkg-deb" in capsys.readouterr().err
 
     def test_two_commands_do_not_change_one_cloud(
         self,
