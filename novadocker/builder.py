@@ -101,6 +101,7 @@ class Builder:
             if vifs and not power_on:
                 self._network.down(instance)
         carriers.note_arrival(instance.uuid)
+        carriers.discard(self._engine, instance.uuid, context)
 
     def build_anew(
         self,

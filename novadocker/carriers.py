@@ -43,12 +43,14 @@ class Carrier:
     :ivar name: what the image is called in an engine, with its digest; empty until it has one
     :ivar command: that of the container, of which Nova may have cut the image property
     :ivar arrived: whether the new container was made of it
+    :ivar confirmed: whether the source container is not needed any more
     """
 
     image_id: str
     name: str = ""
     command: list[str] | None = None
     arrived: bool = False
+    confirmed: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "Carrier":
@@ -99,6 +101,12 @@ def note_arrival(instance_uuid: str) -> None:
     carrier = recorded(instance_uuid)
     if carrier:
         record(instance_uuid, dataclasses.replace(carrier, arrived=True))
+
+
+def note_confirmation(instance_uuid: str) -> None:
+    """Record that the source container of an instance is not needed any more."""
+    carrier = recorded(instance_uuid) or Carrier(str(uuid.uuid4()))
+    record(instance_uuid, dataclasses.replace(carrier, arrived=True, confirmed=True))
 
 
 def uuids() -> list[str]:
@@ -194,7 +202,12 @@ def _forget(engine: Engine, name: str) -> None:
 def _delete(context: "nova_context.RequestContext | None", image_id: str) -> None:
     user = _identity() or context
     if user is None:
-        raise exception.NovaException("no [service_user] is in nova.conf, which could delete it")
+        LOG.warning(
+            "Image %s of a move may be in Glance still: delete it. With [service_user] in "
+            "nova.conf, nova-compute does",
+            image_id,
+        )
+        return
     try:
         images.IMAGE_API.delete(user, image_id)
     except exception.ImageNotFound:

@@ -10,7 +10,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_nova import server_states
-from novadocker import carriers, config_drive, errors, limits, numbers
+from novadocker import carriers, config_drive, errors, limits, numbers, request
 from novadocker.carriers import Carrier
 from novadocker.containers import Containers
 from novadocker.engine import Engine
@@ -60,7 +60,7 @@ class Moves:
         limits.check(flavor)
         attributes = self._containers.attributes(instance.uuid)
         size = self._snapshots.check(instance, attributes)
-        if flavor.root_gb < instance.flavor.root_gb and size > flavor.root_gb * _GIB:
+        if 0 < flavor.root_gb < instance.flavor.root_gb and size > flavor.root_gb * _GIB:
             raise errors.NotMoved(
                 f"the server has {size // _GIB + 1} GiB of files, and the flavor's disk has "
                 f"{flavor.root_gb}; remove some"
@@ -117,12 +117,25 @@ class Moves:
         if waiting and instance.host == CONF.host and not self._has_container(uuid):
             LOG.warning("Its container is put back after a move", instance=instance)
             self._sources.put_back(uuid)
+        elif waiting and not self._is_needless(uuid):
+            LOG.warning(
+                "Its source container of a move that failed is still here: see that the server "
+                "has its files, and remove container %s",
+                request.source_of(request.name_of(uuid)),
+                instance=instance,
+            )
+            return
         elif waiting:
             LOG.warning("The source container of a move is removed", instance=instance)
             self._sources.remove(uuid)
             if instance.host != CONF.host:
                 self.leave(instance)
         carriers.discard(self._engine, uuid)
+
+    def _is_needless(self, uuid: str) -> bool:
+        """Whether a source container has nothing that its server lacks for sure."""
+        carrier = carriers.recorded(uuid)
+        return bool(carrier and carrier.confirmed)
 
     def _has_container(self, uuid: str) -> bool:
         return uuid in self._containers.listing.now()

@@ -8,11 +8,14 @@ server that is resized on its host has both.
 import typing
 
 import docker.errors
+from oslo_config import cfg
 
 from novadocker import errors, request
 from novadocker.containers import Containers
 from novadocker.engine import Engine
 from novadocker.network import sandboxes
+
+CONF = cfg.CONF
 
 
 class Sources:
@@ -36,14 +39,18 @@ class Sources:
                 self._remove(request.source_of(name))  # of a move that is over
                 self._rename(name, request.source_of(name))
 
-    def put_back(self, uuid: str) -> None:
+    def put_back(self, uuid: str) -> bool:
         """Make the source container of an instance its container again; none is as good.
 
+        :returns: whether there was one
         :raises errors.EngineRefused, errors.EngineUnavailable: it may not be its container yet
         """
+        found = False
         for name in _names(uuid):
-            if self._exists(request.source_of(name)):
+            found = self._exists(request.source_of(name))
+            if found:
                 self._rename(request.source_of(name), name)
+        return found
 
     def remove(self, uuid: str) -> None:
         """Remove the source container of an instance; none is as good.
@@ -64,12 +71,14 @@ class Sources:
         return [one["Labels"][request.LABEL_UUID] for one in found if request.is_source(one)]
 
     def _exists(self, name: str) -> bool:
+        """Whether this host has a container of a name."""
         with self._engine.asked_to(f"look for container {name}") as client:
             try:
-                client.api.inspect_container(name)
+                attributes = client.api.inspect_container(name)
             except docker.errors.NotFound:
                 return False
-        return True
+        labels = attributes["Config"]["Labels"] or {}
+        return bool(labels.get(request.LABEL_HOST) == CONF.host)
 
     def _rename(self, name: str, new: str) -> None:
         what = f"rename container {name}"
@@ -90,5 +99,5 @@ class Sources:
 
 
 def _names(uuid: str) -> tuple[str, str]:
-    """The names of the sandbox and of the container: who has the latter has both."""
+    """The names of the sandbox and, last, of the container: who has that has both."""
     return sandboxes.name_of(uuid), request.name_of(uuid)

@@ -27,6 +27,7 @@ from novadocker import (
     options,
     privileges,
     request,
+    reverts,
     root_disk,
     snapshots,
     sources,
@@ -190,16 +191,20 @@ class DockerDriver(
 
         :raises errors.EngineUnavailable: the engine does not answer, and a container may live on
         """
+        reverted = instance.task_state == task_states.RESIZE_REVERTING
+        if reverted:
+            reverts.begin(instance.uuid)
         try:
             if not self.containers.remove(instance.uuid):
                 LOG.info("There is no container to remove", instance=instance)
-            if instance.task_state != task_states.RESIZE_REVERTING:
+            if not reverted:
                 self.sources.remove(instance.uuid)
         except errors.EngineUnavailable:
             if not state.certainly_none(instance.uuid):
                 raise
             state.forget(instance.uuid)
             LOG.info("No container was ever made, so none is removed", instance=instance)
+        reverts.end(instance.uuid)
         config_drive.remove(instance.uuid)
         self.network.remove(instance)
         carriers.discard(self.engine, instance.uuid, context)

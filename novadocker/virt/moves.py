@@ -7,7 +7,7 @@ from nova import exception, objects
 from nova.compute import power_state
 from oslo_log import log as logging
 
-from novadocker import carriers, errors, moves, request, sources
+from novadocker import carriers, errors, moves, request
 from novadocker.carriers import Carrier
 from novadocker.engine import Engine
 from novadocker.virt import networks, power
@@ -29,12 +29,10 @@ class MoveActions(power.PowerActions):
 
     :ivar engine: this host's
     :ivar moves: of this host's containers
-    :ivar sources: the containers that wait
     """
 
     engine: Engine
     moves: moves.Moves
-    sources: sources.Sources
 
     def migrate_disk_and_power_off(
         self,
@@ -63,7 +61,7 @@ class MoveActions(power.PowerActions):
             carrier = self.moves.send(context, instance, _stays_here(context, instance))
             self.sources.set_aside(instance.uuid)
         except Exception as e:
-            self._undo(context, instance, runs)
+            self._undo(context, instance, network_info, runs)
             raise _refused(e) from e
         return carrier.text
 
@@ -93,7 +91,6 @@ class MoveActions(power.PowerActions):
         request.check(instance, None, block_device_info)
         vifs = networks.served(instance, network_info)
         self.builder.build_moved(context, instance, carrier, vifs, power_on)
-        self._discard(context, instance)
 
     def confirm_migration(
         self,
@@ -106,8 +103,9 @@ class MoveActions(power.PowerActions):
 
         :raises errors.EngineRefused, errors.EngineUnavailable: it may still be here
         """
+        carriers.note_confirmation(instance.uuid)
         self.sources.remove(instance.uuid)
-        self._discard(context, instance)
+        carriers.discard(self.engine, instance.uuid, context)
         if migration.source_compute != migration.dest_compute:
             self.moves.leave(instance)
 
@@ -129,13 +127,17 @@ class MoveActions(power.PowerActions):
         :raises nova.exception.NovaException: it is not, or does not start
         """
         self.sources.put_back(instance.uuid)
-        self._discard(context, instance)
+        carriers.discard(self.engine, instance.uuid, context)
         self._check_region(instance)
         if power_on:
             self._start(instance, network_info)
 
     def _undo(
-        self, context: "nova_context.RequestContext", instance: objects.Instance, runs: bool
+        self,
+        context: "nova_context.RequestContext",
+        instance: objects.Instance,
+        network_info: _Any,
+        runs: bool,
     ) -> None:
         """Bring back what a failed move has changed; the audit goes on where this fails.
 
@@ -143,14 +145,12 @@ class MoveActions(power.PowerActions):
         """
         try:
             self.sources.put_back(instance.uuid)
-            self._discard(context, instance)
+            carriers.discard(self.engine, instance.uuid, context)
             if runs:
-                self.start_again(instance)
+                self._check_region(instance)
+                self._start(instance, network_info)
         except exception.NovaException as e:
             LOG.warning("It is not started again: %s", e.message, instance=instance)
-
-    def _discard(self, context: "nova_context.RequestContext", instance: objects.Instance) -> None:
-        carriers.discard(self.engine, instance.uuid, context)
 
 
 def _stays_here(context: "nova_context.RequestContext", instance: objects.Instance) -> bool:

@@ -9,7 +9,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks.instance import devices
-from novadocker import builder, config_drive, containers, errors, request
+from novadocker import builder, config_drive, containers, errors, request, reverts, sources
 from novadocker.network import network
 from novadocker.virt import networks
 
@@ -29,8 +29,10 @@ class PowerActions:
     :ivar containers: those of this host
     :ivar builder: makes one that is gone
     :ivar network: their networks
+    :ivar sources: the containers that wait for the end of a move
     """
 
+    sources: sources.Sources
     containers: containers.Containers
     builder: builder.Builder
     network: network.Network
@@ -190,4 +192,11 @@ class PowerActions:
         instance: "objects.Instance",
         network_info: _Any,
     ) -> None:
+        """Start the container of before a move that failed, or else make one."""
+        if self.sources.put_back(instance.uuid):
+            LOG.warning("Its container of before a move is put back", instance=instance)
+            self._check_region(instance)
+            self._start(instance, network_info)
+            return
+        reverts.check(instance.uuid)
         self.builder.build_anew(context, instance, networks.served(instance, network_info))

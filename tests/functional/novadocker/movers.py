@@ -7,6 +7,7 @@ import typing
 from nova import objects
 from nova.compute import task_states, vm_states
 
+from novadocker import carriers
 from novadocker.virt import docker as novadocker_driver
 
 SMALL = {"name": "small", "memory_mb": 64, "vcpus": 1, "root_gb": 1, "ephemeral_gb": 0, "swap": 0}
@@ -27,6 +28,7 @@ class Mover:
         self.drivers = {"host1": servers.driver, "host2": novadocker_driver.DockerDriver(None)}
         self.instances, self.migrations = {}, {}
         self._host("host1")
+        monkeypatch.setattr(carriers, "_identity", lambda: servers.context)
         monkeypatch.setattr(objects.Migration, "get_by_id", self._migration)
         monkeypatch.setattr(objects.Instance, "get_by_uuid", self._instance)
         monkeypatch.setattr(objects.MigrationList, "get_by_filters", self._of_instance)
@@ -63,7 +65,7 @@ class Mover:
 
     def flavor(self, **changes):
         """A flavor; without changes, that of all servers."""
-        return objects.Flavor(extra_specs={}, **{**SMALL, **changes})
+        return objects.Flavor(**{**SMALL, "extra_specs": {}, **changes})
 
     def begin(self, instance, to="host2"):
         """Make the record of a move."""

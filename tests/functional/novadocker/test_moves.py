@@ -2,13 +2,13 @@
 """Containers that move to another host, or to another size on their own."""
 
 import json
+from unittest import mock
 
 import pytest
 from nova import exception
 from nova.compute import power_state, vm_states
 
-from novadocker import carriers, errors, images, request
-from novadocker.virt import docker as novadocker_driver
+from novadocker import carriers, errors, images, moves, request
 
 
 @pytest.fixture(params=["host2", "host1"], ids=["migration", "resize on one host"])
@@ -171,12 +171,16 @@ def test_a_server_whose_image_is_gone_moves(servers, mover, server, glance):
         ({"image_max_unpacked_size": 1}, {}, "MiB of files"),
         ({}, {"memory_mb": 4}, "needs 6 MB of memory"),
         ({}, {"extra_specs": {"docker:pids_limit": "x"}}, "docker:pids_limit is 'x'"),
-        ({}, {"root_gb": 0}, "GiB of files"),
+        ({}, {"root_gb": 1}, "GiB of files, and the flavor's disk has 1"),
     ],
 )
-def test_a_server_that_cannot_move_runs_on(servers, mover, server, config, option, flavor, reason):
+def test_a_server_that_cannot_move_runs_on(
+    servers, mover, server, config, monkeypatch, option, flavor, reason
+):
     started = servers.container(server).attrs["State"]["StartedAt"]
     config(group="docker", **option)
+    server.flavor.root_gb = 2
+    monkeypatch.setattr(moves, "_GIB", 1 << 20)
     with pytest.raises(exception.InstanceFaultRollback) as refused:
         mover.send(server, flavor=mover.flavor(**flavor))
     assert reason in str(refused.value.inner_exception)
@@ -188,13 +192,10 @@ def test_a_server_that_cannot_move_runs_on(servers, mover, server, config, optio
 def test_a_server_whose_files_glance_does_not_take_is_as_before(
     servers, mover, server, glance, monkeypatch, state
 ):
-    def refuse(*_arguments):
-        raise exception.ImageQuotaExceeded(image_id="i") if quota else OSError("no connection")
-
-    monkeypatch.setattr(glance, "create", refuse)
     if state == "exited":
         servers.driver.power_off(server)
-    for quota in (True, False):
+    for reason in (exception.ImageQuotaExceeded(image_id="i"), OSError("no connection")):
+        monkeypatch.setattr(glance, "create", mock.Mock(side_effect=reason))
         with pytest.raises(exception.InstanceFaultRollback, match="was not moved"):
             mover.send(server)
         assert mover.containers() == {container_of(server): state}
@@ -214,7 +215,12 @@ def test_a_hard_reboot_goes_on_with_a_move_that_failed(servers, mover, server, m
     assert servers.run(server, "cat /file") == (0, "kept\n")
     server.vm_state = vm_states.ACTIVE
     mover.audit()
-    assert mover.containers() == {container_of(server): "running"}
+    found = {container_of(server): "running"}
+    if to == "host2":  # its operator has to look
+        found[f"{container_of(server)}-source"] = "exited"
+    assert mover.containers() == found
+    mover.destroy(server)
+    assert mover.containers() == {}
     assert mover.remainder() == []
 
 
@@ -243,11 +249,10 @@ def test_nova_compute_that_died_while_it_sent_the_files_has_the_server_again(
     def die(*_arguments):
         raise Death
 
-    monkeypatch.setattr(novadocker_driver.sources.Sources, "put_back", die)
-    monkeypatch.setattr(carriers, "upload", die)
-    with pytest.raises(Death):
-        mover.send(server)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(carriers, "upload", die)
+        with pytest.raises(Death):
+            mover.send(server)
     assert mover.containers() == {container_of(server): "exited"}
     migration = mover.migrations[1]
     with mover.on("host1") as driver:
