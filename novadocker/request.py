@@ -63,7 +63,7 @@ def is_source(container: typing.Mapping[str, typing.Any]) -> bool:
 
     :param container: what the engine's list has of it
     """
-    return any(name.endswith(SOURCE) for name in container["Names"] or ())
+    return any(name.endswith(SOURCE) for name in container.get("Names") or ())
 
 
 def host_name_of(instance: "objects.Instance") -> str:

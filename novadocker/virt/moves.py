@@ -37,9 +37,9 @@ class MoveActions(power.PowerActions):
     def migrate_disk_and_power_off(
         self,
         context: "nova_context.RequestContext",
-        instance: objects.Instance,
+        instance: "objects.Instance",
         dest: str,
-        flavor: objects.Flavor,
+        flavor: "objects.Flavor",
         network_info: _Any,
         block_device_info: _Any = None,
         timeout: int = 0,
@@ -68,11 +68,11 @@ class MoveActions(power.PowerActions):
     def finish_migration(
         self,
         context: "nova_context.RequestContext",
-        migration: objects.Migration,
-        instance: objects.Instance,
+        migration: "objects.Migration",
+        instance: "objects.Instance",
         disk_info: str,
         network_info: _Any,
-        image_meta: objects.ImageMeta,
+        image_meta: "objects.ImageMeta",
         resize_instance: bool,
         allocations: _Any,
         block_device_info: _Any = None,
@@ -95,8 +95,8 @@ class MoveActions(power.PowerActions):
     def confirm_migration(
         self,
         context: "nova_context.RequestContext",
-        migration: objects.Migration,
-        instance: objects.Instance,
+        migration: "objects.Migration",
+        instance: "objects.Instance",
         network_info: _Any,
     ) -> None:
         """Remove the container of before.
@@ -112,9 +112,9 @@ class MoveActions(power.PowerActions):
     def finish_revert_migration(
         self,
         context: "nova_context.RequestContext",
-        instance: objects.Instance,
+        instance: "objects.Instance",
         network_info: _Any,
-        migration: objects.Migration,
+        migration: "objects.Migration",
         block_device_info: _Any = None,
         power_on: bool = True,
         *_others: _Any,
@@ -135,7 +135,7 @@ class MoveActions(power.PowerActions):
     def _undo(
         self,
         context: "nova_context.RequestContext",
-        instance: objects.Instance,
+        instance: "objects.Instance",
         network_info: _Any,
         runs: bool,
     ) -> None:
@@ -153,7 +153,7 @@ class MoveActions(power.PowerActions):
             LOG.warning("It is not started again: %s", e.message, instance=instance)
 
 
-def _stays_here(context: "nova_context.RequestContext", instance: objects.Instance) -> bool:
+def _stays_here(context: "nova_context.RequestContext", instance: "objects.Instance") -> bool:
     """Whether the new host of an instance is the one that it is on."""
     migration = objects.Migration.get_by_id(context, instance.migration_context.migration_id)
     return bool(migration.source_compute == migration.dest_compute)
