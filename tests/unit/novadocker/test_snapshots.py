@@ -4,7 +4,7 @@
 import shlex
 import types
 
-from novadocker import snapshot_images
+from novadocker import snapshot_images, snapshots
 
 
 def _instance(line):
