@@ -10,7 +10,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_nova import server_states
-from novadocker import carriers, config_drive, errors, limits, numbers, request
+from novadocker import carriers, config_drive, errors, image_request, limits, numbers, request
 from novadocker.carriers import Carrier
 from novadocker.containers import Containers
 from novadocker.engine import Engine
@@ -58,6 +58,7 @@ class Moves:
         if driver.block_device_info_get_mapping(block_device_info):
             raise errors.NotMoved("a container has no volumes")
         limits.check(flavor)
+        image_request.of(instance)
         attributes = self._containers.attributes(instance.uuid)
         size = self._snapshots.check(instance, attributes)
         if 0 < flavor.root_gb < instance.flavor.root_gb and size > flavor.root_gb * _GIB:
@@ -142,13 +143,14 @@ class Moves:
 
 
 def _settled(uuid: str) -> "objects.Instance | None":
-    """An instance that lives and with which nothing is done; None for any other."""
+    """An instance that lives and with which nothing is done; None for any other.
+
+    One that waits for the end of a move, and one in ERROR, are in a vm_state of their own.
+    """
     context = nova_context.get_admin_context()
     try:
         instance = objects.Instance.get_by_uuid(context, uuid, expected_attrs=[])
     except exception.InstanceNotFound:
         return None
-    if instance.task_state is not None or instance.vm_state not in server_states.LIVING:
-        return None
-    moves = objects.MigrationList.get_by_filters(context, {"instance_uuid": uuid})
-    return None if any(move.status not in server_states.OVER for move in moves) else instance
+    lives = instance.task_state is None and instance.vm_state in server_states.LIVING
+    return instance if lives else None

@@ -128,9 +128,27 @@ class MoveActions(power.PowerActions):
         """
         self.sources.put_back(instance.uuid)
         carriers.discard(self.engine, instance.uuid, context)
-        self._check_region(instance)
-        if power_on:
+        if not self._has_its_devices(instance):
+            self._remake(context, instance, network_info, power_on)
+        elif power_on:
             self._start(instance, network_info)
+
+    def _remake(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        network_info: _Any,
+        power_on: bool,
+    ) -> None:
+        """Make the container of an instance anew of its own files.
+
+        A revert on one host erases the region, and may burn another one.
+        """
+        carrier = self.moves.send(context, instance, local=True)
+        self.sources.set_aside(instance.uuid)
+        vifs = networks.served(instance, network_info)
+        self.builder.build_moved(context, instance, carrier, vifs, power_on)
+        self.sources.remove(instance.uuid)
 
     def _undo(
         self,

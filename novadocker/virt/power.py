@@ -154,18 +154,22 @@ class PowerActions:
             raise exception.InstanceNotReady(instance_id=instance.uuid) from e
 
     def _check_region(self, instance: "objects.Instance") -> None:
-        """Refuse a start that would give the container another instance's devices.
+        """Refuse a start that would give the container another instance's devices."""
+        if not self._has_its_devices(instance):
+            raise exception.InstancePowerOnFailure(
+                reason="the container was made with other devices than its FPGA region has now; "
+                "rebuild the server"
+            )
+
+    def _has_its_devices(self, instance: "objects.Instance") -> bool:
+        """Whether a container was made with the devices that the instance's region has now.
 
         While a container is stopped, its region may have been erased, and programmed for another.
         """
         region_devices = {
             (device.host_path, device.container_path) for device in devices.for_instance(instance)
         }
-        if request.devices_in(self.containers.attributes(instance.uuid)) != region_devices:
-            raise exception.InstancePowerOnFailure(
-                reason="the container was made with other devices than its FPGA region has now; "
-                "rebuild the server"
-            )
+        return request.devices_in(self.containers.attributes(instance.uuid)) == region_devices
 
     def _start(self, instance: "objects.Instance", network_info: _Any, renew: bool = True) -> None:
         """Start the container with its ports.

@@ -31,17 +31,12 @@ class Mover:
         monkeypatch.setattr(carriers, "_identity", lambda: servers.context)
         monkeypatch.setattr(objects.Migration, "get_by_id", self._migration)
         monkeypatch.setattr(objects.Instance, "get_by_uuid", self._instance)
-        monkeypatch.setattr(objects.MigrationList, "get_by_filters", self._of_instance)
 
     def _migration(self, context, migration_id):
         return self.migrations[migration_id]
 
     def _instance(self, context, uuid, **_more):
         return self.instances[uuid]
-
-    def _of_instance(self, context, filters):
-        found = self.migrations.values()
-        return [one for one in found if one.instance_uuid == filters["instance_uuid"]]
 
     def _host(self, name):
         self.config(host=name, instances_path=str(self.folder / name))

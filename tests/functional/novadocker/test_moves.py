@@ -8,6 +8,7 @@ import pytest
 from nova import exception
 from nova.compute import power_state, vm_states
 
+from fpga_hooks.instance import devices
 from novadocker import carriers, errors, images, moves, request
 
 
@@ -238,6 +239,28 @@ def test_a_server_that_waits_for_its_confirmation_is_deleted(mover, server, to):
     mover.destroy(server)
     assert mover.containers() == {}
     assert mover.remainder() == []
+
+
+def test_a_reverted_server_whose_region_is_another_one_has_its_devices_and_files(
+    servers, mover, server, monkeypatch
+):
+    def devices_are(path):
+        device = devices.Device("char", path, "/dev/fpga0")
+        monkeypatch.setattr(devices, "for_instance", lambda instance: [device])
+
+    migration = mover.move(server, "host1")
+    devices_are("/dev/zero")
+    mover.revert(server, migration)
+    assert servers.run(server, "head -c 1 /dev/fpga0 | wc -c; cat /file")[1] == "1\nkept\n"
+    assert mover.containers() == {container_of(server): "running"}
+
+
+def test_metadata_that_no_container_can_have_keep_a_server_where_it_is(servers, mover, server):
+    server.system_metadata["image_docker_environment"] = "MODE"
+    server.metadata["MODE"] = "a\nb"
+    with pytest.raises(exception.InstanceFaultRollback, match="line break"):
+        mover.send(server)
+    assert mover.containers() == {container_of(server): "running"}
 
 
 def test_nova_compute_that_died_while_it_sent_the_files_has_the_server_again(
