@@ -97,8 +97,8 @@ class Moves:
     def recover(self) -> None:
         """Mend what interrupted moves left, of servers with which nothing is done any more.
 
-        A server in ERROR may need all of it. Nova itself has what is left of a server that is
-        deleted destroyed.
+        A server that waits for the end of a move has a vm_state of its own. One in ERROR may need
+        all of it. Nova itself has source containers of servers that are deleted destroyed.
         """
         try:
             waiting = set(self._sources.uuids())
@@ -112,8 +112,13 @@ class Moves:
 
         :param waiting: whether there is a source container
         """
-        instance = _settled(uuid)
-        if instance is None:
+        try:
+            instance = _instance(uuid)
+        except exception.InstanceNotFound:
+            if not waiting:
+                carriers.discard(self._engine, uuid)
+            return
+        if instance.task_state is not None or instance.vm_state not in server_states.LIVING:
             return
         if waiting and instance.host == CONF.host and not self._has_container(uuid):
             LOG.warning("Its container is put back after a move", instance=instance)
@@ -142,15 +147,5 @@ class Moves:
         return uuid in self._containers.listing.now()
 
 
-def _settled(uuid: str) -> "objects.Instance | None":
-    """An instance that lives and with which nothing is done; None for any other.
-
-    One that waits for the end of a move, and one in ERROR, are in a vm_state of their own.
-    """
-    context = nova_context.get_admin_context()
-    try:
-        instance = objects.Instance.get_by_uuid(context, uuid, expected_attrs=[])
-    except exception.InstanceNotFound:
-        return None
-    lives = instance.task_state is None and instance.vm_state in server_states.LIVING
-    return instance if lives else None
+def _instance(uuid: str) -> "objects.Instance":
+    return objects.Instance.get_by_uuid(nova_context.get_admin_context(), uuid, expected_attrs=[])

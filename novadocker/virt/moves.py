@@ -167,8 +167,8 @@ class MoveActions(power.PowerActions):
             if runs:
                 self._check_region(instance)
                 self._start(instance, network_info)
-        except exception.NovaException as e:
-            LOG.warning("It is not started again: %s", e.message, instance=instance)
+        except Exception as e:  # the reason of the failure is for the user, not this one
+            LOG.warning("It is not started again: %s", e, instance=instance)
 
 
 def _stays_here(context: "nova_context.RequestContext", instance: "objects.Instance") -> bool:

@@ -4,7 +4,7 @@
 import contextlib
 import typing
 
-from nova import objects
+from nova import exception, objects
 from nova.compute import task_states, vm_states
 
 from novadocker import carriers
@@ -36,6 +36,8 @@ class Mover:
         return self.migrations[migration_id]
 
     def _instance(self, context, uuid, **_more):
+        if uuid not in self.instances:
+            raise exception.InstanceNotFound(instance_id=uuid)
         return self.instances[uuid]
 
     def _host(self, name):

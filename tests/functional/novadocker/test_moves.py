@@ -255,6 +255,17 @@ def test_a_reverted_server_whose_region_is_another_one_has_its_devices_and_files
     assert mover.containers() == {container_of(server): "running"}
 
 
+def test_a_carrier_that_glance_did_not_delete_is_deleted_later(mover, server, glance, monkeypatch):
+    migration, disk_info = mover.send(server)
+    with monkeypatch.context() as patch:
+        patch.setattr(glance, "delete", mock.Mock(side_effect=OSError("no connection")))
+        mover.finish(server, migration, disk_info)
+        mover.destroy(server)
+    assert mover.remainder() != []
+    mover.audit()
+    assert mover.remainder() == []
+
+
 def test_metadata_that_no_container_can_have_keep_a_server_where_it_is(servers, mover, server):
     server.system_metadata["image_docker_environment"] = "MODE"
     server.metadata["MODE"] = "a\nb"
