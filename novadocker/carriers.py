@@ -38,7 +38,7 @@ _LOCAL = "local"
 class Carrier:
     """What the new host has to know, as JSON between the hosts and on disk.
 
-    :ivar image_id: in Glance
+    :ivar image_id: in Glance; empty for a record without a carrier
     :ivar name: what the image is called in an engine, with its digest; empty until it has one
     :ivar command: that of the container, of which Nova may have cut the image property
     :ivar arrived: whether the new container was made of it
@@ -104,7 +104,7 @@ def note_arrival(instance_uuid: str) -> None:
 
 def note_confirmation(instance_uuid: str) -> None:
     """Record that the source container of an instance is not needed any more."""
-    carrier = recorded(instance_uuid) or Carrier(str(uuid.uuid4()))
+    carrier = recorded(instance_uuid) or Carrier("")
     record(instance_uuid, dataclasses.replace(carrier, arrived=True, confirmed=True))
 
 
@@ -181,7 +181,7 @@ def discard(
     try:
         if carrier.local:
             _forget(engine, carrier.name)
-        else:
+        elif carrier.image_id:
             _delete(context, carrier.image_id)
     except Exception as e:  # whatever the clients of other services raise
         LOG.warning("Image %s of a move of %s stays: %s", carrier.image_id, instance_uuid, e)

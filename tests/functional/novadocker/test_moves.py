@@ -127,6 +127,7 @@ def test_a_resize_on_one_host_needs_no_glance(mover, server, glance, monkeypatch
     monkeypatch.setattr(images, "IMAGE_API", None)
     mover.confirm(server, mover.move(server, "host1"))
     assert mover.containers() == {container_of(server): "running"}
+    assert list(mover.folder.glob("host1/*/move")) == []
 
 
 def test_other_data_than_what_was_sent_is_refused(servers, mover, server, glance, archive):
