@@ -222,4 +222,9 @@ def test_server_whose_nova_compute_dies_while_it_sends_the_files_runs_on(mover: 
     wait_for("it runs", lambda: server in mover.cloud.containers("compute1", running=True))
     assert mover.inside("compute1", server, "cat /file") == TEXT
     wait_for("the carrier is gone", lambda: not mover.carriers())
-    assert mover.cloud.site.ask("compute1", f"ls {FOLDER}/state/*/nova-compute/instances/{server}; true") == ""
+    assert (
+        mover.cloud.site.ask(
+            "compute1", f"ls {FOLDER}/state/*/nova-compute/instances/{server}; true"
+        )
+        == ""
+    )
