@@ -87,7 +87,7 @@ class Mover:
         last = compute.get(url, microversion="2.93").json()["instanceActions"][0]
         found = compute.get(f"{url}/{last['request_id']}", microversion="2.93").json()
         events = found["instanceAction"]["events"]
-        return " ".join(f"{one['result']} {one.get('traceback')}" for one in events)
+        return " ".join(f"{one['result']} {one.get('details')}" for one in events)
 
 
 @pytest.fixture
