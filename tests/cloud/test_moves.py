@@ -228,3 +228,6 @@ def test_server_whose_nova_compute_dies_while_it_sends_the_files_runs_on(mover: 
         )
         == ""
     )
+    # Nova leaves the allocation of the migration (docs/lifecycle.md).
+    for consumer in mover.cloud.allocations().keys() - {server}:
+        mover.cloud.api.placement.delete(f"/allocations/{consumer}")
