@@ -10,6 +10,7 @@ from oslo_log import log as logging
 from fpga_hooks.instance import devices, image_properties
 from novadocker import (
     authorized_keys,
+    carriers,
     config_drive,
     errors,
     image_request,
@@ -19,6 +20,7 @@ from novadocker import (
     request,
     root_disk,
 )
+from novadocker.carriers import Carrier
 from novadocker.containers import Containers
 from novadocker.engine import Engine
 from novadocker.network.network import Network
@@ -72,9 +74,34 @@ class Builder:
         with self._network.undone_on_failure(instance, vifs):
             with self._network.built(instance, vifs) as joined:
                 image_id = images.ensure(self._engine, context, image_meta)
-            self._make(instance, image_meta, image_id, vifs, joined, power_on)
+            command = request.command_of(image_meta, images.config_of(self._engine, image_id))
+            self._make(instance, image_id, command, vifs, joined, power_on)
             if vifs and not power_on:
                 self._network.down(instance)
+
+    def build_moved(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        carrier: Carrier,
+        vifs: "typing.Sequence[model.VIF]",
+        power_on: bool = True,
+    ) -> None:
+        """Make the container of an instance that moves here; nothing stays of one that fails.
+
+        :param carrier: has its files
+        :param vifs: its ports
+        :raises nova.exception.NovaException: the reason why there is none
+        """
+        with self._network.undone_on_failure(instance, vifs):
+            with self._network.built(instance, vifs) as joined:
+                image_id = carriers.fetch(self._engine, context, carrier)
+            # The user's key, if the image wants one, is among the files.
+            self._make(instance, image_id, carrier.command, vifs, joined, power_on, with_keys=False)
+            if vifs and not power_on:
+                self._network.down(instance)
+        carriers.note_arrival(instance.uuid)
+        carriers.discard(self._engine, instance.uuid, context)
 
     def build_anew(
         self,
@@ -87,8 +114,15 @@ class Builder:
         What the old one wrote is gone. The image is the one in the engine if it is still there:
         Glance may not have it any more, and a start of nova-compute has no token to ask it with.
 
+        After a move that failed on this host, it is made of what the source host sent.
+
         :raises nova.exception.NovaException: the reason why there is none
         """
+        carrier = carriers.expected(instance.uuid)
+        if carrier:
+            LOG.info("Its move to this host goes on", instance=instance)
+            self.build_moved(context, instance, carrier, vifs)
+            return
         image_meta = instance.image_meta
         try:
             image_properties.of_instance(instance, "os_command_line")
@@ -100,18 +134,19 @@ class Builder:
                 image_id = self._in_engine(image_meta.id) or images.ensure(
                     self._engine, context, image_meta
                 )
-            self._make(instance, image_meta, image_id, vifs, joined, power_on=True)
+            command = request.command_of(image_meta, images.config_of(self._engine, image_id))
+            self._make(instance, image_id, command, vifs, joined, power_on=True)
 
     def _make(
         self,
         instance: "objects.Instance",
-        image_meta: "objects.ImageMeta",
         image_id: str,
+        command: list[str] | None,
         vifs: "typing.Sequence[model.VIF]",
         joined: str | None,
         power_on: bool,
+        with_keys: bool = True,
     ) -> None:
-        command = request.command_of(image_meta, images.config_of(self._engine, image_id))
         passed = devices.for_instance(instance)
         request.check_devices(passed)
         asked = image_request.of(instance)
@@ -122,7 +157,7 @@ class Builder:
                 config_drive.write(instance, vifs)
                 options["mounts"].append(config_drive.mount(instance.uuid))
             self._containers.create(instance.uuid, options)
-            if asked.authorized_keys:
+            if with_keys and asked.authorized_keys:
                 authorized_keys.put(self._engine, instance, asked.authorized_keys)
             if power_on:
                 self._containers.start(instance.uuid)

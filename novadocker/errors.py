@@ -88,6 +88,17 @@ class NoSnapshot(exception.NovaException):  # type: ignore[misc]
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"No snapshot was taken: {reason}")
+        self.reason = reason
+
+
+class NotMoved(exception.NovaException):  # type: ignore[misc]
+    """A container did not move to its new host or size.
+
+    :param reason: why, and what to do
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The server was not moved: {reason}")
 
 
 class NotServed(exception.BuildAbortException):  # type: ignore[misc]

@@ -52,6 +52,21 @@ def ensure(
     return _ensure(engine, context, image_meta.id)[0]
 
 
+def ensure_data(
+    engine: Engine, context: "nova_context.RequestContext", image_id: str, name: str
+) -> str:
+    """Have an image in the engine whose data is known.
+
+    :param image_id: in Glance
+    :param name: what `reference` gives for that data
+    :returns: the image's id in the engine
+    :raises nova.exception.NovaException: see `ensure`, or its data is other than that
+    """
+    if reference(image_id, IMAGE_API.get(context, image_id)) != name:
+        raise errors.BadImage(image_id, "its data in Glance is not what was uploaded")
+    return _ensure(engine, context, image_id)[0]
+
+
 def cache(engine: Engine, context: "nova_context.RequestContext", image_id: str) -> bool:
     """Have an image in the engine before a server needs it.
 
@@ -71,7 +86,7 @@ def _ensure(
     with lock(image_id):
         image = IMAGE_API.get(context, image_id)
         name = reference(image_id, image)
-        known = _find(engine, name)
+        known = find(engine, name)
         engine_id = known or _fetch(engine, context, image_id, image, name)
         note_use(name)
     return engine_id, known is None
@@ -136,7 +151,8 @@ def _hash_of(image: typing.Mapping[str, typing.Any]) -> tuple[str | None, str | 
     return image.get("os_hash_algo"), image.get("os_hash_value")
 
 
-def _find(engine: Engine, name: str) -> str | None:
+def find(engine: Engine, name: str) -> str | None:
+    """The id of an image in the engine; None if it has no image of that name."""
     with engine.asked_to(f"look for image {name}") as client:
         try:
             return str(client.images.get(name).id)

@@ -48,6 +48,8 @@ class _Answer(typing.NamedTuple):
 class Listing:
     """The containers of one engine that carry this host's label.
 
+    Those that wait for the end of a move are not among them.
+
     :param engine: where they are
     """
 
@@ -65,7 +67,11 @@ class Listing:
         with self._engine.asked_to("list containers") as client:
             # The low-level call asks once; the other looks at each container, which may be gone.
             found = client.api.containers(all=True, filters={"label": request.own_labels()})
-        containers = {one["Labels"][request.LABEL_UUID]: _listed(one) for one in found}
+        containers = {
+            one["Labels"][request.LABEL_UUID]: _listed(one)
+            for one in found
+            if not request.is_source(one)
+        }
         self._last = _Answer(begin, containers)
         return containers
 

@@ -26,6 +26,9 @@ LABEL_PROJECT = "org.openstack.nova.project.id"
 LABEL_HOST = "org.openstack.nova.host"
 LABEL_IMAGE = "org.openstack.nova.image.id"
 
+#: What the name of a container ends with that waits for the end of a move.
+SOURCE = "-source"
+
 #: What a network mode begins with that names another container.
 _JOINED = "container:"
 
@@ -48,6 +51,19 @@ def own_labels(label: str = LABEL_UUID) -> list[str]:
 def name_of(uuid: str) -> str:
     """The name of the container of an instance."""
     return f"nova-{uuid}"
+
+
+def source_of(name: str) -> str:
+    """The name that a container has while it waits for the end of a move."""
+    return f"{name}{SOURCE}"
+
+
+def is_source(container: typing.Mapping[str, typing.Any]) -> bool:
+    """Whether a container waits for the end of a move.
+
+    :param container: what the engine's list has of it
+    """
+    return any(name.endswith(SOURCE) for name in container.get("Names") or ())
 
 
 def host_name_of(instance: "objects.Instance") -> str:

@@ -9,7 +9,6 @@ so without what the container got for itself, and without the places of its moun
 
 import contextlib
 import pathlib
-import shlex
 import typing
 
 import docker.errors
@@ -17,14 +16,13 @@ from nova.compute import power_state, task_states
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks.instance import image_properties
 from fpga_nova.confined import folders
 from fpga_nova.container_image import reading
-from novadocker import errors, images, request
+from novadocker import errors, images, request, snapshot_images
 from novadocker.containers import Containers
 from novadocker.engine import Engine
 from novadocker.instance_records import Records
-from novadocker.progress import Progress, Reader
+from novadocker.progress import Progress
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -39,7 +37,6 @@ REPOSITORY = "fpga-nova-snapshot"
 _LABEL = "org.openstack.nova.snapshot"
 #: Where the engine mounts its init; an empty file there is in what the container wrote.
 _INIT = "/sbin/docker-init"
-_COMMAND = "os_command_line"
 #: Which containers the engine pauses because of a snapshot.
 _PAUSES = Records("paused-for-snapshot")
 _MIB = 1 << 20
@@ -82,18 +79,53 @@ class Snapshots:
         :raises nova.exception.NovaException: Glance did not take it, or Nova wants it no more
         """
         attributes = self._containers.attributes(instance.uuid)
-        changes = reading.Changes(self._settings(attributes), _omitted(attributes))
-        self._check_size(instance)
+        self.check(instance, attributes)
+        changes = self.changes(attributes)
         update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
-        with folders.fresh(images.parent(), images.FOLDER) as folder:
-            archive = folder / "image.tar"
-            with _room_reported():
-                self._write(instance, image_id, changes, archive)
+        with self.archive(instance, image_id, changes) as (archive, _layers):
             update_task_state(
                 task_state=task_states.IMAGE_UPLOADING,
                 expected_state=task_states.IMAGE_PENDING_UPLOAD,
             )
-            _upload(context, instance, image_id, archive, _properties(instance, attributes))
+            command = attributes["Config"]["Cmd"]
+            snapshot_images.upload(context, instance, image_id, archive, command)
+
+    def changes(self, attributes: _Json) -> reading.Changes:
+        """What an image is to have other than the engine's own image of a container.
+
+        Its settings are those of the image that the container was made of.
+
+        :param attributes: of the container
+        :raises errors.NoSnapshot: the engine does not have that image
+        """
+        try:
+            settings = images.config_of(self._engine, attributes["Image"])
+        except docker.errors.NotFound as e:
+            raise errors.NoSnapshot(
+                "the Docker Engine has the image of the container no more; copy what you need, and "
+                "rebuild the server"
+            ) from e
+        return reading.Changes(settings, _omitted(attributes))
+
+    @contextlib.contextmanager
+    def archive(
+        self,
+        instance: "objects.Instance",
+        image_id: str,
+        changes: reading.Changes,
+        name: str | None = None,
+    ) -> typing.Iterator[tuple[pathlib.Path, list[str]]]:
+        """The archive of a container, and the digests of its layers.
+
+        :param image_id: in Glance, or what else names the engine's image meanwhile
+        :param name: of the image in the archive
+        :raises errors.NoSnapshot, errors.EngineUnavailable, errors.EngineRefused: see `take`
+        """
+        with folders.fresh(images.parent(), images.FOLDER) as folder:
+            path = folder / "image.tar"
+            with _room_reported():
+                layers = self._write(instance, image_id, changes, path, name)
+            yield path, layers
 
     def recover(self) -> None:
         """Undo what interrupted snapshots left in the engine; nothing if none was interrupted."""
@@ -122,34 +154,30 @@ class Snapshots:
                 self._containers.unpause(uuid)
             _PAUSES.remove(uuid)
 
-    def _settings(self, attributes: _Json) -> _Json:
-        """What containers get of the image that a container was made of."""
-        try:
-            return images.config_of(self._engine, attributes["Image"])
-        except docker.errors.NotFound as e:
-            raise errors.NoSnapshot(
-                "the Docker Engine has the image of the container no more; copy what you need, and "
-                "rebuild the server"
-            ) from e
-
-    def _check_size(self, instance: "objects.Instance") -> None:
-        """Refuse a container that is too large, before it is copied.
+    def check(self, instance: "objects.Instance", attributes: _Json) -> int:
+        """See that an image can be made of a container, before anything is copied.
 
         Nothing bounds what a container writes; the engine's figure is a lower bound of what an
         archive of it unpacks to.
+
+        :param attributes: of the container
+        :returns: the bytes of its files
+        :raises errors.NoSnapshot: it is too large
         """
         label = f"{request.LABEL_UUID}={instance.uuid}"
         with self._engine.asked_patiently(
             "measure the container", CONF.docker.image_load_timeout
         ) as client:
             found = client.api.containers(all=True, size=True, filters={"label": label})
-        size = max((one.get("SizeRootFs") or 0 for one in found), default=0)
+        sizes = {one["Id"]: one.get("SizeRootFs") or 0 for one in found}
+        size = int(sizes.get(attributes["Id"], 0))
         most = CONF.docker.image_max_unpacked_size
         if size > most * _MIB:
             raise errors.NoSnapshot(
                 f"the server has {size // _MIB} MiB of files, and an image may have {most} MiB "
                 "([docker] image_max_unpacked_size); remove some"
             )
+        return size
 
     def _write(
         self,
@@ -157,16 +185,16 @@ class Snapshots:
         image_id: str,
         changes: reading.Changes,
         target: pathlib.Path,
-    ) -> None:
-        """Write the archive of a container."""
+        name: str | None,
+    ) -> list[str]:
         saved = target.with_name("saved.tar")
         with self._committed(instance, image_id) as committed:
             self._save(instance, committed, saved)
         options = CONF.docker
-        wanted = reading.Request(images.limits(), None, options.image_read_timeout, changes=changes)
+        wanted = reading.Request(images.limits(), name, options.image_read_timeout, changes=changes)
         try:
             with saved.open("rb") as source, target.open("xb") as file:
-                reading.rewrite(source, file, wanted)
+                layers = reading.rewrite(source, file, wanted)
         except reading.Refused as e:
             raise errors.NoSnapshot(f"no server could be made of it: {e}") from e
         except reading.NotRead as e:
@@ -177,6 +205,7 @@ class Snapshots:
                 f"it is larger than {options.image_max_size} MiB ([docker] image_max_size), so "
                 "that no server could be made of it; remove some of the server's files"
             )
+        return layers
 
     @contextlib.contextmanager
     def _committed(self, instance: "objects.Instance", image_id: str) -> typing.Iterator[str]:
@@ -259,33 +288,6 @@ def _omitted(attributes: _Json) -> tuple[str, ...]:
     """The places in a container where something of its host is mounted."""
     mounts = attributes.get("Mounts") or ()
     return (_INIT, *(mount["Destination"] for mount in mounts))
-
-
-def _properties(instance: "objects.Instance", attributes: _Json) -> dict[str, str]:
-    """The image's properties that Nova did not set right: it copies one that it had cut."""
-    try:
-        image_properties.of_instance(instance, _COMMAND)
-    except image_properties.CutError:
-        return {_COMMAND: shlex.join(attributes["Config"]["Cmd"])}
-    return {}
-
-
-def _upload(
-    context: "nova_context.RequestContext",
-    instance: "objects.Instance",
-    image_id: str,
-    archive: pathlib.Path,
-    properties: dict[str, str],
-) -> None:
-    size = archive.stat().st_size
-    LOG.info("Uploading %d MiB to image %s", size // _MIB, image_id, instance=instance)
-    metadata = {"container_format": "docker", "disk_format": "raw", "properties": properties}
-    with archive.open("rb") as file:
-        data = Reader(file, Progress("Uploaded", instance, size))
-        image = images.IMAGE_API.update(context, image_id, metadata, data, purge_props=False)
-    # After an interrupted upload, Nova sends again only what it has not read yet (26 to 34).
-    if image["size"] != size:
-        raise errors.NoSnapshot(f"Glance got {image['size']} of {size} bytes of it; try again")
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from fpga_hooks.placement import inventory
 from fpga_nova import options as fpga_options
 from novadocker import (
     builder,
+    carriers,
     config_drive,
     containers,
     errors,
@@ -22,17 +23,21 @@ from novadocker import (
     host,
     image_request,
     images,
+    moves,
     options,
     privileges,
     request,
+    reverts,
     root_disk,
     snapshots,
+    sources,
     state,
 )
 from novadocker.engine import Engine
 from novadocker.network import warmup
 from novadocker.network.network import Network
 from novadocker.virt import cache, networks, queries, unserved
+from novadocker.virt import moves as move_actions
 from novadocker.virt import snapshots as snapshot_actions
 
 if typing.TYPE_CHECKING:
@@ -50,6 +55,7 @@ _Any = typing.Any
 
 
 class DockerDriver(
+    move_actions.MoveActions,
     snapshot_actions.SnapshotActions,
     networks.NetworkActions,
     cache.CacheActions,
@@ -78,6 +84,10 @@ class DockerDriver(
         self.containers = containers.Containers(self.engine)
         self.network = Network(self.engine, virtapi)
         self.snapshots = snapshots.Snapshots(self.engine, self.containers)
+        self.sources = sources.Sources(self.engine, self.containers)
+        self.moves = moves.Moves(
+            self.engine, self.containers, self.sources, self.network, self.snapshots
+        )
         self.builder = builder.Builder(self.engine, self.containers, self.network)
         fpga_guests.machine.register(guests.Probe(self.engine))
         background.burns.awaited_by_driver = True
@@ -177,18 +187,27 @@ class DockerDriver(
     ) -> None:
         """Remove the container of an instance with its network; none is as good.
 
+        At a revert on one host, the container of before stays.
+
         :raises errors.EngineUnavailable: the engine does not answer, and a container may live on
         """
+        reverted = instance.task_state == task_states.RESIZE_REVERTING
+        if reverted:
+            reverts.begin(instance.uuid)
         try:
             if not self.containers.remove(instance.uuid):
                 LOG.info("There is no container to remove", instance=instance)
+            if not reverted:
+                self.sources.remove(instance.uuid)
         except errors.EngineUnavailable:
             if not state.certainly_none(instance.uuid):
                 raise
             state.forget(instance.uuid)
             LOG.info("No container was ever made, so none is removed", instance=instance)
+        reverts.end(instance.uuid)
         config_drive.remove(instance.uuid)
         self.network.remove(instance)
+        carriers.discard(self.engine, instance.uuid, context)
 
     def cleanup(
         self,
@@ -219,6 +238,7 @@ class DockerDriver(
         self.watch()
         self._resources = host.resources(self.engine.info())
         self.snapshots.recover()  # each audit comes here, the first at the end of the start
+        self.moves.recover()
         return dict(self._resources)
 
     def update_provider_tree(

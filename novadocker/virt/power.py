@@ -9,7 +9,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks.instance import devices
-from novadocker import builder, config_drive, containers, errors, request
+from novadocker import builder, config_drive, containers, errors, request, reverts, sources
 from novadocker.network import network
 from novadocker.virt import networks
 
@@ -29,8 +29,10 @@ class PowerActions:
     :ivar containers: those of this host
     :ivar builder: makes one that is gone
     :ivar network: their networks
+    :ivar sources: the containers that wait for the end of a move
     """
 
+    sources: sources.Sources
     containers: containers.Containers
     builder: builder.Builder
     network: network.Network
@@ -152,18 +154,22 @@ class PowerActions:
             raise exception.InstanceNotReady(instance_id=instance.uuid) from e
 
     def _check_region(self, instance: "objects.Instance") -> None:
-        """Refuse a start that would give the container another instance's devices.
+        """Refuse a start that would give the container another instance's devices."""
+        if not self._has_its_devices(instance):
+            raise exception.InstancePowerOnFailure(
+                reason="the container was made with other devices than its FPGA region has now; "
+                "rebuild the server"
+            )
+
+    def _has_its_devices(self, instance: "objects.Instance") -> bool:
+        """Whether a container was made with the devices that the instance's region has now.
 
         While a container is stopped, its region may have been erased, and programmed for another.
         """
         region_devices = {
             (device.host_path, device.container_path) for device in devices.for_instance(instance)
         }
-        if request.devices_in(self.containers.attributes(instance.uuid)) != region_devices:
-            raise exception.InstancePowerOnFailure(
-                reason="the container was made with other devices than its FPGA region has now; "
-                "rebuild the server"
-            )
+        return request.devices_in(self.containers.attributes(instance.uuid)) == region_devices
 
     def _start(self, instance: "objects.Instance", network_info: _Any, renew: bool = True) -> None:
         """Start the container with its ports.
@@ -190,4 +196,11 @@ class PowerActions:
         instance: "objects.Instance",
         network_info: _Any,
     ) -> None:
+        """Start the container of before a move that failed, or else make one."""
+        if self.sources.put_back(instance.uuid):
+            LOG.warning("Its container of before a move is put back", instance=instance)
+            self._check_region(instance)
+            self._start(instance, network_info)
+            return
+        reverts.check(instance.uuid)
         self.builder.build_anew(context, instance, networks.served(instance, network_info))

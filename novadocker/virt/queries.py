@@ -8,7 +8,7 @@ from nova.compute import power_state
 from nova.virt import driver, hardware
 from oslo_log import log as logging
 
-from novadocker import config_drive, containers, diagnostics, errors, events, request
+from novadocker import config_drive, containers, diagnostics, errors, events, request, sources
 from novadocker.engine import Engine
 from novadocker.network import network
 
@@ -26,11 +26,13 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
     :ivar engine: this host's
     :ivar containers: those of this host
     :ivar network: their networks
+    :ivar sources: containers that wait for the end of a move
     """
 
     engine: Engine
     containers: containers.Containers
     network: network.Network
+    sources: sources.Sources
     _listener: typing.Callable[..., None] | None = None
     _watch: events.Watch | None = None
 
@@ -129,5 +131,5 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
         return diagnostics.as_object(usage, instance, power_state.STATE_MAP[power_state.RUNNING])
 
     def _without_container(self, listed: typing.Container[str]) -> list[str]:
-        others = self.network.uuids().union(config_drive.uuids())
+        others = self.network.uuids().union(config_drive.uuids(), self.sources.uuids())
         return [uuid for uuid in sorted(others) if uuid not in listed]

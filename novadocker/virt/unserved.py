@@ -38,15 +38,6 @@ class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
         """
         raise _rollback("suspension; pause the server")
 
-    def migrate_disk_and_power_off(
-        self, context: "nova_context.RequestContext", *_others: _Any, **_more: _Any
-    ) -> typing.NoReturn:
-        """Refuse a resize and a cold migration.
-
-        :raises nova.exception.InstanceFaultRollback: always
-        """
-        raise _rollback("resize and no migration")
-
     def check_can_live_migrate_destination(
         self, context: "nova_context.RequestContext", *_others: _Any, **_more: _Any
     ) -> typing.NoReturn:

@@ -28,6 +28,7 @@ from build_scripts.images import build_docker_image
 from novadocker import images
 from novadocker.virt import docker as novadocker_driver
 from tests.functional.novadocker import dockerd as engines
+from tests.functional.novadocker import movers
 from tests.support import container_images as archives
 
 CONF = nova.conf.CONF
@@ -79,6 +80,13 @@ class Glance:
     def download(self, context: object, image_id: str, dest_path: str) -> None:
         self.downloads += 1
         pathlib.Path(dest_path).write_bytes(self.images[image_id][1])
+
+    def create(
+        self, context: object, metadata: dict[str, typing.Any], data: typing.Any
+    ) -> dict[str, typing.Any]:
+        image_id = metadata["id"]
+        self.images[image_id] = ({"id": image_id, "properties": {}}, b"")
+        return self.update(context, image_id, {"properties": {}, **metadata}, data, False)
 
     def empty(self) -> str:
         """Make an image without data, as Nova does before a snapshot; its id."""
@@ -264,3 +272,14 @@ def servers(
 ) -> Servers:
     """Servers of the demo's image."""
     return Servers(driver, client, glance, glance.add(archive))
+
+
+@pytest.fixture
+def mover(
+    servers: Servers,
+    config: typing.Callable[..., None],
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> movers.Mover:
+    """What moves servers between two hosts."""
+    return movers.Mover(servers, config, tmp_path, monkeypatch)

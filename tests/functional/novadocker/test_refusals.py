@@ -43,13 +43,6 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
         self.stays_as_it_was("Containers have no suspension")
         self.keeps_its_resources()
 
-    def test_resize(self):
-        self.flags(allow_resize_to_same_host=True)
-        flavor = self._create_flavor(memory_mb=128, vcpu=1, disk=1, ephemeral=0, name="larger")
-        self.api.post_server_action(self.server["id"], {"resize": {"flavorRef": flavor}})
-        self.stays_as_it_was("Containers have no resize")
-        self.keeps_its_resources()
-
     def test_rescue(self):
         self.api.post_server_action(self.server["id"], {"rescue": {}})
         self.stays_as_it_was("Containers have no rescue")

@@ -4,7 +4,7 @@
 import shlex
 import types
 
-from novadocker import snapshots
+from novadocker import snapshot_images, snapshots
 
 
 def _instance(line):
@@ -23,11 +23,11 @@ def test_places_of_mounts_and_of_the_init_are_left_out():
 
 def test_a_command_that_nova_kept_whole_is_left_to_nova():
     for line in (None, "sleep 1", "x" * 251):
-        assert snapshots._properties(_instance(line), {"Config": {"Cmd": ["other"]}}) == {}
+        assert snapshot_images._properties(_instance(line), ["other"]) == {}
 
 
 def test_a_command_that_nova_may_have_cut_is_that_of_the_container():
     words = ["sh", "-c", f"echo '{'x' * 300}'; \"$HOME\" 'é'"]
     line = shlex.join(words)
-    found = snapshots._properties(_instance(line[:255]), {"Config": {"Cmd": words}})
+    found = snapshot_images._properties(_instance(line[:255]), words)
     assert shlex.split(found["os_command_line"]) == words
