@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs tempest against the demo cloud in DEMO_DIR, as root.
+
+    python -m tests.tempest DEMO_DIR ROOTS_DIR all
+    python -m tests.tempest DEMO_DIR ROOTS_DIR smoke
+
+PYTHONPATH must have ``build_scripts``. ``DEMO_DIR/tempest`` has the
+configuration, tempest's log, and the results for stestr. More words go to ``tempest run``.
+"""
+
+import argparse
+import asyncio
+import configparser
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import openstack
+
+from tests.tempest import configuration, content, image, passage, selection, verdict
+
+#: The namespace of the client beyond the router.
+NAMESPACE = "fpga-nova-outside"
+
+#: Tests that have to pass, and those of them with SSH.
+LEAST = {"all": (320, 20), "smoke": (1, 1)}
+
+
+def main() -> int:
+    """Do it.
+
+    :returns: exit status, 1 if a test fails or too few pass
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("demo", type=pathlib.Path, help="the cloud's folder (DEMO_DIR)")
+    parser.add_argument("roots", type=pathlib.Path, help="the cache of Debian roots (ROOTS_DIR)")
+    parser.add_argument("suite", choices=selection.SUITES)
+    options, more = parser.parse_known_args()
+    environment = _environment(options.demo)
+    os.environ.update(environment)
+    cloud = openstack.connect(cloud="envvars")
+    provided = content.provide(cloud, image.obtain(options.roots, "bookworm"))
+    folder = options.demo / "tempest"
+    _write(folder, configuration.text(provided, environment, folder, _filters(options.demo)))
+    urls = [str(endpoint.url) for endpoint in cloud.identity.endpoints()]
+    start = time.monotonic()
+    asyncio.run(_run(folder, options.suite, more, passage.ports(urls)))
+    return _judge(folder, LEAST[options.suite], time.monotonic() - start)
+
+
+def _environment(demo: pathlib.Path) -> dict[str, str]:
+    """The variables of the cloud's openrc."""
+    output = subprocess.run(
+        ["env", "-i", "bash", "-c", 'set -a; . "$0"; env -0', str(demo / "openrc")],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    pairs = (line.partition("=") for line in output.split("\0"))
+    return {name: value for name, _, value in pairs if name.startswith("OS_")}
+
+
+def _filters(demo: pathlib.Path) -> str:
+    """The filters of the cloud's scheduler."""
+    parser = configparser.RawConfigParser(strict=False)
+    parser.read(demo / "etc" / "nova" / "nova.conf")
+    return parser.get("filter_scheduler", "enabled_filters")
+
+
+def _write(folder: pathlib.Path, text: str) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / "tempest.conf").write_text(text)
+    exclusions = selection.features() + selection.tests()
+    (folder / "excluded").write_text(selection.exclude_list(exclusions))
+
+
+async def _run(folder: pathlib.Path, suite: str, more: list[str], ports: list[int]) -> None:
+    """Run tempest in the client's namespace; its own exit status says less than the results."""
+    tempest = pathlib.Path(sys.executable).with_name("tempest")
+    words = more or ["--regex", selection.SUITES[suite]]
+    async with passage.opened(NAMESPACE, ports):
+        process = await asyncio.create_subprocess_exec(
+            *("ip", "netns", "exec", NAMESPACE, str(tempest), "run"),
+            *("--config-file", str(folder / "tempest.conf")),
+            *("--exclude-list", str(folder / "excluded"), "--concurrency", "2", *words),
+            cwd=folder,
+        )
+        await process.wait()
+
+
+def _judge(folder: pathlib.Path, least: tuple[int, int], seconds: float) -> int:
+    stestr = pathlib.Path(sys.executable).with_name("stestr")
+    with subprocess.Popen(
+        [str(stestr), "last", "--subunit"], cwd=folder, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        results = verdict.read(process.stdout)
+    for line in verdict.lines(results, len(selection.tests())):
+        print(line)
+    print(f"minutes: {seconds / 60:.1f}")
+    shortcomings = results.shortcomings(*least)
+    for line in shortcomings:
+        print(line, file=sys.stderr)
+    return 1 if shortcomings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
