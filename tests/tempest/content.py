@@ -36,10 +36,12 @@ class Content:
 
 
 def provide(cloud: openstack.connection.Connection, archive: pathlib.Path) -> Content:
-    """Make what is missing.
+    """Make what is missing, and delete servers of a run that was interrupted.
 
     :param archive: the images' data
     """
+    for server in cloud.compute.servers(all_projects=True, name="^tempest-"):
+        cloud.compute.delete_server(server, ignore_missing=True)
     network = cloud.network.find_network(PUBLIC_NETWORK, ignore_missing=False)
     extensions = sorted(str(one.alias) for one in cloud.network.extensions())
     digest = hashlib.sha512(archive.read_bytes()).hexdigest()
