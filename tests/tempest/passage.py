@@ -31,10 +31,11 @@ async def opened(
 
     :raises OSError: the namespace is not there, or a port is in use in it
     """
+    tasks: set[asyncio.Task[None] | None] = set()
     async with contextlib.AsyncExitStack() as stack:
         for port in forwarded:
             listener = _listener(namespace, port)
-            server = await asyncio.start_server(_forwarder(port), sock=listener)
+            server = await asyncio.start_server(_forwarder(port, tasks), sock=listener)
             await stack.enter_async_context(server)
         yield
 
@@ -49,22 +50,41 @@ def _listener(namespace: str, port: int) -> socket.socket:
 
 
 def _forwarder(
-    port: int,
+    port: int, tasks: set[asyncio.Task[None] | None]
 ) -> collections.abc.Callable[
     [asyncio.StreamReader, asyncio.StreamWriter], collections.abc.Awaitable[None]
 ]:
+    """What serves a connection until one of its ends closes it.
+
+    :param tasks: holds those that run; asyncio's streams hold theirs weakly, and they would go
+    """
+
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError), contextlib.closing(writer):
-            there, back = await asyncio.open_connection(LOOPBACK, port)
-            with contextlib.closing(back):
-                await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        task = asyncio.current_task()
+        tasks.add(task)
+        try:
+            with contextlib.suppress(OSError), contextlib.closing(writer):
+                there, back = await asyncio.open_connection(LOOPBACK, port)
+                with contextlib.closing(back):
+                    await _first(_copy(reader, back), _copy(there, writer))
+        finally:
+            tasks.discard(task)
 
     return forward
+
+
+async def _first(*copies: collections.abc.Coroutine[object, object, None]) -> None:
+    """Copy in both directions until one has ended."""
+    tasks = [asyncio.create_task(copy) for copy in copies]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()

@@ -9,7 +9,7 @@ import tomllib
 #: Tests by the start of their names.
 SUITES = {
     "all": r"^tempest\.(api\.compute|scenario)\.",
-    "smoke": r"^tempest\.scenario\.test_(minimum_basic|server_basic_ops|network_basic_ops)",
+    "smoke": r"^tempest\.(api\.compute|scenario)\..*\[.*\bsmoke\b",
 }
 
 #: Single tests that may be excluded.

@@ -15,25 +15,24 @@ import pytest
 
 from tests.tempest import passage
 
-_CLIENT = """
+_CLIENT = r"""
 import socket, sys
 with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5) as client:
-    client.sendall(b"question")
-    client.shutdown(socket.SHUT_WR)
+    client.sendall(b"question\n")
     print(client.makefile().read())
 """
 
 
 @pytest.fixture
 def service() -> typing.Iterator[int]:
-    """A service that answers once, after the end of the question; its port."""
+    """A service that answers once, after a line; its port."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answer() -> None:
         with contextlib.suppress(OSError):
             connection, _ = listener.accept()
             with connection:
-                question = connection.makefile().read()
+                question = connection.makefile().readline().strip()
                 connection.sendall(f"answer to {question}".encode())
 
     thread = threading.Thread(target=answer, daemon=True)
