@@ -75,9 +75,9 @@ def _filters(demo: pathlib.Path) -> str:
 
 
 def _write(folder: pathlib.Path, text: str) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    # Results of an earlier run, which would be judged if this one gave none.
-    shutil.rmtree(folder / ".stestr", ignore_errors=True)
+    # Results of an earlier run would be judged if this one gave none.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
     (folder / "tempest.conf").write_text(text)
     exclusions = selection.features() + selection.tests()
     (folder / "excluded").write_text(selection.exclude_list(exclusions))

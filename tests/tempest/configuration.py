@@ -84,6 +84,7 @@ def text(
         },
         "network-feature-enabled": {
             "api_extensions": ",".join(content.extensions),
+            "ipv6_subnet_attributes": True,
             "port_security": "port-security" in content.extensions,
         },
         "validation": {
