@@ -40,8 +40,8 @@ GUEST = Layer(
         *("curl", "netcat-openbsd", "python3-minimal"),
     ),
     {START: File(_START, 0o755), "/etc/ssh/sshd_config.d/tempest.conf": File(_SSHD)},
-    # A container has no NET_RAW, and the kernel runs no program with a capability that is out of reach;
-    # ping works without. A snapshot has all layers of its image.
+    # ping would have NET_RAW, but a container has not, and the kernel refuses to run such a program.
+    # A snapshot has all layers of its image.
     after="setcap -r /usr/bin/ping\nrm -rf /usr/share/doc /usr/share/locale /usr/share/man",
 )
 
