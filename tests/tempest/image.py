@@ -40,7 +40,7 @@ GUEST = Layer(
         *("curl", "netcat-openbsd", "python3-minimal"),
     ),
     {START: File(_START, 0o755), "/etc/ssh/sshd_config.d/tempest.conf": File(_SSHD)},
-    # ping would have NET_RAW, but a container has not, and the kernel refuses to run such a program.
+    # ping has NET_RAW, which a container has not: the kernel then refuses to run it.
     # A snapshot has all layers of its image.
     after="setcap -r /usr/bin/ping\nrm -rf /usr/share/doc /usr/share/locale /usr/share/man",
 )
