@@ -79,8 +79,8 @@ def _write(folder: pathlib.Path, text: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     (folder / "tempest.conf").write_text(text)
-    exclusions = selection.features() + selection.tests()
-    (folder / "excluded").write_text(selection.exclude_list(exclusions))
+    excluded = selection.exclude_list(selection.exclusions())
+    (folder / "excluded").write_text(excluded)
 
 
 async def _run(folder: pathlib.Path, suite: str, more: list[str], ports: list[int]) -> int:
@@ -109,7 +109,7 @@ def _judge(folder: pathlib.Path, status: int, passed: int, by_ssh: int) -> int:
     ) as process:
         assert process.stdout is not None
         results = verdict.read(process.stdout)
-    for line in verdict.lines(results, len(selection.tests())):
+    for line in verdict.lines(results, len(selection.exclusions())):
         print(line)
     shortcomings = results.shortcomings(passed, by_ssh)
     if status and not results.failed:

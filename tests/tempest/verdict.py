@@ -76,7 +76,7 @@ def read(stream: typing.BinaryIO) -> Results:
 def lines(results: Results, excluded: int) -> collections.abc.Iterator[str]:
     """For people.
 
-    :param excluded: the number of single tests that did not run
+    :param excluded: the number of tests that did not run
     """
     yield f"passed: {len(results.passed)}, of these with SSH: {len(results.by_ssh)}"
     yield f"failed: {len(results.failed)}"
