@@ -27,7 +27,7 @@ from tests.tempest import configuration, content, image, passage, selection, ver
 NAMESPACE = "fpga-nova-outside"
 
 #: Tests that have to pass, and those of them with SSH.
-LEAST = {"all": (320, 20), "smoke": (1, 1)}
+LEAST = {"all": (320, 20), "smoke": (14, 3)}
 
 
 def main() -> int:
