@@ -209,6 +209,16 @@ e2e: demo-up ## end-to-end tests on the demo cloud
 e2e-ml2-ovs: demo-up ## networks of a Neutron with ML2/OVS, in the place of the demo's ML2/OVN
 	@$(e2e) tests/e2e/test_ml2_ovs.py
 
+.PHONY: tempest
+tempest: demo-up ## tempest, OpenStack's own tests, on the demo cloud (40 minutes)
+	@$(play) tempest_needs.yml
+	@.tools/bin/tox -e tempest -- $(DEMO_DIR) $(ROOTS_DIR) all $(TEMPEST_ARGS)
+
+.PHONY: tempest-smoke
+tempest-smoke: demo-up ## a small part of it
+	@$(play) tempest_needs.yml
+	@.tools/bin/tox -e tempest -- $(DEMO_DIR) $(ROOTS_DIR) smoke
+
 .PHONY: faults
 faults: demo-up ## nova-compute killed at every point of every path, 200 servers at once (an hour)
 	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py \

@@ -27,6 +27,7 @@ _COMMAND = (
 )
 _CLIENT = pathlib.Path(__file__).with_name("fpga_client.c")
 _EPOCH = "1970-01-01T00:00:00Z"
+_CONFIG = {"Cmd": ["/bin/sh", "-c", _COMMAND], "Env": ["PATH=/bin"]}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x"}
 _FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
@@ -88,16 +89,23 @@ def layer(busybox: bytes, applets: list[str], client: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def image(root: bytes, architecture: str) -> bytes:
+def architecture() -> str:
+    """The machine's architecture, as Go names it."""
+    machine = platform.machine()
+    return _ARCHITECTURES.get(machine, machine)
+
+
+def image(root: bytes, of: str, run: dict[str, list[str]] = _CONFIG) -> bytes:
     """The archive with one image of one layer.
 
-    :param architecture: as Go names it
+    :param of: the architecture, as Go names it
+    :param run: the command of a container, and its environment
     """
     config = {
-        "architecture": architecture,
+        "architecture": of,
         "os": "linux",
         "created": _EPOCH,
-        "config": {"Cmd": ["/bin/sh", "-c", _COMMAND], "Env": ["PATH=/bin"]},
+        "config": run,
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(root).hexdigest()}"]},
         "history": [{"created": _EPOCH, "created_by": "build_docker_image.py"}],
     }
@@ -131,7 +139,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("ubuntu_lzo.tar"))
     parser.add_argument("--busybox", type=pathlib.Path, default=pathlib.Path("/bin/busybox"))
     options = parser.parse_args(arguments)
-    machine = platform.machine()
     try:
         busybox, applets = read_busybox(options.busybox)
         root = layer(busybox, applets, compile_client())
@@ -140,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     options.output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = options.output.with_name(f".{options.output.name}.{os.getpid()}")
-    unfinished.write_bytes(image(root, _ARCHITECTURES.get(machine, machine)))
+    unfinished.write_bytes(image(root, architecture()))
     unfinished.replace(options.output)
     return 0
 
