@@ -13,6 +13,7 @@ from tests.tempest.image import USER
 #: docs/support-matrix.toml has the whole list.
 COMPUTE_FEATURES = {
     "attach_encrypted_volume": False,
+    # The demo has one host.
     "cold_migration": False,
     "console_output": True,
     # Tempest mounts a device; a container has a folder.
@@ -23,7 +24,7 @@ COMPUTE_FEATURES = {
     "pause": True,
     "personality": False,
     "rescue": False,
-    "resize": False,
+    "resize": True,
     "serial_console": False,
     "shelve": True,
     "snapshot": True,

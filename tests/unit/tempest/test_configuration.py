@@ -35,6 +35,7 @@ FEATURES = {
     "operation.multiattach-volume": "volume_multiattach",
     "operation.pause": "pause",
     "operation.rescue": "rescue",
+    "operation.resize": "resize",
     "operation.shelve": "shelve",
     "operation.snapshot": "snapshot",
     "operation.suspend": "suspend",
