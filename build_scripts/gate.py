@@ -53,12 +53,12 @@ class Suite:
         """Whether a change touches it; one that is not known (None) touches everything."""
         return changed is None or any(path.startswith(self.touched_by) for path in changed)
 
-    def variant(self, changed: collections.abc.Set[str] | None, day: int) -> "Suite":
-        """The suite with the variant of the day, or the first where the change touches it."""
+    def variant(self, number: int) -> "Suite":
+        """The suite with one of its variants, if it has any; after the last comes the first."""
         if not self.variants:
             return self
-        number = 0 if self.is_touched(changed) else day % len(self.variants)
-        return dataclasses.replace(self, command=self.command.format(variant=self.variants[number]))
+        chosen = self.variants[number % len(self.variants)]
+        return dataclasses.replace(self, command=self.command.format(variant=chosen))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,11 +77,15 @@ class Budget:
         """
         turns = [suite for suite in self.suites if suite.rotates]
         due = turns[day % len(turns)] if turns else None
-        return [
-            suite.variant(changed, day)
-            for suite in self.suites
-            if not suite.rotates or suite is due or suite.is_touched(changed)
-        ]
+        chosen = []
+        for suite in self.suites:
+            touched = suite.is_touched(changed)
+            if suite.rotates and (touched or suite is due):
+                # By turns of all that rotate: else the same variant would be due each time.
+                chosen.append(suite.variant(day // len(turns)))
+            elif not suite.rotates:
+                chosen.append(suite.variant(0 if touched else day))
+        return chosen
 
 
 def read(file: Path) -> Budget:

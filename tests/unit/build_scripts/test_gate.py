@@ -77,15 +77,25 @@ class TestChoice:
         assert {len(each) for each in chosen} == {1}
         assert set.union(*chosen) == rotating
 
-    def test_every_variant_has_its_day(self) -> None:
-        found = {command for day in DAYS for command in commands(NOTHING, day, "older-series")}
-        assert len(found) == 5
+    @pytest.mark.parametrize(
+        ("name", "changed"),
+        [
+            ("older-series", NOTHING),
+            ("engine-26", NOTHING),
+            ("engine-26", frozenset({"novadocker/virt/docker.py"})),
+        ],
+    )
+    def test_every_variant_has_its_day(self, name: str, changed: frozenset[str]) -> None:
+        (suite,) = [suite for suite in BUDGET.suites if suite.name == name]
+        found = {command for day in DAYS for command in commands(changed, day, name)}
+        assert len(found) == len(suite.variants) > 1
 
     @pytest.mark.parametrize(
         ("path", "name"),
         [
             ("novadocker/virt/docker.py", "engine-26"),
             ("tests/functional/novadocker/test_life.py", "engine-26"),
+            ("novadocker/virt/docker.py", "tempest"),
             ("patches/hunks.toml", "nova"),
             ("requirements/test.txt", "nova"),
         ],
