@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A host dies for good, and its servers move to one that joined the cloud later."""
 
+import pytest
+
 from tests.cloud.site import COMPUTE1, COMPUTE2, COMPUTE3, CONTROLLER
+from tests.cloud.test_moves import TEXT, Mover
 from tests.cloud.users import CloudOfHosts, counts, wait_for
 
 
@@ -46,6 +49,24 @@ def test_servers_of_a_dead_host_move_to_a_fourth_one(cloud: CloudOfHosts) -> Non
 def _allocated(cloud: CloudOfHosts, moved: dict[str, str]) -> bool:
     found = cloud.allocations()
     return all(found.get(server) == {host} for server, host in moved.items())
+
+
+@pytest.mark.parametrize("end", ["confirmResize", "revertResize"])
+def test_fpga_server_is_migrated_with_its_bitstream(cloud: CloudOfHosts, end: str) -> None:
+    mover = Mover(cloud)
+    server = mover.boot("fpga-lzo", "compute1")
+    mover.migrate(server, "compute3")
+    assert cloud.owners("compute1") == cloud.owners("compute3") == [server]
+    assert 0 < cloud.compressed("compute3", server) < 500
+    mover.end(server, end)
+    hosts = ["compute1", "compute3"]
+    here, there = hosts if end == "revertResize" else reversed(hosts)
+    wait_for("the other region is erased", lambda: cloud.owners(there) == [])
+    assert cloud.owners(here) == [server]
+    assert 0 < cloud.compressed(here, server) < 500
+    assert mover.inside(here, server, "cat /file") == TEXT
+    cloud.delete(server)
+    wait_for("nothing is left", lambda: cloud.is_clean(*hosts) and not mover.carriers())
 
 
 def test_one_host_is_taken_out_of_the_cloud(cloud: CloudOfHosts) -> None:
