@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from tests.cloud.site import COMPUTE1, COMPUTE2, CONTROLLER
-from tests.cloud.users import FOLDER, CloudOfHosts, wait_for
+from tests.cloud.users import FOLDER, PROGRAMS, CloudOfHosts, wait_for
 
 UNIT = "fpga-nova-nova-compute"
 
@@ -75,7 +75,7 @@ def test_nova_compute_of_another_name_erases_nothing_and_the_doctor_helps(
         assert cloud.containers("compute1", running=True) == {server}
         doctor = cloud.site.ssh(
             "compute1",
-            f"{FOLDER}/venv/cloud/bin/fpga-patch doctor --role compute --etc {FOLDER}/etc/nova",
+            f"{PROGRAMS}/fpga-patch doctor --role compute --etc {FOLDER}/etc/nova",
             check=False,
         )
         assert doctor.returncode == 7

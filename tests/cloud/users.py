@@ -11,10 +11,13 @@ import uuid
 
 import openstack
 
-from tests.cloud.site import Site, Text
+from tests.cloud.site import INSTALL, Site, Text
 
 #: Where the cloud is on its hosts.
 FOLDER = "/var/lib/fpga-nova/cloud"
+
+#: Where hosts have this project's programs for operators.
+PROGRAMS = {"venv": f"{FOLDER}/venv/cloud/bin", "packages": "/usr/bin"}[INSTALL]
 
 _PATIENCE = 180  # seconds
 
