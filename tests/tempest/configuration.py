@@ -36,8 +36,15 @@ COMPUTE_FEATURES = {
     "volume_multiattach": False,
 }
 
-#: The demo's services beside Keystone.
-SERVICES = {"cinder": False, "glance": True, "horizon": False, "neutron": True, "nova": True}
+#: Services beside Keystone that the demo has or not; tempest takes some for there unless told.
+SERVICES = {
+    "cinder": False,
+    "glance": True,
+    "horizon": False,
+    "neutron": True,
+    "nova": True,
+    "swift": False,
+}
 
 
 def text(

@@ -75,3 +75,8 @@ def test_tempest_knows_the_filters_and_the_extensions_of_the_cloud() -> None:
     found = parser.get("compute-feature-enabled", "scheduler_enabled_filters")
     assert found == "OneFilter,TwoFilter"
     assert parser.get("network-feature-enabled", "api_extensions") == "port-security,router"
+
+
+@pytest.mark.parametrize("service", ["cinder", "horizon", "swift"])
+def test_tests_of_services_that_the_demo_lacks_do_not_run(service: str) -> None:
+    assert parsed().getboolean("service_available", service) is False
