@@ -42,7 +42,7 @@ def main() -> int:
     """Do it, and print what was created."""
     folder, options = Path(sys.argv[1]), sys.argv[2:]
     cloud = openstack.connect(cloud="envvars")
-    _image(cloud.image, "ubuntu_lzo", folder / "ubuntu_lzo.tar", "docker")
+    image(cloud.image, "ubuntu_lzo", folder / "ubuntu_lzo.tar", "docker")
     _flavor(cloud.compute, "small", {})
     for flavor, package in FLAVORS.items():
         _flavor(cloud.compute, flavor, {"hw:fpga_ip_id": _bitstream(cloud.image, folder / package)})
@@ -84,7 +84,7 @@ def _bitstream(images: typing.Any, package: Path) -> str:
     with zipfile.ZipFile(package) as archive:
         manifest = archive.read("manifest.json").decode()
     fields = json.loads(manifest)
-    return _image(
+    return image(
         images,
         fields["name"],
         package,
@@ -96,15 +96,15 @@ def _bitstream(images: typing.Any, package: Path) -> str:
     )
 
 
-def _image(
+def image(
     images: typing.Any, name: str, file: Path, container_format: str, **fields: typing.Any
 ) -> str:
-    """The id of the image of that name with the file's data."""
+    """The id of the image of that name with the file's data; it is made, unless it is there."""
     digest = hashlib.sha512(file.read_bytes()).hexdigest()
-    for image in images.images(name=name):
-        if image.hash_value == digest and image.status == "active":
-            return str(image.id)
-        images.delete_image(image)
+    for found in images.images(name=name):
+        if found.hash_value == digest and found.status == "active":
+            return str(found.id)
+        images.delete_image(found)
     record = images.create_image(
         name,
         filename=str(file),

@@ -2,12 +2,12 @@
 """Has in the demo cloud what tempest needs: two images and two flavors, which differ."""
 
 import dataclasses
-import hashlib
 import pathlib
 import typing
 
 import openstack
 
+from build_scripts.content import EXTERNAL, image
 from tests.tempest.image import AUTHORIZED_KEYS
 
 #: Flavors by name, with MiB of memory: a server, and what it is compared with.
@@ -16,7 +16,7 @@ FLAVORS = {"tempest": 128, "tempest-alt": 192}
 IMAGES = ("tempest", "tempest-alt")
 
 #: What content.py of the build scripts made.
-PUBLIC_NETWORK = "public"
+PUBLIC_NETWORK = EXTERNAL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,28 +44,10 @@ def provide(cloud: openstack.connection.Connection, archive: pathlib.Path) -> Co
         cloud.compute.delete_server(server, ignore_missing=True)
     network = cloud.network.find_network(PUBLIC_NETWORK, ignore_missing=False)
     extensions = sorted(str(one.alias) for one in cloud.network.extensions())
-    digest = hashlib.sha512(archive.read_bytes()).hexdigest()
-    first, second = (_image(cloud.image, name, archive, digest) for name in IMAGES)
+    keys = {"docker_authorized_keys": AUTHORIZED_KEYS}
+    first, second = (image(cloud.image, name, archive, "docker", **keys) for name in IMAGES)
     flavor, alternative = (_flavor(cloud.compute, *pair) for pair in FLAVORS.items())
     return Content((first, second), (flavor, alternative), str(network.id), tuple(extensions))
-
-
-def _image(images: typing.Any, name: str, archive: pathlib.Path, digest: str) -> str:
-    for found in images.images(name=name):
-        if found.hash_value == digest and found.status == "active":
-            return str(found.id)
-        images.delete_image(found)
-    image = images.create_image(
-        name,
-        filename=str(archive),
-        container_format="docker",
-        disk_format="raw",
-        visibility="public",
-        validate_checksum=True,
-        allow_duplicates=True,
-        docker_authorized_keys=AUTHORIZED_KEYS,
-    )
-    return str(image.id)
 
 
 def _flavor(compute: typing.Any, name: str, ram: int) -> str:
