@@ -3,6 +3,7 @@
 
 import collections.abc
 import contextlib
+import fcntl
 import pathlib
 import subprocess
 
@@ -64,6 +65,25 @@ class Builder:
                 stamp.write_text(digest)
             below = target
         return self.folder / every[-1].name
+
+    @contextlib.contextmanager
+    def file(
+        self, name: str, digest: str, write: collections.abc.Callable[[pathlib.Path], object]
+    ) -> collections.abc.Iterator[pathlib.Path]:
+        """The file ``FOLDER/NAME`` that is made of a root; no other process writes it meanwhile.
+
+        :param digest: of the root
+        :param write: makes the root and writes the file, unless it is there
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target, stamp = self.folder / name, self.folder / f"{name}.stamp"
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_current(stamp, digest):
+                stamp.unlink(missing_ok=True)
+                write(target)
+                stamp.write_text(digest)
+            yield target
 
     def _bootstrap(self, target: pathlib.Path) -> None:
         root.remove(target)

@@ -2,7 +2,6 @@
 """Has the image of a host in the engine, from a cached root."""
 
 import collections.abc
-import fcntl
 import pathlib
 
 from debian_roots import archive, builder
@@ -23,14 +22,11 @@ def obtain(
     digest = maker.digest(HOST)
     if name := engine.image(suite, digest):
         return name
-    maker.folder.mkdir(parents=True, exist_ok=True)
-    tar, stamp = maker.folder / "host.tar", maker.folder / "host.tar.stamp"
-    with (maker.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not builder.is_current(stamp, digest):
-            say(f"{suite}: making the root of the hosts, once, in {maker.folder}")
-            stamp.unlink(missing_ok=True)
-            archive.pack(maker.make(HOST), tar)
-            stamp.write_text(digest)
+
+    def write(tar: pathlib.Path) -> None:
+        say(f"{suite}: making the root of the hosts, once, in {maker.folder}")
+        archive.pack(maker.make(HOST), tar)
+
+    with maker.file("host.tar", digest, write) as tar:
         say(f"{suite}: importing the image of the hosts")
         return engine.import_image(suite, digest, tar)

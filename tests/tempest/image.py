@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The image of tempest's servers: Debian with sshd, and what tempest runs in a guest."""
 
-import fcntl
 import pathlib
 
 from debian_roots import archive, builder
@@ -58,20 +57,14 @@ def obtain(roots: pathlib.Path, suite: str) -> pathlib.Path:
     :raises subprocess.CalledProcessError: debootstrap, apt or tar failed
     """
     maker = builder.Builder(roots / suite, suite)
-    digest = maker.digest(GUEST)
-    maker.folder.mkdir(parents=True, exist_ok=True)
-    target, stamp = maker.folder / "tempest-image.tar", maker.folder / "tempest-image.tar.stamp"
-    with (maker.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not builder.is_current(stamp, digest):
-            stamp.unlink(missing_ok=True)
-            layer = maker.folder / "tempest.tar"
-            archive.pack(maker.make(GUEST), layer)
-            target.write_bytes(
-                build_docker_image.image(
-                    layer.read_bytes(), build_docker_image.architecture(), _CONFIG
-                )
-            )
-            layer.unlink()
-            stamp.write_text(digest)
-    return target
+
+    def write(target: pathlib.Path) -> None:
+        layer = maker.folder / "tempest.tar"
+        archive.pack(maker.make(GUEST), layer)
+        target.write_bytes(
+            build_docker_image.image(layer.read_bytes(), build_docker_image.architecture(), _CONFIG)
+        )
+        layer.unlink()
+
+    with maker.file("tempest-image.tar", maker.digest(GUEST), write) as target:
+        return target

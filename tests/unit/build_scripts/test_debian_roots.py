@@ -246,3 +246,22 @@ class TestBuilder:
         steps.clear()
         made_by.make(ONE)
         assert steps == ["one"]
+
+
+def test_file_of_a_root_is_written_again_only_for_another_root(tmp_path: Path) -> None:
+    def write(target: Path) -> None:
+        written.append(target)
+        target.write_text("root")
+
+    def fail(target: Path) -> None:
+        raise OSError
+
+    maker, written = builder.Builder(tmp_path / "bookworm", "bookworm"), list[Path]()
+    for digest in ("one", "one", "two"):
+        with maker.file("a.tar", digest, write) as target:
+            assert target.read_text() == "root"
+    assert written == [tmp_path / "bookworm" / "a.tar"] * 2
+    with pytest.raises(OSError), maker.file("a.tar", "three", fail):
+        pass
+    with maker.file("a.tar", "two", write):
+        assert len(written) == 3
