@@ -14,6 +14,8 @@ PACKAGES = (
     "bin",
     "build_scripts",
     "docs",
+    "fpga_api",
+    "fpga_client",
     "fpga_hooks",
     "fpga_manage",
     "fpga_nova",

@@ -17,6 +17,8 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 #: The extras that each package is installed with, beside what is always installed.
 INSTALLED_WITH = {
+    "fpga_api": ["api"],
+    "fpga_client": ["client"],
     "fpga_hooks": ["nova"],
     "fpga_manage": ["nova"],
     "fpga_nova": ["nova"],
@@ -32,7 +34,11 @@ INSTALLED_WITH = {
 BESIDE = {"eventlet", "nova", "vif_plug_ovs"}
 
 #: The module that a distribution brings, where it does not have the distribution's name.
-MODULES = {"python-glanceclient": "glanceclient"}
+MODULES = {
+    "openstacksdk": "openstack",
+    "python-glanceclient": "glanceclient",
+    "python-openstackclient": "openstackclient",
+}
 
 #: Debian's package, where it is not python3- and the distribution.
 DEBIAN = {"python-glanceclient": "python3-glanceclient"}
@@ -98,7 +104,8 @@ def test_what_an_extra_names_is_imported(extra: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "name"), [("nova", "beside-nova"), ("regions", "regions"), ("dev", "dev")]
+    ("extra", "name"),
+    [("api",) * 2, ("client",) * 2, ("nova", "beside-nova"), ("regions",) * 2, ("dev",) * 2],
 )
 def test_what_is_locked_is_what_the_extra_names(extra: str, name: str) -> None:
     lines = (ROOT / "requirements" / f"{name}.in").read_text().splitlines()
