@@ -58,3 +58,10 @@ NODE_KINDS: dict[str, typing.Callable[[int], bool]] = {
 
 #: By these, an owner tells the regions apart that it holds.
 REGION_NUMBERS = range(1, 7)
+
+#: How fpga-api reaches nova-compute on a broker of their own: exchange, topic, namespace and
+#: version of the endpoint; the server is the host's name in Nova.
+RPC_EXCHANGE = "fpga"
+RPC_TOPIC = "fpga_host"
+RPC_NAMESPACE = "host"
+RPC_VERSION = "1.0"

@@ -128,6 +128,18 @@ Seconds that one call of the program may take.
 fpga-cli.py keeps shorter time limits of its own. This limit is for a program that hangs.
 """,
     ),
+    cfg.StrOpt(
+        "transport_url",
+        secret=True,
+        help="""
+Broker on which this host reports its regions to fpga-api:
+``rabbit://USER:PASSWORD@HOST:PORT/VHOST``.
+
+If it is not set, fpga-api does not know the regions of this host. Give fpga-api a virtual host and
+a user of its own in the broker. It cannot then call the methods of nova-compute.
+``[oslo_messaging_rabbit]`` of this file holds for this broker, too.
+""",
+    ),
 ]
 
 

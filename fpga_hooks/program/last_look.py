@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the last audit saw of this host's regions, for callers that must not wait for fpga-cli."""
 
+import datetime
+
 from oslo_config import cfg
 
 from fpga_nova import host_status
@@ -18,6 +20,7 @@ class LastLook:
 
     def __init__(self) -> None:
         self._statuses: dict[str, host_status.Status] = {}
+        self._times: dict[str, datetime.datetime] = {}
 
     def forget(self) -> None:
         """An audit begins: what the one before it saw is out of date."""
@@ -25,12 +28,18 @@ class LastLook:
 
     def record(self, status: host_status.Status) -> None:
         """Record what an audit saw."""
+        self._times[host()] = datetime.datetime.now(datetime.UTC)
         self._statuses[host()] = status
 
     @property
     def status(self) -> host_status.Status | None:
         """What the last audit saw; None before the first, and after one that could not see."""
         return self._statuses.get(host())
+
+    @property
+    def at(self) -> datetime.datetime | None:
+        """When an audit recorded what it saw last; None before the first."""
+        return self._times.get(host())
 
     def images(self, state: str) -> str:
         """The images of the regions in a state; a free one may be warm."""

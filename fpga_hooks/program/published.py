@@ -29,13 +29,23 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 def status() -> host_status.Status | None:
     """What was published in the last minute; None where that cannot be had or relied on."""
+    answer = document()
+    return None if answer is None else host_status.read(answer)
+
+
+def document(oldest: float = _OLDEST) -> dict[str, typing.Any] | None:
+    """The JSON of a status that can be read and is so recent; None where there is none.
+
+    :param oldest: seconds
+    """
     path = CONF.fpga.status_file
     if not path:
         return None
     try:
-        answer = json.loads(_content(path))
-        _check(answer)
-        return host_status.read(answer)
+        answer: dict[str, typing.Any] = json.loads(_content(path))
+        _check(answer, oldest)
+        host_status.read(answer)
+        return answer
     except (OSError, ValueError, KeyError, TypeError) as e:
         LOG.debug("The status published in %s is not used: %r", path, e)
         return None
@@ -67,7 +77,7 @@ def _content(path: str) -> bytes:
         return file.read(_MOST)
 
 
-def _check(answer: dict[str, typing.Any]) -> None:
+def _check(answer: dict[str, typing.Any], oldest: float) -> None:
     """See that it is to be read in this way, and of now.
 
     :raises ValueError: it is not
@@ -77,5 +87,5 @@ def _check(answer: dict[str, typing.Any]) -> None:
     if answer["boot"] != _BOOT.read_text().strip():
         raise ValueError("it is of another boot of the host")
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - float(answer["uptime"])
-    if not 0 <= age <= _OLDEST:
+    if not 0 <= age <= oldest:
         raise ValueError(f"it is {age:.0f} s old")

@@ -40,7 +40,7 @@ def access(settings: Settings) -> list[Finding]:
 
 def hooks(settings: Settings) -> list[Finding]:
     """nova-compute does not start without its hooks."""
-    names = ["build_instance", "delete_instance"]
+    names = ["build_instance", "delete_instance", "status"]
     return entry_points.loadable(settings, "hooks", "nova.fpga.hooks", names)
 
 
