@@ -10,6 +10,7 @@ from keystoneauth1 import session as sessions
 from oslo_config import cfg
 
 from fpga_api import options, policies, publication
+from fpga_api.db import connection
 
 
 class Service:
@@ -18,6 +19,7 @@ class Service:
     :ivar conf: options of `fpga_api.options`
     :ivar publication: what the engine published
     :ivar policy: who may do what
+    :ivar database: the service's own
     """
 
     def __init__(
@@ -26,6 +28,7 @@ class Service:
         self.conf = conf
         self.publication = published or publication.Publication.of(conf)
         self.policy = policies.Enforcer(conf)
+        self.database = connection.Database(conf)
 
     @functools.cached_property
     def session(self) -> sessions.Session:

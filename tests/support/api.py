@@ -13,6 +13,7 @@ from oslo_config import cfg
 from werkzeug.test import TestResponse
 
 from fpga_api import app, handlers, options, service
+from fpga_api.db import connection
 
 PROJECT, OTHER_PROJECT = uuid.UUID(int=1).hex, uuid.UUID(int=2).hex
 
@@ -140,3 +141,8 @@ class Api:
         ]
         if schema is not None and response.is_json:
             jsonschema.Draft202012Validator(schema).validate(response.json)
+
+
+def database(url: str) -> connection.Database:
+    """The database at a URL."""
+    return connection.Database(configuration(database={"connection": url}))

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fpga-api serves the application, and says why it cannot."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import typing
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from fpga_api.command import serve
+
+ROOT = Path(__file__).parents[4]
+_CONF = """
+[fpga_api]
+port = {port}
+[cache]
+backend = dogpile.cache.memory
+[keystone_authtoken]
+www_authenticate_uri = http://127.0.0.1:1
+service_token_roles_required = true
+[packages]
+max_size = 1000
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def file(tmp_path: Path, port: int) -> Path:
+    file = tmp_path / "fpga-api.conf"
+    file.write_text(_CONF.format(port=port))
+    return file
+
+
+@pytest.fixture
+def served(file: Path, port: int) -> typing.Iterator[str]:
+    words = ["-m", "fpga_api.command.serve", "--config-file", str(file), "serve"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, *words], env=environment) as process:
+        try:
+            _wait(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(process.returncode)
+
+
+def test_process_answers_by_http(served: str) -> None:
+    with urllib.request.urlopen(f"{served}/", timeout=30) as answer:
+        assert json.load(answer)["versions"][0]["id"] == "v1"
+        assert "Server" not in answer.headers
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{served}/nothing", timeout=30)
+    assert json.load(refused.value)["error"]["code"] == "fpga.not_found"
+
+
+@pytest.mark.parametrize("text", ["[fpga_api]\nport = many\n", None])
+def test_configuration_that_cannot_be_used_is_a_failure(
+    text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "fpga-api.conf"
+    if text is not None:
+        file.write_text(text)
+    assert serve.main(["--config-file", str(file), "serve"]) == 2
+    assert capsys.readouterr().err.startswith("Error: fpga-api - ")
+
+
+def test_port_of_another_is_a_failure(
+    file: Path, port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        assert serve.main(["--config-file", str(file), "serve"]) == 1
+    assert capsys.readouterr().err.startswith("Error: fpga-api - ")

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what: each route, and each kind of user.
+
+The handlers are replaced, as what they load is not at hand: each checks its object, where its route
+is of an object, which is one of `support.PROJECT`. The tests of a resource try its own handlers.
+"""
+
+import dataclasses
+
+import pytest
+from oslo_config import cfg
+
+from fpga_api import handlers, service
+from fpga_api.routing import Answer, Request, Route
+from tests.support import api as support
+
+ROUTES = {route.name: route for route in handlers.list_routes()}
+
+#: "-" is 401, "no" is 403, "gone" is 404. A user of another project has the same roles there.
+COLUMNS = ("nobody", *support.PERSONAS)
+_WORDS = {"-": 401, "no": 403, "gone": 404, "yes": 204}
+TABLE = """
+route             | nobody no-role reader member manager admin service other-reader other-member
+GET /             | yes    yes     yes    yes    yes     yes   yes     yes          yes
+GET /openapi.json | yes    yes     yes    yes    yes     yes   yes     yes          yes
+"""
+
+
+def _rows() -> dict[str, dict[str, int]]:
+    head, *lines = TABLE.strip().splitlines()
+    columns = head.partition("|")[2].split()
+    assert tuple(columns) == COLUMNS
+    rows = {}
+    for line in lines:
+        name, _, words = line.partition("|")
+        cells = zip(columns, words.split(), strict=True)
+        rows[name.strip()] = {persona: _WORDS[word] for persona, word in cells}
+    return rows
+
+
+ROWS = _rows()
+
+
+def test_table_has_each_route() -> None:
+    assert sorted(ROWS) == sorted(ROUTES)
+
+
+def _handle(request: Request) -> Answer:
+    if request.route.of_object:
+        request.check({"id": "1", "project_id": support.PROJECT})
+    return 204, None
+
+
+def _bare(route: Route) -> Route:
+    """The route with nothing but its policy."""
+    query = {**route.query, "required": []}
+    return dataclasses.replace(
+        route, handler=_handle, body=None, package=False, query=query, answers={204: None}
+    )
+
+
+@pytest.fixture
+def api(
+    conf: cfg.ConfigOpts, tokens: support.Tokens, monkeypatch: pytest.MonkeyPatch
+) -> support.Api:
+    monkeypatch.setattr(handlers, "list_routes", lambda: [_bare(one) for one in ROUTES.values()])
+    return support.Api(service.Service(conf))
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_route_is_for_those_of_the_table(name: str, api: support.Api) -> None:
+    route = ROUTES[name]
+    path = route.path.replace("<", "").replace(">", "")
+    found = {
+        persona: api.call(route.method, path, None if persona == "nobody" else persona).status_code
+        for persona in COLUMNS
+    }
+    assert found == ROWS[name]
