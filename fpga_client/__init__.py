@@ -1,5 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`openstack fpga`: a plugin of OpenStackClient over a proxy of openstacksdk.
-
-It imports no other package of this project, so that it installs beside any client.
-"""
+"""The FPGA service for programs and people: a proxy of openstacksdk, and ``openstack fpga``."""

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``openstack fpga availability …``."""
+
+import argparse
+import typing
+
+from fpga_client.osc import base, watch
+
+_LIST = (("Flavor", "name"), ("Free", "free"), ("Total", "total"))
+_MINE = (("Mine", "mine"),)
+_DETAILS = (("Source", "source"), ("Error", "error"))
+
+
+def _add_mine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mine",
+        action="store_true",
+        help="Count also what the quotas of your project allow",
+    )
+
+
+class ListAvailability(watch.Watchable, base.FpgaLister):
+    """List how many servers of each flavor with accelerators can be booted"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Whose view, and whether to watch."""
+        parser = super().get_parser(prog_name)
+        _add_mine(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
+        """Ask for the availability."""
+        report = self.service.availability(parsed_args.mine)
+        self.warn(report)
+        for flavor in report:
+            if flavor.error:
+                self.log.warning("%s cannot be counted: %s", flavor.name, flavor.error)
+        return base.rows(report, _LIST + _MINE if parsed_args.mine else _LIST)
+
+
+class ShowAvailability(watch.Watchable, base.FpgaShow):
+    """Show how many servers of a flavor with accelerators can be booted"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The flavor, whose view, and whether to watch."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument("flavor", metavar="<flavor>", help="Flavor (name or ID)")
+        _add_mine(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
+        """Ask for it."""
+        report = self.service.find_availability(parsed_args.flavor, parsed_args.mine)
+        self.warn(report)
+        mine = _MINE if parsed_args.mine else ()
+        return base.fields(report[0], (("ID", "id"), *_LIST, *mine, *_DETAILS))

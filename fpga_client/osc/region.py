@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``openstack fpga region …``."""
+
+import argparse
+import typing
+
+from fpga_client.osc import base
+
+_LIST = (
+    ("ID", "id"),
+    ("State", "state"),
+    ("Server", "server_id"),
+    ("Function", "function"),
+    ("Board", "board"),
+    ("Host", "host"),
+)
+_SHOW = _LIST
+
+
+class ListRegion(base.FpgaLister):
+    """List the FPGA regions of your servers; for operators, those of all hosts"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The filters."""
+        parser = super().get_parser(prog_name)
+        for name, text in (
+            ("host", "the compute host"),
+            ("server", "the server (ID)"),
+            ("state", "the state, as programmed, free or quarantined"),
+        ):
+            parser.add_argument(f"--{name}", metavar=f"<{name}>", help=f"Filter by {text}")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
+        """Ask for the regions."""
+        report = self.service.regions(
+            host=parsed_args.host, server=parsed_args.server, state=parsed_args.state
+        )
+        self.warn(report)
+        return base.rows(report, _LIST)
+
+
+class ShowRegion(base.FpgaShow):
+    """Show an FPGA region"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The region."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument("region", metavar="<region>", help="Region (ID)")
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
+        """Ask for it."""
+        return base.fields(self.service.get_region(parsed_args.region), _SHOW)

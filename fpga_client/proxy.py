@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The proxy of openstacksdk: ``connection.fpga``."""
+
+import dataclasses
+import typing
+import urllib.parse
+
+import requests
+from openstack import exceptions, proxy
+
+from fpga_client import errors
+from fpga_client.report import Report
+from fpga_client.resources import (
+    Availability,
+    Bitstream,
+    Card,
+    FpgaResource,
+    Region,
+    Sample,
+    Trait,
+    Validation,
+)
+
+#: The version of the API that this client speaks.
+MICROVERSION = "1.0"
+
+_R = typing.TypeVar("_R", bound=FpgaResource)
+
+
+class Proxy(proxy.Proxy):  # type: ignore[misc]
+    """What users and operators ask of the service.
+
+    Each method raises :class:`openstack.exceptions.HttpException` where the service refuses; its
+    message is the service's reason.
+    """
+
+    # The catalogue has the root of the service, and the paths of the resources have the version.
+    skip_discovery = True
+
+    def request(
+        self, url: str, method: str, *args: typing.Any, **kwargs: typing.Any
+    ) -> requests.Response:
+        """Send a request with this client's version of the API, and raise for a refusal."""
+        kwargs["microversion"] = kwargs.get("microversion") or MICROVERSION
+        response: requests.Response = super().request(url, method, *args, **kwargs)
+        errors.raise_for(response)
+        return response
+
+    def bitstreams(self, **query: typing.Any) -> Report[Bitstream]:
+        """The bitstreams that the user may see.
+
+        :param query: ``function``, ``board``, ``vendor`` or ``type``
+        """
+        return self._report(Bitstream, query)
+
+    def get_bitstream(self, bitstream_id: str) -> Bitstream:
+        """One bitstream by its id."""
+        return self._one(Bitstream, bitstream_id)
+
+    def find_bitstream(self, name_or_id: str) -> Bitstream:
+        """The bitstream with this id, or the only one with this name.
+
+        :raises openstack.exceptions.NotFoundException: there is no such bitstream
+        :raises openstack.exceptions.DuplicateResource: several have this name
+        """
+        return _choose(self.bitstreams(), name_or_id)
+
+    def create_bitstream(
+        self, package: typing.BinaryIO, name: str | None = None, visibility: str | None = None
+    ) -> Bitstream:
+        """Check a package and upload it to Glance.
+
+        :param package: a seekable file
+        :param name: of the image; the name in the manifest by default
+        :param visibility: ``private`` (the default), ``shared``, ``community`` or ``public``
+        """
+        query = {"name": name, "visibility": visibility}
+        answer = self._upload(Bitstream.base_path, package, query)
+        return self._existing(Bitstream, answer[Bitstream.resource_key])
+
+    def validate_bitstream(self, package: typing.BinaryIO) -> Validation:
+        """Check a package without an upload.
+
+        :param package: a seekable file
+        """
+        return self._existing(Validation, self._upload(Validation.base_path, package, {}))
+
+    def delete_bitstream(self, bitstream_id: str) -> None:
+        """Delete a bitstream that no flavor and no region uses."""
+        self.delete(_path(Bitstream, bitstream_id))
+
+    def cards(self) -> Report[Card]:
+        """The FPGA cards of all hosts."""
+        return self._report(Card, {})
+
+    def get_card(self, card_id: str) -> Card:
+        """One card by the id of its resource provider."""
+        return self._one(Card, card_id)
+
+    def regions(self, **query: typing.Any) -> Report[Region]:
+        """The regions of the user's servers; for an operator, those of all hosts.
+
+        :param query: ``host``, ``server`` or ``state``
+        """
+        return self._report(Region, query)
+
+    def get_region(self, region_id: str) -> Region:
+        """One region by its id."""
+        return self._one(Region, region_id)
+
+    def availability(self, mine: bool = False) -> Report[Availability]:
+        """The flavors with accelerators, and how many servers of each can be booted.
+
+        :param mine: whether to count what the quotas of the user's project allow
+        """
+        return self._report(Availability, {"mine": "true"} if mine else {})
+
+    def find_availability(self, name_or_id: str, mine: bool = False) -> Report[Availability]:
+        """The report with the flavor of this id, or the only one of this name, and no other.
+
+        :raises openstack.exceptions.NotFoundException: there is no such flavor
+        :raises openstack.exceptions.DuplicateResource: several have this name
+        """
+        report = self.availability(mine)
+        return dataclasses.replace(report, items=(_choose(report, name_or_id),))
+
+    def availability_history(self, flavor_id: str) -> tuple[Sample, ...]:
+        """The samples of a flavor's availability, oldest first."""
+        answer = self.get(f"{_path(Availability, flavor_id)}/history").json()
+        return tuple(self._existing(Sample, one) for one in answer["samples"])
+
+    def traits(self) -> Report[Trait]:
+        """The traits of accelerators that a flavor may require."""
+        return self._report(Trait, {})
+
+    def _report(self, kind: type[_R], query: dict[str, typing.Any]) -> Report[_R]:
+        """All pages of a list."""
+        params = {key: value for key, value in query.items() if value is not None}
+        items: list[_R] = []
+        while True:
+            answer = self.get(kind.base_path, params=params).json()
+            items += [self._existing(kind, one) for one in answer[kind.resources_key]]
+            if not answer.get("next"):
+                break
+            # Its query alone: a token goes nowhere but to the service.
+            params = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(answer["next"]).query))
+        return Report(
+            tuple(items),
+            answer.get("at"),
+            answer.get("age"),
+            bool(answer.get("stale")),
+            tuple(answer.get("unreachable", ())),
+        )
+
+    def _one(self, kind: type[_R], identifier: str) -> _R:
+        answer = self.get(_path(kind, identifier)).json()
+        return self._existing(kind, answer[kind.resource_key])
+
+    def _existing(self, kind: type[_R], attributes: dict[str, typing.Any]) -> _R:
+        found: _R = kind.existing(connection=self._connection, **attributes)
+        return found
+
+    def _upload(
+        self, path: str, package: typing.BinaryIO, query: dict[str, str | None]
+    ) -> dict[str, typing.Any]:
+        response = self.post(
+            path,
+            data=package,
+            params={key: value for key, value in query.items() if value is not None},
+            headers={"Content-Type": "application/zip"},
+        )
+        answer: dict[str, typing.Any] = response.json()
+        return answer
+
+
+def _path(kind: type[FpgaResource], identifier: str) -> str:
+    """The path of one resource; an identifier may have any characters."""
+    return f"{kind.base_path}/{urllib.parse.quote(identifier, safe='')}"
+
+
+def _choose(report: Report[_R], name_or_id: str) -> _R:
+    by_id = [one for one in report if one.id == name_or_id]
+    found = by_id or [one for one in report if one.name == name_or_id]
+    if not found:
+        raise exceptions.NotFoundException(f"there is nothing with the id or name {name_or_id!r}")
+    if len(found) > 1:
+        raise exceptions.DuplicateResource(
+            f"{len(found)} of them have the name {name_or_id!r}; give the id"
+        )
+    return found[0]

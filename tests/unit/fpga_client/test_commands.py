@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of the plugin: their names, help and completion, and what a failure prints."""
+
+import importlib.metadata
+import re
+import typing
+from pathlib import Path
+
+import pytest
+import werkzeug.exceptions
+from keystoneauth1 import fixture as keystone
+
+from tests.support import loopback
+from tests.unit.fpga_client.conftest import OpenStack
+
+COMMANDS = sorted(
+    one.name.replace("_", " ") for one in importlib.metadata.entry_points(group="openstack.fpga.v1")
+)
+
+
+def test_commands_are_those_of_the_documentation() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "client.md").read_text()
+    named = set(re.findall(r"openstack (fpga [a-z]+ [a-z]+)", page))
+    assert named | {"fpga card show", "fpga region show"} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_and_each_of_its_options_has_help(openstack: OpenStack, command: str) -> None:
+    result = openstack(*command.split(), "--help")
+    assert result.status == 0
+    own = result.out.partition("output formatters:")[0]
+    assert re.search(r"\n\n[A-Z][^\n]{10,}\n\n", own)
+    described = re.split(r"\n  (?=[-<])", own)[1:]
+    assert described
+    assert [one for one in described if not re.search(r"\s{2,}[A-Zs][a-z]", one)] == []
+
+
+def test_completion_has_all_commands(openstack: OpenStack) -> None:
+    completion = openstack("complete").out
+    for command in COMMANDS:
+        _, noun, verb = command.split()
+        assert re.search(rf"cmds_fpga_{noun}='[^']*\b{verb}\b", completion)
+
+
+def test_cloud_without_the_service_says_what_to_do(
+    openstack: OpenStack, requests_mock: typing.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://keystone.invalid/v3"
+    token = keystone.V3Token(project_id="1")
+    token.add_service("compute").add_standard_endpoints(public="http://compute.invalid")
+    requests_mock.get(url, json={"version": keystone.V3Discovery(url)})
+    requests_mock.post(f"{url}/auth/tokens", json=token, headers={"X-Subject-Token": "1"})
+    for name, value in {
+        "OS_AUTH_URL": url,
+        "OS_USERNAME": "u",
+        "OS_PASSWORD": "p",
+        "OS_PROJECT_ID": "1",
+        "OS_USER_DOMAIN_ID": "default",
+    }.items():
+        monkeypatch.setenv(name, value)
+    result = openstack("fpga", "trait", "list")
+    assert result.status == 1
+    assert "no service of type fpga" in result.err
+    assert "fpga_endpoint_override" in result.err
+
+
+def test_service_that_does_not_answer_is_named(
+    openstack: OpenStack, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_ENDPOINT", "http://127.0.0.1:1")
+    result = openstack("fpga", "trait", "list")
+    assert result.status == 1
+    assert "FPGA service cannot be reached" in result.err
+    assert "http://127.0.0.1:1/v1/traits" in result.err
+
+
+def test_program_that_is_not_the_service_is_named(
+    openstack: OpenStack, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with loopback.serve(werkzeug.exceptions.NotFound()) as other:
+        monkeypatch.setenv("OS_ENDPOINT", other)
+        result = openstack("fpga", "region", "list")
+    assert result.status == 1
+    assert f"{other}/v1/regions answered 404" in result.err
+    assert "openstack catalog show fpga" in result.err
+
+
+def test_token_that_is_not_valid_says_what_to_do(
+    openstack: OpenStack, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_TOKEN", "stranger")
+    result = openstack("fpga", "region", "list")
+    assert result.status == 1
+    assert "openstack token issue" in result.err
