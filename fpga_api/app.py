@@ -15,6 +15,7 @@ from werkzeug.middleware import dispatcher
 
 from fpga_api import context, errors, handlers, routing
 from fpga_api.service import Service
+from fpga_api.ui.page import page
 
 LOG = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def create_app(conf: cfg.ConfigOpts, service: Service | None = None) -> flask.Fl
             provide_automatic_options=False,
             strict_slashes=True,
         )
+    app.register_blueprint(page)
     app.register_error_handler(errors.ApiError, _failure)
     app.register_error_handler(werkzeug.exceptions.HTTPException, _http_failure)
     app.register_error_handler(Exception, _fault)
