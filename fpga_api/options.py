@@ -63,11 +63,130 @@ the system's folder for temporary files is used.
     ),
 ]
 
+AVAILABILITY = cfg.OptGroup(
+    "availability", title="How many servers of each flavor there is room for"
+)
+AVAILABILITY_OPTS = [
+    cfg.ListOpt(
+        "sources",
+        default=["placement"],
+        help="""
+Sources of the counts, entry points of ``fpga_api.availability.sources``.
+
+``placement`` counts what Placement has. ``aggregate`` counts GPUs by the metadata ``gpu``,
+``gpu_count`` and ``gpu_type`` of host aggregates, for clouds without PCI devices in Placement. If
+several sources know a flavor, the first one counts it.
+""",
+    ),
+    cfg.IntOpt(
+        "interval",
+        default=15,
+        min=1,
+        help="Seconds after which the engine counts again.",
+    ),
+    cfg.BoolOpt(
+        "public",
+        default=False,
+        help="Whether anybody may read the availability of public flavors, without a token.",
+    ),
+    cfg.BoolOpt(
+        "private_flavors",
+        default=False,
+        help="""
+Whether answers to anybody have private flavors, too.
+
+Their names and ids are then public. The service without Keystone, ``fpga-api serve --env-file``,
+always shows them.
+""",
+    ),
+    cfg.MultiStrOpt(
+        "pci_alias",
+        default=[],
+        help="""
+An alias of PCI devices, the same as ``[pci] alias`` of nova.conf; may be there several times.
+
+It needs ``resource_class``, or ``vendor_id`` and ``product_id``. Nova has to have
+``[filter_scheduler] pci_in_placement`` on.
+""",
+    ),
+    cfg.BoolOpt(
+        "request_regions",
+        default=True,
+        help="""
+Whether nova-scheduler has ``[fpga] request_placement`` on.
+
+If this is false, flavors that name only bitstreams are not counted: Placement then does not know
+which regions are in use.
+""",
+    ),
+    cfg.ListOpt(
+        "image_traits",
+        default=["board"],
+        item_type=cfg.types.String(choices=["board", "vendor"]),
+        help="The same as ``[fpga] image_traits`` of nova-scheduler.",
+    ),
+    cfg.ListOpt(
+        "tenant_aggregates",
+        default=[],
+        item_type=cfg.types.String(choices=["filter", "placement", "required"]),
+        help="""
+What ``filter_tenant_id`` in the metadata of host aggregates means in this cloud.
+
+``filter``: nova-scheduler runs AggregateMultiTenancyIsolation. ``placement``: it has ``[scheduler]
+limit_tenants_to_placement_aggregate`` on. ``required``: and
+``placement_aggregate_required_for_tenants``, too.
+""",
+    ),
+    cfg.BoolOpt(
+        "aggregate_extra_specs",
+        default=True,
+        help="""
+Whether nova-scheduler runs AggregateInstanceExtraSpecsFilter.
+
+Extra specs ``aggregate_instance_extra_specs:KEY`` then limit a flavor to host aggregates.
+""",
+    ),
+    cfg.BoolOpt(
+        "isolated_aggregates",
+        default=False,
+        help="Whether nova-scheduler has ``enable_isolated_aggregate_filtering`` on.",
+    ),
+    cfg.FloatOpt(
+        "cpu_allocation_ratio",
+        default=4.0,
+        min=1.0,
+        help="Virtual CPUs of each physical one, for the source ``aggregate``.",
+    ),
+    cfg.BoolOpt(
+        "unified_limits",
+        default=False,
+        help="""
+Whether Nova has ``[quota] driver = nova.quota.UnifiedLimitsDriver``.
+
+``mine`` then counts the limits of Keystone, those of resource classes among them.
+""",
+    ),
+    cfg.IntOpt(
+        "sample_interval",
+        default=300,
+        min=15,
+        help="Seconds after which the engine keeps a sample for the history.",
+    ),
+    cfg.IntOpt(
+        "sample_days",
+        default=30,
+        min=1,
+        help="Days that samples are kept.",
+    ),
+]
+
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register all options of the service; a second call changes nothing."""
     conf.register_group(API)
     conf.register_opts(API_OPTS, group=API)
+    conf.register_group(AVAILABILITY)
+    conf.register_opts(AVAILABILITY_OPTS, group=AVAILABILITY)
     conf.register_opts(LIMITS, group="packages")
     loading.register_auth_conf_options(conf, CREDENTIALS)
     loading.register_session_conf_options(conf, CREDENTIALS)
@@ -106,4 +225,9 @@ def list_opts() -> list[tuple[cfg.OptGroup | str, list[cfg.Opt]]]:
         *loading.get_session_conf_options(),
         *loading.get_adapter_conf_options(),
     ]
-    return [(API, API_OPTS), ("packages", LIMITS), (CREDENTIALS, credentials)]
+    return [
+        (API, API_OPTS),
+        (AVAILABILITY, AVAILABILITY_OPTS),
+        ("packages", LIMITS),
+        (CREDENTIALS, credentials),
+    ]
