@@ -139,6 +139,12 @@ class GlanceUnavailable(Unavailable):
     code, title = "fpga.glance_unavailable", "Glance unavailable"
 
 
+class QuotaUnavailable(Unavailable):
+    """Nova, Keystone or Placement does not answer, so that the project's quota is not known."""
+
+    code, title = "fpga.quota_unavailable", "Quota unavailable"
+
+
 class ReaderUnavailable(Unavailable):
     """The process that reads packages did not come to its end; it says nothing of the package."""
 

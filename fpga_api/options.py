@@ -183,10 +183,10 @@ Whether Nova has ``[quota] driver = nova.quota.UnifiedLimitsDriver``.
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register all options of the service; a second call changes nothing."""
-    conf.register_group(API)
-    conf.register_opts(API_OPTS, group=API)
-    conf.register_group(AVAILABILITY)
-    conf.register_opts(AVAILABILITY_OPTS, group=AVAILABILITY)
+    for group, opts in ((API, API_OPTS), (AVAILABILITY, AVAILABILITY_OPTS)):
+        # One of its own for each configuration: copies of a group share what is set in it.
+        conf.register_group(cfg.OptGroup(group.name, group.title))
+        conf.register_opts(opts, group=group.name)
     conf.register_opts(LIMITS, group="packages")
     loading.register_auth_conf_options(conf, CREDENTIALS)
     loading.register_session_conf_options(conf, CREDENTIALS)

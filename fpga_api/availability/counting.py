@@ -30,14 +30,14 @@ class Provider:
     used: typing.Mapping[str, int] = dataclasses.field(default_factory=dict)
     traits: frozenset[str] = frozenset()
 
-    def left(self, name: str, whole: bool) -> int:
+    def free(self, name: str, whole: bool) -> int:
         """What can be allocated of a class; if `whole`, when nothing were."""
         used = 0 if whole else self.used.get(name, 0)
         return max(0, self.capacity.get(name, 0) - used)
 
     def room(self, wanted: Resources, whole: bool = False) -> int:
         """How often it can give some resources."""
-        return min((self.left(name, whole) // amount for name, amount in wanted), default=0)
+        return min((self.free(name, whole) // amount for name, amount in wanted), default=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,11 +49,13 @@ class Demand:
     :ivar base: the unnumbered group: each class may be of another provider of the tree
     :ivar groups: the numbered groups
     :ivar isolate: whether each numbered group has to be of another provider
+    :ivar limited: what unified limits count of it
     """
 
     base: Group
     groups: tuple[Group, ...] = ()
     isolate: bool = False
+    limited: Resources = ()
 
     @property
     def host(self) -> Resources:

@@ -19,8 +19,8 @@ LOG = logging.getLogger(__name__)
 NAMESPACE = "fpga_api.availability.sources"
 
 #: The name of the document. Its flavors have what `fpga_api.schemas.availability.FLAVOR` has, and
-#: beside that `projects`, those that have a private flavor, and `counts`, those of the projects
-#: that aggregates name.
+#: beside that `projects`, those that have a private flavor, `counts`, those of the projects that
+#: aggregates name, and for quotas `vcpus`, `ram` and `limited`.
 DOCUMENT = "availability"
 
 Document = dict[str, typing.Any]
@@ -108,6 +108,8 @@ class Refresh:
         return {
             "id": flavor.id,
             "name": flavor.name,
+            "vcpus": flavor.vcpus,
+            "ram": flavor.ram,
             "public": flavor.public,
             "projects": [] if flavor.public else self._cloud.projects_of(flavor.id),
         }
@@ -117,12 +119,19 @@ def _of_source(name: str, counted: Counted | UncountableError) -> Document:
     if isinstance(counted, UncountableError):
         LOG.debug("The source %s does not count a flavor: %s", name, counted)
         error = {"code": counted.code, "detail": str(counted)}
-        empty: Document = {"free": None, "total": None, "counts": {}, "accelerators": {}}
+        empty: Document = {
+            "free": None,
+            "total": None,
+            "counts": {},
+            "accelerators": {},
+            "limited": {},
+        }
         return {**empty, "source": name, "error": error}
     return {
         **_numbers(counted.count),
         "counts": {project: _numbers(one) for project, one in counted.projects.items()},
         "accelerators": dict(counted.accelerators),
+        "limited": dict(counted.limited),
         "source": name,
         "error": None,
     }

@@ -10,7 +10,7 @@ import typing
 import os_resource_classes
 import os_traits
 
-from fpga_api.availability.demand import Demand, Group, UncountableError, resources
+from fpga_api.availability.demand import Demand, Group, Resources, UncountableError, resources
 from fpga_api.availability.flavors import Flavor
 from fpga_nova import request
 
@@ -139,6 +139,12 @@ class _Groups:
             frozenset(traits.get("forbidden", ())),
         )
 
+    def together(self) -> Resources:
+        total: collections.Counter[str] = collections.Counter()
+        for amounts in self.amounts.values():
+            total.update(amounts)
+        return resources(total)
+
     def numbered(self) -> tuple[Group, ...]:
         names = sorted((self.amounts.keys() | self.traits.keys()) - {""})
         return tuple(group for group in map(self.group, names) if group.resources)
@@ -161,7 +167,8 @@ def demand(flavor: Flavor, terms: Terms) -> Demand:
     _add_host_classes(flavor, groups)
     more = [*_regions(specs, terms), *_devices(specs, terms), *_profile(specs, terms)]
     numbered = (*groups.numbered(), *more)
-    result = Demand(groups.group(""), numbered, _isolate(specs, own, len(numbered)))
+    isolate = _isolate(specs, own, len(numbered))
+    result = Demand(groups.group(""), numbered, isolate, groups.together())
     result.check()
     return result
 

@@ -29,11 +29,13 @@ class Counted:
     """What a source found out of a flavor.
 
     :ivar accelerators: what a server gets, by class or alias
+    :ivar limited: what of a server unified limits count, by class
     :ivar count: for a project that no aggregate names
     :ivar projects: for those that aggregates name
     """
 
     accelerators: typing.Mapping[str, int]
+    limited: typing.Mapping[str, int]
     count: Count
     projects: typing.Mapping[str, Count] = dataclasses.field(default_factory=dict)
 
@@ -95,6 +97,7 @@ class Rules:
     def tally(
         self,
         accelerators: typing.Mapping[str, int],
+        limited: typing.Mapping[str, int],
         by_host: typing.Mapping[str, Count],
         hosts: typing.Mapping[str, Host],
     ) -> Counted:
@@ -110,5 +113,5 @@ class Rules:
                     before = counts[project]
                     counts[project] = Count(before.free + count.free, before.total + count.total)
         return Counted(
-            accelerators, counts[None], {project: counts[project] for project in special}
+            accelerators, limited, counts[None], {project: counts[project] for project in special}
         )

@@ -33,13 +33,13 @@ class Machine:
     :ivar gpus: how many it has by alias
     :ivar used: how many of them servers have
     :ivar size: vcpus, MiB of memory and GiB of disk
-    :ivar left: what of that is not used
+    :ivar remainder: what of that is not used
     """
 
     gpus: typing.Mapping[str, int]
     used: typing.Mapping[str, int]
     size: tuple[float, ...]
-    left: tuple[float, ...]
+    remainder: tuple[float, ...]
 
     def count(self, flavor: Flavor, wanted: typing.Mapping[str, int]) -> Count:
         """The servers of a flavor that it has room for.
@@ -48,12 +48,12 @@ class Machine:
         """
         needs = (flavor.vcpus, flavor.ram, flavor.local_disk)
         gpus = [(self.gpus.get(name, 0), number) for name, number in wanted.items()]
-        left = [
+        spare = [
             (self.gpus.get(name, 0) - self.used.get(name, 0), number)
             for name, number in wanted.items()
         ]
         total = _fit([*gpus, *zip(self.size, needs, strict=True)])
-        return Count(min(total, _fit([*left, *zip(self.left, needs, strict=True)])), total)
+        return Count(min(total, _fit([*spare, *zip(self.remainder, needs, strict=True)])), total)
 
 
 def _fit(pairs: typing.Iterable[tuple[float, float]]) -> int:
@@ -98,7 +98,9 @@ class AggregateSource(Source):
                     for name, machine in machines.items()
                     if self._rules.allows(hosts[name], flavor, frozenset())
                 }
-                counts[flavor.id] = self._rules.tally(wanted[flavor.id], by_host, hosts)
+                counts[flavor.id] = self._rules.tally(
+                    wanted[flavor.id], _limited(flavor), by_host, hosts
+                )
         return counts
 
     def _machines(
@@ -154,6 +156,10 @@ class AggregateSource(Source):
                 node["local_gb"] - node["local_gb_used"] if disk is None else disk,
             ),
         )
+
+
+def _limited(flavor: Flavor) -> dict[str, int]:
+    return {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": flavor.local_disk}
 
 
 def gpus_by_host(

@@ -11,7 +11,6 @@ from fpga_api.availability.demand import UncountableError
 from fpga_api.availability.flavors import Flavor
 from fpga_api.availability.tenancy import Counted
 
-
 #: By the flavor's id; only flavors with accelerators that the source knows are in it.
 Counts = dict[str, Counted | UncountableError]
 

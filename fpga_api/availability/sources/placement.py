@@ -107,7 +107,7 @@ class PlacementSource(Source):
                 if root in hosts and self._rules.allows(hosts[root], flavor, traits):
                     total = fit(tree, whole=True)
                     by_host[root] = Count(fit(tree) if free and total else 0, total)
-        return self._rules.tally(demand.accelerators, by_host, hosts)
+        return self._rules.tally(demand.accelerators, dict(demand.limited), by_host, hosts)
 
 
 def _wants_accelerators(flavor: Flavor) -> bool:

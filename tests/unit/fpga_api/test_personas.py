@@ -23,6 +23,11 @@ TABLE = """
 route             | nobody no-role reader member manager admin service other-reader other-member
 GET /             | yes    yes     yes    yes    yes     yes   yes     yes          yes
 GET /openapi.json | yes    yes     yes    yes    yes     yes   yes     yes          yes
+GET /v1/availability | - no yes yes yes yes no yes yes
+GET /v1/availability/<flavor> | - no yes yes yes yes no yes yes
+GET /v1/availability/<flavor>/history | - no yes yes yes yes no yes yes
+GET /gpus/flavors | - no yes yes yes yes no yes yes
+GET /gpus/flavors/<flavor> | - no yes yes yes yes no yes yes
 """
 
 

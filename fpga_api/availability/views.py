@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user sees of the document ``availability``."""
+
+import typing
+
+from fpga_api import clock, errors, publication
+from fpga_api.availability.refresh import DOCUMENT
+from fpga_api.context import RequestContext
+
+Flavor = dict[str, typing.Any]
+
+_SHOWN = ("id", "name", "public", "source", "accelerators", "error")
+
+
+def read(published: publication.Publication) -> publication.Published:
+    """The document.
+
+    :raises errors.NotPublished: the engine has not counted yet
+    :raises errors.CacheUnavailable: memcached does not answer
+    """
+    found = published.read(DOCUMENT)
+    if found is None:
+        raise errors.NotPublished("the engine has not counted yet; try again in a minute")
+    return found
+
+
+def visible(
+    flavors: typing.Iterable[Flavor], context: RequestContext, all_flavors: bool
+) -> list[Flavor]:
+    """The flavors that a user may know of, as they are in the document.
+
+    :param all_flavors: whether the user sees those of other projects, too
+    """
+    project = context.project_id
+    return [
+        one
+        for one in flavors
+        if all_flavors or one["public"] or (project is not None and project in one["projects"])
+    ]
+
+
+def view(flavor: Flavor, context: RequestContext) -> Flavor:
+    """A flavor as the API shows it, with the counts for the user's project."""
+    counts = flavor["counts"].get(context.project_id, flavor)
+    shown = {name: flavor[name] for name in _SHOWN}
+    return {**shown, "free": counts["free"], "total": counts["total"]}
+
+
+def age(found: publication.Published) -> dict[str, typing.Any]:
+    """How old what is shown is."""
+    return {"at": clock.text(found.at), "age": round(found.age, 3), "stale": found.stale}
