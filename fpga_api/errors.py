@@ -139,6 +139,12 @@ class GlanceUnavailable(Unavailable):
     code, title = "fpga.glance_unavailable", "Glance unavailable"
 
 
+class CloudUnavailable(Unavailable):
+    """Another service of the cloud does not answer the engine."""
+
+    code, title = "fpga.cloud_unavailable", "Cloud unavailable"
+
+
 class QuotaUnavailable(Unavailable):
     """Nova, Keystone or Placement does not answer, so that the project's quota is not known."""
 

@@ -180,10 +180,45 @@ Whether Nova has ``[quota] driver = nova.quota.UnifiedLimitsDriver``.
     ),
 ]
 
+ENGINE = cfg.OptGroup("engine", title="The engine")
+ENGINE_OPTS = [
+    cfg.IntOpt(
+        "lease",
+        default=15,
+        min=3,
+        help="""
+Seconds after which another engine becomes active if the active one is gone.
+
+It has to be the same for all engines.
+""",
+    ),
+    cfg.HostAddressOpt(
+        "metrics_host",
+        default="127.0.0.1",
+        help="""
+Address on which the engine serves ``/metrics`` for Prometheus.
+
+The metrics have the names of all flavors, and nobody needs a token for them.
+""",
+    ),
+    cfg.PortOpt(
+        "metrics_port",
+        default=8691,
+        help="Port of ``/metrics``; with 0, there is none.",
+    ),
+]
+
+#: All groups of ours.
+GROUPS: list[tuple[cfg.OptGroup, list[cfg.Opt]]] = [
+    (API, API_OPTS),
+    (AVAILABILITY, AVAILABILITY_OPTS),
+    (ENGINE, ENGINE_OPTS),
+]
+
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register all options of the service; a second call changes nothing."""
-    for group, opts in ((API, API_OPTS), (AVAILABILITY, AVAILABILITY_OPTS)):
+    for group, opts in GROUPS:
         # One of its own for each configuration: copies of a group share what is set in it.
         conf.register_group(cfg.OptGroup(group.name, group.title))
         conf.register_opts(opts, group=group.name)
@@ -226,8 +261,7 @@ def list_opts() -> list[tuple[cfg.OptGroup | str, list[cfg.Opt]]]:
         *loading.get_adapter_conf_options(),
     ]
     return [
-        (API, API_OPTS),
-        (AVAILABILITY, AVAILABILITY_OPTS),
+        *GROUPS,
         ("packages", LIMITS),
         (CREDENTIALS, credentials),
     ]

@@ -42,7 +42,7 @@ class Acceptance:
     def learn(self, trees: typing.Iterable[Tree], demands: typing.Iterable[Demand]) -> None:
         """Ask for what is not known of the demands yet.
 
-        :raises cloud.CloudError: Placement does not answer
+        :raises errors.CloudUnavailable: Placement does not answer
         """
         providers = [one for tree in trees for one in tree.providers.values()]
         wanted = {vector for one in demands for vector in _vectors(one) if vector}

@@ -7,6 +7,7 @@ import urllib.parse
 from keystoneauth1 import adapter as adapters
 from keystoneauth1 import exceptions
 
+from fpga_api import errors
 from fpga_api.availability import flavors
 
 #: Nova since Zed, and Placement since Xena, have these.
@@ -22,10 +23,6 @@ def _quote(text: str) -> str:
     return urllib.parse.quote(text, safe="")
 
 
-class CloudError(Exception):
-    """Another service of the cloud does not answer, or not to this."""
-
-
 class MissingError(Exception):
     """Another service of the cloud does not have what was asked for."""
 
@@ -33,7 +30,7 @@ class MissingError(Exception):
 class Cloud:
     """The other services of a cloud, as this service's user sees them.
 
-    Each method raises `CloudError` where a service does not answer.
+    Each method raises `errors.CloudUnavailable` where a service does not answer.
 
     :param adapter: makes the client of a service type
     """
@@ -54,7 +51,9 @@ class Cloud:
         except exceptions.NotFound as e:
             raise MissingError(f"the {service} service has no {path}") from e
         except (exceptions.ClientException, ValueError) as e:
-            raise CloudError(f"the {service} service does not answer {path}: {e}") from e
+            raise errors.CloudUnavailable(
+                f"the {service} service does not answer {path}: {e}"
+            ) from e
 
     def flavors(self) -> list[flavors.Flavor]:
         """All flavors, those that are disabled too."""

@@ -72,7 +72,7 @@ class Hosts:
         """The hosts that take servers, by the uuid of their provider.
 
         :param roots: names of providers by uuid
-        :raises cloud.CloudError: Nova does not answer
+        :raises errors.CloudUnavailable: Nova does not answer
         """
         services = {one["host"]: one for one in self._cloud.services()}
         metadata = metadata_by_host(self._cloud.aggregates())

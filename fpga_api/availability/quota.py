@@ -46,7 +46,7 @@ def headroom(cloud: Cloud, project: str, unified: bool) -> Headroom:
     """Ask for the headroom of a project.
 
     :param unified: whether Nova counts by limits of Keystone
-    :raises fpga_api.availability.cloud.CloudError: a service does not answer
+    :raises fpga_api.errors.CloudUnavailable: a service does not answer
     """
     absolute = cloud.limits(project)
     if not unified:

@@ -7,8 +7,8 @@ import stevedore
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_api import publication
-from fpga_api.availability.cloud import Cloud, CloudError
+from fpga_api import errors, publication
+from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.demand import UncountableError
 from fpga_api.availability.flavors import Flavor
 from fpga_api.availability.sources.base import Source
@@ -72,12 +72,12 @@ class Refresh:
     def __call__(self) -> None:
         """Count once; where that fails, mark what was published as stale.
 
-        :raises CloudError: another service does not answer
+        :raises errors.CloudUnavailable: another service does not answer
         :raises fpga_api.errors.CacheUnavailable: memcached does not take it
         """
         try:
             document = self.count()
-        except CloudError as e:
+        except errors.CloudUnavailable as e:
             self._publication.fail(DOCUMENT, str(e))
             raise
         self._publication.publish(DOCUMENT, document, self._interval)
@@ -86,7 +86,7 @@ class Refresh:
     def count(self) -> Document:
         """The document of now.
 
-        :raises CloudError: another service does not answer
+        :raises errors.CloudUnavailable: another service does not answer
         """
         flavors = [one for one in self._cloud.flavors() if not one.disabled]
         found: dict[str, Document] = {}

@@ -7,8 +7,9 @@ import typing
 
 from oslo_config import cfg
 
+from fpga_api import errors
 from fpga_api.availability import specs
-from fpga_api.availability.cloud import Cloud, CloudError, MissingError
+from fpga_api.availability.cloud import Cloud, MissingError
 from fpga_api.availability.demand import UncountableError
 from fpga_nova import traits
 
@@ -72,7 +73,7 @@ class Dictionary:
         except MissingError as e:
             memory.pop(key, None)
             raise UncountableError(f"{code}_missing", str(e)) from e
-        except CloudError as e:
+        except errors.CloudUnavailable as e:
             if known:
                 return known[1]
             raise UncountableError(f"{code}_unknown", str(e)) from e

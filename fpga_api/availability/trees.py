@@ -62,7 +62,7 @@ class Trees:
         """Read them.
 
         :param classes: the smallest amount that any flavor asks for, by class
-        :raises cloud.CloudError: Placement does not answer
+        :raises errors.CloudUnavailable: Placement does not answer
         """
         summaries: dict[str, typing.Any] = {}
         for name, amount in sorted(classes.items()):

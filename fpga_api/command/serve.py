@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fpga-api: serves the API by waitress, in one process.
+"""fpga-api: serves the API by waitress, in one process, or runs the engine.
 
 waitress takes each body before a thread answers it, so that slow clients keep no thread busy. A
 WSGI server of the operator's choice serves `fpga_api.wsgi` instead.
@@ -15,7 +15,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_api import app, options
-from fpga_api.command import common
+from fpga_api.command import common, engine
 
 PROG = "fpga-api"
 
@@ -33,7 +33,7 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
         conf = options.load(arguments.config_file)
         logging.setup(conf, PROG)
         return int(arguments.run(conf) or 0)
-    except (cfg.Error, exceptions.MissingRequiredOptions) as e:
+    except (cfg.Error, exceptions.MissingRequiredOptions, RuntimeError, ValueError) as e:
         return common.fail(PROG, 2, str(e))
     except OSError as e:
         return common.fail(PROG, 1, str(e))
@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = common.parser(PROG, "Serve the API of fpga-nova.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     verbs.add_parser("serve", help="answer requests").set_defaults(run=_serve)
+    verbs.add_parser("engine", help="publish what requests are answered with").set_defaults(
+        run=engine.run
+    )
     return parser
 
 

@@ -8,7 +8,7 @@ from oslo_config import cfg
 
 from fpga_api import clock, errors, publication
 from fpga_api.availability import quota, views
-from fpga_api.availability.cloud import Cloud, CloudError
+from fpga_api.availability.cloud import Cloud
 from fpga_api.db import samples
 from fpga_api.routing import Answer, Request, Route
 from fpga_api.schemas import Schema, common
@@ -94,7 +94,7 @@ def _headroom(request: Request) -> quota.Headroom:
     unified = request.service.conf.availability.unified_limits
     try:
         return quota.headroom(Cloud(request.service.adapter), project, unified)
-    except CloudError as e:
+    except errors.CloudUnavailable as e:
         raise errors.QuotaUnavailable(f"the quota is not known now: {e}") from e
 
 

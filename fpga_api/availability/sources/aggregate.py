@@ -72,7 +72,7 @@ class AggregateSource(Source):
     def count(self, flavors: typing.Sequence[Flavor]) -> Counts:
         """Count the flavors of PCI aliases that an aggregate has.
 
-        :raises fpga_api.availability.cloud.CloudError: Nova does not answer
+        :raises fpga_api.errors.CloudUnavailable: Nova does not answer
         """
         aggregates = self.cloud.aggregates()
         gpus = gpus_by_host(aggregates)

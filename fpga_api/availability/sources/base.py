@@ -33,5 +33,5 @@ class Source(abc.ABC):
     def count(self, flavors: typing.Sequence[Flavor]) -> Counts:
         """Count the servers of flavors; one bad flavor does not spoil the others.
 
-        :raises fpga_api.availability.cloud.CloudError: nothing can be counted now
+        :raises fpga_api.errors.CloudUnavailable: nothing can be counted now
         """

@@ -37,7 +37,7 @@ class PlacementSource(Source):
     def count(self, flavors: typing.Sequence[Flavor]) -> Counts:
         """Count all flavors with accelerators.
 
-        :raises fpga_api.availability.cloud.CloudError: Nova or Placement does not answer
+        :raises fpga_api.errors.CloudUnavailable: Nova or Placement does not answer
         """
         counts: Counts = {}
         demands: dict[str, Demand] = {}

@@ -21,6 +21,7 @@ CODES = {
     "fpga.method_not_allowed": 405,
     "fpga.not_found": 404,
     "fpga.not_published": 503,
+    "fpga.cloud_unavailable": 503,
     "fpga.quota_unavailable": 503,
     "fpga.reader_unavailable": 503,
     "fpga.too_large": 413,

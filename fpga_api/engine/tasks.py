@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tasks of the engine."""
+
+import typing
+
+from fpga_api.availability.cloud import Cloud
+from fpga_api.availability.history import History
+from fpga_api.availability.refresh import Refresh
+from fpga_api.engine.task import Task
+from fpga_api.service import Service
+
+#: Seconds after which old samples are looked for.
+_PURGE_INTERVAL = 3600
+
+
+class Tasks(typing.NamedTuple):
+    """All tasks.
+
+    :ivar availability: the one whose counts the metrics have, too
+    """
+
+    availability: Refresh
+    tasks: list[Task]
+
+
+def of(service: Service) -> Tasks:
+    """The tasks for a configuration.
+
+    :raises RuntimeError: a source of counts cannot be loaded
+    :raises ValueError: an alias of the configuration is not valid
+    """
+    options = service.conf.availability
+    refresh = Refresh(Cloud(service.adapter), service.conf, service.publication)
+    history = History(service)
+    return Tasks(
+        refresh,
+        [
+            Task("availability", options.interval, refresh),
+            Task("samples", options.sample_interval, history.keep),
+            Task("purge", _PURGE_INTERVAL, history.purge),
+        ],
+    )
