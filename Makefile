@@ -135,6 +135,15 @@ test: tools ## linters, unit and functional tests, Nova's own tests on the patch
 	@$(play) test_needs.yml
 	@.tools/bin/tox $(TOX_ARGS)
 
+.PHONY: test-ui
+test-ui: tools ## the page of fpga-api in Debian's chromium
+	@$(play) ui_needs.yml
+	@.tools/bin/tox -e ui
+
+.PHONY: screenshots
+screenshots: ## the same, and its pictures for the documentation
+	@FPGA_NOVA_SCREENSHOTS=1 $(MAKE) --no-print-directory test-ui
+
 .PHONY: docs
 docs: tools ## the site, in .tox/docs/site; a warning is an error
 	@$(play) docs_needs.yml

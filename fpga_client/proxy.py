@@ -89,9 +89,9 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         """Delete a bitstream that no flavor and no region uses."""
         self.delete(_path(Bitstream, bitstream_id))
 
-    def cards(self) -> Report[Card]:
-        """The FPGA cards of all hosts."""
-        return self._report(Card, {})
+    def cards(self, host: str | None = None) -> Report[Card]:
+        """The FPGA cards of all hosts, or of one."""
+        return self._report(Card, {"host": host})
 
     def get_card(self, card_id: str) -> Card:
         """One card by the id of its resource provider."""
@@ -104,9 +104,12 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         """
         return self._report(Region, query)
 
-    def get_region(self, region_id: str) -> Region:
-        """One region by its id."""
-        return self._one(Region, region_id)
+    def get_region(self, region_id: str, host: str | None = None) -> Region:
+        """One region by its id.
+
+        :param host: needed where several hosts have a region of this id
+        """
+        return self._one(Region, region_id, {"host": host})
 
     def availability(self, mine: bool = False) -> Report[Availability]:
         """The flavors with accelerators, and how many servers of each can be booted.
@@ -135,7 +138,7 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
 
     def _report(self, kind: type[_R], query: dict[str, typing.Any]) -> Report[_R]:
         """All pages of a list."""
-        params = {key: value for key, value in query.items() if value is not None}
+        params = _present(query)
         items: list[_R] = []
         while True:
             answer = self.get(kind.base_path, params=params).json()
@@ -150,10 +153,13 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
             answer.get("age"),
             bool(answer.get("stale")),
             tuple(answer.get("unreachable", ())),
+            answer.get("complete", True),
         )
 
-    def _one(self, kind: type[_R], identifier: str) -> _R:
-        answer = self.get(_path(kind, identifier)).json()
+    def _one(
+        self, kind: type[_R], identifier: str, query: dict[str, str | None] | None = None
+    ) -> _R:
+        answer = self.get(_path(kind, identifier), params=_present(query or {})).json()
         return self._existing(kind, answer[kind.resource_key])
 
     def _existing(self, kind: type[_R], attributes: dict[str, typing.Any]) -> _R:
@@ -166,11 +172,16 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         response = self.post(
             path,
             data=package,
-            params={key: value for key, value in query.items() if value is not None},
+            params=_present(query),
             headers={"Content-Type": "application/zip"},
         )
         answer: dict[str, typing.Any] = response.json()
         return answer
+
+
+def _present(query: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """The parameters of a query that have a value."""
+    return {key: value for key, value in query.items() if value is not None}
 
 
 def _path(kind: type[FpgaResource], identifier: str) -> str:

@@ -18,7 +18,9 @@ class Report(collections.abc.Sequence[_R]):
     :ivar at: when the engine looked, RFC 3339; None for what the service looks up per request
     :ivar age: seconds since
     :ivar stale: whether the engine's newer looks failed, so that the answer may be wrong by now
-    :ivar unreachable: hosts that are missing, because they did not answer
+    :ivar unreachable: hosts that did not answer; for users who do not see hosts, their servers
+    :ivar complete: whether the totals of flavors have all hosts; a service that started finds full
+        hosts bit by bit
     """
 
     items: tuple[_R, ...]
@@ -26,6 +28,7 @@ class Report(collections.abc.Sequence[_R]):
     age: float | None = None
     stale: bool = False
     unreachable: tuple[str, ...] = ()
+    complete: bool = True
 
     @typing.overload
     def __getitem__(self, index: int) -> _R: ...

@@ -51,37 +51,83 @@ class Validation(FpgaResource):
 
 
 class Card(FpgaResource):
-    """An FPGA card of a host; its id is that of its resource provider in Placement."""
+    """An FPGA card of a host; its id is that of its resource provider in Placement.
+
+    :ivar devices: names of the card on its host; several if the host's cards share a provider
+    :ivar total: regions; None, as the other counts, if the host did not answer
+    """
 
     base_path = "/v1/cards"
     resource_key = "card"
     resources_key = "cards"
 
+    host = resource.Body("host")
+    devices = resource.Body("devices", type=list)
+    vendors = resource.Body("vendors", type=list)
+    boards = resource.Body("boards", type=list)
+    total = resource.Body("total", type=int)
+    free = resource.Body("free", type=int)
+    used = resource.Body("used", type=int)
+    quarantined = resource.Body("quarantined", type=int)
+
 
 class Region(FpgaResource):
-    """An FPGA region of a host."""
+    """An FPGA region of a host.
+
+    :ivar number: which of its server's regions it is
+    :ivar at: when its host looked
+    :ivar host: None, as what follows, for users who do not see hosts
+    """
 
     base_path = "/v1/regions"
     resource_key = "region"
     resources_key = "regions"
 
+    state = resource.Body("state")
+    server_id = resource.Body("server_id")
+    project_id = resource.Body("project_id")
+    number = resource.Body("number", type=int)
+    bitstream_id = resource.Body("bitstream_id")
+    function = resource.Body("function")
+    digest = resource.Body("digest")
+    vendor = resource.Body("vendor")
+    board = resource.Body("board")
+    part = resource.Body("part")
+    driver = resource.Body("driver")
+    is_simulated = resource.Body("simulated", type=bool)
+    is_healthy = resource.Body("healthy", type=bool)
+    since = resource.Body("since")
+    at = resource.Body("at")
+    nodes = resource.Body("nodes", type=list)
+    host = resource.Body("host")
+    card = resource.Body("card")
+    device = resource.Body("device")
+    quarantine = resource.Body("quarantine")
+    reason = resource.Body("reason")
+    is_withheld = resource.Body("withheld", type=bool)
+
 
 class Availability(FpgaResource):
     """How many servers of a flavor can be booted now.
 
-    :ivar mine: how many of them the quotas of the user's project allow, if asked for
-    :ivar error: the reason why they cannot be counted; free and total are None then
+    :ivar total: how many could be, if there were no others
+    :ivar mine: how many of the free ones the quotas of the user's project allow, if asked for
+    :ivar accelerators: what a server gets, by resource class or alias
+    :ivar error: `code` and `detail` of the reason why they cannot be counted; free and total are
+        None then
     """
 
     base_path = "/v1/availability"
     resource_key = "flavor"
     resources_key = "flavors"
 
-    source = resource.Body("source")
+    is_public = resource.Body("public", type=bool)
     free = resource.Body("free", type=int)
     total = resource.Body("total", type=int)
     mine = resource.Body("mine", type=int)
-    error = resource.Body("error")
+    source = resource.Body("source")
+    accelerators = resource.Body("accelerators", type=dict)
+    error = resource.Body("error", type=dict)
 
 
 class Sample(FpgaResource):

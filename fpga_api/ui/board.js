@@ -35,7 +35,7 @@ class Card {
     const counted = flavor.free !== null && flavor.total !== null;
     this.#find("name").textContent = flavor.name;
     this.#find("free").textContent = counted ? flavor.free : "?";
-    this.#find("of").textContent = counted ? `of ${flavor.total} free` : `unknown: ${flavor.error}`;
+    this.#find("of").textContent = counted ? `of ${flavor.total} free` : `unknown: ${flavor.error?.detail}`;
     this.#find("level").setAttribute("width", level(flavor));
     const mine = this.#find("mine");
     mine.hidden = !counted || typeof flavor.mine !== "number";

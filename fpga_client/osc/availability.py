@@ -4,11 +4,14 @@
 import argparse
 import typing
 
+from osc_lib.cli.format_columns import DictColumn
+
 from fpga_client.osc import base, watch
 
 _LIST = (("Flavor", "name"), ("Free", "free"), ("Total", "total"))
 _MINE = (("Mine", "mine"),)
-_DETAILS = (("Source", "source"), ("Error", "error"))
+_DETAILS = (("Accelerators", "accelerators"), ("Source", "source"), ("Error", "error"))
+_FORMATS = {"accelerators": DictColumn, "error": DictColumn}
 
 
 def _add_mine(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +37,7 @@ class ListAvailability(watch.Watchable, base.FpgaLister):
         self.warn(report)
         for flavor in report:
             if flavor.error:
-                self.log.warning("%s cannot be counted: %s", flavor.name, flavor.error)
+                self.log.warning("%s cannot be counted: %s", flavor.name, flavor.error["detail"])
         return base.rows(report, _LIST + _MINE if parsed_args.mine else _LIST)
 
 
@@ -53,4 +56,4 @@ class ShowAvailability(watch.Watchable, base.FpgaShow):
         report = self.service.find_availability(parsed_args.flavor, parsed_args.mine)
         self.warn(report)
         mine = _MINE if parsed_args.mine else ()
-        return base.fields(report[0], (("ID", "id"), *_LIST, *mine, *_DETAILS))
+        return base.fields(report[0], (("ID", "id"), *_LIST, *mine, *_DETAILS), _FORMATS)

@@ -16,6 +16,9 @@ from fpga_client.report import Report
 #: Titles of columns, and the attributes of a resource that fill them.
 Columns = typing.Sequence[tuple[str, str]]
 
+#: How tables show an attribute that is a list or a mapping; JSON has it as it is.
+Formats = typing.Mapping[str, typing.Callable[[typing.Any], typing.Any]]
+
 
 class FpgaCommand(command.Command):  # type: ignore[misc]
     """A command that calls the service.
@@ -58,15 +61,21 @@ class FpgaShow(FpgaCommand, command.ShowOne):  # type: ignore[misc]
     """A command that prints one resource."""
 
 
-def rows(items: typing.Iterable[typing.Any], columns: Columns) -> tuple[typing.Any, typing.Any]:
+def rows(
+    items: typing.Iterable[typing.Any], columns: Columns, formats: Formats | None = None
+) -> tuple[typing.Any, typing.Any]:
     """What a Lister prints of resources."""
-    titles = tuple(title for title, _ in columns)
-    return titles, (tuple(getattr(item, name) for _, name in columns) for item in items)
+    values = (_values(item, columns, formats or {}) for item in items)
+    return tuple(title for title, _ in columns), values
 
 
-def fields(item: typing.Any, columns: Columns) -> tuple[typing.Any, typing.Any]:
+def fields(
+    item: typing.Any, columns: Columns, formats: Formats | None = None
+) -> tuple[typing.Any, typing.Any]:
     """What a ShowOne prints of a resource."""
-    return (
-        tuple(title for title, _ in columns),
-        tuple(getattr(item, name) for _, name in columns),
-    )
+    return tuple(title for title, _ in columns), _values(item, columns, formats or {})
+
+
+def _values(item: typing.Any, columns: Columns, formats: Formats) -> tuple[typing.Any, ...]:
+    found = [(getattr(item, name), formats.get(name)) for _, name in columns]
+    return tuple(value if form is None or value is None else form(value) for value, form in found)

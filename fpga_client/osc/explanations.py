@@ -60,6 +60,8 @@ def warnings(report: Report[typing.Any]) -> typing.Iterator[str]:
     """What a reader of a report has to know beside its rows."""
     if report.stale:
         yield f"This is of {report.at}. The service could not look again, so it may be wrong."
+    if not report.complete:
+        yield "The service has just started: the totals may lack hosts that are full."
     if report.unreachable:
-        hosts = ", ".join(report.unreachable)
-        yield f"Regions and cards of these hosts are missing, because they did not answer: {hosts}"
+        names = ", ".join(report.unreachable)
+        yield f"Regions may be missing: there was no answer from these hosts or servers: {names}"

@@ -4,6 +4,8 @@
 import argparse
 import typing
 
+from osc_lib.cli.format_columns import ListDictColumn
+
 from fpga_client.osc import base
 
 _LIST = (
@@ -14,7 +16,32 @@ _LIST = (
     ("Board", "board"),
     ("Host", "host"),
 )
-_SHOW = _LIST
+_SHOW = (
+    ("ID", "id"),
+    ("State", "state"),
+    ("Server", "server_id"),
+    ("Project", "project_id"),
+    ("Number", "number"),
+    ("Bitstream", "bitstream_id"),
+    ("Function", "function"),
+    ("Digest", "digest"),
+    ("Vendor", "vendor"),
+    ("Board", "board"),
+    ("Part", "part"),
+    ("Driver", "driver"),
+    ("Simulated", "is_simulated"),
+    ("Healthy", "is_healthy"),
+    ("Since", "since"),
+    ("Seen", "at"),
+    ("Nodes", "nodes"),
+    ("Host", "host"),
+    ("Card", "card"),
+    ("Device", "device"),
+    ("Quarantine", "quarantine"),
+    ("Reason", "reason"),
+    ("Withheld", "is_withheld"),
+)
+_FORMATS = {"nodes": ListDictColumn}
 
 
 class ListRegion(base.FpgaLister):
@@ -47,8 +74,14 @@ class ShowRegion(base.FpgaShow):
         """The region."""
         parser = super().get_parser(prog_name)
         parser.add_argument("region", metavar="<region>", help="Region (ID)")
+        parser.add_argument(
+            "--host",
+            metavar="<host>",
+            help="Its compute host, where several have a region of this ID (operators)",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
         """Ask for it."""
-        return base.fields(self.service.get_region(parsed_args.region), _SHOW)
+        region = self.service.get_region(parsed_args.region, parsed_args.host)
+        return base.fields(region, _SHOW, _FORMATS)
