@@ -151,6 +151,12 @@ class QuotaUnavailable(Unavailable):
     code, title = "fpga.quota_unavailable", "Quota unavailable"
 
 
+class BrokerUnavailable(Unavailable):
+    """The broker by which the engine asks the hosts does not answer."""
+
+    code, title = "fpga.broker_unavailable", "Broker unavailable"
+
+
 class ReaderUnavailable(Unavailable):
     """The process that reads packages did not come to its end; it says nothing of the package."""
 

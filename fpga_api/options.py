@@ -208,11 +208,44 @@ The metrics have the names of all flavors, and nobody needs a token for them.
     ),
 ]
 
+HOSTS = cfg.OptGroup("hosts", title="The compute hosts")
+HOSTS_OPTS = [
+    cfg.StrOpt(
+        "transport_url",
+        secret=True,
+        help="""
+Broker on which the hosts report their regions: ``rabbit://USER:PASSWORD@HOST:PORT/VHOST``.
+
+It is the value of ``[fpga] transport_url`` in nova.conf of each compute host. Without a value, the
+engine asks no host, and the service has no cards and no regions.
+""",
+    ),
+    cfg.FloatOpt(
+        "timeout",
+        default=2.0,
+        min=0.1,
+        help="Seconds within which a host has to answer.",
+    ),
+    cfg.IntOpt(
+        "workers",
+        default=16,
+        min=1,
+        help="Hosts that the engine asks at a time.",
+    ),
+    cfg.FloatOpt(
+        "interval",
+        default=15.0,
+        min=1.0,
+        help="Seconds from one question to all hosts to the next.",
+    ),
+]
+
 #: All groups of ours.
 GROUPS: list[tuple[cfg.OptGroup, list[cfg.Opt]]] = [
     (API, API_OPTS),
     (AVAILABILITY, AVAILABILITY_OPTS),
     (ENGINE, ENGINE_OPTS),
+    (HOSTS, HOSTS_OPTS),
 ]
 
 

@@ -7,6 +7,7 @@ from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.history import History
 from fpga_api.availability.refresh import Refresh
 from fpga_api.engine.task import Task
+from fpga_api.hosts.refresh import Hosts
 from fpga_api.service import Service
 
 #: Seconds after which old samples are looked for.
@@ -28,6 +29,8 @@ def of(service: Service) -> Tasks:
 
     :raises RuntimeError: a source of counts cannot be loaded
     :raises ValueError: an alias of the configuration is not valid
+    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: `[hosts]
+        transport_url` is not the URL of a broker
     """
     options = service.conf.availability
     refresh = Refresh(Cloud(service.adapter), service.conf, service.publication)
@@ -38,5 +41,14 @@ def of(service: Service) -> Tasks:
             Task("availability", options.interval, refresh),
             Task("samples", options.sample_interval, history.keep),
             Task("purge", _PURGE_INTERVAL, history.purge),
+            *_of_hosts(service),
         ],
     )
+
+
+def _of_hosts(service: Service) -> list[Task]:
+    """The questions to the hosts, where they share a broker with the engine."""
+    options = service.conf.hosts
+    if not options.transport_url:
+        return []
+    return [Task("hosts", options.interval, Hosts(service).refresh)]

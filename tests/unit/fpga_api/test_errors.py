@@ -11,6 +11,7 @@ CODES = {
     "fpga.bad_request": 400,
     "fpga.bitstream_in_use": 409,
     "fpga.body_incomplete": 408,
+    "fpga.broker_unavailable": 503,
     "fpga.cache_unavailable": 503,
     "fpga.database_unavailable": 503,
     "fpga.forbidden": 403,

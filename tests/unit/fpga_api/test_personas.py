@@ -28,6 +28,11 @@ GET /v1/availability/<flavor> | - no yes yes yes yes no yes yes
 GET /v1/availability/<flavor>/history | - no yes yes yes yes no yes yes
 GET /gpus/flavors | - no yes yes yes yes no yes yes
 GET /gpus/flavors/<flavor> | - no yes yes yes yes no yes yes
+GET /v1/cards     | -      no      no     no     yes     yes   no      no           no
+GET /v1/cards/<card_id> | - no     no     no     yes     yes   no      no           no
+GET /v1/regions   | -      no      yes    yes    yes     yes   no      yes          yes
+GET /v1/regions/<region_id> | - gone yes  yes    yes     yes   gone    gone         gone
+GET /v1/traits    | -      no      yes    yes    yes     yes   no      yes          yes
 """
 
 

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Regions of all hosts, as the engine saw them: everybody sees those of the own servers."""
+
+import functools
+import typing
+
+from fpga_api import errors, paging
+from fpga_api.hosts import view
+from fpga_api.policies import regions as policies
+from fpga_api.routing import Answer, Request, Route
+from fpga_api.schemas import hosts as schemas
+
+_PATH = "/v1/regions"
+#: What only those get who see hosts; null for others.
+_OF_HOST = ("host", "card", "device", "quarantine", "reason", "withheld")
+
+_Region = dict[str, typing.Any]
+
+
+def index(request: Request) -> Answer:
+    """The regions that the user sees."""
+    published = view.read(request.service)
+    visible = _visible(request, published.document["regions"])
+    asked = {name: request.query.get(name) for name in ("host", "server_id", "state")}
+    asked["server_id"] = request.query.get("server")
+    found = [one for one in visible if _is(one, asked)]
+    page, following = paging.page(
+        found, _PATH, request.query, request.service.conf.fpga_api.max_limit
+    )
+    return 200, {
+        "regions": page,
+        "next": following,
+        **view.age(published),
+        "unreachable": _unreachable(request, published.document["unreachable"]),
+    }
+
+
+def show(request: Request) -> Answer:
+    """One region; where several hosts have one of this id, the query names the host."""
+    published = view.read(request.service)
+    wanted = {"id": request.path["region_id"], "host": request.query.get("host")}
+    found = [one for one in published.document["regions"] if _is(one, wanted)]
+    seen = _visible(request, found)
+    if not seen:
+        raise errors.NotFound(f"there is no region {wanted['id']}")
+    if len(seen) > 1:
+        raise errors.BadRequest("several hosts have a region of this id; give the query host")
+    request.check(seen[0])
+    return 200, {"region": seen[0], **view.age(published)}
+
+
+def _visible(request: Request, regions: typing.Iterable[_Region]) -> list[_Region]:
+    """Those that the user sees, with what the user sees of them."""
+    sees = _sight(request)
+    if _sees_hosts(request):
+        return [one for one in regions if sees(one["project_id"])]
+    return [_without_host(one) for one in regions if one["project_id"] and sees(one["project_id"])]
+
+
+def _sight(request: Request) -> typing.Callable[[str | None], bool]:
+    """Whether the user sees what a project has; policy is asked once for each project."""
+
+    @functools.cache
+    def sees(project: str | None) -> bool:
+        return request.sees({"project_id": project})
+
+    return sees
+
+
+def _sees_hosts(request: Request) -> bool:
+    return request.service.policy.permits(request.context, policies.HOST, {})
+
+
+def _without_host(region: _Region) -> _Region:
+    nodes = [{**node, "path": None} for node in region["nodes"]]
+    return {**region, **dict.fromkeys(_OF_HOST), "nodes": nodes}
+
+
+def _is(region: _Region, wanted: dict[str, str | None]) -> bool:
+    return all(value is None or region[name] == value for name, value in wanted.items())
+
+
+def _unreachable(request: Request, hosts: list[dict[str, typing.Any]]) -> list[str]:
+    if _sees_hosts(request):
+        return [one["host"] for one in hosts]
+    servers = [server for one in hosts for server in one["servers"]]
+    sees = _sight(request)
+    return [one["id"] for one in servers if one["project_id"] and sees(one["project_id"])]
+
+
+ROUTES = [
+    Route(
+        "GET",
+        _PATH,
+        index,
+        "List regions",
+        rule=policies.LIST,
+        sight=policies.SHOW,
+        query=schemas.REGIONS_QUERY,
+        answers={200: schemas.REGIONS},
+    ),
+    Route(
+        "GET",
+        f"{_PATH}/<region_id>",
+        show,
+        "Show a region",
+        rule=policies.SHOW,
+        of_object=True,
+        what="region",
+        query=schemas.REGION_QUERY,
+        answers={200: schemas.ONE_REGION},
+    ),
+]

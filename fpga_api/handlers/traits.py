@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traits that cards have in Placement, which shows them to administrators alone."""
+
+from fpga_api.hosts import view
+from fpga_api.policies import traits as policies
+from fpga_api.routing import Answer, Request, Route
+from fpga_api.schemas import hosts as schemas
+
+
+def index(request: Request) -> Answer:
+    """The traits, for the extra specs of a flavor."""
+    published = view.read(request.service)
+    names = published.document["traits"]
+    return 200, {"traits": [{"name": name} for name in names], **view.age(published)}
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/v1/traits",
+        index,
+        "List the traits of cards",
+        rule=policies.LIST,
+        answers={200: schemas.TRAITS},
+    )
+]

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which hosts have FPGA cards: resource providers of Placement, and the names that Nova has."""
+
+import collections
+import dataclasses
+import time
+import typing
+
+from keystoneauth1 import exceptions as keystone
+
+from fpga_api import errors
+from fpga_api.service import Service
+from fpga_nova import traits
+
+#: The newest of what is asked: consumers with their projects (1.12), roots (1.14), traits (1.18).
+_PLACEMENT = "1.18"
+#: Hypervisors are uuids (2.53), and have no `cpu_info` (2.88).
+_NOVA = "2.88"
+_PAGE = 1000
+#: Seconds that Nova's names of hosts hold; a provider without one has Nova asked at once.
+_NAMES_HOLD = 300.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Provider:
+    """A resource provider that has regions.
+
+    :ivar card: the card that it stands for; None where it stands for all of its host
+    :ivar node: the name of the host's provider
+    :ivar host: the name of the host's nova-compute; None where Nova has none
+    """
+
+    id: str
+    name: str
+    card: str | None
+    node: str
+    host: str | None
+
+
+class Inventory:
+    """Looks into Placement and Nova as the service's user."""
+
+    def __init__(self, service: Service, monotonic: typing.Callable[[], float] = time.monotonic):
+        self._service = service
+        self._monotonic = monotonic
+        self._hosts: dict[str, str] = {}
+        self._asked_at: float | None = None
+
+    def providers(self) -> list[Provider]:
+        """All providers of regions, by name.
+
+        :raises errors.CloudUnavailable: Placement or Nova does not answer
+        """
+        found = self._placement(f"/resource_providers?required={traits.FPGA}")
+        trees: dict[str, list[dict[str, typing.Any]]] = collections.defaultdict(list)
+        for one in found["resource_providers"]:
+            trees[one["root_provider_uuid"]].append(one)
+        self._learn_hosts(trees)
+        providers = [one for root, tree in trees.items() for one in self._of_tree(root, tree)]
+        return sorted(providers, key=lambda one: (one.name, one.id))
+
+    def traits(self) -> list[str]:
+        """The traits of cards that a provider has.
+
+        :raises errors.CloudUnavailable: Placement does not answer
+        """
+        found = self._placement(f"/traits?name=startswith:{traits.FPGA}&associated=true")
+        return sorted(found["traits"])
+
+    def project_of(self, consumer: str) -> str | None:
+        """The project of a consumer, which a server is; None where Placement has no such one.
+
+        :raises errors.CloudUnavailable: Placement does not answer
+        """
+        project: str | None = self._placement(f"/allocations/{consumer}").get("project_id")
+        return project
+
+    def _of_tree(self, root: str, tree: list[dict[str, typing.Any]]) -> typing.Iterator[Provider]:
+        """The cards of a host; where Placement has none of its own for them, the host itself."""
+        host = self._hosts.get(root)
+        roots = [one["name"] for one in tree if one["uuid"] == root]
+        # Of a host with providers of cards, Placement has the trait on the host, too.
+        node = roots[0] if roots else tree[0]["name"].partition(traits.OF_CARD)[0]
+        cards = [(one, traits.card_in(one["name"], node)) for one in tree]
+        if any(card is not None for _, card in cards):
+            cards = [(one, card) for one, card in cards if card is not None]
+        for one, card in cards:
+            yield Provider(one["uuid"], one["name"], card, node, host)
+
+    def _learn_hosts(self, roots: typing.Collection[str]) -> None:
+        now = self._monotonic()
+        fresh = self._asked_at is not None and now - self._asked_at < _NAMES_HOLD
+        if fresh and self._hosts.keys() >= set(roots):
+            return
+        hosts: dict[str, str] = {}
+        query = ""
+        while True:
+            path = f"/os-hypervisors/detail?limit={_PAGE}{query}"
+            page = self._get("compute", path, _NOVA)["hypervisors"]
+            hosts |= {one["id"]: one["service"]["host"] for one in page}
+            if len(page) < _PAGE:
+                break
+            query = f"&marker={page[-1]['id']}"
+        self._hosts, self._asked_at = hosts, now
+
+    def _placement(self, path: str) -> dict[str, typing.Any]:
+        return self._get("placement", path, _PLACEMENT)
+
+    def _get(self, service_type: str, path: str, microversion: str) -> dict[str, typing.Any]:
+        try:
+            adapter = self._service.adapter(service_type)
+            document: dict[str, typing.Any] = adapter.get(path, microversion=microversion).json()
+        except (keystone.ClientException, ValueError) as e:
+            raise errors.CloudUnavailable(f"the {service_type} service does not answer: {e}") from e
+        return document
