@@ -73,6 +73,12 @@ class BitstreamInUse(ApiError):
     code, status, title = "fpga.bitstream_in_use", 409, "Bitstream in use"
 
 
+class GlanceRefused(ApiError):
+    """Glance has something against it; the detail is Glance's."""
+
+    code, status, title = "fpga.glance_refused", 409, "Refused by Glance"
+
+
 class LengthRequired(ApiError):
     """The body's length is in no header."""
 

@@ -8,12 +8,9 @@ from http import HTTPStatus
 
 from fpga_api import routing
 from fpga_api.routing import Route
-from fpga_api.schemas import Schema, common
+from fpga_api.schemas import common
 
 _VARIABLE = re.compile(r"<(\w+)>")
-
-#: What a variable of a path is where its route says nothing else.
-_WORD: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 
 _BASE = {400, 406, 500, 503}
 
@@ -83,7 +80,7 @@ def _variables(route: Route) -> list[dict[str, typing.Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": route.variables.get(name, _WORD),
+            "schema": route.variables.get(name, routing.WORD),
         }
         for name in _VARIABLE.findall(route.path)
     ]

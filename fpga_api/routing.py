@@ -26,6 +26,9 @@ _CHUNK = 64 * 1024
 JSON = "application/json"
 PACKAGE = "application/zip"
 
+#: What a variable of a path is where its route says nothing else.
+WORD: schemas.Schema = {"type": "string", "minLength": 1, "maxLength": 255}
+
 Target = typing.Mapping[str, typing.Any]
 #: A status and a document; None where the answer has no body.
 Answer = tuple[int, dict[str, typing.Any] | None]
@@ -38,7 +41,7 @@ class Request:
     :ivar path: the variables of the path
     :ivar query: the parameters of the query, with their defaults
     :ivar body: of a route that takes JSON
-    :ivar stream: the body of a route that takes a package, for `chunks`
+    :ivar stream: the body of a route that takes a package
     :ivar auth: keystoneauth's plugin of the user's token; None for an anonymous request
     """
 
@@ -51,6 +54,13 @@ class Request:
     stream: typing.IO[bytes] | None = None
     auth: typing.Any = None
     checked: bool = False
+
+    def chunks(self) -> typing.Iterator[bytes]:
+        """The package in the body, part by part.
+
+        :raises werkzeug.exceptions.HTTPException: it is too large, or breaks off
+        """
+        return iter(()) if self.stream is None else _chunks(self.stream)
 
     def check(self, target: Target) -> None:
         """Check the route's rule for the object that was loaded.
@@ -126,6 +136,7 @@ def answer(service: Service, route: Route, variables: dict[str, str]) -> flask.R
     :raises errors.ApiError: the request failed
     """
     _negotiate()
+    _find(route, variables)
     environ = flask.request.environ
     context = contexts.of_environ(environ)
     _authenticate(service, route, context)
@@ -151,6 +162,15 @@ def respond(status: int, document: typing.Any) -> flask.Response:
     if document is None:
         del response.headers["Content-Type"]
     return response
+
+
+def _find(route: Route, variables: dict[str, str]) -> None:
+    """See that an object of this name can be there at all."""
+    for name, value in variables.items():
+        try:
+            schemas.validate(value, route.variables.get(name, WORD), name)
+        except errors.BadRequest as e:
+            raise errors.NotFound(f"there is no {route.what} {value[:255]!r}") from e
 
 
 def _negotiate() -> None:
@@ -180,13 +200,13 @@ def _take_body(request: Request) -> None:
     elif route.body is not None:
         _want_type(JSON)
         try:
-            request.body = json.loads(b"".join(chunks(_stream(MAX_JSON))))
+            request.body = json.loads(b"".join(_chunks(_stream(MAX_JSON))))
         except (ValueError, RecursionError) as e:
             raise errors.BadRequest(f"the body is not JSON: {str(e)[:200]}") from e
         schemas.validate(request.body, route.body, "the body")
 
 
-def chunks(stream: typing.IO[bytes]) -> typing.Iterator[bytes]:
+def _chunks(stream: typing.IO[bytes]) -> typing.Iterator[bytes]:
     """The body of a request, part by part.
 
     :raises werkzeug.exceptions.HTTPException: it is too large, or breaks off

@@ -6,6 +6,7 @@ import typing
 from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.history import History
 from fpga_api.availability.refresh import Refresh
+from fpga_api.bitstreams import lookup
 from fpga_api.engine.task import Task
 from fpga_api.hosts.refresh import Hosts
 from fpga_api.service import Service
@@ -42,6 +43,7 @@ def of(service: Service) -> Tasks:
             Task("samples", options.sample_interval, history.keep),
             Task("purge", _PURGE_INTERVAL, history.purge),
             *_of_hosts(service),
+            Task("bitstreams", lookup.INTERVAL, lookup.Lookup(service).refresh),
         ],
     )
 

@@ -8,6 +8,7 @@ import uuid
 import flask
 import jsonschema
 from keystoneauth1 import fixture as keystone_fixtures
+from keystoneauth1 import loading
 from keystonemiddleware import fixture as middleware_fixtures
 from oslo_config import cfg
 from werkzeug.test import TestResponse
@@ -15,7 +16,10 @@ from werkzeug.test import TestResponse
 from fpga_api import app, handlers, options, service
 from fpga_api.db import connection
 
-PROJECT, OTHER_PROJECT = uuid.UUID(int=1).hex, uuid.UUID(int=2).hex
+PROJECT, OTHER_PROJECT, SERVICE_PROJECT = (uuid.UUID(int=number).hex for number in (1, 2, 4))
+
+#: In a path, some object.
+PLACEHOLDER = str(uuid.UUID(int=3))
 
 #: Keystone's roles imply each other; a token has them all.
 _READER = ("reader",)
@@ -49,11 +53,15 @@ PERSONAS = {
         Persona("member", PROJECT, _MEMBER),
         Persona("manager", PROJECT, _MANAGER),
         Persona("admin", OTHER_PROJECT, _ADMIN),
-        Persona("service", OTHER_PROJECT, ("service",)),
+        Persona("service", SERVICE_PROJECT, ("service",)),
         Persona("other-reader", OTHER_PROJECT, _READER),
         Persona("other-member", OTHER_PROJECT, _MEMBER),
     )
 }
+
+
+#: The service itself, with the roles that docs/api.md wants of its user.
+OWN = Persona("fpga-api", SERVICE_PROJECT, ("service", *_MEMBER))
 
 
 def configuration(**groups: dict[str, typing.Any]) -> cfg.ConfigOpts:
@@ -63,11 +71,16 @@ def configuration(**groups: dict[str, typing.Any]) -> cfg.ConfigOpts:
     """
     conf = options.load([])
     app.register_middleware_opts(conf)
+    # With the user's token goes the service's, which Glance validates, too.
+    conf.register_opts(loading.get_auth_plugin_conf_options("admin_token"), "keystone_authtoken")
     overrides = {
         "cache": {"backend": "dogpile.cache.memory"},
         "keystone_authtoken": {
             "www_authenticate_uri": "http://127.0.0.1:1",
             "service_token_roles_required": True,
+            "auth_type": "admin_token",
+            "endpoint": "http://127.0.0.1:1",
+            "token": OWN.name,
         },
     }
     for values in (overrides, groups):
@@ -90,18 +103,23 @@ class Tokens(middleware_fixtures.AuthTokenFixture):  # type: ignore[misc]
     def setUp(self) -> None:
         """Add them."""
         super().setUp()
-        for persona in PERSONAS.values():
-            token = keystone_fixtures.V3Token(
-                user_id=uuid.uuid5(uuid.NAMESPACE_URL, persona.name).hex,
-                user_name=persona.name,
-                project_id=persona.project,
-                project_name=persona.project,
-            )
-            for role in persona.roles:
-                token.add_role(name=role)
-            for kind, url in self.catalogue.items():
-                token.add_service(kind).add_standard_endpoints(public=url)
-            self.add_token(token, token_id=persona.name)
+        for persona in (*PERSONAS.values(), OWN):
+            self.add_token(token_of(persona, self.catalogue), token_id=persona.name)
+
+
+def token_of(persona: Persona, catalogue: typing.Mapping[str, str]) -> keystone_fixtures.V3Token:
+    """What Keystone says of a persona's token."""
+    token = keystone_fixtures.V3Token(
+        user_id=uuid.uuid5(uuid.NAMESPACE_URL, persona.name).hex,
+        user_name=persona.name,
+        project_id=persona.project,
+        project_name=persona.project,
+    )
+    for role in persona.roles:
+        token.add_role(name=role)
+    for kind, url in catalogue.items():
+        token.add_service(kind).add_standard_endpoints(public=url)
+    return token
 
 
 @dataclasses.dataclass

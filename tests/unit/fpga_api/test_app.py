@@ -21,7 +21,7 @@ _NUMBERS = common.members({"n": {"type": "integer"}})
 
 def _echo(request: Request) -> Answer:
     if request.stream is not None:
-        return 200, {"size": sum(map(len, routing.chunks(request.stream)))}
+        return 200, {"size": sum(map(len, request.chunks()))}
     return 200, {"query": request.query, "body": request.body}
 
 

@@ -15,6 +15,7 @@ CODES = {
     "fpga.cache_unavailable": 503,
     "fpga.database_unavailable": 503,
     "fpga.forbidden": 403,
+    "fpga.glance_refused": 409,
     "fpga.glance_unavailable": 503,
     "fpga.internal_error": 500,
     "fpga.keystone_unavailable": 503,
