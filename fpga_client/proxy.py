@@ -2,6 +2,7 @@
 """The proxy of openstacksdk: ``connection.fpga``."""
 
 import dataclasses
+import re
 import typing
 import urllib.parse
 
@@ -23,6 +24,8 @@ from fpga_client.resources import (
 
 #: The version of the API that this client speaks.
 MICROVERSION = "1.0"
+
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _R = typing.TypeVar("_R", bound=FpgaResource)
 
@@ -63,7 +66,9 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         :raises openstack.exceptions.NotFoundException: there is no such bitstream
         :raises openstack.exceptions.DuplicateResource: several have this name
         """
-        return _choose(self.bitstreams(), name_or_id)
+        if _UUID.fullmatch(name_or_id):
+            return self.get_bitstream(name_or_id)
+        return self.get_bitstream(_choose(self.bitstreams(), name_or_id).id)
 
     def create_bitstream(
         self, package: typing.BinaryIO, name: str | None = None, visibility: str | None = None
@@ -72,11 +77,11 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
 
         :param package: a seekable file
         :param name: of the image; the name in the manifest by default
-        :param visibility: ``private`` (the default), ``shared``, ``community`` or ``public``
+        :param visibility: ``private`` (the default), ``community`` or ``public``
         """
         query = {"name": name, "visibility": visibility}
         answer = self._upload(Bitstream.base_path, package, query)
-        return self._existing(Bitstream, answer[Bitstream.resource_key])
+        return self._existing(Bitstream, answer)
 
     def validate_bitstream(self, package: typing.BinaryIO) -> Validation:
         """Check a package without an upload.
@@ -160,7 +165,7 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         self, kind: type[_R], identifier: str, query: dict[str, str | None] | None = None
     ) -> _R:
         answer = self.get(_path(kind, identifier), params=_present(query or {})).json()
-        return self._existing(kind, answer[kind.resource_key])
+        return self._existing(kind, answer[kind.resource_key] if kind.resource_key else answer)
 
     def _existing(self, kind: type[_R], attributes: dict[str, typing.Any]) -> _R:
         found: _R = kind.existing(connection=self._connection, **attributes)

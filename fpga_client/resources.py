@@ -9,11 +9,11 @@ from openstack import resource
 class FpgaResource(resource.Resource):  # type: ignore[misc]
     """What all of them have.
 
-    :cvar resource_key: the key of one of them in an answer
+    :cvar resource_key: the key of one of them in an answer; None where the answer is the resource
     :cvar resources_key: the key of a list of them
     """
 
-    resource_key: typing.ClassVar[str]
+    resource_key: typing.ClassVar[str | None] = None
     resources_key: typing.ClassVar[str]
 
 
@@ -22,10 +22,10 @@ class Bitstream(FpgaResource):
 
     :ivar project_id: the project that owns it
     :ivar type: the sort of accelerator
+    :ivar manifest: of the package; None in lists, and where it is not known
     """
 
     base_path = "/v1/bitstreams"
-    resource_key = "bitstream"
     resources_key = "bitstreams"
 
     project_id = resource.Body("project_id")
@@ -38,16 +38,21 @@ class Bitstream(FpgaResource):
     board = resource.Body("board")
     part = resource.Body("part")
     version = resource.Body("version")
+    manifest = resource.Body("manifest", type=dict)
     created_at = resource.Body("created_at")
     updated_at = resource.Body("updated_at")
 
 
 class Validation(FpgaResource):
-    """What the service read in a valid package."""
+    """What the service read in a valid package.
+
+    :ivar digest: of the bitfile
+    """
 
     base_path = "/v1/bitstreams/validate"
 
     manifest = resource.Body("manifest", type=dict)
+    digest = resource.Body("digest")
 
 
 class Card(FpgaResource):
@@ -144,5 +149,4 @@ class Trait(FpgaResource):
     """A trait that accelerators have in Placement."""
 
     base_path = "/v1/traits"
-    resource_key = "trait"
     resources_key = "traits"

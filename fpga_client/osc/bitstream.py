@@ -9,6 +9,7 @@ import typing
 import openstack.exceptions
 from openstackclient.common import progressbar
 from osc_lib import exceptions
+from osc_lib.cli.format_columns import DictColumn
 
 from fpga_client.osc import base, explanations
 
@@ -29,10 +30,11 @@ _SHOW = (
     *_LONG,
     ("Created", "created_at"),
     ("Updated", "updated_at"),
+    ("Manifest", "manifest"),
 )
-#: What the service read in a valid package; the rest of the manifest is for programs.
-_MANIFEST = (("Manifest", "manifest"),)
-_VISIBILITIES = ("public", "private", "shared", "community")
+_VALID = (("Digest", "digest"), ("Manifest", "manifest"))
+_FORMATS = {"manifest": DictColumn}
+_VISIBILITIES = ("public", "private", "community")
 
 
 def _add_package(parser: argparse.ArgumentParser) -> None:
@@ -79,8 +81,7 @@ class CreateBitstream(base.FpgaShow):
             _VISIBILITIES,
             (
                 "all projects (needs the right in Glance)",
-                "this project alone (default)",
-                "this project and those that it adds as members",
+                "this project and the FPGA service (default)",
                 "all projects, but not in their lists",
             ),
             strict=True,
@@ -100,7 +101,7 @@ class CreateBitstream(base.FpgaShow):
             bitstream = self.service.create_bitstream(
                 file, parsed_args.name, parsed_args.visibility
             )
-        return base.fields(bitstream, _SHOW)
+        return base.fields(bitstream, _SHOW, _FORMATS)
 
 
 class ValidateBitstream(base.FpgaShow):
@@ -115,7 +116,7 @@ class ValidateBitstream(base.FpgaShow):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
         """Have the package checked."""
         with _opened(parsed_args.file, parsed_args.progress) as file:
-            return base.fields(self.service.validate_bitstream(file), _MANIFEST)
+            return base.fields(self.service.validate_bitstream(file), _VALID, _FORMATS)
 
 
 class ListBitstream(base.FpgaLister):
@@ -153,7 +154,8 @@ class ShowBitstream(base.FpgaShow):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
         """Ask for it."""
-        return base.fields(self.service.find_bitstream(parsed_args.bitstream), _SHOW)
+        bitstream = self.service.find_bitstream(parsed_args.bitstream)
+        return base.fields(bitstream, _SHOW, _FORMATS)
 
 
 class DeleteBitstream(base.FpgaCommand):

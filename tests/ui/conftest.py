@@ -16,6 +16,7 @@ from fpga_api import clock, service
 from fpga_api.db import connection, samples, schema
 from tests.support import api as support
 from tests.support import loopback
+from tests.support.availability import flavor
 
 _CHROMIUM = "/usr/bin/chromium"
 
@@ -26,28 +27,6 @@ FLAVORS = {
     "fpga.u250.2": (0, 4),
     "gpu.a100": (5, 16),
 }
-
-
-def flavor(
-    name: str, free: int | None, total: int | None, **rest: typing.Any
-) -> dict[str, typing.Any]:
-    """What the engine publishes of a flavor; its id is its name."""
-    return {
-        "id": name,
-        "name": name,
-        "vcpus": 1,
-        "ram": 512,
-        "public": True,
-        "projects": [],
-        "free": free,
-        "total": total,
-        "counts": {},
-        "accelerators": {},
-        "limited": {},
-        "source": "placement",
-        "error": None,
-        **rest,
-    }
 
 
 @dataclasses.dataclass

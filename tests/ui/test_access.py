@@ -3,7 +3,8 @@
 
 from playwright.sync_api import expect
 
-from tests.ui.conftest import Site, Tab, flavor
+from tests.support.availability import flavor
+from tests.ui.conftest import Site, Tab
 
 
 def test_who_has_no_token_sees_no_flavor(site: Site, tab: Tab) -> None:

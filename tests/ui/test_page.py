@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support import loopback
-from tests.ui.conftest import FLAVORS, Site, Tab, flavor
+from tests.support.availability import flavor
+from tests.ui.conftest import FLAVORS, Site, Tab
 
 _HOSTILE = (
     "<img src=x onerror=alert(1)>",
