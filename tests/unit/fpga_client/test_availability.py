@@ -17,7 +17,7 @@ from fpga_client.errors import refusal
 from fpga_client.service import FpgaService
 from tests.support import api as support
 from tests.support.availability import flavor
-from tests.unit.fpga_client.conftest import OpenStack
+from tests.support.client import OpenStack
 
 _ERROR = {"code": "fpga.flavor_invalid", "detail": "there is no PCI alias a100"}
 _FLAVORS = (flavor("fpga-lzo", 3, 8), flavor("gpu", None, None, error=_ERROR))

@@ -11,7 +11,7 @@ import werkzeug.exceptions
 from keystoneauth1 import fixture as keystone
 
 from tests.support import loopback
-from tests.unit.fpga_client.conftest import OpenStack
+from tests.support.client import OpenStack
 
 COMMANDS = sorted(
     one.name.replace("_", " ") for one in importlib.metadata.entry_points(group="openstack.fpga.v1")

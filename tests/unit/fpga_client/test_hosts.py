@@ -8,8 +8,8 @@ import pytest
 
 from fpga_api.hosts import view
 from tests.support import api as support
+from tests.support.client import OpenStack
 from tests.unit.fpga_api.handlers.test_hosts import BARE, CARD, DOCUMENT, MINE
-from tests.unit.fpga_client.conftest import OpenStack
 
 
 class As(typing.Protocol):
