@@ -26,10 +26,13 @@ _OF_BODY = ("Content-Type", "Content-Length")
 _WSGI = typing.Callable[..., typing.Any]
 
 
-def create_app(conf: cfg.ConfigOpts, service: Service | None = None) -> flask.Flask:
+def create_app(
+    conf: cfg.ConfigOpts, service: Service | None = None, authenticate: bool = True
+) -> flask.Flask:
     """The application for a configuration.
 
     :param service: what the handlers share; None to make it of the configuration
+    :param authenticate: whether Keystone validates tokens; else each request is anonymous
     :raises keystoneauth1.exceptions.MissingRequiredOptions: `[keystone_authtoken]` lacks something
     """
     service = service or Service(conf)
@@ -50,7 +53,7 @@ def create_app(conf: cfg.ConfigOpts, service: Service | None = None) -> flask.Fl
     app.register_error_handler(Exception, _fault)
     app.after_request(_add_headers)
     public = frozenset(route.path for route in routes if route.rule is None)
-    app.wsgi_app = _wrap(app.wsgi_app, conf, public)  # type: ignore[method-assign]
+    app.wsgi_app = _wrap(app.wsgi_app, conf, public, authenticate)  # type: ignore[method-assign]
     return app
 
 
@@ -60,15 +63,19 @@ def register_middleware_opts(conf: cfg.ConfigOpts) -> None:
         conf.register_opts(opts, group=group)
 
 
-def _wrap(application: _WSGI, conf: cfg.ConfigOpts, public: frozenset[str]) -> _WSGI:
+def _wrap(
+    application: _WSGI, conf: cfg.ConfigOpts, public: frozenset[str], authenticate: bool
+) -> _WSGI:
     """Middleware around an application, the last one outermost.
 
     :param public: paths that nobody needs a token for
     """
-    # With `delay_auth_decision`, keystonemiddleware 13 takes each token for invalid while Keystone
-    # does not answer. So who has a token meets it, and who has none does not.
-    confirmed = functools.partial(_confirm, application)
-    authenticated = auth_token.AuthProtocol(confirmed, {"oslo_config_config": conf})
+    authenticated = application
+    if authenticate:
+        # With `delay_auth_decision`, keystonemiddleware 13 takes each token for invalid while
+        # Keystone does not answer. So who has a token meets it, and who has none does not.
+        confirmed = functools.partial(_confirm, application)
+        authenticated = auth_token.AuthProtocol(confirmed, {"oslo_config_config": conf})
     application = functools.partial(_choose, application, authenticated, public)
     application = functools.partial(_json_failures, application)
     health = healthcheck.Healthcheck(None, conf)

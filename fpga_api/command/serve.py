@@ -1,26 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fpga-api: serves the API by waitress, in one process, or runs the engine.
+"""fpga-api: serves the API in one process, or runs the engine.
 
-waitress takes each body before a thread answers it, so that slow clients keep no thread busy. A
-WSGI server of the operator's choice serves `fpga_api.wsgi` instead.
+A WSGI server of the operator's choice serves `fpga_api.wsgi` instead.
 """
 
 import argparse
 import sys
 import typing
 
-import waitress
 from keystoneauth1 import exceptions
+from openstack import exceptions as openstack_exceptions
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_api import app, options
-from fpga_api.command import common, engine
+from fpga_api.command import common, engine, server, standalone
 
 PROG = "fpga-api"
 
-#: Bytes of a body beyond the largest package: the application answers what is a little too large.
-_MARGIN = 1 << 20
+_UNUSABLE = (
+    cfg.Error,
+    exceptions.MissingRequiredOptions,
+    openstack_exceptions.ConfigException,
+    RuntimeError,
+    ValueError,
+)
 
 
 def main(argv: typing.Sequence[str] | None = None) -> int:
@@ -32,33 +36,34 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
     try:
         conf = options.load(arguments.config_file)
         logging.setup(conf, PROG)
-        return int(arguments.run(conf) or 0)
-    except (cfg.Error, exceptions.MissingRequiredOptions, RuntimeError, ValueError) as e:
+        return int(arguments.run(conf, arguments) or 0)
+    except _UNUSABLE as e:
         return common.fail(PROG, 2, str(e))
     except OSError as e:
         return common.fail(PROG, 1, str(e))
 
 
-def _serve(conf: cfg.ConfigOpts) -> None:
-    own = conf.fpga_api
-    waitress.serve(
-        app.create_app(conf),
-        host=own.host,
-        port=own.port,
-        threads=own.threads,
-        ident=None,
-        max_request_body_size=conf.packages.max_size + _MARGIN,
-        channel_timeout=own.body_timeout,
-        clear_untrusted_proxy_headers=True,
-    )
+def _serve(conf: cfg.ConfigOpts, arguments: argparse.Namespace) -> None:
+    if arguments.env_file is not None:
+        standalone.serve(conf, arguments)
+    elif arguments.memcached:
+        raise ValueError("--memcached is for --env-file; else [cache] has the servers")
+    else:
+        server.serve(app.create_app(conf), conf, arguments.bind)
+
+
+def _engine(conf: cfg.ConfigOpts, _arguments: argparse.Namespace) -> None:
+    engine.run(conf)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = common.parser(PROG, "Serve the API of fpga-nova.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    verbs.add_parser("serve", help="answer requests").set_defaults(run=_serve)
+    serve = verbs.add_parser("serve", help="answer requests")
+    standalone.add_arguments(serve)
+    serve.set_defaults(run=_serve)
     verbs.add_parser("engine", help="publish what requests are answered with").set_defaults(
-        run=engine.run
+        run=_engine
     )
     return parser
 
