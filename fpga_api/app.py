@@ -14,6 +14,7 @@ from oslo_middleware import healthcheck, http_proxy_to_wsgi, request_id
 from werkzeug.middleware import dispatcher
 
 from fpga_api import context, errors, handlers, routing
+from fpga_api.schemas import common
 from fpga_api.service import Service
 from fpga_api.ui.page import page
 
@@ -40,7 +41,7 @@ def create_app(
     routes = handlers.list_routes()
     for route in routes:
         app.add_url_rule(
-            route.path,
+            _rule(route),
             route.name,
             functools.partial(_view, service, route),
             methods=[route.method],
@@ -107,8 +108,17 @@ def _confirm(
     return application(environ, start_response)
 
 
-def _view(service: Service, route: routing.Route, **variables: str) -> flask.Response:
-    return routing.answer(service, route, variables)
+def _rule(route: routing.Route) -> str:
+    """The path for werkzeug: what is no uuid is not taken for one, so that other words are free."""
+    path = route.path
+    for name, schema in route.variables.items():
+        if schema == common.UUID:
+            path = path.replace(f"<{name}>", f"<uuid:{name}>")
+    return path
+
+
+def _view(service: Service, route: routing.Route, **variables: object) -> flask.Response:
+    return routing.answer(service, route, {name: str(one) for name, one in variables.items()})
 
 
 def _failure(error: errors.ApiError) -> flask.Response:

@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import re
 import typing
 
 import flask
@@ -19,6 +20,9 @@ from fpga_api.service import Service
 SERVICE_TYPE = "fpga"
 VERSION = "1.0"
 VERSION_HEADER = "OpenStack-API-Version"
+
+#: A part of the header; that of another service is not looked at.
+_VERSIONS = re.compile(r"[a-z][a-z-]* (\d+\.\d+|latest)", re.IGNORECASE | re.ASCII)
 
 #: Bytes of a body of JSON.
 MAX_JSON = 64 * 1024
@@ -175,10 +179,11 @@ def _find(route: Route, variables: dict[str, str]) -> None:
 
 def _negotiate() -> None:
     headers = dict(flask.request.headers)
-    try:
-        asked = microversion_parse.get_version(headers, SERVICE_TYPE)
-    except ValueError as e:
-        raise errors.BadRequest(f"{VERSION_HEADER} cannot be read: {e}") from e
+    header = flask.request.headers.get(VERSION_HEADER)
+    named = [] if header is None else [part.strip() for part in header.split(",")]
+    if not all(map(_VERSIONS.fullmatch, named)):
+        raise errors.BadRequest(f"{VERSION_HEADER} is not a service type and a version")
+    asked = microversion_parse.get_version(headers, SERVICE_TYPE)
     if asked is None or asked == "latest":
         return
     if asked != VERSION:

@@ -52,8 +52,9 @@ def list_(request: Request) -> Answer:
         size = PAGE if by_us else min(limit - len(found), PAGE)
         try:
             images = glance.page(marker, size, by_glance)
-        except errors.NotFound as e:
-            raise errors.BadRequest(f"there is no bitstream {marker} (marker)") from e
+        except errors.BadRequest as e:
+            # So Glance answers where the image of the marker is gone; all else was checked.
+            raise errors.NotFound(f"there is no bitstream {marker} (marker)") from e
         for image in images:
             one = documents.describe(image, known)
             if all(one[name] == value for name, value in by_us.items()):
@@ -128,6 +129,7 @@ ROUTES = [
         rule=rules.LIST,
         query=schemas.LIST_QUERY,
         answers={200: schemas.LIST},
+        failures=(404,),
     ),
     Route(
         "GET",

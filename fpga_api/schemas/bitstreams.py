@@ -63,6 +63,8 @@ CREATE_QUERY = common.parameters(
             "type": "string",
             "minLength": 1,
             "maxLength": 255,
+            # Glance takes no characters of four bytes.
+            "pattern": r"^[\u0020-\uD7FF\uE000-\uFFFD]+$",
         },
         "visibility": {
             "description": "Who sees it. A private one is shared with the service's project.",

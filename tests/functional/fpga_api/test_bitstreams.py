@@ -26,15 +26,8 @@ PACKAGE = packages.package()
 ZIP = "application/zip"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("glance")
-
-
-@pytest.fixture(scope="module")
-def url(folder: Path) -> typing.Iterator[str]:
-    with glance.running(folder) as url:
-        yield url
+# The process that has Glance.
+pytestmark = pytest.mark.xdist_group("glance")
 
 
 @pytest.fixture
@@ -46,8 +39,10 @@ def nova() -> typing.Iterator[requests_mock.Mocker]:
 
 
 @pytest.fixture
-def api(url: str, nova: requests_mock.Mocker, tmp_path: Path) -> typing.Iterator[support.Api]:
-    catalogue = {"image": url, "compute": NOVA}
+def api(
+    glance_url: str, nova: requests_mock.Mocker, tmp_path: Path
+) -> typing.Iterator[support.Api]:
+    catalogue = {"image": glance_url, "compute": NOVA}
     limits = {"max_size": 1 << 20}
     service = glance.service_of(
         catalogue, packages=limits, fpga_api={"upload_folder": str(tmp_path)}
@@ -201,9 +196,9 @@ def test_pages_have_each_bitstream_once(api: support.Api, query: str) -> None:
     assert (found, sizes) == (ids[::-1], [3, 3, 1])
 
 
-def test_marker_that_is_gone_is_a_bad_request(api: support.Api) -> None:
+def test_marker_that_is_gone_is_said(api: support.Api) -> None:
     response = api.call("GET", f"/v1/bitstreams?marker={support.PLACEHOLDER}", "reader")
-    assert _code(response) == (400, "fpga.bad_request")
+    assert _code(response) == (404, "fpga.not_found")
 
 
 def test_other_images_are_no_bitstreams(api: support.Api) -> None:
@@ -377,8 +372,8 @@ def _fill(folder: Path, count: int) -> set[str]:
     return set(ids)
 
 
-def test_ten_thousand_bitstreams_are_paged(api: support.Api, folder: Path) -> None:
-    ids = _fill(folder, 10_000)
+def test_ten_thousand_bitstreams_are_paged(api: support.Api, glance_folder: Path) -> None:
+    ids = _fill(glance_folder, 10_000)
     found: list[str] = []
     path = "/v1/bitstreams?function=raw"
     while path:
@@ -388,6 +383,6 @@ def test_ten_thousand_bitstreams_are_paged(api: support.Api, folder: Path) -> No
         path = page["next"]
     assert len(found) == len(set(found))
     assert ids - set(found) == {_RARE}
-    with contextlib.closing(sqlite3.connect(folder / "glance.sqlite")) as database, database:
+    with contextlib.closing(sqlite3.connect(glance_folder / "glance.sqlite")) as database, database:
         for table in ("image_tags", "image_properties", "images"):
             database.execute(f"DELETE FROM {table}")

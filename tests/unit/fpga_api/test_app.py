@@ -89,10 +89,16 @@ def test_version_that_there_is_is_answered(api: support.Api, version: str) -> No
     assert "OpenStack-API-Version" in response.headers["Vary"]
 
 
-@pytest.mark.parametrize("version", ["fpga 1.1", "fpga one", "fpga 0.9"])
+@pytest.mark.parametrize("version", ["fpga 1.1", "fpga 0.9"])
 def test_version_that_there_is_not_is_refused(api: support.Api, version: str) -> None:
     response = api.call("GET", "/echo", headers={"OpenStack-API-Version": version})
     assert _failure(response)[0] == 406
+
+
+@pytest.mark.parametrize("version", ["", "fpga", "fpga one", "1.0", "fpga 1.0, "])
+def test_version_that_cannot_be_read_is_refused(api: support.Api, version: str) -> None:
+    response = api.call("GET", "/echo", headers={"OpenStack-API-Version": version})
+    assert _failure(response) == (400, "fpga.bad_request")
 
 
 @pytest.mark.parametrize(
