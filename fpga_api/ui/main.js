@@ -49,6 +49,7 @@ function noteOf(stale) {
   }
   if (stale) return "The service could not count again. The numbers are old.";
   if (!answer) return "Loading…";
+  if (!answer.complete) return "The service has just started: totals may lack hosts that are full.";
   return answer.flavors ? "" : "There are no flavors with accelerators that you may use.";
 }
 
@@ -81,7 +82,7 @@ async function refresh() {
     board.show(document.flavors);
     answer = {
       age: document.age, stale: document.stale, came: performance.now(),
-      flavors: document.flavors.length,
+      complete: document.complete, flavors: document.flavors.length,
     };
     failure = null;
     if (performance.now() - historyAt >= HISTORY) refreshHistory();

@@ -3,6 +3,12 @@
 
 import typing
 
+import pytest
+
+from fpga_api.service import Service
+from tests.support import api
+from tests.support.clouds import Services
+
 
 def flavor(
     name: str, free: int | None, total: int | None, **rest: typing.Any
@@ -24,3 +30,14 @@ def flavor(
         "error": None,
         **rest,
     }
+
+
+def allow(service: Service, servers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Nova's quota allow the project of the members so many more servers."""
+    nova = Services()
+    unlimited = {"totalCoresUsed": 0, "totalRAMUsed": 0, "maxTotalCores": -1, "maxTotalRAMSize": -1}
+    absolute = {"maxTotalInstances": servers + 2, "totalInstancesUsed": 2, **unlimited}
+    nova.documents["compute", f"/limits?tenant_id={api.PROJECT}"] = {
+        "limits": {"absolute": absolute}
+    }
+    monkeypatch.setattr(service, "adapter", nova.adapter)

@@ -40,11 +40,11 @@ class Site:
     app: typing.Any
     address: str = ""
 
-    def publish(self, *flavors: dict[str, typing.Any], interval: float = 15) -> None:
+    def publish(self, *flavors: dict[str, typing.Any], complete: bool = True) -> None:
         """Publish as the engine does; by default the flavors of FLAVORS."""
         found = flavors or tuple(flavor(name, *counts) for name, counts in FLAVORS.items())
         self.service.publication.publish(
-            "availability", {"flavors": list(found), "complete": True}, interval
+            "availability", {"flavors": list(found), "complete": complete}, 15
         )
 
     def fail(self) -> None:

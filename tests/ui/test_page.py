@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support import loopback
-from tests.support.availability import flavor
+from tests.support.availability import allow, flavor
 from tests.ui.conftest import FLAVORS, Site, Tab
 
 _HOSTILE = (
@@ -35,6 +35,19 @@ def test_flavor_that_cannot_be_counted_says_why(site: Site, tab: Tab) -> None:
     site.publish(flavor("gpu", None, None, error=error))
     tab.open(site.address)
     expect(tab.card("gpu")).to_contain_text("? unknown: there is no PCI alias a100")
+
+
+def test_quotas_of_the_project_are_shown_to_who_asks(
+    site: Site, tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow(site.service, 2, monkeypatch)
+    tab.open(site.address)
+    expect(tab.card("gpu.a100").locator(".mine")).to_be_hidden()
+    tab.page.get_by_label("With the quotas of my project").check()
+    expect(tab.card("gpu.a100")).to_contain_text("2 with the quotas of your project")
+    expect(tab.card("fpga.u250.2")).to_contain_text("0 with the quotas of your project")
+    tab.page.get_by_label("With the quotas of my project").uncheck()
+    expect(tab.card("gpu.a100").locator(".mine")).to_be_hidden()
 
 
 def test_cloud_without_flavors_says_so(site: Site, tab: Tab) -> None:
@@ -123,6 +136,16 @@ def test_service_that_has_just_started_is_not_an_empty_cloud(stopped_site: Site,
         stopped_site.publish()
         tab.page.clock.fast_forward(15_000)
         expect(tab.card("fpga-lzo")).to_contain_text("3 of 8 free")
+
+
+def test_totals_that_may_grow_are_no_last_word(site: Site, tab: Tab) -> None:
+    site.publish(complete=False)
+    tab.open(site.address)
+    expect(tab.page.get_by_role("status")).to_contain_text("totals may lack hosts")
+    expect(tab.card("fpga-lzo")).to_contain_text("3 of 8 free")
+    site.publish()
+    tab.page.clock.fast_forward(15_000)
+    expect(tab.page.get_by_role("status")).to_be_empty()
 
 
 @pytest.mark.parametrize("name", _HOSTILE)

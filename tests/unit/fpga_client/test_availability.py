@@ -16,7 +16,7 @@ from fpga_api import publication
 from fpga_client.errors import refusal
 from fpga_client.service import FpgaService
 from tests.support import api as support
-from tests.support.availability import flavor
+from tests.support.availability import allow, flavor
 from tests.support.client import OpenStack
 
 _ERROR = {"code": "fpga.flavor_invalid", "detail": "there is no PCI alias a100"}
@@ -99,6 +99,20 @@ def test_service_that_has_not_counted_yet_says_when_to_try_again(
     result = openstack("fpga", "availability", "list")
     assert (result.status, result.out) == (1, "")
     assert "try again in half a minute" in result.err
+
+
+def test_mine_is_what_the_quota_allows(
+    openstack: OpenStack,
+    address: str,
+    api: support.Api,
+    published: publication.Publication,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    allow(api.service, 2, monkeypatch)
+    result = openstack("fpga", "availability", "list", "--mine", "-f", "json")
+    assert json.loads(result.out)[0] == {"Flavor": "fpga-lzo", "Free": 3, "Total": 8, "Mine": 2}
+    result = openstack("fpga", "availability", "show", "fpga-lzo", "--mine", "-f", "json")
+    assert json.loads(result.out)["Mine"] == 2
 
 
 def test_quota_that_is_not_known_is_a_failure_with_the_id_of_the_request(
