@@ -134,6 +134,10 @@ class Tab:
             self.page.get_by_label("Token").fill(token)
             self.page.keyboard.press("Enter")
 
+    def freeze(self) -> None:
+        """Have the clock of the page stand still, but where the test moves it."""
+        self.page.clock.pause_at(self.page.evaluate("Date.now()") / 1000 + 1)
+
     @contextlib.contextmanager
     def requests(self) -> typing.Iterator[list[str]]:
         """The addresses of what the page asks meanwhile."""
