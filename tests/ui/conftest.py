@@ -51,6 +51,10 @@ class Site:
         """Fail to count again, as the engine does without Placement."""
         self.service.publication.fail("availability", "Placement does not answer")
 
+    def lose_database(self) -> None:
+        """Have the database without its tables, as one that is gone."""
+        schema.downgrade(self.service.database)
+
     def sample(self, name: str, least: int, most: int) -> None:
         """Keep samples of a day, a wave between two numbers."""
         now = clock.now().replace(microsecond=0)

@@ -71,6 +71,16 @@ def test_last_day_is_a_line_and_a_sentence(site: Site, tab: Tab) -> None:
     expect(tab.card("gpu.a100")).to_contain_text("no samples yet")
 
 
+def test_last_day_is_not_known_without_the_database(site: Site, tab: Tab) -> None:
+    site.lose_database()
+    with tab.page.expect_response("**/history") as history:
+        tab.open(site.address)
+    assert history.value.status == 503
+    expect(tab.card("fpga-lzo").get_by_role("img", name="Last 24 hours: not known")).to_be_visible()
+    expect(tab.card("fpga-lzo")).to_contain_text("3 of 8 free")
+    expect(tab.page.get_by_role("status")).to_be_empty()
+
+
 def test_page_asks_again_every_15_seconds(site: Site, tab: Tab) -> None:
     tab.open(site.address)
     expect(tab.page.locator(".span", has_text="no samples yet")).to_have_count(len(FLAVORS))

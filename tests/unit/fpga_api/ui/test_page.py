@@ -26,6 +26,13 @@ def test_anybody_gets_the_page(api: support.Api) -> None:
     assert response.mimetype == "text/html"
 
 
+@pytest.mark.parametrize("path", ["/ui", "/ui/index.html"])
+def test_other_names_of_the_page_lead_to_it(api: support.Api, path: str) -> None:
+    response = api.app.test_client().get(path)
+    assert response.status_code == 308
+    assert response.location.endswith("/ui/")
+
+
 @pytest.mark.parametrize("name", page.FILES)
 def test_file_of_the_page_has_its_type_and_the_policy(api: support.Api, name: str) -> None:
     response = _get(api, name)
