@@ -286,7 +286,10 @@ def load(files: typing.Sequence[str] | None = None) -> cfg.ConfigOpts:
 
 
 def list_opts() -> list[tuple[cfg.OptGroup | str, list[cfg.Opt]]]:
-    """The options of ours for oslo.config's sample generator."""
+    """The options of ours for oslo.config's sample generator.
+
+    The limits of packages are among those of the namespace ``fpga_regions``.
+    """
     credentials = [
         *loading.get_auth_common_conf_options(),
         *loading.get_auth_plugin_conf_options("password"),
@@ -295,6 +298,5 @@ def list_opts() -> list[tuple[cfg.OptGroup | str, list[cfg.Opt]]]:
     ]
     return [
         *GROUPS,
-        ("packages", LIMITS),
         (CREDENTIALS, credentials),
     ]
