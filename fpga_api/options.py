@@ -16,6 +16,9 @@ DEFAULT_FILE = "/etc/fpga-nova/fpga-api.conf"
 #: How this service authenticates itself to Keystone, and finds the other services' endpoints.
 CREDENTIALS = "service_credentials"
 
+#: Seconds that another service of the cloud has for its answer, unless `timeout` there says more.
+_PATIENCE = 60
+
 API = cfg.OptGroup("fpga_api", title="The REST service")
 API_OPTS = [
     cfg.StrOpt(
@@ -54,12 +57,6 @@ the system's folder for temporary files is used.
         default=600,
         min=1,
         help="Seconds within which the body of an upload has to arrive.",
-    ),
-    cfg.IntOpt(
-        "service_timeout",
-        default=60,
-        min=1,
-        help="Seconds within which another service of the cloud has to answer.",
     ),
 ]
 
@@ -259,6 +256,8 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     loading.register_auth_conf_options(conf, CREDENTIALS)
     loading.register_session_conf_options(conf, CREDENTIALS)
     loading.register_adapter_conf_options(conf, CREDENTIALS)
+    # keystoneauth waits for ever by default, and a thread of ours with it.
+    conf.set_default("timeout", _PATIENCE, group=CREDENTIALS)
     oslo_cache.configure(conf)
     # What nobody can read serves nobody: with the defaults of oslo.cache nothing is cached.
     conf.set_default("enabled", True, group="cache")

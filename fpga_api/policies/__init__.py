@@ -26,7 +26,7 @@ def list_rules() -> list[policy.RuleDefault]:
 
 def sample_enforcer() -> policy.Enforcer:
     """What the tools of oslo.policy read the operator's policy with."""
-    return Enforcer(options.load([])).enforcer
+    return Enforcer(options.load()).enforcer
 
 
 class Enforcer:

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+import requests
 import requests_mock
 
 from fpga_api.bitstreams import documents, lookup
@@ -321,7 +322,13 @@ def test_upload_that_glance_breaks_off_leaves_nothing(
     assert api.call("GET", "/v1/bitstreams", "member").json["bitstreams"] == []
 
 
-def test_glance_that_does_not_answer_is_said_to(api: support.Api) -> None:
+def test_glance_that_is_too_slow_is_said(api: support.Api, nova: requests_mock.Mocker) -> None:
+    nova.put(requests_mock.ANY, exc=requests.exceptions.ReadTimeout)
+    assert _code(_upload(api)) == (503, "fpga.glance_unavailable")
+    assert api.call("GET", "/v1/bitstreams", "member").json["bitstreams"] == []
+
+
+def test_glance_that_does_not_answer_is_said(api: support.Api) -> None:
     with support.Tokens({"image": "http://127.0.0.1:1", "compute": NOVA}):
         fresh = support.Api(api.service)
         for method, path in (

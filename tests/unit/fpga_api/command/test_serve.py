@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """fpga-api serves the application, and says why it cannot."""
 
+import contextlib
 import json
 import os
 import socket
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[4]
 _CONF = """
 [fpga_api]
 port = {port}
+threads = 1
 [cache]
 backend = dogpile.cache.memory
 [keystone_authtoken]
@@ -73,6 +75,23 @@ def test_process_answers_by_http(served: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{served}/nothing", timeout=30)
     assert json.load(refused.value)["error"]["code"] == "fpga.not_found"
+
+
+def test_slow_clients_keep_nobody_waiting(served: str, port: int) -> None:
+    start = b"POST /v1/bitstreams HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nPK"
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            client.sendall(start)
+        with urllib.request.urlopen(f"{served}/", timeout=30) as answer:
+            assert answer.status == 200
+
+
+def test_body_that_is_much_too_large_is_not_taken(port: int, served: str) -> None:
+    head = b"POST /v1/bitstreams HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), 30) as client:
+        client.sendall(head)
+        assert client.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize("text", ["[fpga_api]\nport = many\n", None])
