@@ -42,9 +42,9 @@ def test_completion_has_all_commands(openstack: OpenStack) -> None:
         assert re.search(rf"cmds_fpga_{noun}='[^']*\b{verb}\b", completion)
 
 
-def test_cloud_without_the_service_says_what_to_do(
-    openstack: OpenStack, requests_mock: typing.Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def keystone_alone(requests_mock: typing.Any, monkeypatch: pytest.MonkeyPatch) -> typing.Any:
+    """A cloud whose catalogue lacks the service, and the user's variables for it."""
     url = "http://keystone.invalid/v3"
     token = keystone.V3Token(project_id="1")
     token.add_service("compute").add_standard_endpoints(public="http://compute.invalid")
@@ -58,10 +58,27 @@ def test_cloud_without_the_service_says_what_to_do(
         "OS_USER_DOMAIN_ID": "default",
     }.items():
         monkeypatch.setenv(name, value)
+    return requests_mock
+
+
+def test_cloud_without_the_service_says_what_to_do(
+    openstack: OpenStack, keystone_alone: typing.Any
+) -> None:
     result = openstack("fpga", "trait", "list")
     assert result.status == 1
     assert "no service of type fpga" in result.err
     assert "fpga_endpoint_override" in result.err
+
+
+def test_user_may_say_where_the_service_is(
+    openstack: OpenStack, keystone_alone: typing.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traits = keystone_alone.get("http://fpga.invalid/v1/traits", json={"traits": [{"name": "T"}]})
+    monkeypatch.setenv("OS_FPGA_ENDPOINT_OVERRIDE", "http://fpga.invalid")
+    assert "| T " in openstack("fpga", "trait", "list").out
+    headers = traits.last_request.headers
+    assert headers["X-Auth-Token"] == "1"
+    assert headers["OpenStack-API-Version"] == "fpga 1.0"
 
 
 def test_service_that_does_not_answer_is_named(
