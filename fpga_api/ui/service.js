@@ -55,6 +55,10 @@ export class Service {
       throw new Refusal(0, "", String(error.message || error));
     }
     if (!response.ok) throw await refusal(response);
-    return response.json();
+    try {
+      return await response.json();
+    } catch {
+      throw new Refusal(response.status, "", "its answer is not JSON");
+    }
   }
 }

@@ -148,6 +148,20 @@ def test_service_that_goes_and_comes_is_noticed(stopped_site: Site, tab: Tab) ->
         expect(tab.page.get_by_role("status")).to_be_empty()
 
 
+@pytest.mark.parametrize(
+    ("status", "reason"), [(200, "its answer is not JSON"), (502, "502 Bad Gateway")]
+)
+def test_other_program_before_the_service_is_noticed(
+    site: Site, tab: Tab, status: int, reason: str
+) -> None:
+    tab.open(site.address)
+    expect(tab.card("fpga-lzo")).to_contain_text("3 of 8 free")
+    tab.page.route("**/v1/availability", lambda route: route.fulfill(status=status, body="<b>"))
+    tab.page.clock.fast_forward(15_000)
+    expect(tab.page.get_by_role("status")).to_contain_text(f"cannot be asked: {reason}")
+    expect(tab.page.locator("#age")).to_contain_text("Stale: counted")
+
+
 def test_service_that_has_just_started_is_not_an_empty_cloud(stopped_site: Site, tab: Tab) -> None:
     with loopback.serve(stopped_site.app) as address:
         tab.open(address)
