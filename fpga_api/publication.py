@@ -96,10 +96,7 @@ class Publication:
         try:
             before = self._head(name)
             keys = _part_keys(name, version, len(parts))
-            # Latin-1 has a character for each byte: what the cache gets is text of one kind.
-            self._region.set_multi(
-                {key: part.decode("latin-1") for key, part in zip(keys, parts, strict=True)}
-            )
+            self._region.set_multi(dict(zip(keys, parts, strict=True)))
             head = {"version": version, "parts": len(parts), "interval": interval}
             head["at"] = clock.text(clock.now())
             head["before"] = {k: before[k] for k in ("version", "parts")} if before else None
@@ -153,8 +150,7 @@ class Publication:
         )
         if oslo_cache.NO_VALUE in values:
             return None
-        data = b"".join(value.encode("latin-1") for value in values)
-        document: dict[str, typing.Any] = json.loads(zlib.decompress(data))
+        document: dict[str, typing.Any] = json.loads(zlib.decompress(b"".join(values)))
         with self._lock:
             self._parsed[name] = version, document
         return document
