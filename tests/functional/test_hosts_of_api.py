@@ -5,7 +5,8 @@ import fixtures
 import oslo_messaging
 from keystoneauth1 import adapter, session
 
-from fpga_api import service
+from fpga_api import errors, service
+from fpga_api.bitstreams import uses
 from fpga_api.hosts import refresh
 from tests.functional.test_placement import PlacementTestCase
 from tests.support import api as support
@@ -78,6 +79,19 @@ class HostsOfApi(PlacementTestCase):
         self.assertEqual(card["id"], region["card"])
         self.assertIn("CUSTOM_FPGA_FUNCTION_LZO1X_COMPRESS", document["traits"])
         self.assertEqual([], document["unreachable"])
+
+    def test_bitstream_is_in_use_while_a_flavor_or_a_region_has_it(self):
+        flavor = self.fpga_flavor(self.image)
+        server = self.boot(flavor)
+        self.hosts.refresh()
+        with self.assertRaisesRegex(errors.BitstreamInUse, "a flavor names"):
+            uses.check_unused(self.service, self.image)
+        self.api.api_delete(f"/flavors/{flavor}")
+        with self.assertRaisesRegex(errors.BitstreamInUse, "a region has"):
+            uses.check_unused(self.service, self.image)
+        self.delete(server)
+        self.hosts.refresh()
+        uses.check_unused(self.service, self.image)
 
     def test_host_that_falls_silent_is_named_with_its_servers(self):
         server = self.boot(self.fpga_flavor(self.image))
