@@ -263,6 +263,12 @@ bench-network: demo-up ## plug and unplug, traffic between containers, boots wit
 bench-cyborg: demo-up ## boots with an FPGA region, with a device of Cyborg's, and with neither
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/cyborg.py $(DEMO_DIR)
 
+.PHONY: bench-api
+bench-api: tools ## availability of 1,000 hosts counted and answered, beside OpenstackGPUService's way
+	@.tools/bin/tox -q -e functional --notest
+	@.tox/functional/bin/fpga-patch apply >/dev/null
+	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/api.py
+
 .PHONY: dist
 dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a release
 	@build_scripts/dist.sh dist

@@ -64,13 +64,14 @@ class Trees:
         :param classes: the smallest amount that any flavor asks for, by class
         :raises errors.CloudUnavailable: Placement does not answer
         """
+        # Generations first: a tree that changes meanwhile has an old one then, and is read again.
+        names, generations = self._list()
         summaries: dict[str, typing.Any] = {}
         for name, amount in sorted(classes.items()):
             summaries |= self._cloud.summaries(name, amount)
-        found = _trees(summaries)
-        names, generations = self._list()
+        found = {root: tree for root, tree in _trees(summaries).items() if root in names}
         for root, tree in found.items():
-            self._memory[root] = _Memory(tree, generations.get(root, {}))
+            self._memory[root] = _Memory(tree, generations[root])
         for root in self._memory.keys() - generations.keys():
             del self._memory[root]
         closed = {root: names for root, names in generations.items() if root not in found}
