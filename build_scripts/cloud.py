@@ -25,14 +25,16 @@ class Cloud:
     """A demo cloud that is up.
 
     :param folder: its DEMO_DIR
+    :param credentials: the file there with whose credentials commands run
     """
 
     folder: Path
+    credentials: str = "openrc"
 
     @functools.cached_property
     def environment(self) -> dict[str, str]:
-        """The variables of its openrc, on top of this process's own."""
-        openrc = self.folder / "openrc"
+        """The variables of its credentials, on top of this process's own."""
+        openrc = self.folder / self.credentials
         if not openrc.exists():
             raise CloudError(f"no cloud in {self.folder}; run 'make demo-up' first")
         output = subprocess.run(
@@ -66,7 +68,7 @@ class Cloud:
 
     @functools.cached_property
     def api(self) -> openstack.connection.Connection:
-        """The OpenStack SDK, as the user of openrc."""
+        """The OpenStack SDK, as the user of the credentials."""
         os.environ.update({k: v for k, v in self.environment.items() if k.startswith("OS_")})
         return openstack.connect(cloud="envvars")
 

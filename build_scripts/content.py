@@ -8,6 +8,7 @@ FOLDER has ubuntu_lzo.tar and the bitstream packages. An image whose data is as 
 another one replaces it.
 """
 
+import functools
 import hashlib
 import json
 import sys
@@ -22,9 +23,10 @@ import openstack
 #: emulator simulates; lzo_compression is a function written in software.
 FLAVORS = {"fpga-packbits": "packbits.zip", "fpga-lzo": "lzo_compression.zip"}
 
-#: The networks, each with a subnet, and the router of the name of the second. The gateway of the
-#: first is the client beyond the router (roles/ovn_controller).
-EXTERNAL, INTERNAL = "public", "demo"
+#: The networks, each with a subnet, and the routers of the names of the second and the third: one
+#: for each project. The gateway of the first is the client beyond the routers
+#: (roles/ovn_controller).
+EXTERNAL, INTERNAL, OF_USER = "public", "demo", "users"
 EXTERNAL_SUBNET = {
     "ip_version": 4,
     "cidr": "172.24.4.0/24",
@@ -32,7 +34,13 @@ EXTERNAL_SUBNET = {
     "is_dhcp_enabled": False,
     "allocation_pools": [{"start": "172.24.4.10", "end": "172.24.4.250"}],
 }
-INTERNAL_SUBNET = {"ip_version": 4, "cidr": "10.20.0.0/24"}
+SUBNETS = {
+    INTERNAL: {"ip_version": 4, "cidr": "10.20.0.0/24"},
+    OF_USER: {"ip_version": 4, "cidr": "10.21.0.0/24"},
+}
+
+#: The project of the ordinary user (roles/keystone).
+USER_PROJECT = "demo"
 
 #: Seconds until a compute host must be known to the scheduler.
 PATIENCE = 120
@@ -47,15 +55,15 @@ def main() -> int:
     for flavor, package in FLAVORS.items():
         _flavor(cloud.compute, flavor, {"hw:fpga_ip_id": _bitstream(cloud.image, folder / package)})
     if "--networks" in options:
-        _networks(cloud.network, cloud.identity.find_project("service", ignore_missing=False).id)
+        project = functools.partial(cloud.identity.find_project, ignore_missing=False)
+        _external(cloud.network, project("service").id)
+        _internal(cloud.network, INTERNAL, cloud.current_project_id)
+        _internal(cloud.network, OF_USER, project(USER_PROJECT).id)
     return _wait_for_hosts(cloud)
 
 
-def _networks(networks: typing.Any, owner: str) -> None:
-    """A network of the project behind a router, and an external one that is another project's.
-
-    So the project has one network, which a server gets that asks for none.
-    """
+def _external(networks: typing.Any, owner: str) -> None:
+    """The external network, which is of no project that has servers."""
     if not networks.find_network(EXTERNAL):
         outside = networks.create_network(
             name=EXTERNAL,
@@ -68,15 +76,20 @@ def _networks(networks: typing.Any, owner: str) -> None:
             name=EXTERNAL, network_id=outside.id, project_id=owner, **EXTERNAL_SUBNET
         )
         print(f"created network {EXTERNAL}")
-    if not networks.find_network(INTERNAL):
-        inside = networks.create_network(name=INTERNAL)
-        subnet = networks.create_subnet(name=INTERNAL, network_id=inside.id, **INTERNAL_SUBNET)
-        router = networks.find_router(INTERNAL) or networks.create_router(
-            name=INTERNAL,
-            external_gateway_info={"network_id": networks.find_network(EXTERNAL).id},
-        )
-        networks.add_interface_to_router(router, subnet_id=subnet.id)
-        print(f"created network {INTERNAL}")
+
+
+def _internal(networks: typing.Any, name: str, project: str) -> None:
+    """The one network of a project, behind a router: a server gets it that asks for none."""
+    if networks.find_network(name):
+        return
+    of_project = {"name": name, "project_id": project}
+    inside = networks.create_network(**of_project)
+    subnet = networks.create_subnet(network_id=inside.id, **of_project, **SUBNETS[name])
+    router = networks.find_router(name) or networks.create_router(
+        external_gateway_info={"network_id": networks.find_network(EXTERNAL).id}, **of_project
+    )
+    networks.add_interface_to_router(router, subnet_id=subnet.id)
+    print(f"created network {name}")
 
 
 def _bitstream(images: typing.Any, package: Path) -> str:

@@ -13,11 +13,18 @@ import typing
 from pathlib import Path
 
 from cloud import Cloud, CloudError
+from keystoneauth1 import adapter
 
 INPUT_SIZE = 16 * 1024
 
 #: The servers of the walk; a server of another name is somebody's own and is left alone.
 NAMES = frozenset({"dcr1", "dcr2", "dcr3", "plain"})
+
+#: What nova-scheduler logs where Placement has no host.
+NO_CANDIDATES = "Got no allocation candidates from the Placement API"
+
+#: Seconds after which the engine of fpga-api must have counted anew.
+AVAILABLE_WITHIN = 60
 
 #: The description of what else the walk makes.
 MARK = "fpga-nova's walk"
@@ -60,12 +67,14 @@ def expand_lzo(data: bytes, python: Path) -> bytes:
 class Walk:
     """The steps, printed as a user would type them, with what they took.
 
-    :param cloud: the demo cloud
+    :param cloud: the demo cloud, as its administrator, for what Placement says
     :param out: where to print
+    :ivar cloud: the same, as an ordinary user
     """
 
     def __init__(self, cloud: Cloud, out: typing.TextIO = sys.stdout) -> None:
-        self.cloud = cloud
+        self.admin = cloud
+        self.cloud = as_user(cloud)
         self.out = out
         self.figures: dict[str, float] = {}
 
@@ -79,16 +88,39 @@ class Walk:
             raise CloudError(f"{what}: expected {expected!r}, found {found!r}")
         self.say(f"  ok: {what}: {found}")
 
-    def shell(self, *command: str) -> str:
+    def shell(self, *command: str, cloud: Cloud | None = None) -> str:
         """Run a command as the user types it, and show what it prints."""
         self.say(f"$ {' '.join(command)}")
-        text = self.cloud.run(*command).stdout.decode().rstrip()
+        text = (cloud or self.cloud).run(*command).stdout.decode().rstrip()
         self.say(text)
         return text
 
     def status(self, usage: str) -> None:
         """Show fpga-cli's status and compare it."""
         self.expect("status", self.shell("fpga-cli.py", "status"), f"Used regions: {usage}")
+
+    def available(self, free: int) -> None:
+        """Show the servers of each flavor that can be booted, as the engine has counted them.
+
+        :param free: how many of fpga-lzo there are; the engine counts each few seconds
+        """
+        end = time.monotonic() + AVAILABLE_WITHIN
+        while (found := self._free("fpga-lzo")) != free and time.monotonic() < end:
+            time.sleep(0.5)
+        self.shell("openstack", "fpga", "availability", "list")
+        self.expect("servers of fpga-lzo that can be booted", found, free)
+
+    def _free(self, flavor: str) -> int | None:
+        """What fpga-api says of a flavor; None while it says nothing."""
+        answer = self.api.get("/v1/availability").json()
+        found = (one for one in answer.get("flavors", ()) if one["name"] == flavor)
+        return next((one["free"] for one in found), None)
+
+    @functools.cached_property
+    def api(self) -> adapter.Adapter:
+        """fpga-api, at the endpoint of the catalogue."""
+        session = self.cloud.api.session
+        return adapter.Adapter(session, service_type="fpga", raise_exc=False)
 
     def boot(self, name: str, flavor: str, expected: str = "ACTIVE") -> typing.Any:
         """Boot a server the way people know; answers the SDK's server."""
@@ -170,14 +202,17 @@ class Walk:
         self.compress("from beyond the router", client, expand)
 
     def refused(self, start: int) -> None:
-        """The third FPGA server finds no host, and the scheduler's log says why."""
+        """The third FPGA server finds no host, because Placement has none for it."""
         server = self.boot("dcr3", "fpga-lzo", expected="ERROR")
         fault = self.cloud.fault(server.id)
         self.expect("its fault says No valid host", "No valid host" in fault, True)
-        lines = self.cloud.log("nova-scheduler")[start:].splitlines()
-        reasons = [line[line.index("FpgaFilter:") :] for line in lines if "regions free" in line]
-        self.expect("the scheduler's log names FpgaFilter", bool(reasons), True)
-        self.say(f"  {reasons[-1]}")
+        log = self.cloud.log("nova-scheduler")[start:]
+        self.expect("the scheduler's log says that Placement has none", NO_CANDIDATES in log, True)
+        self.say("  The administrator asks Placement for a host with a free region:")
+        question = ("allocation", "candidate", "list", "--resource", "CUSTOM_FPGA_REGION=1")
+        version = ("--os-placement-api-version", "1.12")
+        found = self.shell("openstack", *question, *version, "-f", "value", cloud=self.admin)
+        self.expect("hosts that Placement has", found, "")
 
     def leave_nothing(self, servers: list[typing.Any]) -> None:
         """Delete every server; nothing of them is left anywhere."""
@@ -194,8 +229,13 @@ class Walk:
         self.expect("rows left", [row["uuid"] for row in rows if not row["deleted"]], [])
         region_ids = [row["fpga_device"] for row in rows if row["fpga_device"]]
         self.expect("regions named by deleted rows", region_ids, [])
-        names = [server.name for server in servers if self.cloud.allocations_of(server.id)]
+        names = [server.name for server in servers if self.admin.allocations_of(server.id)]
         self.expect("allocations left", names, [])
+
+
+def as_user(cloud: Cloud) -> Cloud:
+    """The demo cloud as its ordinary user."""
+    return Cloud(cloud.folder, "openrc-demo")
 
 
 def _clear(cloud: Cloud) -> None:
@@ -215,10 +255,13 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
     """
     steps = Walk(cloud, out)
     servers: list[typing.Any] = []
-    _clear(cloud)
+    user = steps.cloud
+    _clear(user)
     try:
-        steps.say("\n== No region is used")
+        steps.say("\n== No region is used; the user `demo` of the project `demo` looks around")
         steps.status("0/2")
+        steps.available(2)
+        steps.say(f"  the same as a page: {steps.api.get_endpoint()}/ui/")
         steps.say("\n== One container with an FPGA region")
         servers.append(steps.boot("dcr1", "fpga-lzo"))
         steps.status("1/2")
@@ -235,6 +278,7 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
         )
         servers.append(steps.boot("plain", "small"))
         steps.status("1/2")
+        steps.available(1)
         steps.reach(servers[0], servers[1], expand)
         steps.say("\n== A second one, with a real bitstream, simulated: all regions are used")
         servers.append(steps.boot("dcr2", "fpga-packbits"))
@@ -248,12 +292,12 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
         steps.say("\n== A third one: no region is left")
         log_size = len(cloud.log("nova-scheduler"))
         steps.refused(log_size)
-        servers.append(cloud.api.compute.find_server("dcr3"))
+        servers.append(user.api.compute.find_server("dcr3"))
         steps.status("2/2")
         steps.say("\n== Delete them all")
         steps.leave_nothing(servers)
     finally:
-        _clear(cloud)
+        _clear(user)
     return steps.figures
 
 

@@ -72,7 +72,7 @@ class Deployment:
     :param series: of Nova
     :param install: where OpenStack's programs come from: venv or packages
     :param folder: of the cloud, on each of its hosts
-    :param port_base: the first of eleven ports
+    :param port_base: the first of fourteen ports
     :param region: OpenStack's name of it
     :param networks: whether containers have networks
     """

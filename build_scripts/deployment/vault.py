@@ -14,9 +14,11 @@ from deployment.problems import DeploymentError
 NAMES = (
     "admin_password",
     "database_password",
+    "fpga_messaging_password",
     "metadata_secret",
     "rabbitmq_password",
     "service_password",
+    "user_password",
 )
 
 #: Of the environment that this runs in.

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the services' users, roles and catalogue entries; what is there already stays.
 
-CATALOGUE is JSON: {"users": {NAME: [ROLE, ...]}, "services": {TYPE: {"name", "url"}}}; the users
-are in the project `service` and have the password SERVICE_PASSWORD.
+CATALOGUE is JSON: {"users": {NAME: [ROLE, ...]}, "services": {TYPE: {"name", "url"}}, "people":
+[NAME, ...]}; the users are in the project `service` and have the password SERVICE_PASSWORD. Each of
+the people is a member of a project of the same name and has the password USER_PASSWORD.
 """
 
 import json
@@ -17,13 +18,17 @@ def main() -> None:
     """Do it, and print what was created."""
     catalogue = json.loads(os.environ["CATALOGUE"])
     identity = openstack.connect(cloud="envvars").identity
-    _make_users(identity, catalogue["users"], os.environ["SERVICE_PASSWORD"])
+    _make_users(identity, "service", catalogue["users"], os.environ["SERVICE_PASSWORD"])
+    for name in catalogue["people"]:
+        _make_users(identity, name, {name: ["member"]}, os.environ["USER_PASSWORD"])
     _make_services(identity, catalogue["services"], os.environ["OS_REGION_NAME"])
 
 
-def _make_users(identity: typing.Any, users: dict[str, list[str]], password: str) -> None:
-    project = identity.find_project("service") or _created(
-        identity.create_project(name="service", domain_id="default")
+def _make_users(
+    identity: typing.Any, project_name: str, users: dict[str, list[str]], password: str
+) -> None:
+    project = identity.find_project(project_name) or _created(
+        identity.create_project(name=project_name, domain_id="default")
     )
     for name in sorted({role for roles in users.values() for role in roles}):
         if identity.find_role(name) is None:
