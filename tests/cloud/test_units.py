@@ -18,7 +18,15 @@ _KILL = "systemctl kill --signal=KILL --kill-whom=main"
 
 #: Daemons by the role of their host.
 CONTROL = {"database", "epmd", "rabbitmq", "keystone", "glance-api", "placement-api"}
-CONTROL |= {"neutron-api", "nova-api", "nova-conductor", "nova-scheduler"}
+CONTROL |= {
+    "memcached",
+    "fpga-api",
+    "fpga-api-engine",
+    "neutron-api",
+    "nova-api",
+    "nova-conductor",
+    "nova-scheduler",
+}
 DAEMONS = {"controller": CONTROL, HOST: {"containerd", "dockerd", "nova-compute"}}
 if NETWORKS:
     CONTROL |= {"neutron-ovn-maintenance", "nova-metadata", "ovn-nb", "ovn-northd", "ovn-sb"}

@@ -122,6 +122,7 @@ def test_plan_has_the_phases_of_each_role(cloud: model.Deployment, folder: Folde
         "Keystone",
         "Glance, Placement, Neutron",
         "Nova's controller",
+        "Bitstreams, regions, availability",
         "Images and flavors",
     ]
     wires = ["openvswitch", "ovn_controller", "ovn_metadata"]
@@ -154,6 +155,9 @@ def test_packages_take_the_place_of_the_clouds_environment(
     for name, rest in {"compute1": ["Make fpga-cli's environment"], "compute2": []}.items():
         assert phases(cloud, folder, name)["Programs"] == venv + rest
         assert phases(other, folder, name)["Programs"] == packages + rest
+    step = "Make fpga-api's environment"
+    assert step in phases(other, folder, "controller")["Programs"]
+    assert step not in phases(cloud, folder, "controller")["Programs"]
     assert "OpenStack 2026.2 (Nova 34) on debian-12, from its packages" in plan.text(other, [])
     assert plan.record(other, [])["install"] == "packages"
 
@@ -202,7 +206,7 @@ def test_plan_is_printed_for_programs_and_makes_nothing(
     assert (record["release"], record["series"]) == ("2026.2", 34)
     assert [node["name"] for node in record["nodes"]] == ["controller", "compute2"]
     assert record["nodes"][1]["phases"][-1] == {
-        "number": 7,
+        "number": 8,
         "name": "Compute hosts",
         "steps": [
             *("openvswitch", "ovn_controller", "ovn_metadata", "nova_compute"),
@@ -216,7 +220,7 @@ def test_plan_is_printed_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["plan", str(EXAMPLE)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "compute1  192.168.0.11  compute  FPGA: emulator, 2 emulated regions" in lines
-    assert "  7. Compute hosts: " in "\n".join(lines)
+    assert "  8. Compute hosts: " in "\n".join(lines)
     assert (
         sum("ovn_controller, ovn_metadata, fpga_cli, nova_compute" in line for line in lines) == 1
     )

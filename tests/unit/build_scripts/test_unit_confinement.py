@@ -42,7 +42,7 @@ def settings(text: str) -> dict[str, str]:
 def test_roles_run_all_daemons() -> None:
     names = {name.partition(": ")[2] for name in UNITS}
     assert {"database", "epmd", "rabbitmq", "containerd", "dockerd", "nova-compute"} <= names
-    assert len(UNITS) == 16
+    assert len(UNITS) == 19
 
 
 @needs_systemd
