@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Regions of all hosts, as the engine saw them: everybody sees those of the own servers."""
 
-import functools
 import typing
 
 from fpga_api import errors, paging
@@ -51,20 +50,16 @@ def show(request: Request) -> Answer:
 
 def _visible(request: Request, regions: typing.Iterable[_Region]) -> list[_Region]:
     """Those that the user sees, with what the user sees of them."""
-    sees = _sight(request)
     if _sees_hosts(request):
-        return [one for one in regions if sees(one["project_id"])]
-    return [_without_host(one) for one in regions if one["project_id"] and sees(one["project_id"])]
+        return list(regions)
+    mine = _project(request)
+    return [_without_host(one) for one in regions if mine and one["project_id"] == mine]
 
 
-def _sight(request: Request) -> typing.Callable[[str | None], bool]:
-    """Whether the user sees what a project has; policy is asked once for each project."""
-
-    @functools.cache
-    def sees(project: str | None) -> bool:
-        return request.sees({"project_id": project})
-
-    return sees
+def _project(request: Request) -> str | None:
+    """The project whose regions a user sees who does not see all; None if there is none."""
+    project: str | None = request.context.project_id
+    return project if project and request.sees({"project_id": project}) else None
 
 
 def _sees_hosts(request: Request) -> bool:
@@ -83,9 +78,9 @@ def _is(region: _Region, wanted: dict[str, str | None]) -> bool:
 def _unreachable(request: Request, hosts: list[dict[str, typing.Any]]) -> list[str]:
     if _sees_hosts(request):
         return [one["host"] for one in hosts]
-    servers = [server for one in hosts for server in one["servers"]]
-    sees = _sight(request)
-    return [one["id"] for one in servers if one["project_id"] and sees(one["project_id"])]
+    mine = _project(request)
+    servers = (server for one in hosts for server in one["servers"])
+    return [one["id"] for one in servers if mine and one["project_id"] == mine]
 
 
 ROUTES = [

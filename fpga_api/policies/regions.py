@@ -20,7 +20,7 @@ RULES = [
     policy.RuleDefault(
         HOST,
         base.MANAGER,
-        "See the hosts of regions, and what they are there",
+        "See the regions of all projects, and their hosts",
         scope_types=["project"],
     ),
 ]
