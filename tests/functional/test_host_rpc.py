@@ -47,7 +47,7 @@ class HostRpc(test_hooks.HooksTestCase):
             namespace=contract.RPC_NAMESPACE,
             version=contract.RPC_VERSION,
         )
-        client = oslo_messaging.get_rpc_client(transport, target, timeout=timeout)
+        client = oslo_messaging.RPCClient(transport, target, timeout=timeout)
         return client.call({}, "status")
 
     def ask_until_it_answers(self) -> typing.Any:

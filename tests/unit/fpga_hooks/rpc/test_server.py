@@ -41,7 +41,7 @@ target = oslo_messaging.Target(
     exchange=contract.RPC_EXCHANGE, topic=contract.RPC_TOPIC, server="node",
     namespace=contract.RPC_NAMESPACE, version=contract.RPC_VERSION,
 )
-print(kinds, oslo_messaging.get_rpc_client(transport, target, timeout=20).call({}, "status"))
+print(kinds, oslo_messaging.RPCClient(transport, target, timeout=20).call({}, "status"))
 """
 
 
@@ -54,7 +54,7 @@ def _ask(host: str, method: str = "status") -> typing.Any:
         namespace=contract.RPC_NAMESPACE,
         version=contract.RPC_VERSION,
     )
-    return oslo_messaging.get_rpc_client(transport, target, timeout=20).call({}, method)
+    return oslo_messaging.RPCClient(transport, target, timeout=20).call({}, method)
 
 
 @pytest.fixture(autouse=True)
