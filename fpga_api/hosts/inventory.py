@@ -46,11 +46,14 @@ class Inventory:
         self._hosts: dict[str, str] = {}
         self._asked_at: float | None = None
 
-    def providers(self) -> list[Provider]:
+    def providers(self, names: typing.Container[str]) -> list[Provider]:
         """All providers of regions, by name.
 
+        :param names: the traits that `traits` gave: Placement refuses to look for another one
         :raises errors.CloudUnavailable: Placement or Nova does not answer
         """
+        if traits.FPGA not in names:
+            return []
         found = self._placement(f"/resource_providers?required={traits.FPGA}")
         trees: dict[str, list[dict[str, typing.Any]]] = collections.defaultdict(list)
         for one in found["resource_providers"]:

@@ -51,7 +51,8 @@ class Hosts:
 
         :raises errors.Unavailable: Placement, Nova or the broker does not answer
         """
-        providers = self._inventory.providers()
+        names = self._inventory.traits()
+        providers = self._inventory.providers(names)
         answers = self._client.ask(sorted({one.host for one in providers if one.host}))
         known = {one.host for one in providers}
         self._last = {host: report for host, report in self._last.items() if host in known}
@@ -73,7 +74,7 @@ class Hosts:
             "cards": [_card(one, answers, of_cards[one.id]) for one in providers],
             "regions": regions,
             "unreachable": self._unreachable(providers, answers, projects),
-            "traits": self._inventory.traits(),
+            "traits": names,
         }
 
     def _unreachable(

@@ -108,6 +108,18 @@ class HostsOfApi(PlacementTestCase):
         )
 
 
+class NoHostOfApi(HostsOfApi):
+    """A cloud without FPGA regions, whose Placement has no trait of them."""
+
+    ACCESS = False
+    test_region_of_a_server_is_its_projects_to_see = None
+    test_host_that_falls_silent_is_named_with_its_servers = None
+
+    def test_nothing_is_published_of_a_cloud_without_regions(self):
+        empty = {"cards": [], "regions": [], "unreachable": [], "traits": []}
+        self.assertEqual(empty, self.hosts.collect())
+
+
 class CardsOfApi(HostsOfApi):
     """The same where each card is a provider of its own."""
 
