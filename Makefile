@@ -210,8 +210,8 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_errors.py tests/e2e/test_networks.py \
-		tests/e2e/test_living_guests.py tests/e2e/test_snapshots.py \
+	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_api.py tests/e2e/test_errors.py \
+		tests/e2e/test_networks.py tests/e2e/test_living_guests.py tests/e2e/test_snapshots.py \
 		tests/e2e/test_network_kills.py
 
 .PHONY: e2e-ml2-ovs
@@ -231,7 +231,8 @@ tempest-smoke: demo-up ## a small part of it
 .PHONY: faults
 faults: demo-up ## nova-compute killed at every point of every path, 200 servers at once (an hour)
 	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py \
-		tests/e2e/test_outages.py tests/e2e/test_living_guests.py tests/e2e/test_networks.py \
+		tests/e2e/test_outages.py tests/e2e/test_api_outages.py \
+		tests/e2e/test_living_guests.py tests/e2e/test_networks.py \
 		tests/e2e/test_network_faults.py tests/e2e/test_network_kills.py
 
 .PHONY: e2e-distro

@@ -16,6 +16,7 @@ sys.path.insert(0, str(CHECKOUT / "build_scripts"))
 from cloud import Cloud  # noqa: E402
 
 from tests.e2e import remainder  # noqa: E402
+from tests.e2e.fpga import Fpga  # noqa: E402
 from tests.e2e.hosts import ComputeHost, known  # noqa: E402
 from tests.e2e.networks import Networks  # noqa: E402
 from tests.e2e.nova_compute import DOCKER, MORTAL, NovaCompute  # noqa: E402
@@ -27,6 +28,12 @@ from tests.support import bitstreams  # noqa: E402
 def cloud() -> Cloud:
     """The cloud in DEMO_DIR."""
     return Cloud(Path(os.environ["DEMO_DIR"]))
+
+
+@pytest.fixture(scope="session")
+def user(cloud: Cloud) -> Fpga:
+    """The commands of the demo's ordinary user."""
+    return Fpga(Cloud(cloud.folder, "openrc-demo"))
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 """fpga-api on the demo cloud: the real ``openstack`` command of users without admin rights."""
 
 import json
-import time
 import typing
 import urllib.request
 import uuid
@@ -11,52 +10,10 @@ from pathlib import Path
 import pytest
 from cloud import Cloud, CloudError
 
+from tests.e2e.fpga import Fpga, wait
 from tests.support import bitstreams
 
 pytestmark = pytest.mark.e2e
-
-#: Seconds until the engine has seen a change; it looks every 15.
-_SEEN_WITHIN = 90
-
-
-class Fpga:
-    """``openstack fpga`` as somebody.
-
-    :ivar cloud: the demo cloud with the credentials of that somebody
-    """
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-
-    def __call__(self, *words: str) -> typing.Any:
-        """Run a command; its answer.
-
-        :raises CloudError: it was refused
-        """
-        done = self.cloud.run("openstack", "fpga", *words, "-f", "json")
-        return json.loads(done.stdout)
-
-    def free(self, flavor: str) -> int | None:
-        """How many servers of a flavor it says that can be booted."""
-        found = {one["Flavor"]: one["Free"] for one in self("availability", "list")}
-        return typing.cast(int | None, found.get(flavor))
-
-
-def _wait(question: typing.Callable[[], typing.Any], expected: typing.Any) -> None:
-    """Wait until a question is answered as expected.
-
-    :raises AssertionError: it is not in time
-    """
-    end = time.monotonic() + _SEEN_WITHIN
-    while (found := question()) != expected and time.monotonic() < end:
-        time.sleep(1)
-    assert found == expected
-
-
-@pytest.fixture(scope="module")
-def user(cloud: Cloud) -> Fpga:
-    """The user of the demo's own project."""
-    return Fpga(Cloud(cloud.folder, "openrc-demo"))
 
 
 @pytest.fixture
@@ -88,17 +45,17 @@ def package(tmp_path: Path) -> str:
 
 
 def test_boot_is_seen_in_the_availability(cloud: Cloud, user: Fpga) -> None:
-    _wait(lambda: user.free("fpga-lzo"), 2)
+    wait(lambda: user.free("fpga-lzo"), 2)
     server = user.cloud.boot("seen", "fpga-lzo")
     try:
         assert server.status == "ACTIVE"
-        _wait(lambda: user.free("fpga-lzo"), 1)
+        wait(lambda: user.free("fpga-lzo"), 1)
         shown = user("availability", "show", "fpga-lzo", "--mine")
         assert (shown["Free"], shown["Total"]) == (1, 2)
         assert shown["Mine"] == 1
     finally:
         user.cloud.delete(server.id)
-    _wait(lambda: user.free("fpga-lzo"), 2)
+    wait(lambda: user.free("fpga-lzo"), 2)
 
 
 def test_region_is_its_owners_and_not_there_for_others(
@@ -109,7 +66,7 @@ def test_region_is_its_owners_and_not_there_for_others(
         region = cloud.region_of(server.id)
         assert region
         query = ("region", "list", "--server", server.id)
-        _wait(lambda: [one["ID"] for one in user(*query)], [region["id"]])
+        wait(lambda: [one["ID"] for one in user(*query)], [region["id"]])
         shown = user("region", "show", region["id"])
         assert (shown["State"], shown["Server"], shown["Host"]) == ("programmed", server.id, None)
         assert shown["Function"] == region["function"]
@@ -166,20 +123,3 @@ def test_page_and_description_are_at_the_address_of_the_catalogue(user: Fpga) ->
         assert b"<title>Accelerators</title>" in answer.read()
     with urllib.request.urlopen(f"{address}/openapi.json") as answer:
         assert "/v1/regions" in json.load(answer)["paths"]
-
-
-def test_counts_are_stale_without_placement_and_fresh_again_with_it(
-    cloud: Cloud, user: Fpga
-) -> None:
-    def stale() -> bool:
-        done = user.cloud.run("openstack", "fpga", "availability", "list")
-        assert b"fpga-lzo" in done.stdout
-        return b"could not look again" in done.stderr
-
-    _wait(stale, False)
-    cloud.stop("placement")
-    try:
-        _wait(stale, True)
-    finally:
-        cloud.start("placement")
-    _wait(stale, False)
