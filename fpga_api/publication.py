@@ -131,9 +131,12 @@ class Publication:
             raise errors.CacheUnavailable(f"the cache does not give {name}: {e}") from e
 
     def _read(self, name: str) -> Published | None:
-        head, fault = self._head(name), self._get(_fault_key(name))
-        if head is None:
+        # One question, because whoever asks waits for each answer of memcached.
+        keys = [_head_key(name), _fault_key(name)]
+        text, fault = map(_known, self._region.get_multi(keys, ignore_expiration=True))
+        if text is None:
             return None
+        head = json.loads(text)
         document = self._document(name, head)
         if document is None:
             return None
@@ -156,13 +159,13 @@ class Publication:
         return document
 
     def _head(self, name: str) -> dict[str, typing.Any] | None:
-        text = self._get(_head_key(name))
+        # How old is too old is for `stale` to say: what is old is better than nothing.
+        text = _known(self._region.get(_head_key(name), ignore_expiration=True))
         return None if text is None else json.loads(text)
 
-    def _get(self, key: str) -> typing.Any:
-        # How old is too old is for `stale` to say: what is old is better than nothing.
-        value = self._region.get(key, ignore_expiration=True)
-        return None if value is oslo_cache.NO_VALUE else value
+
+def _known(value: typing.Any) -> typing.Any:
+    return None if value is oslo_cache.NO_VALUE else value
 
 
 def _head_key(name: str) -> str:

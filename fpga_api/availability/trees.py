@@ -20,6 +20,8 @@ _BUDGET = 1.0
 
 Generations = dict[str, int]
 
+_NONE: frozenset[str] = frozenset()
+
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
@@ -110,19 +112,27 @@ class Trees:
         return True
 
     def _read(self, root: str, generations: Generations, memory: _Memory | None) -> Tree | None:
-        providers = {}
-        for uuid, generation in generations.items():
-            if memory and memory.generations.get(uuid) == generation:
-                providers[uuid] = memory.tree.providers[uuid]
-                continue
-            try:
-                inventories = self._cloud.inventories(uuid)["inventories"]
-                traits = self._cloud.traits_of(uuid)
-            except cloud.MissingError:
-                return None
-            capacity = {name: _capacity(one) for name, one in inventories.items()}
-            providers[uuid] = Provider(uuid, capacity, capacity, traits)
-        return Tree(root, providers)
+        """Read the providers of a tree that are not known as they are; None if one is gone."""
+        known = {
+            uuid: memory.tree.providers[uuid]
+            for uuid, generation in generations.items()
+            if memory and memory.generations.get(uuid) == generation
+        }
+        try:
+            inventories = {
+                uuid: self._cloud.inventories(uuid)["inventories"]
+                for uuid in generations
+                if uuid not in known
+            }
+            # Most hosts are plain, and nobody asks for their traits here.
+            plain = not known and not any(one.keys() - HOST_CLASSES for one in inventories.values())
+            traits = {uuid: _NONE if plain else self._cloud.traits_of(uuid) for uuid in inventories}
+        except cloud.MissingError:
+            return None
+        for uuid, of_provider in inventories.items():
+            capacity = {name: _capacity(one) for name, one in of_provider.items()}
+            known[uuid] = Provider(uuid, capacity, capacity, traits[uuid])
+        return Tree(root, known)
 
 
 def _capacity(inventory: typing.Mapping[str, typing.Any]) -> int:

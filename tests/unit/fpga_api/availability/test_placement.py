@@ -138,7 +138,7 @@ def test_host_that_became_full_is_read_no_more_than_once(cloud: Cloud) -> None:
     reads = [path for _, path in cloud.asked if path.endswith(("inventories", "traits"))]
     assert len(reads) == 4
     assert cloud.counted(source).count == (3, 6)
-    assert [path for _, path in cloud.asked if path.endswith("inventories")] == reads[::2]
+    assert sum(path.endswith("inventories") for _, path in cloud.asked) == 2
 
 
 def test_full_hosts_are_found_bit_by_bit(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
