@@ -70,21 +70,29 @@ class Budget:
     suites: tuple[Suite, ...]
 
     def choose(self, changed: collections.abc.Set[str] | None, day: int) -> list[Suite]:
-        """The suites to run: all but those that neither the change touches nor the day is for.
+        """The suites to run, in their order: those of the day, and others that the change touches.
+
+        Suites that rotate take turns by day. The one whose turn it is runs in any case. Those that
+        the change touches run too, in the order of their turns, as far as the minutes allow.
 
         :param changed: paths in the checkout; None where the change is not known
         :param day: the number of the day
         """
         turns = [suite for suite in self.suites if suite.rotates]
-        due = turns[day % len(turns)] if turns else None
+        first = day % len(turns) if turns else 0
+        room = self.minutes - sum(suite.minutes for suite in self.suites if not suite.rotates)
+        due = []
+        for turn, suite in enumerate(turns[first:] + turns[:first]):
+            if turn == 0 or (suite.is_touched(changed) and suite.minutes <= room):
+                due.append(suite)
+                room -= suite.minutes
         chosen = []
         for suite in self.suites:
-            touched = suite.is_touched(changed)
-            if suite.rotates and (touched or suite is due):
+            if suite in due:
                 # By turns of all that rotate: else the same variant would be due each time.
                 chosen.append(suite.variant(day // len(turns)))
             elif not suite.rotates:
-                chosen.append(suite.variant(0 if touched else day))
+                chosen.append(suite.variant(0 if suite.is_touched(changed) else day))
         return chosen
 
 
@@ -211,9 +219,7 @@ def run_all(budget: Budget, chosen: list[Suite], factor: float) -> None:
     """
     names = {suite.name for suite in chosen}
     report = [
-        f"{suite.name:<14} not touched, and not its day"
-        for suite in budget.suites
-        if suite.name not in names
+        f"{suite.name:<14} waits for its day" for suite in budget.suites if suite.name not in names
     ]
     closing = b""
     for suite in chosen:
