@@ -16,6 +16,7 @@ from oslo_config import cfg
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.image.cache import Cache, Digest
+from fpga_regions.image.tokens import Tokens
 from fpga_regions.system.progress import Progress
 
 GROUP = "glance"
@@ -93,7 +94,7 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> F
     image_id = proper_id(image_id)
     with explained(advise=_absence):
         adapter = connect(conf)
-        image = _description(adapter, image_id)
+        image = _description_by_token(adapter, image_id, Tokens.of(conf))
         if image["size"] > max_size:
             raise errors.BadPackage(f"it is larger than {max_size} bytes (max_size)")
 
@@ -103,6 +104,31 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> F
                 _copy(response, file, image, max_size, deadline)
 
         return Fetched(cache.obtain(_digest(image), download, deadline), image)
+
+
+def _description_by_token(
+    adapter: typing.Any, image_id: str, tokens: Tokens
+) -> dict[str, typing.Any]:
+    """What Glance says of an image, asked with the token that is kept, or with a new one.
+
+    A token is as old as its roles and its catalogue, which may name Glance's former address. So
+    what fails with one that was kept is asked once more.
+    """
+    import requests
+    from keystoneauth1 import exceptions
+
+    auth = adapter.session.auth
+    image = None
+    if tokens.lend(auth):
+        failures = (exceptions.ClientException, requests.RequestException)
+        with contextlib.suppress(*failures, errors.ImageServiceUnavailable):
+            image = _description(adapter, image_id)
+        if image is None:
+            tokens.drop()
+            auth.invalidate()
+    image = image or _description(adapter, image_id)
+    tokens.keep(auth)
+    return image
 
 
 def _description(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:

@@ -52,6 +52,9 @@ class OpenStack:
     :ivar words: HTML with those
     :ivar delay: seconds between the halves of an image's data, and before an upload is taken
     :ivar damage: bytes that are added to what is uploaded
+    :ivar token: what Keystone gives and Glance takes
+    :ivar expiry: the time until which it is good, as Keystone tells it
+    :ivar glance: Glance's address in the catalogue
     """
 
     def __init__(self) -> None:
@@ -61,9 +64,10 @@ class OpenStack:
         self.versioned = False
         self.delay = 0.0
         self.words, self.damage = "", b""
+        self.token, self.expiry = TOKEN, "2999-01-01T00:00:00.000000Z"
         handler = type("Handler", (_Handler,), {"cloud": self})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = self.glance = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def __enter__(self) -> typing.Self:
@@ -87,6 +91,11 @@ class OpenStack:
         image = Image(data, **record)
         self.images[image.id] = image
         return image.id
+
+    @property
+    def logins(self) -> int:
+        """How often a token was asked for."""
+        return sum(path == "/v3/auth/tokens" for path in self.requests)
 
     @property
     def downloads(self) -> int:
@@ -125,21 +134,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if (user["name"], user["password"]) != (USER, PASSWORD):
             self._answer(401, {"error": {"code": 401, "message": "no"}})
             return
-        url = self.cloud.url + ("/v2" if self.cloud.versioned else "")
+        url = self.cloud.glance + ("/v2" if self.cloud.versioned else "")
         endpoint = {"interface": "public", "url": url, "region_id": "one", "id": "e", "region": "1"}
         token = {
             "methods": ["password"],
-            "expires_at": "2999-01-01T00:00:00.000000Z",
+            "expires_at": self.cloud.expiry,
             "issued_at": "2020-01-01T00:00:00.000000Z",
             "user": {"id": "u", "name": USER, "domain": {"id": "default", "name": "Default"}},
             "catalog": [{"type": "image", "name": "glance", "id": "s", "endpoints": [endpoint]}],
         }
-        self._answer(201, {"token": token}, {"X-Subject-Token": TOKEN})
+        self._answer(201, {"token": token}, {"X-Subject-Token": self.cloud.token})
 
     def do_GET(self) -> None:
         if self._fails():
             return
-        if self.headers.get("X-Auth-Token") != TOKEN:
+        if self.headers.get("X-Auth-Token") != self.cloud.token:
             self._answer(401, {})
             return
         if self.path == "/v2/schemas/image":

@@ -24,7 +24,9 @@ def glance_conf(tmp_path: Path, cloud: OpenStack) -> cfg.ConfigOpts:
 
 def configured(folder: Path, text: str, fetch_timeout: int = 30) -> cfg.ConfigOpts:
     file = folder / "glance.conf"
-    file.write_text(f"[DEFAULT]\nfetch_timeout = {fetch_timeout}\n{text}")
+    file.write_text(
+        f"[DEFAULT]\nfetch_timeout = {fetch_timeout}\nruntime_dir = {folder}/run\n{text}"
+    )
     return options.load(str(file))
 
 
