@@ -9,10 +9,10 @@ from pathlib import Path
 
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.emulator import cache, netlist
+from fpga_regions.emulator import netlist
 from fpga_regions.emulator.engines import ENGINES, Engine
 from fpga_regions.emulator.sandbox import Sandbox, ToolFailed
-from fpga_regions.system import folders
+from fpga_regions.system import cache, folders
 
 _LOG = logging.getLogger(__name__)
 #: A part of the key of a netlist; to be changed whenever netlist.py makes another of a bitstream.

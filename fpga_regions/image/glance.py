@@ -51,6 +51,11 @@ class Fetched:
     file: typing.BinaryIO
     record: dict[str, typing.Any]
 
+    @property
+    def digest(self) -> Digest:
+        """What Glance has on record, and the data has."""
+        return _digest(self.record)
+
 
 def list_options() -> list[cfg.Opt]:
     """The options of group `glance`: those of keystoneauth1, with the password plugin's."""

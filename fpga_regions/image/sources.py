@@ -7,10 +7,11 @@ from oslo_config import cfg
 
 from fpga_regions.image import cache, glance, policy
 from fpga_regions.package import reader
+from fpga_regions.system import cache as products
 from fpga_regions.system import files
 
-#: Folder of downloads in the state folder.
-CACHE = "cache"
+#: Folders of downloads, and of what they hold, in the state folder.
+CACHE, UNPACKED = "cache", "unpacked"
 
 
 def from_glance(conf: cfg.ConfigOpts, image_id: str) -> reader.Package:
@@ -25,10 +26,14 @@ def from_glance(conf: cfg.ConfigOpts, image_id: str) -> reader.Package:
     :raises errors.TimedOut: it took longer than fetch_timeout
     """
     limits = reader.Limits.of(conf)
-    store = cache.Cache(pathlib.Path(conf.state_dir) / CACHE, conf.packages.cache_size)
-    image = glance.fetch(conf, image_id, store, limits.max_size)
+    state, size = pathlib.Path(conf.state_dir), conf.packages.cache_size
+    image = glance.fetch(conf, image_id, cache.Cache(state / CACHE, size), limits.max_size)
     with image.file as file:
-        package = reader.read_confined(file, limits)
+        if size:
+            unpacked = products.Cache(state / UNPACKED, size)
+            package = reader.read_once(file, "-".join(image.digest), limits, unpacked)
+        else:
+            package = reader.read_confined(file, limits)
         policy.check(conf, package, image)
     return package
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packages of strangers are taken apart by another process, whose report is not trusted either."""
 
+import dataclasses
 import io
 import json
 import pathlib
@@ -10,9 +11,10 @@ import zipfile
 
 import pytest
 
-from fpga_nova.confined import processes
+from fpga_nova.confined import processes, readers
 from fpga_regions import errors
 from fpga_regions.package import manifest, reader, unpacking
+from fpga_regions.system import cache
 from tests.support import bitstreams
 
 LIMITS = reader.Limits(
@@ -109,3 +111,69 @@ def test_manifest_and_digest_are_checked_here_whatever_the_reader_says(
     monkeypatch.setattr("fpga_nova.confined.readers.read", read)
     with pytest.raises(errors.BadPackage, match="does not have the digest of its manifest"):
         confined(GOOD, tmp_path)
+
+
+class Store:
+    """Reads packages through a store, and counts the processes that take one apart."""
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.processes = folder / "unpacked", 0
+        real = readers.read
+
+        def read(*arguments: typing.Any, **more: typing.Any) -> processes.Finished:
+            self.processes += 1
+            return real(*arguments, **more)
+
+        monkeypatch.setattr(readers, "read", read)
+
+    def read(self, data: bytes, digest: str = "a", **limits: int) -> reader.Package:
+        """What a burn reads."""
+        changed = dataclasses.replace(LIMITS, **limits)
+        with tempfile.TemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            return reader.read_once(file, digest, changed, cache.Cache(self.folder, 1 << 20))
+
+
+@pytest.fixture
+def store(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    return Store(tmp_path, monkeypatch)
+
+
+def test_package_is_taken_apart_once(store: Store) -> None:
+    package = reader.read(io.BytesIO(GOOD), LIMITS)
+    assert [store.read(GOOD) for _ in range(3)] == [package] * 3
+    assert store.processes == 1
+
+
+@pytest.mark.parametrize("change", [{"digest": "b"}, {"max_ratio": 150}, {"max_size": 4096}])
+def test_other_digest_or_limits_take_it_apart_anew(
+    store: Store, change: dict[str, typing.Any]
+) -> None:
+    assert store.read(GOOD) == store.read(GOOD, **change)
+    assert store.processes == 2
+
+
+def test_other_release_of_the_reader_takes_it_apart_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.read(GOOD)
+    monkeypatch.setattr(reader, "_release", lambda: "another")
+    store.read(GOOD)
+    assert store.processes == 2
+
+
+def test_stored_files_that_were_damaged_are_not_used(store: Store) -> None:
+    package = store.read(GOOD)
+    (stored,) = store.folder.iterdir()
+    stored.chmod(0o700)
+    stored.write_bytes(stored.read_bytes().replace(b"lzo", b"lzz"))
+    assert (store.read(GOOD), store.processes) == (package, 2)
+
+
+def test_refused_package_is_not_stored(store: Store) -> None:
+    for _ in range(2):
+        with pytest.raises(errors.BadPackage):
+            store.read(b"no zip" * 10)
+    assert store.processes == 2
+    assert not store.folder.exists()

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from fpga_regions.emulator.cache import Cache, key
+from fpga_regions.system.cache import Cache, key
 
 
 @pytest.fixture

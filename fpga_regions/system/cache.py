@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps what was made of bitstreams, by key, within a bound; only its owner can look inside."""
+"""Keeps what was made of packages and bitstreams, by key, within a bound.
+
+Only its owner can look inside.
+"""
 
 import contextlib
 import hashlib
