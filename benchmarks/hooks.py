@@ -48,15 +48,15 @@ def ways(folder: pathlib.Path) -> dict[str, typing.Callable[[], object]]:
     return {
         "true: process": process("true"),
         "true: sudo + rootwrap": process(*rootwrap, "true"),
-        "true: rootwrap daemon": lambda: _check(root._by_daemon(["true"], 60)),
+        "true: rootwrap daemon": lambda: _check(root.daemons.execute(["true"], 60)),
         "status: process": process(wrapper, *STATUS[1:]),
         "status: sudo + rootwrap": process(*rootwrap, *STATUS),
-        "status: rootwrap daemon": lambda: _check(root._by_daemon(STATUS, 60)),
+        "status: rootwrap daemon": lambda: _check(root.daemons.execute(STATUS, 60)),
     }
 
 
-def _check(answer: root.Answer) -> None:
-    if answer.code:
+def _check(answer: root.Answer | None) -> None:
+    if answer is None or answer.code:
         raise SystemExit(f"Error: the daemon's command failed - {answer}")
 
 

@@ -56,7 +56,7 @@ def status() -> host_status.Status:
 
     :raises errors.CliError: it cannot be had
     """
-    answer = _run("status", "--format", "json", quick=True)
+    answer = _run("status", "--format", "json")
     try:
         return host_status.read(json.loads(answer))
     except (ValueError, KeyError, TypeError) as e:
@@ -65,10 +65,10 @@ def status() -> host_status.Status:
         ) from e
 
 
-def _run(*arguments: str, quick: bool = False) -> str:
+def _run(*arguments: str) -> str:
     program = CONF.fpga.exec
     try:
-        answer = root.run([program, *arguments], CONF.fpga.timeout, quick)
+        answer = root.run([program, *arguments], CONF.fpga.timeout)
     except root.TimedOutError as e:
         raise errors.CliError(
             Exit.TIMED_OUT,

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a program as root: by sudo and rootwrap, or by rootwrap's daemon where nova.conf says so.
 
-The daemon runs one command at a time and cannot be made to give up, so only what is quick is given
-to it; whatever may take long keeps a process of its own.
+A daemon runs one command at a time. So there are two of them, and a command that finds both busy
+for a moment gets a process of its own: one that takes long lets no other wait.
 """
 
-import functools
 import os
 import queue
 import subprocess
@@ -48,20 +47,59 @@ class TimedOutError(Exception):
     """The program did not end in time."""
 
 
-def run(command: typing.Sequence[str], timeout: float, quick: bool = False) -> Answer:
+class Daemons:
+    """Rootwrap's daemons, started when they are needed.
+
+    :param most: how many there are at once
+    :param patience: seconds to wait for one that is busy
+    """
+
+    def __init__(self, most: int = 2, patience: float = 1.0) -> None:
+        # The one that was used last is used next; None stands for one to be started.
+        self._idle: queue.LifoQueue[rootwrap_client.Client | None] = queue.LifoQueue()
+        self._patience = patience
+        for _ in range(most):
+            self._idle.put(None)
+
+    def execute(self, command: typing.Sequence[str], timeout: float) -> Answer | None:
+        """Run a command; None if all of them are busy.
+
+        :raises NotRunError: with the reason
+        :raises TimedOutError: it did not end in time, and goes on
+        """
+        try:
+            daemon = [self._idle.get(timeout=self._patience)]
+        except queue.Empty:
+            return None
+        returned = None
+        try:
+            answer, returned = _ask(daemon, command, timeout)
+        finally:
+            # One that is at a command still, or did not work, is left alone.
+            self._idle.put(returned)
+        return answer
+
+
+#: Those of this service.
+daemons = Daemons()
+
+
+def run(command: typing.Sequence[str], timeout: float) -> Answer:
     """Run a command as root.
 
     :param timeout: seconds that it may take
-    :param quick: it ends soon and changes nothing, so that the daemon may run it
     :raises NotRunError: with the reason
-    :raises TimedOutError: it is given up; one that the daemon runs may go on
+    :raises TimedOutError: it is given up; one that a daemon runs may go on
     """
-    if quick and _daemon_wanted():
+    if _daemon_wanted():
         try:
-            return _by_daemon(command, timeout)
+            answer = daemons.execute(command, timeout)
         except NotRunError as e:
             # A process of its own works, or says better why it does not.
             LOG.warning("%s", e)
+        else:
+            if answer is not None:
+                return answer
     return _by_process(command, timeout)
 
 
@@ -94,17 +132,24 @@ def _daemon_wanted() -> bool:
     return bool(CONF.use_rootwrap_daemon)
 
 
-def _by_daemon(command: typing.Sequence[str], timeout: float) -> Answer:
-    answers: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+def _ask(
+    daemon: "list[rootwrap_client.Client | None]", command: typing.Sequence[str], timeout: float
+) -> "tuple[Answer, rootwrap_client.Client]":
+    """What a daemon answers, and the daemon, for the next command.
+
+    :param daemon: the only reference to it is taken out of this list, because a client that goes
+        away waits for its daemon to end: nobody waits for the thread in which it does so
+    """
+    answers: queue.SimpleQueue[tuple[Answer, rootwrap_client.Client] | Exception]
+    answers = queue.SimpleQueue()
 
     def ask() -> None:
         try:
-            code, out, err = _client().execute(list(command))
-            answers.put(Answer(int(code), out, err))
+            client = daemon.pop() or _start()
+            code, out, err = client.execute(list(command))
+            answers.put((Answer(int(code), out, err), client))
         except Exception as e:  # oslo.rootwrap raises nothing more precise
-            answers.put(e)
-            # Here, because a client that goes away waits for its daemon to end.
-            _client.cache_clear()
+            answers.put(e.with_traceback(None))
 
     try:
         threading.Thread(target=ask, name="rootwrap-daemon", daemon=True).start()
@@ -113,8 +158,6 @@ def _by_daemon(command: typing.Sequence[str], timeout: float) -> Answer:
     try:
         answer = answers.get(timeout=timeout)
     except queue.Empty:
-        # It is at this command still, and would let the next one wait: start another daemon.
-        _client.cache_clear()
         raise TimedOutError from None
     if isinstance(answer, Exception):
         # The daemon answers what it refuses with a whole traceback (oslo.rootwrap 7.9).
@@ -126,11 +169,10 @@ def _by_daemon(command: typing.Sequence[str], timeout: float) -> Answer:
     return answer
 
 
-@functools.cache
-def _client() -> "rootwrap_client.Client":
+def _start() -> "rootwrap_client.Client":
     from oslo_rootwrap import client as rootwrap_client
 
-    LOG.debug("FPGA status is asked by %s", " ".join(_daemon_command()))
+    LOG.debug("fpga-cli is run by %s", " ".join(_daemon_command()))
     return rootwrap_client.Client(_daemon_command())
 
 

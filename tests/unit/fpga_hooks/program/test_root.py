@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import pathlib
 import signal
 import sys
 import threading
@@ -12,7 +13,8 @@ import pytest
 from oslo_config import cfg
 
 from fpga_hooks.program import client, errors, root
-from tests.unit.fpga_hooks.conftest import OWNER, Program, status
+from tests.support.host import wait_until
+from tests.unit.fpga_hooks.conftest import IMAGE, OWNER, REGION, Program, status
 
 _START = """
 import os, pathlib, sys
@@ -26,10 +28,12 @@ cmd.daemon()
 
 @pytest.fixture
 def daemon(program: Program, tmp_path, config, monkeypatch):
-    """The daemon's configuration, whose filters permit a status and nothing else."""
+    """The daemon's configuration, whose filters permit some of the verbs."""
     (tmp_path / "filters").mkdir()
-    filters = f"status: RegExpFilter, {program.path}, root, {program.path.name}, status, .*, .*"
-    (tmp_path / "filters" / "fpga.filters").write_text(f"[Filters]\n{filters}\n")
+    head = f"RegExpFilter, {program.path}, root, {program.path.name}"
+    filters = [f"{verb}: {head}, {verb}, .*, .*" for verb in ("status", "erase")]
+    filters.append(f"burn: {head}, burn, .*, .*, .*")
+    (tmp_path / "filters" / "fpga.filters").write_text("\n".join(["[Filters]", *filters, ""]))
     conf = tmp_path / "rootwrap.conf"
     conf.write_text(
         f"[DEFAULT]\nfilters_path={tmp_path}/filters\nexec_dirs={tmp_path}\ndaemon_timeout=30\n"
@@ -39,14 +43,11 @@ def daemon(program: Program, tmp_path, config, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setitem(vars(cfg.CONF), "use_rootwrap_daemon", True)
     config(exec="fpga-cli.py")
-    root._client.cache_clear()
+    monkeypatch.setattr(root, "daemons", root.Daemons(patience=0.2))
     yield command
-    pids = tmp_path / "pids"
-    for pid in pids.read_text().split() if pids.exists() else ():
+    for pid in pids(tmp_path) if (tmp_path / "pids").exists() else ():
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
-    # A client that goes away waits for its daemon to end.
-    threading.Thread(target=root._client.cache_clear, daemon=True).start()
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -56,19 +57,45 @@ def by_process(program: Program, monkeypatch) -> None:
     monkeypatch.setattr("nova.utils.get_root_helper", lambda: helper)
 
 
-def test_the_status_comes_by_one_daemon_for_all_calls(program: Program, daemon) -> None:
+def pids(folder: pathlib.Path) -> list[int]:
+    """The daemons that were started."""
+    return [int(pid) for pid in (folder / "pids").read_text().split()]
+
+
+def test_all_calls_come_by_one_daemon(program: Program, daemon, tmp_path) -> None:
     program.answers(out=status())
     assert [client.status().total for _ in range(3)] == [0, 0, 0]
-    assert len(program.calls) == 3
-    assert root._client.cache_info().misses == 1
+    program.answers(out=f"{REGION}\n")
+    assert client.burn(IMAGE, OWNER) == REGION
+    client.erase(OWNER)
+    assert len(program.calls) == 5
+    assert len(pids(tmp_path)) == 1
 
 
-def test_the_daemon_is_started_again_when_it_has_died(program: Program, daemon) -> None:
+def test_calls_that_last_let_no_other_wait(
+    program: Program, daemon, tmp_path, by_process, monkeypatch
+) -> None:
+    program.answers(out=f"{REGION}\n", first="sleep 30")
+    burns = [
+        threading.Thread(target=client.burn, args=(IMAGE, OWNER), daemon=True) for _ in range(2)
+    ]
+    for burn in burns:
+        burn.start()
+    wait_until(lambda: len(program.calls) == 2, 30)
+    program.answers(out=status())
+    start = time.monotonic()
+    assert client.status().total == 0
+    assert time.monotonic() - start < 20
+    assert len(pids(tmp_path)) == 2
+
+
+def test_the_daemon_is_started_again_when_it_has_died(program: Program, daemon, tmp_path) -> None:
     program.answers(out=status())
     client.status()
-    root._client()._process.kill()
-    root._client()._process.wait()
+    (pid,) = pids(tmp_path)
+    os.kill(pid, signal.SIGKILL)
     assert client.status().total == 0
+    assert len(pids(tmp_path)) == 2
 
 
 def test_an_exit_status_comes_through_the_daemon(program: Program, daemon) -> None:
@@ -108,15 +135,6 @@ def test_without_a_daemon_that_starts_a_process_is_asked(
     program.answers(out=status())
     assert client.status().total == 0
     assert "set use_rootwrap_daemon = False" in caplog.text
-
-
-def test_what_may_take_long_has_a_process_of_its_own(program: Program, daemon, monkeypatch) -> None:
-    monkeypatch.setattr(
-        "nova.utils.get_root_helper", lambda: f"env PATH={program.path.parent}:/bin"
-    )
-    client.erase(OWNER)
-    assert program.calls == [f"erase --owner {OWNER}"]
-    assert root._client.cache_info().misses == 0
 
 
 def test_root_needs_no_daemon(program: Program, daemon, monkeypatch) -> None:
