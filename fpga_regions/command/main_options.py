@@ -55,6 +55,15 @@ Group that may read status_file: the one of nova-compute. Without a group, only 
         help="Seconds to wait for a region on which another fpga-cli is at work.",
     ),
     cfg.IntOpt(
+        "burn_timeout",
+        default=540,
+        min=1,
+        help="""
+Seconds that a burn may take in all. After them it is undone, and exits with 70. This must be less
+than [fpga] timeout in nova.conf: then nova-compute gives no burn up that goes on.
+""",
+    ),
+    cfg.IntOpt(
         "fetch_timeout",
         default=300,
         min=1,
@@ -98,17 +107,23 @@ region and an owner looks here whether the owner ever had the region.
     ),
     cfg.IntOpt(
         "program_retries",
-        default=2,
+        default=8,
         min=0,
         max=100,
-        help="How many times fpga-cli tries again after programming failed.",
+        help="""
+How many times fpga-cli tries again after programming failed. If one load in ten fails at random,
+nine tries fail in one burn of a billion.
+""",
     ),
     cfg.FloatOpt(
         "program_retry_pause",
         default=1.0,
         min=0,
         max=3600,
-        help="Seconds between a failure of programming and the next try.",
+        help="""
+Seconds between a failure of programming and the next try, at most. The first pause is an eighth of
+it, and each further one twice as long.
+""",
     ),
 ]
 
@@ -120,7 +135,8 @@ PACKAGES: list[cfg.Opt] = [
         min=0,
         help="""
 Bytes that downloaded packages in the folder `cache` of state_dir may have together. The packages
-that were not used for longest are removed first. 0 keeps none. fpga-cli asks Glance for the image
+that were not used for longest are removed first. Their unpacked files, in the folder `unpacked`,
+may have as many bytes again. 0 keeps none. fpga-cli asks Glance for the image
 at each burn in any case, so that a deleted or deactivated image cannot be burnt.
 """,
     ),

@@ -165,13 +165,16 @@ class Worker:
 
     def _program(self, driver: Driver, region: Region, package: Package) -> Region:
         retries = self._conf.program_retries
+        # A load that failed at random is soon tried again; a card that needs time gets it.
+        pause = self._conf.program_retry_pause / 8
         while (failure := self._try_to_program(driver, region, package)) is not None:
             if retries == 0:
                 raise failure
             retries -= 1
             note = f"programming again: {failure.why}"
             region = self._ledger.move(region, State.PROGRAMMING, note)
-            time.sleep(self._conf.program_retry_pause)
+            time.sleep(pause)
+            pause = min(2 * pause, self._conf.program_retry_pause)
         return region
 
     def clear(

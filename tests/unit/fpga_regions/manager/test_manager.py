@@ -2,7 +2,10 @@
 """Burning and erasing, with a table for hardware: who gets what, and what is left of a failure."""
 
 import io
+import itertools
+import random
 import socket
+import time
 import typing
 from pathlib import Path
 
@@ -92,13 +95,32 @@ def test_programming_that_fails_now_and_then_is_tried_again(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failing", "tries"), [("program", 3), ("time out", 1), ("refuse", 1), ("lie", 1), ("mute", 3)]
+    ("failing", "tries"), [("program", 9), ("time out", 1), ("refuse", 1), ("lie", 1), ("mute", 9)]
 )
 def test_programming_is_tried_as_often_as_it_may_help(rig: Rig, failing: str, tries: int) -> None:
     rig.hardware.failing = {failing}
     with pytest.raises(errors.RegionError):
         rig.burn(LZO, owner())
     assert [step for step, _ in rig.hardware.done] == ["program"] * tries + ["clear"]
+
+
+def test_loads_that_fail_at_random_fail_no_burn(rig: Rig) -> None:
+    chance, failed = random.Random(15), 0
+    for _ in range(40):
+        rig.hardware.failing_times = next(n for n in itertools.count() if chance.random() >= 0.3)
+        failed += rig.hardware.failing_times
+        rig.burn(LZO, owner())
+        rig.manager.erase(None, owner())
+    assert failed > 10
+
+
+def test_pauses_between_tries_grow_to_the_option(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    rig.conf.set_override("program_retry_pause", 2.0)
+    rig.hardware.failing_times = 6
+    rig.burn(LZO, owner())
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 2.0, 2.0]
 
 
 def test_programming_is_tried_once_where_retries_are_off(rig: Rig) -> None:
