@@ -109,7 +109,7 @@ def run(
             cwd=place.folder,
             pass_fds=keep,
             start_new_session=True,
-            preexec_fn=functools.partial(_die_with, os.getpid()) if mortal else None,
+            preexec_fn=functools.partial(die_with, os.getpid()) if mortal else None,
         )
     except OSError as e:
         raise Failed(f"{argv[0]} cannot be run: {e.strerror}") from e
@@ -192,11 +192,11 @@ def _kill(child: "subprocess.Popen[bytes]", grace: float) -> None:
     child.wait()
 
 
-def _die_with(parent: int) -> None:
-    """In the child: be killed when the parent dies, even if it is dead already."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def die_with(parent: int, number: int = signal.SIGKILL) -> None:
+    """In the child: get a signal when the parent dies, even if it is dead already."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), number)
 
 
 @contextlib.contextmanager

@@ -70,6 +70,12 @@ def parser() -> argparse.ArgumentParser:
     _add_reconcile(group)
     _add_quarantine(group)
     _add_release(group)
+    add_verb(
+        group,
+        "serve",
+        "stay and do the commands of other calls, which then start faster",
+        attempt=lambda _options: "cannot serve",
+    )
     image_verbs.add_to(add_verb(group, "image", "check, make or upload a package"))
     return command
 

@@ -68,6 +68,7 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
             "erases the region; it is free, or its owner's if a guest may have it",
         )
     ],
+    "serve": [("serve", "does the commands of other calls until SIGTERM")],
     "image": [
         (
             "image build --bitfile crc32.bin --manifest crc32.json --output crc32.zip",

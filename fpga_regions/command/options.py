@@ -7,10 +7,9 @@ import typing
 from oslo_config import cfg
 
 from fpga_regions import errors
+from fpga_regions.command.client import DEFAULT_FILE
 from fpga_regions.command.emulator_options import EMULATOR
 from fpga_regions.command.main_options import MAIN, PACKAGES
-
-DEFAULT_FILE = "/etc/fpga-nova/fpga-cli.conf"
 
 
 def load(config_file: str | None, if_readable: bool = False) -> cfg.ConfigOpts:

@@ -49,7 +49,7 @@ def read(text: bytes) -> Manifest:
     :raises errors.BadPackage: it is not JSON, or not what the schema says
     """
     document = parse(text, FILE)
-    wrong = next(iter(_validator().iter_errors(document)), None)
+    wrong = next(iter(validator().iter_errors(document)), None)
     if wrong is not None:
         raise errors.BadPackage(f"{FILE}: {wrong.json_path}: {errors.shorten(_message(wrong))}")
     exposes = tuple(Exposed(one["kind"], one["name"]) for one in document["exposes"])
@@ -90,7 +90,8 @@ def schema() -> dict[str, typing.Any]:
 
 
 @functools.cache
-def _validator() -> typing.Any:
+def validator() -> typing.Any:
+    """What checks a manifest against the schema; made once."""
     # Not at the top: it takes longer to load than all that `status` needs, which reads no manifest.
     import jsonschema
 

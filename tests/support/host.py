@@ -13,6 +13,7 @@ import time
 import typing
 
 from fpga_nova.deadline import Deadline
+from fpga_regions.command import client
 from fpga_regions.emulator import groups
 from fpga_regions.emulator.server import Servers
 from fpga_regions.system import processes
@@ -58,10 +59,13 @@ class Host:
         """The command line of a call."""
         return [self.python, str(PROGRAM), "--config-file", str(self.config), *arguments]
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *arguments: str, cwd: pathlib.Path | None = None
+    ) -> "subprocess.CompletedProcess[str]":
         """Call fpga-cli and wait for it."""
+        command = self.command(*arguments)
         return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, check=False, timeout=60
+            command, capture_output=True, text=True, check=False, timeout=60, cwd=cwd
         )
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
@@ -71,6 +75,25 @@ class Host:
         # that is inherited.
         command = ["env", "--default-signal=HUP,INT,TERM", *self.command(*arguments)]
         return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+
+    @contextlib.contextmanager
+    def served(self) -> "typing.Iterator[subprocess.Popen[str]]":
+        """Have a server do the calls within the block."""
+        server = self.start("serve")
+        try:
+            wait_until(self.has_server, 60)
+            yield server
+        finally:
+            server.terminate()
+            server.wait(60)
+
+    def has_server(self) -> bool:
+        """Whether a server is ready."""
+        try:
+            with client._connected(str(self.runtime)):
+                return True
+        except OSError:
+            return False
 
     def burn(self, *arguments: str) -> str:
         """Burn, and fail unless it succeeds; the region's id."""

@@ -8,7 +8,12 @@ import importlib
 import multiprocessing
 import os
 import signal
+import socket
+import sys
 import typing
+from pathlib import Path
+
+from fpga_regions.command import client, server
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -24,6 +29,52 @@ def killed(call: typing.Callable[[], object], targets: typing.Sequence[str], at:
     process.join(60)
     assert process.exitcode in (0, -signal.SIGKILL), f"it ended with {process.exitcode}"
     return process.exitcode != 0
+
+
+def killed_in_server(
+    call: typing.Callable[[], object], targets: typing.Sequence[str], at: int, config_file: Path
+) -> bool:
+    """The same in the process that a server starts for a client, which says how it ended.
+
+    :param config_file: whose runtime_dir is the folder `run` beside it
+    """
+    path = config_file.parent / "run" / client.SOCKET
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        serving = _FORK.Process(target=_serve, args=(listener, call, targets, at, config_file))
+        serving.start()
+    asking = _FORK.Process(target=_ask, args=(config_file,))
+    asking.start()
+    asking.join(60)
+    serving.terminate()
+    serving.join(60)
+    path.unlink()
+    assert asking.exitcode in (0, -signal.SIGKILL), f"it ended with {asking.exitcode}"
+    return asking.exitcode != 0
+
+
+def _serve(
+    listener: socket.socket,
+    call: typing.Callable[[], object],
+    targets: typing.Sequence[str],
+    at: int,
+    config_file: Path,
+) -> None:
+    def work(_arguments: list[str]) -> int:
+        _child(call, targets, at)
+        return 0
+
+    server.Server(listener, work, client.identity(str(config_file))).run()
+
+
+def _ask(config_file: Path) -> None:
+    # A server that the machine has not let start yet is waited for.
+    client._PATIENCE = 30.0
+    code = client.ask(["--config-file", str(config_file), "burn"])
+    sys.exit(99 if code is None else code)
 
 
 def _child(call: typing.Callable[[], object], targets: typing.Sequence[str], at: int) -> None:

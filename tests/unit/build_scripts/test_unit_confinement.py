@@ -15,6 +15,7 @@ UNITS = units.of_roles(Path("/cloud"))
 OF_ROOT = (
     "docker/main: containerd",
     "docker/main: dockerd",
+    "fpga_cli/main: fpga-regions",
     "nova_compute/main: nova-compute",
     "ovn_metadata/main: neutron-ovn-agent",
 )
@@ -42,7 +43,7 @@ def settings(text: str) -> dict[str, str]:
 def test_roles_run_all_daemons() -> None:
     names = {name.partition(": ")[2] for name in UNITS}
     assert {"database", "epmd", "rabbitmq", "containerd", "dockerd", "nova-compute"} <= names
-    assert len(UNITS) == 19
+    assert len(UNITS) == 20
 
 
 @needs_systemd

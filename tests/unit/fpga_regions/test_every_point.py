@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each verb is killed at every point that it passes, on every driver that can run here.
 
+With the driver `fake` it is killed in the process of a server, too.
+
 After the next command no region is owned twice, none is lost, none is used without an owner, and
 what is free holds nothing; and the verb that was killed can be given again.
 """
@@ -56,7 +58,9 @@ DRIVERS = {
 class Tried:
     """A host on which verbs are killed, with two regions."""
 
-    def __init__(self, folder: Path, driver: str, warm: bool = False) -> None:
+    def __init__(self, folder: Path, way: str, warm: bool = False) -> None:
+        driver, _, server = way.partition(" ")
+        self.served = bool(server)
         self.folder, self.driver, self.state = folder, driver, folder / "state"
         # A program that was killed before it told its region's identifier leaves a region of which
         # nobody can say what it holds.
@@ -107,6 +111,8 @@ class Tried:
             with self.open() as manager:
                 verb(manager)
 
+        if self.served:
+            return points.killed_in_server(call, targets, at, self.folder / "fpga-cli.conf")
         return points.killed(call, targets, at)
 
     def do(self, verb: Verb) -> typing.Any:
@@ -176,7 +182,10 @@ class Tried:
         return [*LEDGER, *(f"{driver}.{step}" for step in STEPS), *more]
 
 
-@pytest.fixture(params=list(DRIVERS))
+WAYS = [*DRIVERS, "fake served"]
+
+
+@pytest.fixture(params=WAYS)
 def host(request: pytest.FixtureRequest, tmp_path: Path) -> typing.Iterator[Tried]:
     host = Tried(tmp_path, request.param)
     host.regions()
@@ -185,7 +194,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> typing.Iterator[Trie
         host.erase(number)
 
 
-@pytest.fixture(params=list(DRIVERS))
+@pytest.fixture(params=WAYS)
 def warm(request: pytest.FixtureRequest, tmp_path: Path) -> typing.Iterator[Tried]:
     """A host that keeps erased regions warm."""
     host = Tried(tmp_path, request.param, warm=True)

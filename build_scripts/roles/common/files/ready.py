@@ -9,6 +9,7 @@ before the start. Exit status 1: it is not ready within its `timeout`, or its pr
 which the environment names in MAINPID.
 """
 
+import errno
 import json
 import os
 import re
@@ -38,8 +39,9 @@ def is_ready(description: dict[str, typing.Any]) -> bool:
         if "socket" in ready:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(ready["socket"])
-    except OSError:
-        return False
+    except OSError as e:
+        # A socket of packets is served all the same.
+        return e.errno == errno.EPROTOTYPE
     return True
 
 

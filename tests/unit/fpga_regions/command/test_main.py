@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line as people and Nova meet it: exit statuses, one line of error, clean output."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
+import typing
 
 import lzallright
 import pytest
@@ -212,6 +214,21 @@ def test_burn_that_is_interrupted_while_it_programs_is_undone(host: Host, cloud:
     assert (running.returncode, "interrupted by SIGTERM" in err) == (-signal.SIGTERM, True)
     # Without another command, which would undo it, too.
     assert '"write"' not in published.read_text()
+    assert host.states() == ["free", "free"]
+
+
+@pytest.mark.parametrize("way", [contextlib.nullcontext, Host.served], ids=["alone", "served"])
+def test_burn_that_takes_too_long_is_undone(
+    host: Host,
+    cloud: OpenStack,
+    way: typing.Callable[[Host], contextlib.AbstractContextManager[object]],
+) -> None:
+    host.configure(drivers="fake", fake__program_delay=30, burn_timeout=2)
+    image = cloud.add(bitstreams.package(target={"board": "fake", "part": "fake"}))
+    with way(host):
+        line = refusal(host.run("burn", image, "--owner", owner()), 70)
+        assert line.endswith("it took longer than burn_timeout allows; what was begun is undone")
+    assert '"write"' not in (host.runtime / "status.json").read_text()
     assert host.states() == ["free", "free"]
 
 
