@@ -15,6 +15,7 @@ _fpga_cli()
             " reconcile") verb="reconcile" ;;
             " quarantine") verb="quarantine" ;;
             " release") verb="release" ;;
+            " prepare") verb="prepare" ;;
             " serve") verb="serve" ;;
             " image") verb="image" ;;
             "image validate") verb="image validate" ;;
@@ -55,7 +56,7 @@ _fpga_cli()
     esac
 
     case "$verb" in
-        "") COMPREPLY=($(compgen -W "-h --help --version --config-file --debug burn erase status describe events reconcile quarantine release serve image" -- "$word")) ;;
+        "") COMPREPLY=($(compgen -W "-h --help --version --config-file --debug burn erase status describe events reconcile quarantine release prepare serve image" -- "$word")) ;;
         "burn") COMPREPLY=($(compgen -W "-h --help --file --owner --number --device --dry-run" -- "$word")) ;;
         "erase") COMPREPLY=($(compgen -W "-h --help --owner" -- "$word")) ;;
         "status") COMPREPLY=($(compgen -W "-h --help --format" -- "$word")) ;;
@@ -64,6 +65,7 @@ _fpga_cli()
         "reconcile") COMPREPLY=($(compgen -W "-h --help --fix --format" -- "$word")) ;;
         "quarantine") COMPREPLY=($(compgen -W "-h --help --reason" -- "$word")) ;;
         "release") COMPREPLY=($(compgen -W "-h --help" -- "$word")) ;;
+        "prepare") COMPREPLY=($(compgen -W "-h --help" -- "$word")) ;;
         "serve") COMPREPLY=($(compgen -W "-h --help" -- "$word")) ;;
         "image") COMPREPLY=($(compgen -W "-h --help validate build create" -- "$word")) ;;
         "image validate") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); [[ $word != -* ]] || COMPREPLY=($(compgen -W "-h --help" -- "$word")) ;;

@@ -72,6 +72,13 @@ def parser() -> argparse.ArgumentParser:
     _add_release(group)
     add_verb(
         group,
+        "prepare",
+        "prepare for the first burns of the bitstream images that changed",
+        run=verbs.prepare,
+        attempt=lambda _options: "cannot prepare bitstream images",
+    )
+    add_verb(
+        group,
         "serve",
         "stay and do the commands of other calls, which then start faster",
         attempt=lambda _options: "cannot serve",

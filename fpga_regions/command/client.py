@@ -33,7 +33,10 @@ MAX_REQUEST = 128 * 1024
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 #: What the server takes.
 VERBS = frozenset(
-    ("burn", "erase", "status", "describe", "events", "reconcile", "quarantine", "release")
+    (
+        *("burn", "erase", "status", "describe", "events", "reconcile"),
+        *("quarantine", "release", "prepare"),
+    )
 )
 
 DEFAULT_FILE = "/etc/fpga-nova/fpga-cli.conf"

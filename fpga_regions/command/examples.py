@@ -68,6 +68,7 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
             "erases the region; it is free, or its owner's if a guest may have it",
         )
     ],
+    "prepare": [("prepare", "fetches what changed in Glance, and has the emulator make models")],
     "serve": [("serve", "does the commands of other calls until SIGTERM")],
     "image": [
         (

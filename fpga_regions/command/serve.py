@@ -21,6 +21,8 @@ if typing.TYPE_CHECKING:
 
 _LOCK = "manager.lock"
 _BACKLOG = 64
+#: Seconds between two looks at Glance for what a driver prepares, and between two at the token.
+_OFTEN, _SELDOM = 15.0, 60.0
 #: What commands import when they first need it.
 _MODULES = (
     "fpga_regions.command.output",
@@ -28,6 +30,7 @@ _MODULES = (
     "fpga_regions.image.policy",
     "fpga_regions.image.sources",
     "fpga_regions.manager.dry_run",
+    "fpga_regions.manager.preparation",
     "fpga_regions.manager.reconcile",
     "jsonschema",
     "requests",
@@ -46,7 +49,7 @@ def serve(config_file: str | None, main: typing.Callable[..., int]) -> int:
     # Before it is read: what changes meanwhile has changed.
     configured = _mark(identity)
     conf = configuration.load(config_file)
-    _load(conf)
+    interval = _load(conf)
     files = _code()
     code = [_mark(file) for file in files]
 
@@ -55,7 +58,8 @@ def serve(config_file: str | None, main: typing.Callable[..., int]) -> int:
 
     with _listener(conf) as listener:
         work = functools.partial(main, conf=conf)
-        serving = server.Server(listener, work, identity, valid)
+        chores = [server.Chore(interval, lambda: work(["prepare"]))] if interval else []
+        serving = server.Server(listener, work, identity, valid, chores)
         # What is there now is never looked at by the collector, and so never copied for a command.
         gc.freeze()
         supervision.notify("READY=1")
@@ -66,8 +70,11 @@ def serve(config_file: str | None, main: typing.Callable[..., int]) -> int:
     return 0
 
 
-def _load(conf: "cfg.ConfigOpts") -> None:
-    """Load what commands need; what cannot be had is for each command to say."""
+def _load(conf: "cfg.ConfigOpts") -> float | None:
+    """Load what commands need; what cannot be had is for each command to say.
+
+    :returns: seconds between two preparations; None if there is no way to Glance, or no driver
+    """
     from fpga_regions.drivers import api
     from fpga_regions.image import glance
     from fpga_regions.package import manifest
@@ -76,9 +83,10 @@ def _load(conf: "cfg.ConfigOpts") -> None:
         importlib.import_module(name)
     manifest.validator()
     with contextlib.suppress(errors.RegionError):
-        api.load(conf)
-    with contextlib.suppress(errors.RegionError):
+        drivers = api.load(conf)
         glance.connect(conf)
+        return _OFTEN if any(driver.prepares for driver in drivers.values()) else _SELDOM
+    return None
 
 
 def _code() -> list[str]:

@@ -126,6 +126,15 @@ def release(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
     return 0
 
 
+def prepare(conf: "cfg.ConfigOpts", _options: argparse.Namespace) -> int:
+    """Prepare for the first burns of the bitstream images that changed."""
+    from fpga_regions.drivers import api
+    from fpga_regions.manager import preparation
+
+    preparation.prepare(conf, api.load(conf))
+    return 0
+
+
 @contextlib.contextmanager
 def _opened(
     conf: "cfg.ConfigOpts", publisher: "Publisher | None" = None

@@ -28,10 +28,12 @@ class Driver(abc.ABC):
 
     :param name: name of its entry point
     :param conf: the configuration
+    :cvar prepares: whether `prepare` makes the first burn of a bitstream faster
     :cvar resets_again: whether a region that was kept warm is reset once more when it is given out,
         because something else may have reached it meanwhile
     """
 
+    prepares: typing.ClassVar[bool] = False
     resets_again: typing.ClassVar[bool] = False
 
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
@@ -79,6 +81,14 @@ class Driver(abc.ABC):
 
         :raises errors.ProgrammingFailed: the region lacks a node that the package exposes
         """
+
+    def prepare(self, package: Package) -> None:
+        """Make what does not depend on a region of a package that fits one; no lock is held.
+
+        :raises errors.BadPackage: it is not for this hardware
+        :raises errors.ProgrammingFailed, errors.TimedOut: it cannot be made now
+        """
+        raise errors.ProgrammingFailed(f"the driver {self.name} prepares nothing")
 
     def can_reset(self, region: Region) -> bool:
         """Whether `reset` can be of use for a region; False if a driver does not say otherwise."""

@@ -32,6 +32,8 @@ _MORE_PROCESSES = 16  # of a region, beside one for each client
 class EmulatorDriver(api.Driver):
     """A number of cards, each with a number of regions, as group `emulator` says."""
 
+    prepares = True
+
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
         super().__init__(name, conf)
         self._servers = Servers(pathlib.Path(conf.runtime_dir), pathlib.Path(conf.state_dir))
@@ -62,6 +64,18 @@ class EmulatorDriver(api.Driver):
             self._run(region, lambda files: self._load(region, package, deadline, files), deadline)
         except OSError as e:
             raise errors.ProgrammingFailed(f"the emulator cannot be started: {e}") from e
+
+    def prepare(self, package: Package) -> None:
+        """Make the models of a bitstream; a compiled one is made in the background."""
+        from fpga_regions.emulator import compiler
+
+        part, how = package.manifest.part, self.conf.emulator.engine
+        if part == SOFTWARE:
+            return
+        settings = self._compiler(self.conf.emulator.first_uid)
+        limit = Deadline(settings.timeout)
+        settings.models().get(package.bitfile, package.digest, part, how, limit).file.close()
+        compiler.start(settings)
 
     def read_back(self, region: Region) -> Loaded | None:
         """Ask the process which function it serves."""

@@ -99,7 +99,7 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> F
     image_id = proper_id(image_id)
     with explained(advise=_absence):
         adapter = connect(conf)
-        image = _description_by_token(adapter, image_id, Tokens.of(conf))
+        image = Tokens.of(conf).ask(adapter, lambda: _description(adapter, image_id))
         if image["size"] > max_size:
             raise errors.BadPackage(f"it is larger than {max_size} bytes (max_size)")
 
@@ -111,36 +111,11 @@ def fetch(conf: cfg.ConfigOpts, image_id: str, cache: Cache, max_size: int) -> F
         return Fetched(cache.obtain(_digest(image), download, deadline), image)
 
 
-def _description_by_token(
-    adapter: typing.Any, image_id: str, tokens: Tokens
-) -> dict[str, typing.Any]:
-    """What Glance says of an image, asked with the token that is kept, or with a new one.
-
-    A token is as old as its roles and its catalogue, which may name Glance's former address. So
-    what fails with one that was kept is asked once more.
-    """
-    import requests
-    from keystoneauth1 import exceptions
-
-    auth = adapter.session.auth
-    image = None
-    if tokens.lend(auth):
-        failures = (exceptions.ClientException, requests.RequestException)
-        with contextlib.suppress(*failures, errors.ImageServiceUnavailable):
-            image = _description(adapter, image_id)
-        if image is None:
-            tokens.drop()
-            auth.invalidate()
-    image = image or _description(adapter, image_id)
-    tokens.keep(auth)
-    return image
-
-
 def _description(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
     from keystoneauth1 import exceptions
 
     try:
-        image = _answer(adapter, f"images/{image_id}")
+        image = answer(adapter, f"images/{image_id}")
     except exceptions.NotFound as e:
         # Whatever is at a wrong address of Glance or Keystone answers so, too.
         if not _is_glance(adapter):
@@ -162,7 +137,7 @@ def _description(adapter: typing.Any, image_id: str) -> dict[str, typing.Any]:
     return image
 
 
-def _answer(adapter: typing.Any, rest: str) -> dict[str, typing.Any]:
+def answer(adapter: typing.Any, rest: str) -> dict[str, typing.Any]:
     """The JSON object that Glance answers; empty for what is none."""
     response = adapter.get(path(adapter, rest), headers={"Accept": "application/json"})
     try:
@@ -177,7 +152,7 @@ def _is_glance(adapter: typing.Any) -> bool:
     from keystoneauth1 import exceptions
 
     try:
-        return _answer(adapter, "schemas/image").get("name") == "image"
+        return answer(adapter, "schemas/image").get("name") == "image"
     except exceptions.NotFound:
         return False
 

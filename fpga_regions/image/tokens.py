@@ -15,7 +15,10 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from fpga_regions import errors
 from fpga_regions.system import folders, locks
+
+_Answer = typing.TypeVar("_Answer")
 
 _FILE, _NEW, _LOCK = "glance", "glance.new", "lock"
 _MOST = 1024 * 1024  # bytes; a catalogue of a large cloud has some 30,000
@@ -36,6 +39,32 @@ class Tokens:
     def of(cls, conf: cfg.ConfigOpts) -> typing.Self:
         """The token of a configuration."""
         return cls(Path(conf.runtime_dir) / "tokens")
+
+    def ask(self, adapter: typing.Any, question: typing.Callable[[], _Answer]) -> _Answer:
+        """The answer to a question, asked with the token that is kept, or with a new one.
+
+        A token is as old as its roles and its catalogue, which may name a service's former address.
+        So what fails with one that was kept is asked once more.
+
+        :param adapter: of keystoneauth1, through which the question is asked
+        """
+        import requests
+        from keystoneauth1 import exceptions
+
+        auth, failures = (
+            adapter.session.auth,
+            (exceptions.ClientException, requests.RequestException),
+        )
+        if self.lend(auth):
+            with contextlib.suppress(*failures, errors.ImageServiceUnavailable):
+                answer = question()
+                self.keep(auth)
+                return answer
+            self.drop()
+            auth.invalidate()
+        answer = question()
+        self.keep(auth)
+        return answer
 
     def lend(self, auth: typing.Any) -> bool:
         """Give a plugin of keystoneauth1 what is kept for its very options; whether there was any.

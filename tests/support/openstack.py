@@ -10,6 +10,7 @@ import threading
 import time
 import types
 import typing
+import urllib.parse
 import uuid
 
 USER, PASSWORD, TOKEN = "nova", "secret", "a-token"
@@ -154,6 +155,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/v2/schemas/image":
             self._answer(200, {"name": "image", "properties": {key: {} for key in _BASE}})
             return
+        question = urllib.parse.urlsplit(self.path)
+        if question.path == "/v2/images":
+            self._answer(200, self._page(urllib.parse.parse_qs(question.query)))
+            return
         path = re.fullmatch(r"/v2/images/([0-9a-f-]+)(/file)?", self.path)
         image = self.cloud.images.get(path[1]) if path else None
         if path is None or image is None:
@@ -162,6 +167,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(image.data)
         else:
             self._answer(200, image.record())
+
+    def _page(self, question: dict[str, list[str]]) -> dict[str, typing.Any]:
+        """Images with a tag and a container format, the latest first, one on a page."""
+        (tag,), (container,) = question["tag"], question["container_format"]
+        found = [
+            image.record()
+            for image in reversed(self.cloud.images.values())
+            if tag in image.properties.get("tags", ()) and image.container_format == container
+        ]
+        at = int(question.get("marker", ["0"])[0])
+        query = urllib.parse.urlencode({"tag": tag, "container_format": container})
+        more = {"next": f"/v2/images?{query}&marker={at + 1}"} if at + 1 < len(found) else {}
+        return {"images": found[at : at + 1]} | more
 
     def do_PUT(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
