@@ -2,6 +2,7 @@
 """The command line of fpga-cli, which the man page and the completion follow."""
 
 import argparse
+import functools
 import textwrap
 import typing
 import uuid
@@ -44,8 +45,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
+@functools.cache
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+    """The parser of the command line; made once."""
     exits = "; ".join(f"{code} {meaning}" for code, meaning in EXITS.items())
     command = _Parser(
         prog=examples.PROGRAM,

@@ -12,7 +12,7 @@ import typing
 from pathlib import Path
 
 from fpga_regions import errors
-from fpga_regions.command import client, server
+from fpga_regions.command import arguments, client, server
 from fpga_regions.command import options as configuration
 from fpga_regions.system import folders, locks, sockets, supervision
 
@@ -81,6 +81,7 @@ def _load(conf: "cfg.ConfigOpts") -> float | None:
 
     for name in _MODULES:
         importlib.import_module(name)
+    arguments.parser()
     manifest.validator()
     with contextlib.suppress(errors.RegionError):
         drivers = api.load(conf)

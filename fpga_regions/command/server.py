@@ -100,6 +100,10 @@ class Server:
             # What came before it in this turn may have closed it.
             if handle := self._handlers.get(descriptor):
                 handle()
+        if not self._serves():
+            # These have asked for nothing yet, and can do it themselves.
+            for job in [job for job in self._jobs if job.process is None]:
+                self._end(job)
 
     def _serves(self) -> bool:
         return not self.stopped and self._valid()

@@ -174,6 +174,13 @@ def test_server_that_stops_waits_for_its_commands_and_begins_none(fake: Host, im
     assert not (fake.runtime / client.SOCKET).exists()
 
 
+def test_server_stops_though_a_client_asks_for_nothing(fake: Host) -> None:
+    with fake.served() as server, client._connected(str(fake.runtime)) as connection:
+        server.terminate()
+        assert connection.recv(16) == b""
+        assert server.wait(30) == 0
+
+
 def test_changed_configuration_is_obeyed_at_once(fake: Host) -> None:
     with fake.served() as server:
         assert fake.run("status").stdout == "Used regions: 0/2\n"
