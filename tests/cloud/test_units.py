@@ -27,7 +27,7 @@ CONTROL |= {
     "nova-conductor",
     "nova-scheduler",
 }
-DAEMONS = {"controller": CONTROL, HOST: {"containerd", "dockerd", "nova-compute"}}
+DAEMONS = {"controller": CONTROL, HOST: {"containerd", "dockerd", "fpga-regions", "nova-compute"}}
 if NETWORKS:
     CONTROL |= {"neutron-ovn-maintenance", "nova-metadata", "ovn-nb", "ovn-northd", "ovn-sb"}
     DAEMONS[HOST] |= {"neutron-ovn-agent", "ovn-controller", "ovs-vswitchd", "ovsdb"}
@@ -40,6 +40,8 @@ INTERRUPTIONS = {
     "dockerd is killed": f"{_KILL} fpga-nova-dockerd",
     "containerd starts again": "systemctl restart fpga-nova-containerd",
     "containerd is killed": f"{_KILL} fpga-nova-containerd",
+    "fpga-regions starts again": "systemctl restart fpga-nova-fpga-regions",
+    "fpga-regions is killed": f"{_KILL} fpga-nova-fpga-regions",
     "all start again": f"systemctl restart {COMPUTE} fpga-nova-dockerd fpga-nova-containerd",
 }
 
