@@ -6,7 +6,7 @@ import pathlib
 from oslo_config import cfg
 
 from fpga_regions.image import cache, glance, policy
-from fpga_regions.package import reader
+from fpga_regions.package import once, reader
 from fpga_regions.system import cache as products
 from fpga_regions.system import files
 
@@ -31,7 +31,7 @@ def from_glance(conf: cfg.ConfigOpts, image_id: str) -> reader.Package:
     with image.file as file:
         if size:
             unpacked = products.Cache(state / UNPACKED, size)
-            package = reader.read_once(file, "-".join(image.digest), limits, unpacked)
+            package = once.read(file, "-".join(image.digest), limits, unpacked)
         else:
             package = reader.read_confined(file, limits)
         policy.check(conf, package, image)

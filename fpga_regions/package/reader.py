@@ -6,14 +6,11 @@ is unpacked to disk by name, and only the manifest, its signature and the bitfil
 Every limit is checked on what is read, not only on what the archive says of itself.
 """
 
-import contextlib
 import dataclasses
-import functools
 import hashlib
 import json
 import tempfile
 import typing
-from pathlib import Path
 
 from fpga_nova.confined import confinement, processes, readers
 from fpga_nova.deadline import Deadline
@@ -21,9 +18,8 @@ from fpga_regions import errors
 from fpga_regions.model import Loaded
 from fpga_regions.package import manifest, unpacking
 from fpga_regions.package.unpacking import Files, Limits
-from fpga_regions.system.cache import Cache, key
 
-__all__ = ["Limits", "Package", "read", "read_confined", "read_once"]
+__all__ = ["Limits", "Package", "check", "read", "read_confined", "unpack_confined"]
 
 _SECONDS = 120  # a package of the largest size takes a few
 _MEMORY = 256 << 20  # besides what the files of the package need
@@ -60,7 +56,7 @@ def read(file: typing.BinaryIO, limits: Limits) -> Package:
     :raises errors.BadPackage: it is not a zip, breaks a limit, is damaged, has no valid manifest,
         or its bitfile is not the one that the manifest describes
     """
-    return _checked(unpacking.unpack(file, limits))
+    return check(unpacking.unpack(file, limits))
 
 
 def read_confined(file: typing.BinaryIO, limits: Limits) -> Package:
@@ -71,52 +67,18 @@ def read_confined(file: typing.BinaryIO, limits: Limits) -> Package:
         of the package
     """
     try:
-        files = _unpack_confined(file, limits)
+        files = unpack_confined(file, limits)
     except OSError as e:  # no room, or no folder, for temporary files
         raise errors.ImageServiceUnavailable(f"it cannot be read on this host: {e}") from e
-    return _checked(files)
+    return check(files)
 
 
-def read_once(file: typing.BinaryIO, digest: str, limits: Limits, store: Cache) -> Package:
-    """The same, from a store where that has what the process made of a file of this digest.
+def unpack_confined(file: typing.BinaryIO, limits: Limits) -> Files:
+    """What a process of its own takes out of a file that may be a stranger's.
 
-    Other limits, or another release of what takes packages apart, take it apart anew.
-
-    :param digest: of the file, checked
+    :raises OSError: no room, or no folder, for temporary files
     :raises errors.BadPackage, errors.ImageServiceUnavailable: as `read_confined` does
     """
-    name = f"{key(digest, json.dumps(dataclasses.asdict(limits)), _release())}.files"
-    try:
-        if (stored := store.get(name)) is not None:
-            with stored:
-                return _checked(_load(stored))
-        files = _unpack_confined(file, limits)
-    except OSError as e:
-        raise errors.ImageServiceUnavailable(f"it cannot be read on this host: {e}") from e
-    package = _checked(files)
-    # Without room for it, the next one takes it apart again.
-    with contextlib.suppress(OSError):
-        store.put(name, _dump(files)).close()
-    return package
-
-
-@functools.cache
-def _release() -> str:
-    return hashlib.sha256(Path(unpacking.__file__).read_bytes()).hexdigest()
-
-
-def _dump(files: Files) -> bytes:
-    sizes = [None if one is None else len(one) for one in files]
-    return b"".join([json.dumps(sizes).encode(), b"\n", *(one or b"" for one in files)])
-
-
-def _load(stored: typing.BinaryIO) -> Files:
-    sizes = json.loads(stored.readline())
-    text, *others = (None if size is None else stored.read(size) for size in sizes)
-    return Files(text or b"", *others)
-
-
-def _unpack_confined(file: typing.BinaryIO, limits: Limits) -> Files:
     most = limits.max_bitfile_size + limits.max_manifest_size
     box = confinement.Confinement(_MEMORY + 4 * most, most + _MIB, files=16)
     with tempfile.TemporaryFile() as target:
@@ -148,8 +110,11 @@ def _unpack_confined(file: typing.BinaryIO, limits: Limits) -> Files:
     return Files(text or b"", bitfile, signature)
 
 
-def _checked(files: Files) -> Package:
-    """What the files of a package are worth: the manifest is read here, in any case."""
+def check(files: Files) -> Package:
+    """What the files of a package are worth: the manifest is read here, in any case.
+
+    :raises errors.BadPackage: no valid manifest, or the bitfile is not the one of the manifest
+    """
     fields = manifest.read(files.manifest_text)
     if files.bitfile is None:
         raise errors.BadPackage(f"it lacks its bitfile {fields.bitfile}")

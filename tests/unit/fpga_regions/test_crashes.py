@@ -22,7 +22,7 @@ SERVERS = "fpga_regions.emulator.server:Servers"
 POINTS_OF_BURN = {
     "ledger made": ("after", 1, "fpga_regions.ledger.ledger:Ledger.register"),
     "image fetched": ("after", 1, "fpga_regions.image.glance:fetch"),
-    "package read": ("after", 1, "fpga_regions.package.reader:read_once"),
+    "package read": ("after", 1, "fpga_regions.package.once:read"),
     "claim not written": ("before", 1, "fpga_regions.ledger.ledger:Ledger.claim"),
     "claim written": ("after", 1, "fpga_regions.ledger.ledger:Ledger.claim"),
     "programming written": ("after", 1, MOVE),

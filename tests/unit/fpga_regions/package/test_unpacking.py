@@ -13,7 +13,7 @@ import pytest
 
 from fpga_nova.confined import processes, readers
 from fpga_regions import errors
-from fpga_regions.package import manifest, reader, unpacking
+from fpga_regions.package import manifest, once, reader, unpacking
 from fpga_regions.system import cache
 from tests.support import bitstreams
 
@@ -132,7 +132,7 @@ class Store:
         with tempfile.TemporaryFile() as file:
             file.write(data)
             file.flush()
-            return reader.read_once(file, digest, changed, cache.Cache(self.folder, 1 << 20))
+            return once.read(file, digest, changed, cache.Cache(self.folder, 1 << 20))
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_other_release_of_the_reader_takes_it_apart_anew(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.read(GOOD)
-    monkeypatch.setattr(reader, "_release", lambda: "another")
+    monkeypatch.setattr(once, "_release", lambda: "another")
     store.read(GOOD)
     assert store.processes == 2
 
