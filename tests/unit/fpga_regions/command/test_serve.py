@@ -34,15 +34,25 @@ class Served:
     def start(self) -> "subprocess.Popen[str]":
         """A burn that lasts; given back while it programs."""
         burning = self.host.start("burn", self.image, "--owner", owner())
+        self.wait()
+        return burning
+
+    def wait(self) -> None:
+        """Wait until a burn programs."""
         published = self.host.runtime / "status.json"
         wait_until(lambda: published.exists() and '"write"' in published.read_text(), 30)
-        return burning
 
     def workers(self) -> list[int]:
         """The processes of commands."""
         pid = self.server.pid
         text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return [int(word) for word in text.split()]
+
+    def worker(self) -> int:
+        """The process of the only command; the server itself may prepare images for a while."""
+        wait_until(lambda: len(self.workers()) == 1)
+        (worker,) = self.workers()
+        return worker
 
     def undone(self) -> bool:
         """Whether no region is in use, without a command that would see to it."""
@@ -121,11 +131,8 @@ def test_signal_of_the_client_undoes_the_command(served: Served, number: int) ->
 def test_signal_that_the_client_ignores_is_ignored(served: Served) -> None:
     ignoring = ["env", "--ignore-signal=HUP", *served.host.command("burn", served.image)]
     burning = subprocess.Popen(ignoring)
-    wait_until(lambda: len(served.workers()) == 1)
-    (worker,) = served.workers()
-    published = served.host.runtime / "status.json"
-    wait_until(lambda: published.exists() and '"write"' in published.read_text(), 30)
-    os.kill(worker, signal.SIGHUP)
+    served.wait()
+    os.kill(served.worker(), signal.SIGHUP)
     burning.send_signal(signal.SIGHUP)
     assert served.host.run("status").returncode == 0
     assert burning.poll() is None
@@ -143,8 +150,7 @@ def test_client_that_is_killed_has_its_command_undone(served: Served) -> None:
 
 def test_command_whose_process_is_killed_is_as_one_that_was_killed(served: Served) -> None:
     burning = served.start()
-    (worker,) = served.workers()
-    os.kill(worker, signal.SIGKILL)
+    os.kill(served.worker(), signal.SIGKILL)
     assert burning.communicate() == ("", "")
     assert burning.returncode == -signal.SIGKILL
     assert served.host.states() == ["free", "free"]
