@@ -4,12 +4,12 @@
 import time
 import typing
 
-import fixtures
 import oslo_messaging
 from oslo_config import cfg
 
 from fpga_nova import contract
 from tests.functional import test_hooks
+from tests.support import rpc
 from tests.support.broker import Broker
 
 _PATIENCE = 60  # seconds; oslo.messaging waits longer with each attempt to reach a broker
@@ -22,16 +22,7 @@ class HostRpc(test_hooks.HooksTestCase):
         super().configure()
         self.broker = Broker()
         self.addCleanup(self.broker.__exit__)
-        # A process that ends takes its server along; here the test does.
-        real = oslo_messaging.get_rpc_server
-
-        def get_rpc_server(transport, *arguments, **more):
-            server = real(transport, *arguments, **more)
-            for end in (transport.cleanup, server.wait, server.stop):
-                self.addCleanup(end)
-            return server
-
-        self.useFixture(fixtures.MonkeyPatch("oslo_messaging.get_rpc_server", get_rpc_server))
+        self.useFixture(rpc.EndedServers())
         self.flags(transport_url=self.broker.url, group="fpga")
         # Nobody else looks at this broker; each attempt is a second after the one before.
         self.flags(rabbit_retry_backoff=0, group="oslo_messaging_rabbit")

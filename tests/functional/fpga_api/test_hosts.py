@@ -2,7 +2,6 @@
 """What the engine of fpga-api learns of hosts: a patched Nova with its hooks, and Placement."""
 
 import fixtures
-import oslo_messaging
 from keystoneauth1 import adapter, session
 
 from fpga_api import errors, service
@@ -10,6 +9,7 @@ from fpga_api.bitstreams import uses
 from fpga_api.hosts import refresh
 from tests.functional.test_placement import PlacementTestCase
 from tests.support import api as support
+from tests.support import rpc
 
 URL = "fake://"
 
@@ -45,15 +45,7 @@ class ApiTestCase(PlacementTestCase):
     def configure(self):
         super().configure()
         self.flags(transport_url=URL, providers=self.PROVIDERS, group="fpga")
-        real = oslo_messaging.get_rpc_server
-
-        def get_rpc_server(transport, *arguments, **more):
-            server = real(transport, *arguments, **more)
-            for end in (transport.cleanup, server.wait, server.stop):
-                self.addCleanup(end)
-            return server
-
-        self.useFixture(fixtures.MonkeyPatch("oslo_messaging.get_rpc_server", get_rpc_server))
+        self.useFixture(rpc.EndedServers())
 
     def setUp(self):
         super().setUp()
