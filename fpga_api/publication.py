@@ -56,6 +56,10 @@ class Published:
         """Whether the cloud may have changed since, and the engine did not see it."""
         return self.fault is not None or self.age > STALE_INTERVALS * self.interval
 
+    def freshness(self) -> dict[str, typing.Any]:
+        """The members of an answer that say how old it is."""
+        return {"at": clock.text(self.at), "age": round(self.age, 3), "stale": self.stale}
+
 
 class Publication:
     """What is published, in one cache.

@@ -55,17 +55,25 @@ class Cloud:
                 f"the {service} service does not answer {path}: {e}"
             ) from e
 
-    def flavors(self) -> list[flavors.Flavor]:
-        """All flavors, those that are disabled too."""
+    def _pages(self, path: str, name: str) -> list[Document]:
+        """All items of a list of Nova.
+
+        :param path: with a query
+        :param name: of the list in an answer
+        """
         found: list[Document] = []
         marker = ""
         while True:
-            path = f"/flavors/detail?is_public=None&limit={_PAGE}{marker}"
-            answer = self.get("compute", path, _COMPUTE)
-            found += answer["flavors"]
-            if not any(link.get("rel") == "next" for link in answer.get("flavors_links", ())):
-                return [flavors.of_document(one) for one in found]
+            answer = self.get("compute", f"{path}&limit={_PAGE}{marker}", _COMPUTE)
+            found += answer[name]
+            if not any(link.get("rel") == "next" for link in answer.get(f"{name}_links", ())):
+                return found
             marker = f"&marker={_quote(found[-1]['id'])}"
+
+    def flavors(self) -> list[flavors.Flavor]:
+        """All flavors, those that are disabled too."""
+        found = self._pages("/flavors/detail?is_public=None", "flavors")
+        return [flavors.of_document(one) for one in found]
 
     def projects_of(self, flavor: str) -> list[str]:
         """The projects that have access to a private flavor; none if it is gone."""
@@ -110,15 +118,7 @@ class Cloud:
 
     def servers_on(self, host: str) -> list[Document]:
         """The servers of all projects on a host: flavor with its extra specs."""
-        found: list[Document] = []
-        marker = ""
-        while True:
-            path = f"/servers/detail?all_tenants=1&host={_quote(host)}&limit={_PAGE}{marker}"
-            answer = self.get("compute", path, _COMPUTE)
-            found += answer["servers"]
-            if not any(link.get("rel") == "next" for link in answer.get("servers_links", ())):
-                return found
-            marker = f"&marker={_quote(found[-1]['id'])}"
+        return self._pages(f"/servers/detail?all_tenants=1&host={_quote(host)}", "servers")
 
     def limits(self, project: str) -> dict[str, int]:
         """Nova's limits and usage of a project."""

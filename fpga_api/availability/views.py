@@ -3,7 +3,7 @@
 
 import typing
 
-from fpga_api import clock, errors, publication
+from fpga_api import errors, publication
 from fpga_api.availability.refresh import DOCUMENT
 from fpga_api.context import RequestContext
 
@@ -44,8 +44,3 @@ def view(flavor: Flavor, context: RequestContext) -> Flavor:
     counts = flavor["counts"].get(context.project_id, flavor)
     shown = {name: flavor[name] for name in _SHOWN}
     return {**shown, "free": counts["free"], "total": counts["total"]}
-
-
-def age(found: publication.Published) -> dict[str, typing.Any]:
-    """How old what is shown is."""
-    return {"at": clock.text(found.at), "age": round(found.age, 3), "stale": found.stale}

@@ -99,7 +99,7 @@ def _headroom(request: Request) -> quota.Headroom:
 
 
 def _rest(found: publication.Published) -> dict[str, typing.Any]:
-    return {"complete": found.document["complete"], **views.age(found)}
+    return {"complete": found.document["complete"], **found.freshness()}
 
 
 def _gpu(request: Request, flavor: views.Flavor) -> dict[str, typing.Any]:
@@ -113,7 +113,7 @@ def _gpu(request: Request, flavor: views.Flavor) -> dict[str, typing.Any]:
 
 
 def _gpu_age(found: publication.Published) -> dict[str, typing.Any]:
-    age = views.age(found)
+    age = found.freshness()
     return {"timestamp": age["at"], "age": age["age"], "stale": age["stale"]}
 
 

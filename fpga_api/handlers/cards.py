@@ -25,7 +25,7 @@ def index(request: Request) -> Answer:
     return 200, {
         "cards": page,
         "next": following,
-        **view.age(published),
+        **published.freshness(),
         "unreachable": [one["host"] for one in published.document["unreachable"]],
     }
 
@@ -37,7 +37,7 @@ def show(request: Request) -> Answer:
     found = next((one for one in published.document["cards"] if one["id"] == wanted), None)
     if found is None:
         raise errors.NotFound(f"there is no card {wanted}")
-    return 200, {"card": found, **view.age(published)}
+    return 200, {"card": found, **published.freshness()}
 
 
 ROUTES = [

@@ -29,7 +29,7 @@ def index(request: Request) -> Answer:
     return 200, {
         "regions": page,
         "next": following,
-        **view.age(published),
+        **published.freshness(),
         "unreachable": _unreachable(request, published.document["unreachable"]),
     }
 
@@ -45,7 +45,7 @@ def show(request: Request) -> Answer:
     if len(seen) > 1:
         raise errors.BadRequest("several hosts have a region of this id; give the query host")
     request.check(seen[0])
-    return 200, {"region": seen[0], **view.age(published)}
+    return 200, {"region": seen[0], **published.freshness()}
 
 
 def _visible(request: Request, regions: typing.Iterable[_Region]) -> list[_Region]:

@@ -11,7 +11,7 @@ def index(request: Request) -> Answer:
     """The traits, for the extra specs of a flavor."""
     published = view.read(request.service)
     names = published.document["traits"]
-    return 200, {"traits": [{"name": name} for name in names], **view.age(published)}
+    return 200, {"traits": [{"name": name} for name in names], **published.freshness()}
 
 
 ROUTES = [

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads what the engine published of the hosts, for the handlers."""
 
-import typing
-
-from fpga_api import clock, errors
+from fpga_api import errors
 from fpga_api.publication import Published
 from fpga_api.service import Service
 
@@ -21,12 +19,3 @@ def read(service: Service) -> Published:
     if published is None:
         raise errors.NotPublished("the engine has not asked the hosts yet; try again soon")
     return published
-
-
-def age(published: Published) -> dict[str, typing.Any]:
-    """The members of an answer that say how old it is."""
-    return {
-        "at": clock.text(published.at),
-        "age": round(published.age, 3),
-        "stale": published.stale,
-    }
