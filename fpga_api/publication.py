@@ -19,6 +19,10 @@ from pymemcache import exceptions as pymemcache
 
 from fpga_api import clock, errors
 
+#: Names of the documents: the counts of flavors, cards and regions of all hosts, and packages of
+#: bitstreams that people uploaded by raw Glance.
+AVAILABILITY, HOSTS, BITSTREAMS = "availability", "hosts", "bitstreams"
+
 #: Bytes of a part; memcached's limit is 1 MiB with the key.
 PART_SIZE = 900_000
 
@@ -133,6 +137,17 @@ class Publication:
             return self._read(name) or self._read(name)
         except _FAILURES as e:
             raise errors.CacheUnavailable(f"the cache does not give {name}: {e}") from e
+
+    def require(self, name: str) -> Published:
+        """The newest document of a name that has to be there.
+
+        :raises errors.NotPublished: there is none
+        :raises errors.CacheUnavailable: the cache does not answer
+        """
+        found = self.read(name)
+        if found is None:
+            raise errors.NotPublished(f"the engine has not published {name} yet; try again soon")
+        return found
 
     def _read(self, name: str) -> Published | None:
         # One question, because whoever asks waits for each answer of memcached.

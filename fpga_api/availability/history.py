@@ -5,8 +5,7 @@ import datetime
 
 from oslo_log import log as logging
 
-from fpga_api import clock
-from fpga_api.availability.refresh import DOCUMENT
+from fpga_api import clock, publication
 from fpga_api.db import samples
 from fpga_api.service import Service
 
@@ -26,7 +25,7 @@ class History:
         :raises fpga_api.errors.DatabaseUnavailable: the database does not answer
         :raises fpga_api.errors.CacheUnavailable: the cache does not answer
         """
-        found = self._service.publication.read(DOCUMENT)
+        found = self._service.publication.read(publication.AVAILABILITY)
         if found is None or found.at == self._last or found.stale:
             return
         new = [

@@ -8,6 +8,7 @@ import collections
 import dataclasses
 import typing
 
+from fpga_api import peers
 from fpga_api.availability import cloud
 
 _TENANT = "filter_tenant_id"
@@ -91,7 +92,7 @@ class Hosts:
         if uuid not in self._names:
             try:
                 self._names[uuid] = self._cloud.hypervisor(uuid)["service"]["host"]
-            except cloud.MissingError:
+            except peers.MissingError:
                 # A provider that is none of Nova's.
                 self._names[uuid] = None
         return self._names[uuid]

@@ -18,11 +18,9 @@ LOG = logging.getLogger(__name__)
 
 NAMESPACE = "fpga_api.availability.sources"
 
-#: The name of the document. Its flavors have what `fpga_api.schemas.availability.FLAVOR` has, and
-#: beside that `projects`, those that have a private flavor, `counts`, those of the projects that
-#: aggregates name, and for quotas `vcpus`, `ram` and `limited`.
-DOCUMENT = "availability"
-
+#: Its flavors have what `fpga_api.schemas.availability.FLAVOR` has, and beside that `projects`,
+#: those that have a private flavor, `counts`, those of the projects that aggregates name, and for
+#: quotas `vcpus`, `ram` and `limited`.
 Document = dict[str, typing.Any]
 
 
@@ -78,9 +76,9 @@ class Refresh:
         try:
             document = self.count()
         except errors.CloudUnavailable as e:
-            self._publication.fail(DOCUMENT, str(e))
+            self._publication.fail(publication.AVAILABILITY, str(e))
             raise
-        self._publication.publish(DOCUMENT, document, self._interval)
+        self._publication.publish(publication.AVAILABILITY, document, self._interval)
         self.flavors = document["flavors"]
 
     def count(self) -> Document:

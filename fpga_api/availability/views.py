@@ -3,25 +3,11 @@
 
 import typing
 
-from fpga_api import errors, publication
-from fpga_api.availability.refresh import DOCUMENT
 from fpga_api.context import RequestContext
 
 Flavor = dict[str, typing.Any]
 
 _SHOWN = ("id", "name", "public", "source", "accelerators", "error")
-
-
-def read(published: publication.Publication) -> publication.Published:
-    """The document.
-
-    :raises errors.NotPublished: the engine has not counted yet
-    :raises errors.CacheUnavailable: memcached does not answer
-    """
-    found = published.read(DOCUMENT)
-    if found is None:
-        raise errors.NotPublished("the engine has not counted yet; try again in a minute")
-    return found
 
 
 def visible(

@@ -64,7 +64,7 @@ def _visible(request: Request) -> tuple[publication.Published, list[views.Flavor
         sees_all = service.conf.availability.private_flavors
     else:
         sees_all = service.policy.permits(context, _ALL, {})
-    found = views.read(service.publication)
+    found = service.publication.require(publication.AVAILABILITY)
     return found, views.visible(found.document["flavors"], context, sees_all)
 
 
