@@ -13,6 +13,7 @@ from fpga_api.availability import cloud
 
 _TENANT = "filter_tenant_id"
 _REQUIRED = "required"
+_ZONE = "availability_zone"
 
 Metadata = typing.Mapping[str, frozenset[str]]
 
@@ -32,6 +33,11 @@ class Host:
         """The projects that its aggregates are for; empty if for all."""
         found = (values for key, values in self.metadata.items() if key.startswith(_TENANT))
         return frozenset().union(*found)
+
+    @property
+    def zone(self) -> str | None:
+        """Its availability zone, of which a host has one at most; None if no aggregate has it."""
+        return min(self.metadata.get(_ZONE, ()), default=None)
 
     @property
     def isolating_traits(self) -> frozenset[str]:

@@ -19,8 +19,8 @@ LOG = logging.getLogger(__name__)
 NAMESPACE = "fpga_api.availability.sources"
 
 #: Its flavors have what `fpga_api.schemas.availability.FLAVOR` has, and beside that `projects`,
-#: those that have a private flavor, `counts`, those of the projects that aggregates name, and for
-#: quotas `vcpus`, `ram` and `limited`.
+#: those that have a private flavor, `counts`, those of the projects that aggregates name, `zones`,
+#: the counts by availability zone, and for quotas `vcpus`, `ram` and `limited`.
 Document = dict[str, typing.Any]
 
 
@@ -121,18 +121,27 @@ def _of_source(name: str, counted: Counted | UncountableError) -> Document:
             "free": None,
             "total": None,
             "counts": {},
+            "zones": {},
             "accelerators": {},
             "limited": {},
         }
         return {**empty, "source": name, "error": error}
     return {
         **_numbers(counted.count),
-        "counts": {project: _numbers(one) for project, one in counted.projects.items()},
+        "zones": _zones(counted, None),
+        "counts": {
+            project: {**_numbers(one), "zones": _zones(counted, project)}
+            for project, one in counted.projects.items()
+        },
         "accelerators": dict(counted.accelerators),
         "limited": dict(counted.limited),
         "source": name,
         "error": None,
     }
+
+
+def _zones(counted: Counted, project: str | None) -> dict[str, dict[str, int]]:
+    return {zone: _numbers(one) for zone, one in counted.zones.get(project, {}).items()}
 
 
 def _numbers(count: Count) -> dict[str, int]:

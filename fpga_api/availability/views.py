@@ -25,8 +25,14 @@ def visible(
     ]
 
 
-def view(flavor: Flavor, context: RequestContext) -> Flavor:
-    """A flavor as the API shows it, with the counts for the user's project."""
+def view(flavor: Flavor, context: RequestContext, zone: str | None = None) -> Flavor:
+    """A flavor as the API shows it, with the counts for the user's project.
+
+    :param zone: availability zone of which the counts are to be; None for all hosts
+    """
     counts = flavor["counts"].get(context.project_id, flavor)
+    if zone is not None and flavor["error"] is None:
+        # Where the flavor has no host, no server of it can be.
+        counts = counts["zones"].get(zone, {"free": 0, "total": 0})
     shown = {name: flavor[name] for name in _SHOWN}
     return {**shown, "free": counts["free"], "total": counts["total"]}
