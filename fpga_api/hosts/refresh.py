@@ -22,8 +22,7 @@ _NO_HOST = Answer(None, "Nova has no compute host of this name")
 class Hosts:
     """What is kept from one refresh to the next.
 
-    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: there cannot be
-        such a broker
+    :raises ValueError: there cannot be such a broker
     """
 
     def __init__(self, service: Service) -> None:
