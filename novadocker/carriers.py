@@ -18,10 +18,9 @@ from nova import exception
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from novadocker import errors, images, loading
+from novadocker import errors, images, loading, progress
 from novadocker.engine import Engine
 from novadocker.instance_records import Records
-from novadocker.progress import Progress, Reader
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -134,8 +133,6 @@ def upload(
     :returns: the carrier, whose name has its digest
     :raises nova.exception.NovaException: Glance did not take it, or has something else
     """
-    size = archive.stat().st_size
-    LOG.info("Uploading %d MiB to move it", size >> 20, instance=instance)
     metadata = {
         "id": carrier.image_id,
         "name": f"move-of-{instance.uuid}",
@@ -144,11 +141,13 @@ def upload(
         "container_format": "docker",
         "disk_format": "raw",
     }
-    with archive.open("rb") as file:
-        data = Reader(file, Progress("Uploaded", instance, size))
-        image = images.IMAGE_API.create(_identity() or context, metadata, data)
-    if image["size"] != size:
-        raise errors.NotMoved(f"Glance got {image['size']} of {size} bytes of it; try again")
+    user = _identity() or context
+    image = progress.upload(
+        archive,
+        instance,
+        lambda data: images.IMAGE_API.create(user, metadata, data),
+        errors.NotMoved,
+    )
     images.verify(archive, carrier.image_id, image)
     name = images.reference(carrier.image_id, image)
     return dataclasses.replace(carrier, name=name)

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nova-compute dies before and after each request of a move, to the engine and to Glance.
+
+Each action runs in a process of its own, which ends there as `kill -9` ends it: nothing is undone.
+After the next start of nova-compute, nothing may be left over, and nothing lost.
+"""
+
+import os
+import pickle
+
+import docker
+import pytest
+from nova.compute import task_states, vm_states
+
+from novadocker import errors, snapshots
+from novadocker.instance_records import Records
+from novadocker.virt import docker as novadocker_driver
+from tests.functional.novadocker import conftest
+
+#: The exit status of a process that died where it should.
+_DIED = 9
+
+#: The hosts that a server of host1 moves to.
+_MOVES = pytest.mark.parametrize("to", ["host2", "host1"], ids=["migration", "resize"])
+
+
+class Mortality:
+    """Ends the process at a chosen step: a request, or a record on disk.
+
+    :param glance: what it has is kept by the test, as the engine's images are by the engine
+    :ivar steps: those of the last action that ran to its end
+    """
+
+    def __init__(self, mover, glance, file):
+        self.mover, self.glance, self.file = mover, glance, file
+        self.steps = []
+        self.point = None
+        self.number = 0
+
+    def step(self, name, function):
+        """Have each call of a function be a step."""
+
+        def call(*arguments, **options):
+            number, self.number = self.number, self.number + 1
+            self.steps.append(name)
+            self._die_at(number, "before")
+            result = function(*arguments, **options)
+            self._die_at(number, "after")
+            return result
+
+        return call
+
+    def _die_at(self, number, when):
+        if (number, when) == self.point:
+            self.file.write_bytes(pickle.dumps(self.glance.images))
+            os._exit(_DIED)
+
+    def points(self, action):
+        """Where nova-compute can die in an action, which runs to its end."""
+        self.steps, self.number, self.point = [], 0, None
+        action()
+        assert len(self.steps) > 1
+        return [(number, when) for number in range(len(self.steps)) for when in ("before", "after")]
+
+    def interrupt(self, point, action):
+        """Let an action begin; nova-compute of both hosts starts after its death."""
+        process = os.fork()
+        if not process:
+            try:
+                # Two processes cannot read from one connection.
+                for driver in self.mover.drivers.values():
+                    driver.engine._connection = None
+                self.number, self.point = 0, point
+                action()
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(process, 0)
+        assert os.waitstatus_to_exitcode(status) == _DIED, f"{point} was not reached"
+        self.glance.images.clear()
+        self.glance.images.update(pickle.loads(self.file.read_bytes()))
+        for name in self.mover.drivers:
+            self.mover.drivers[name] = novadocker_driver.DockerDriver(None)
+            with self.mover.on(name) as driver:
+                driver.init_host(name)
+
+
+@pytest.fixture
+def mortality(mover, glance, monkeypatch, tmp_path):
+    """What ends nova-compute."""
+    found = Mortality(mover, glance, tmp_path / "glance")
+    for place, name in (
+        (docker.APIClient, "send"),
+        (conftest.Glance, "create"),
+        (conftest.Glance, "download"),
+        (conftest.Glance, "delete"),
+        (Records, "write"),
+        (Records, "remove"),
+    ):
+        monkeypatch.setattr(place, name, found.step(name, getattr(place, name)))
+    return found
+
+
+@pytest.fixture
+def boot(servers, mover):
+    """Boots a server that wrote a file."""
+
+    def boot():
+        instance = mover.boot()
+        servers.run(instance, "echo kept > /file")
+        return instance
+
+    return boot
+
+
+def is_whole(servers, instance):
+    return servers.run(instance, "cat /file") == (0, "kept\n")
+
+
+def nothing_is_left(servers, mover, instance):
+    mover.audit()
+    mover.destroy(instance)
+    mover.audit()
+    assert mover.containers() == {}
+    assert mover.remainder() == []
+    assert servers.client.api.images(name=snapshots.REPOSITORY, all=True) == []
+
+
+def restarted(servers, mover, instance):
+    """Do what an operator does for a server whose move died: reset its state, reboot it hard."""
+    instance.task_state, instance.vm_state = None, vm_states.ACTIVE
+    with mover.on(instance.host) as driver:
+        driver.reboot(servers.context, instance, [], "HARD")
+
+
+@_MOVES
+def test_the_sending_of_a_move(servers, mover, mortality, boot, to):
+    instance = boot()
+    points = mortality.points(lambda: mover.send(instance, to))
+    mover.destroy(instance)
+    for point in points:
+        instance = boot()
+        migration = mover.begin(instance, to)
+        mortality.interrupt(point, lambda: mover.pass_on(instance, migration))
+        with mover.on("host1") as driver:  # as the compute manager does when it starts
+            driver.finish_revert_migration(servers.context, instance, [], migration)
+        migration.status, instance.task_state = "error", None
+        mover.audit()
+        assert mover.containers() == {f"nova-{instance.uuid}": "running"}, point
+        assert is_whole(servers, instance), point
+        nothing_is_left(servers, mover, instance)
+
+
+@_MOVES
+def test_the_arrival_of_a_move(servers, mover, mortality, boot, to):
+    instance = boot()
+    sent = mover.send(instance, to)
+    points = mortality.points(lambda: mover.finish(instance, *sent))
+    mover.destroy(instance)
+    for point in points:
+        instance = boot()
+        sent = mover.send(instance, to)
+        mortality.interrupt(point, lambda: mover.finish(instance, *sent))
+        instance.task_state, sent[0].status = task_states.RESIZE_FINISH, "migrating"
+        mover.audit()
+        assert f"nova-{instance.uuid}-source" in mover.containers(), point
+        sent[0].status = "error"
+        if point == (0, "before"):  # nothing says yet on the new host that files came
+            mover.revert(instance, sent[0])
+        else:
+            restarted(servers, mover, instance)
+        assert is_whole(servers, instance), point
+        nothing_is_left(servers, mover, instance)
+
+
+@_MOVES
+def test_the_confirmation_of_a_move(servers, mover, mortality, boot, to):
+    instance = boot()
+    migration = mover.move(instance, to)
+    points = mortality.points(lambda: mover.confirm(instance, migration))
+    mover.destroy(instance)
+    for point in points:
+        instance = boot()
+        migration = mover.move(instance, to)
+        mortality.interrupt(point, lambda: mover.confirm(instance, migration))
+        assert is_whole(servers, instance), point
+        mover.confirm(instance, migration)
+        assert mover.containers() == {f"nova-{instance.uuid}": "running"}, point
+        nothing_is_left(servers, mover, instance)
+
+
+@_MOVES
+def test_the_revert_of_a_move(servers, mover, mortality, boot, to):
+    instance = boot()
+    migration = mover.move(instance, to)
+    points = mortality.points(lambda: mover.revert(instance, migration))
+    mover.destroy(instance)
+    for point in points:
+        instance = boot()
+        migration = mover.move(instance, to)
+        mortality.interrupt(point, lambda: mover.revert(instance, migration))
+        instance.task_state = task_states.RESIZE_REVERTING
+        mover.audit()
+        assert f"nova-{instance.uuid}" in " ".join(mover.containers()), point
+        try:
+            mover.revert(instance, migration)  # which an operator has to ask for again
+        except errors.NotMoved:
+            pytest.fail(f"{point}: no second revert")
+        assert mover.containers() == {f"nova-{instance.uuid}": "running"}, point
+        assert is_whole(servers, instance), point
+        nothing_is_left(servers, mover, instance)
