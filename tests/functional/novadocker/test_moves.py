@@ -4,6 +4,7 @@
 import json
 from unittest import mock
 
+import docker
 import pytest
 from nova import exception
 from nova.compute import power_state, vm_states
@@ -202,6 +203,21 @@ def test_a_server_whose_files_glance_does_not_take_is_as_before(
             mover.send(server)
         assert mover.containers() == {container_of(server): state}
         assert mover.remainder() == []
+
+
+def test_a_server_whose_files_grow_after_the_check_is_as_before(
+    servers, mover, server, config, monkeypatch, to
+):
+    def grow(*_arguments):
+        servers.run(server, "dd if=/dev/zero of=/sparse bs=1 count=1 seek=9999999")
+
+    config(image_max_unpacked_size=8, group="docker")
+    monkeypatch.setattr(moves.Moves, "check", grow)
+    monkeypatch.setattr(docker.APIClient, "commit", None)
+    with pytest.raises(exception.InstanceFaultRollback, match="image_max_unpacked_size"):
+        mover.send(server, to)
+    assert mover.containers() == {container_of(server): "running"}
+    assert mover.remainder() == []
 
 
 def test_a_hard_reboot_goes_on_with_a_move_that_failed(servers, mover, server, monkeypatch, to):
