@@ -14,7 +14,7 @@ import uuid
 import docker.errors
 from keystoneauth1 import loading as keystone_loading
 from nova import context as nova_context
-from nova import exception
+from nova import exception, objects
 from oslo_config import cfg
 from oslo_log import log as logging
 
@@ -22,13 +22,12 @@ from novadocker import errors, images, loading, progress
 from novadocker.engine import Engine
 from novadocker.instance_records import Records
 
-if typing.TYPE_CHECKING:
-    from nova import objects
-
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 _RECORDS = Records("move")
+#: What Nova's migration is before the new host has finished its part.
+_UNFINISHED = ("migrating", "post-migrating")
 #: The tag of an image that is in the engine alone.
 _LOCAL = "local"
 
@@ -92,6 +91,27 @@ def expected(instance_uuid: str) -> Carrier | None:
     """The carrier of which the container of an instance is still to be made."""
     carrier = recorded(instance_uuid)
     return carrier if carrier and carrier.name and not carrier.arrived else None
+
+
+def check_arrival(instance: "objects.Instance") -> None:
+    """Refuse to make a container anew whose files did not come, and are on the former host alone.
+
+    nova-compute of the new host died before it had a record of its move.
+
+    :raises errors.NotMoved: they may not have come
+    """
+    if instance.old_flavor is None or recorded(instance.uuid):
+        return
+    context = nova_context.get_admin_context()
+    number = instance.migration_context and instance.migration_context.migration_id
+    migration = objects.Migration.get_by_id(context, number) if number else None
+    if migration is None or migration.status not in _UNFINISHED:
+        return
+    if migration.dest_compute == CONF.host != migration.source_compute:
+        raise errors.NotMoved(
+            f"its files did not come, and are in its source container on {migration.source_compute}; "
+            "a rebuild makes it anew without them"
+        )
 
 
 def note_arrival(instance_uuid: str) -> None:

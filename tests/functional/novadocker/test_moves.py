@@ -242,6 +242,18 @@ def test_a_hard_reboot_goes_on_with_a_move_that_failed(servers, mover, server, m
     assert mover.remainder() == []
 
 
+def test_a_hard_reboot_makes_no_empty_container_while_the_files_are_on_the_former_host(
+    servers, mover, server
+):
+    mover.send(server)
+    with (
+        mover.on("host2") as driver,
+        pytest.raises(errors.NotMoved, match="in its source container on host1"),
+    ):
+        driver.reboot(servers.context, server, [], "HARD")
+    assert mover.containers() == {f"{container_of(server)}-source": "exited"}
+
+
 def test_a_server_whose_move_failed_is_deleted(mover, server, monkeypatch, to):
     migration, disk_info = mover.send(server, to)
     monkeypatch.setattr(request, "container_options", None)

@@ -210,10 +210,11 @@ class TestDatabase:
         assert "permission error" in database.as_host(host, *add).stderr
         database.ask(*add)
         before = database.ask("list", "Chassis")
+        encap = database.ask("--bare", "--columns=_uuid", "list", "Encap")
         for words in (
             ("set", "Chassis", "compute2", "external_ids:a=b"),
             ("chassis-del", "compute2"),
-            ("set", "Encap", "192.0.2.2", "ip=192.0.2.1"),
+            ("set", "Encap", encap, "ip=192.0.2.1"),
             ("set", "SB_Global", ".", "options:a=b"),
             ("set-connection", "ptcp:0"),
         ):
