@@ -8,7 +8,6 @@ on its host. Each host of a move has a record of it, until nobody needs it any m
 import dataclasses
 import json
 import pathlib
-import typing
 import uuid
 
 import docker.errors
@@ -109,8 +108,8 @@ def check_arrival(instance: "objects.Instance") -> None:
         return
     if migration.dest_compute == CONF.host != migration.source_compute:
         raise errors.NotMoved(
-            f"its files did not come, and are in its source container on {migration.source_compute}; "
-            "a rebuild makes it anew without them"
+            "its files did not come, and are in its source container on "
+            f"{migration.source_compute}; a rebuild makes it anew without them"
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the files of a container, sparse ones with their whole size, as a copy would have them."""
+"""Measures the files of a container as a copy would have them: sparse ones with their whole size."""
 
 import typing
 

@@ -5,6 +5,7 @@ Each action runs in a process of its own, which ends there as `kill -9` ends it:
 After the next start of nova-compute, nothing may be left over, and nothing lost.
 """
 
+import functools
 import os
 import pickle
 
@@ -154,7 +155,7 @@ def test_the_sending_of_a_move(servers, mover, mortality, boot, to):
     for point in points:
         instance = boot()
         migration = mover.begin(instance, to)
-        mortality.interrupt(point, instance, lambda: mover.pass_on(instance, migration))
+        mortality.interrupt(point, instance, functools.partial(mover.pass_on, instance, migration))
         with mover.on("host1") as driver:  # as the compute manager does when it starts
             driver.finish_revert_migration(servers.context, instance, [], migration)
         migration.status, instance.task_state = "error", None
@@ -175,7 +176,7 @@ def test_the_arrival_of_a_move(servers, mover, mortality, boot, to):
         sent = mover.send(instance, to)
         sent[0].status = "post-migrating"
         instance.task_state = task_states.RESIZE_FINISH
-        mortality.interrupt(point, instance, lambda: mover.finish(instance, *sent))
+        mortality.interrupt(point, instance, functools.partial(mover.finish, instance, *sent))
         mover.audit()
         assert f"nova-{instance.uuid}-source" in mover.containers(), point
         if has_files(servers, mover, instance, point):
@@ -191,7 +192,7 @@ def test_the_confirmation_of_a_move(servers, mover, mortality, boot, to):
     for point in points:
         instance = boot()
         migration = mover.move(instance, to)
-        mortality.interrupt(point, instance, lambda: mover.confirm(instance, migration))
+        mortality.interrupt(point, instance, functools.partial(mover.confirm, instance, migration))
         instance.vm_state, migration.status = vm_states.ACTIVE, "error"
         mover.audit()
         assert is_whole(servers, instance), point
@@ -210,7 +211,7 @@ def test_the_revert_of_a_move(servers, mover, mortality, boot, to):
         instance = boot()
         migration = mover.move(instance, to)
         instance.task_state = task_states.RESIZE_REVERTING
-        mortality.interrupt(point, instance, lambda: mover.revert(instance, migration))
+        mortality.interrupt(point, instance, functools.partial(mover.revert, instance, migration))
         migration.status = "reverting"
         mover.audit()
         if has_files(servers, mover, instance, point):

@@ -234,9 +234,9 @@ class TestDatabase:
     def test_host_does_not_pass_for_the_database(self, database: Database) -> None:
         host = database.authority.admit("compute1")
         other = database.authority.admit("compute2")
+        words = "-accept 127.0.0.1:0 -cert cert.pem -key key.pem -CAfile ca.pem -naccept 1"
         server = subprocess.Popen(
-            ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "cert.pem", "-key"]
-            + ["key.pem", "-CAfile", "ca.pem", "-naccept", "1"],
+            ["openssl", "s_server", *words.split()],
             cwd=other,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
