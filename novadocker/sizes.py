@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the files of a container as a copy would have them: sparse ones with their whole size."""
+"""Measures what a copy of a container would have, with sparse files in their whole size."""
 
 import typing
 
