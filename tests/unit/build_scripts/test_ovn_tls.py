@@ -4,8 +4,11 @@
 import collections.abc
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import time
+from concurrent import futures
 from pathlib import Path
 
 import pytest
@@ -231,22 +234,23 @@ class TestDatabase:
         shutil.copy(database.authority.own / "ca.crt", stranger / "ca.pem")
         assert database.as_host(stranger, "show").returncode
 
-    def test_host_does_not_pass_for_the_database(self, database: Database) -> None:
+    @pytest.mark.parametrize("usage", ["serverAuth", "clientAuth"])
+    def test_host_does_not_pass_for_the_database(self, database: Database, usage: str) -> None:
         host = database.authority.admit("compute1")
-        other = database.authority.admit("compute2")
-        words = "-accept 127.0.0.1:0 -cert cert.pem -key key.pem -CAfile ca.pem -naccept 1"
-        server = subprocess.Popen(
-            ["openssl", "s_server", *words.split()],
-            cwd=other,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        try:
-            assert server.stdout
-            line = next(line for line in server.stdout if line.startswith("ACCEPT"))
-            done = database.as_host(host, "show", port=int(line.rpartition(":")[2]))
-            assert "certificate verify failed" in done.stderr
-        finally:
-            server.kill()
-            server.wait()
+        other = database.authority.admit("compute2", usage)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(other / "cert.pem", other / "key.pem")
+        with socket.create_server(("127.0.0.1", 0)) as server, futures.ThreadPoolExecutor() as pool:
+            greeted = pool.submit(greet, server, context)
+            done = database.as_host(host, "show", port=server.getsockname()[1])
+            assert greeted.result(PATIENCE) == (usage == "serverAuth")
+        assert ("certificate verify failed" in done.stderr) == (usage == "clientAuth")
+
+
+def greet(server: socket.socket, context: ssl.SSLContext) -> bool:
+    """Take one connection; whether the client believes the certificate."""
+    try:
+        with context.wrap_socket(server.accept()[0], server_side=True) as connection:
+            return bool(connection.recv(1))
+    except ssl.SSLError:
+        return False
