@@ -163,6 +163,12 @@ class BrokerUnavailable(Unavailable):
     code, title = "fpga.broker_unavailable", "Broker unavailable"
 
 
+class Busy(Unavailable):
+    """Too many requests wait for other services of the cloud, of which one may be slow."""
+
+    code, title = "fpga.busy", "Too many requests wait"
+
+
 class ReaderUnavailable(Unavailable):
     """The process that reads packages did not come to its end; it says nothing of the package."""
 
