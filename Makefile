@@ -260,6 +260,10 @@ bench-network: demo-up ## plug and unplug, traffic between containers, boots wit
 	@$(play) bench_needs.yml
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/network.py $(DEMO_DIR)
 
+.PHONY: bench-boots
+bench-boots: demo-up ## a burn beside a network, 20 boots at once, and the first byte out of a region
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/boots.py $(DEMO_DIR)
+
 .PHONY: bench-cyborg
 bench-cyborg: demo-up ## boots with an FPGA region, with a device of Cyborg's, and with neither
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/cyborg.py $(DEMO_DIR)
