@@ -210,7 +210,7 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_api.py tests/e2e/test_errors.py \
+	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_first_boot.py tests/e2e/test_api.py tests/e2e/test_errors.py \
 		tests/e2e/test_networks.py tests/e2e/test_living_guests.py tests/e2e/test_snapshots.py \
 		tests/e2e/test_network_kills.py
 
