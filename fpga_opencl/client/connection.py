@@ -23,7 +23,7 @@ class OpenCLError(Exception):
         self.code = code
 
 
-class DeviceLost(OpenCLError):  # noqa: N818 - what happened
+class DeviceLost(OpenCLError):
     """The worker has ended, and with it all objects of the session."""
 
     def __init__(self, call: str) -> None:

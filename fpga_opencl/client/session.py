@@ -20,7 +20,9 @@ class Session:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         reply = connection.call("hello", table.MAGIC, table.VERSION)
-        self.devices = Devices(connection, [number for number, _ in struct.iter_unpack("<QQ", reply)])
+        self.devices = Devices(
+            connection, [number for number, _ in struct.iter_unpack("<QQ", reply)]
+        )
         self.contexts = Contexts(connection)
         self.buffers = Buffers(connection)
         self.programs = Programs(connection)

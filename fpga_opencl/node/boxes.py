@@ -16,7 +16,9 @@ def _three(values: tuple[int, ...]) -> Handle:
     return ffi.new("size_t[3]", list(values))
 
 
-def _box(memory: Memory, origin: tuple[int, ...], region: tuple[int, ...], pitches: tuple[int, int]) -> None:
+def _box(
+    memory: Memory, origin: tuple[int, ...], region: tuple[int, ...], pitches: tuple[int, int]
+) -> None:
     """See that a rectangle lies within its buffer.
 
     :raises Refused: it does not

@@ -30,8 +30,8 @@ def context(
     session.objects.contexts.free(number)
     names = struct.unpack(f"<{count}Q", tail)
     devices = ffi.new("H[]", [session.objects.devices[name] for name in names])
-    made = session.library.clCreateContext(NULL, count, devices, NULL, NULL, session.error)
-    session.objects.contexts[number] = session.made(made)
+    handle = session.library.clCreateContext(NULL, count, devices, NULL, NULL, session.error)
+    session.objects.contexts[number] = session.made(handle)
     return b""
 
 
@@ -47,10 +47,10 @@ def queue(
     """Make a command queue."""
     objects = session.objects
     objects.queues.free(number)
-    made = session.library.clCreateCommandQueue(
+    handle = session.library.clCreateCommandQueue(
         objects.contexts[owner], objects.devices[device], properties, session.error
     )
-    objects.queues[number] = session.made(made)
+    objects.queues[number] = session.made(handle)
     return b""
 
 
@@ -69,10 +69,10 @@ def buffer(
     flags, content = _with_content(flags, tail)
     if len(tail) not in (0, size):
         raise Refused(codes.INVALID_VALUE)
-    made = session.library.clCreateBuffer(
+    handle = session.library.clCreateBuffer(
         objects.contexts[owner], flags, size, content, session.error
     )
-    objects.memories[number] = Memory(session.made(made), size)
+    objects.memories[number] = Memory(session.made(handle), size)
     return b""
 
 
@@ -100,10 +100,10 @@ def sub_buffer(
     if whole.pixel or origin + size > whole.size:
         raise Refused(codes.INVALID_VALUE)
     region = ffi.new("size_t[2]", [origin, size])
-    made = session.library.clCreateSubBuffer(
+    handle = session.library.clCreateSubBuffer(
         whole.handle, flags & ~_HOST_POINTERS, _BUFFER_CREATE_TYPE_REGION, region, session.error
     )
-    memories[number] = Memory(session.made(made), size)
+    memories[number] = Memory(session.made(handle), size)
     return b""
 
 
@@ -131,17 +131,17 @@ def image(
         pixels *= max(1, size)
     shape = ffi.new("struct description *", [kind, *sizes, 0, 0, 0, 0, source])
     form = ffi.new("struct format *", [order, data_type])
-    made = session.made(
+    handle = session.made(
         library.clCreateImage(objects.contexts[owner], flags, form, shape, NULL, session.error)
         if not len(tail)
         else _image_with_content(session, owner, flags, form, shape, content, len(tail) // pixels)
     )
     pixel = ffi.new("size_t *")
-    library.clGetImageInfo(made, _IMAGE_ELEMENT_SIZE, 8, pixel, NULL)
+    library.clGetImageInfo(handle, _IMAGE_ELEMENT_SIZE, 8, pixel, NULL)
     if len(tail) and len(tail) != pixel[0] * pixels:
-        library.clReleaseMemObject(made)
+        library.clReleaseMemObject(handle)
         raise Refused(codes.INVALID_VALUE)
-    objects.memories[number] = Memory(made, 0, pixel[0])
+    objects.memories[number] = Memory(handle, 0, pixel[0])
     return b""
 
 
@@ -157,9 +157,7 @@ def _image_with_content(
     """An image of the client's pixels; OpenCL reads them, so their size is checked before."""
     library, context_of = session.library, session.objects.contexts[owner]
     empty = flags & ~codes.MEM_COPY_HOST_PTR
-    probe = session.made(
-        library.clCreateImage(context_of, empty, form, shape, NULL, session.error)
-    )
+    probe = session.made(library.clCreateImage(context_of, empty, form, shape, NULL, session.error))
     size = ffi.new("size_t *")
     library.clGetImageInfo(probe, _IMAGE_ELEMENT_SIZE, 8, size, NULL)
     library.clReleaseMemObject(probe)
@@ -182,10 +180,10 @@ def sampler(
     """Make a sampler."""
     objects = session.objects
     objects.samplers.free(number)
-    made = session.library.clCreateSampler(
+    handle = session.library.clCreateSampler(
         objects.contexts[owner], normalized, addressing, filtering, session.error
     )
-    objects.samplers[number] = session.made(made)
+    objects.samplers[number] = session.made(handle)
     return b""
 
 

@@ -13,7 +13,7 @@ from fpga_opencl.protocol import codes, table
 _Value = typing.TypeVar("_Value")
 
 
-class Refused(Exception):  # noqa: N818 - what happened
+class Refused(Exception):
     """A message that fails with an error code of OpenCL."""
 
     def __init__(self, code: int) -> None:

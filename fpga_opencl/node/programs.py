@@ -19,6 +19,7 @@ _VALUE, _LOCAL_SIZE, _MEMORY, _SAMPLER, _UNKNOWN = (
     _KINDS[name] for name in ("value", "local", "memory", "sampler", "unknown")
 )
 _MAX_ARGUMENTS = 4096
+_POINTER = 8  # bytes
 
 
 def with_source(
@@ -30,10 +31,10 @@ def with_source(
     if not session.settings.source:
         raise Refused(codes.COMPILER_NOT_AVAILABLE)
     text, size = ffi.new("char[]", bytes(tail)), ffi.new("size_t *", len(tail))
-    made = session.library.clCreateProgramWithSource(
+    handle = session.library.clCreateProgramWithSource(
         objects.contexts[owner], 1, ffi.new("char **", text), size, session.error
     )
-    objects.programs[number] = session.made(made)
+    objects.programs[number] = session.made(handle)
     return b""
 
 
@@ -62,7 +63,7 @@ def with_binary(
         raise Refused(codes.INVALID_BINARY)
     content = [ffi.new("unsigned char[]", binary) for binary in binaries]
     statuses = ffi.new("I[]", count)
-    made = session.library.clCreateProgramWithBinary(
+    handle = session.library.clCreateProgramWithBinary(
         objects.contexts[owner],
         count,
         ffi.new("H[]", [objects.devices[name] for name in names]),
@@ -71,7 +72,7 @@ def with_binary(
         statuses,
         session.error,
     )
-    objects.programs[number] = session.made(made)
+    objects.programs[number] = session.made(handle)
     return bytes(ffi.buffer(statuses))
 
 
@@ -150,7 +151,7 @@ def link(
     if not inputs:
         raise Refused(codes.INVALID_VALUE)
     options = ffi.new("char[]", bytes(tail[8 * (count + inputs) :]))
-    made = session.library.clLinkProgram(
+    handle = session.library.clLinkProgram(
         objects.contexts[owner],
         count,
         devices,
@@ -161,9 +162,9 @@ def link(
         NULL,
         session.error,
     )
-    if made != NULL:
-        objects.programs[number] = made
-    check(session.error[0])
+    if session.error[0] and handle != NULL:
+        session.library.clReleaseProgram(handle)
+    objects.programs[number] = session.made(handle)
     return b""
 
 
@@ -174,11 +175,11 @@ def kernel(
     objects, library = session.objects, session.library
     objects.kernels.free(number)
     name = ffi.new("char[]", bytes(tail))
-    made = session.made(library.clCreateKernel(objects.programs[program], name, session.error))
+    handle = session.made(library.clCreateKernel(objects.programs[program], name, session.error))
     count = ffi.new("U *")
-    check(library.clGetKernelInfo(made, _KERNEL_NUM_ARGS, 4, count, NULL))
-    kinds = bytes(_kind(library, made, index) for index in range(min(count[0], _MAX_ARGUMENTS)))
-    objects.kernels[number] = Kernel(made, kinds)
+    check(library.clGetKernelInfo(handle, _KERNEL_NUM_ARGS, 4, count, NULL))
+    kinds = bytes(_kind(library, handle, index) for index in range(min(count[0], _MAX_ARGUMENTS)))
+    objects.kernels[number] = Kernel(handle, kinds)
     return kinds
 
 
@@ -218,9 +219,7 @@ def argument(
     return b""
 
 
-def _set(
-    session: Session, one: Kernel, index: int, kind: int, size: int, tail: memoryview
-) -> None:
+def _set(session: Session, one: Kernel, index: int, kind: int, size: int, tail: memoryview) -> None:
     expected, library = one.kinds[index], session.library
     if expected not in (kind, _UNKNOWN) or kind not in _KINDS.values():
         raise Refused(codes.INVALID_ARG_VALUE)
@@ -232,8 +231,10 @@ def _set(
     elif kind == _LOCAL_SIZE:
         check(library.clSetKernelArg(one.handle, index, size, NULL))
     else:
-        if expected == _UNKNOWN or size != len(tail) or not size:
-            raise Refused(codes.INVALID_ARG_VALUE if size == len(tail) else codes.INVALID_ARG_SIZE)
+        if expected == _UNKNOWN and size == _POINTER:
+            raise Refused(codes.INVALID_ARG_VALUE)
+        if size != len(tail) or not size:
+            raise Refused(codes.INVALID_ARG_SIZE)
         check(library.clSetKernelArg(one.handle, index, size, ffi.from_buffer(tail)))
 
 

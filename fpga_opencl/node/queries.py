@@ -137,7 +137,13 @@ def _binaries(session: Session, number: int) -> bytes:
 
 
 def formats(
-    session: Session, _: tuple[int, int], __: memoryview, owner: int, flags: int, kind: int, *___: int
+    session: Session,
+    _: tuple[int, int],
+    __: memoryview,
+    owner: int,
+    flags: int,
+    kind: int,
+    *___: int,
 ) -> bytes:
     """The formats of images that a context supports."""
     library, handle = session.library, session.objects.contexts[owner]

@@ -104,9 +104,9 @@ class Server:
             os.setsid()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
-            kept = os.dup2(connection.fileno(), 3)
-            os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
-            connection = socket.socket(fileno=kept)
+            descriptor = os.dup2(connection.fileno(), 3)
+            os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
+            connection = socket.socket(fileno=descriptor)
             sandbox.run(
                 settings, entrances, str(self._folder), lambda: worker.serve(connection, settings)
             )
@@ -126,8 +126,11 @@ class Server:
         if groups.end(self._group(session.slot), Deadline(_END)):
             self._free.append(session.slot)
         else:
-            print(f"processes of user {self._settings.uid + session.slot} do not end",
-                  file=sys.stderr, flush=True)
+            print(
+                f"processes of user {self._settings.uid + session.slot} do not end",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _group(self, slot: int) -> str:
         return f"opencl-{self._settings.uid + slot}"

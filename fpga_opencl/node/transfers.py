@@ -119,9 +119,7 @@ def _sent_event(session: Session, queue: Handle, event: Handle) -> Handle:
     owner = ffi.new("H *")
     check(session.library.clGetEventInfo(event, _EVENT_CONTEXT, 8, owner, NULL))
     sent = session.made(session.library.clCreateUserEvent(owner[0], session.error))
-    check(
-        session.library.clEnqueueMarkerWithWaitList(queue, 1, ffi.new("H *", sent), NULL)
-    )
+    check(session.library.clEnqueueMarkerWithWaitList(queue, 1, ffi.new("H *", sent), NULL))
     return sent
 
 

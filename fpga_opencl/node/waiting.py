@@ -15,8 +15,8 @@ def user_event(
     """Make an event whose status the client sets."""
     objects = session.objects
     objects.events.free(number)
-    made = session.library.clCreateUserEvent(objects.contexts[owner], session.error)
-    objects.events[number] = session.made(made)
+    handle = session.library.clCreateUserEvent(objects.contexts[owner], session.error)
+    objects.events[number] = session.made(handle)
     objects.unset.add(number)
     return b""
 
@@ -37,9 +37,7 @@ def flush(session: Session, _: tuple[int, int], __: memoryview, queue: int) -> b
     return b""
 
 
-def finish(
-    session: Session, request: tuple[int, int], _: memoryview, queue: int
-) -> bytes | None:
+def finish(session: Session, request: tuple[int, int], _: memoryview, queue: int) -> bytes | None:
     """Wait for all commands of a queue; an error of one that nobody waited for comes here."""
     handle = session.objects.queues[queue]
 

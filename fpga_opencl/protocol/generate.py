@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what is made of messages.toml: the ICD's header in C, and tables of the documentation.
 
-    python -m fpga_opencl.protocol.generate header|tables > FILE
+python -m fpga_opencl.protocol.generate header|tables > FILE
 """
 
 import sys
