@@ -53,6 +53,10 @@ class Connection:
         """End the session and all that it has."""
         self._socket.close()
 
+    def abort(self) -> None:
+        """End the session; threads that wait see that it is lost."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+
     def number(self) -> int:
         """A number for a new object."""
         return next(self._numbers)

@@ -44,6 +44,10 @@ class Session:
         """End the worker, and all objects with it."""
         self._connection.close()
 
+    def abort(self) -> None:
+        """The same, while another thread waits for a reply; that sees DeviceLost."""
+        self._connection.abort()
+
 
 def open_session(path: str = "/dev/opencl0") -> Session:
     """A new session.

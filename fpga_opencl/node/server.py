@@ -20,7 +20,8 @@ from fpga_opencl.node import sandbox, worker
 from fpga_opencl.node.settings import Settings
 
 _GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-_END = 5.0  # seconds that the kernel may take to end killed processes
+_MOMENT = 0.02  # seconds that are waited for processes that were killed; then others are served
+_END = 5.0  # seconds for the same when the server ends
 
 
 @dataclasses.dataclass
@@ -50,22 +51,30 @@ class Server:
         self._poll = select.epoll()
         self._poll.register(listener.fileno(), select.EPOLLIN)
         self._by_descriptor: dict[int, _Session] = {}
+        self._ending: list[int] = []
 
     def serve(self, until: int) -> None:
         """Serve until a descriptor is readable; then all sessions end."""
         self._poll.register(until, select.EPOLLIN)
         try:
             while True:
-                for descriptor, _ in self._poll.poll():
-                    if descriptor == until:
-                        return
-                    if descriptor == self._listener.fileno():
-                        self._accept()
-                    elif session := self._by_descriptor.get(descriptor):
+                events = self._poll.poll(_MOMENT if self._ending else None)
+                ready = {descriptor for descriptor, _ in events}
+                if until in ready:
+                    return
+                for descriptor in ready:
+                    if session := self._by_descriptor.get(descriptor):
                         self._end(session)
+                # Last: a new session may have the descriptors of one that has just ended.
+                if self._listener.fileno() in ready:
+                    self._accept()
+                self._free_slots()
         finally:
             for session in {id(one): one for one in self._by_descriptor.values()}.values():
                 self._end(session)
+            deadline = Deadline(_END)
+            while self._ending and not deadline.passed:
+                self._free_slots()
             self._poll.close()
 
     def _accept(self) -> None:
@@ -123,14 +132,14 @@ class Server:
         os.waitpid(session.pid, 0)
         os.close(session.process)
         session.connection.close()
-        if groups.end(self._group(session.slot), Deadline(_END)):
-            self._free.append(session.slot)
-        else:
-            print(
-                f"processes of user {self._settings.uid + session.slot} do not end",
-                file=sys.stderr,
-                flush=True,
-            )
+        self._ending.append(session.slot)
+
+    def _free_slots(self) -> None:
+        """Free the slots of whose processes nothing is there any more."""
+        for slot in [*self._ending]:
+            if groups.end(self._group(slot), Deadline(_MOMENT)):
+                self._ending.remove(slot)
+                self._free.append(slot)
 
     def _group(self, slot: int) -> str:
         return f"opencl-{self._settings.uid + slot}"
