@@ -30,7 +30,7 @@ def kernel(
     if not 1 <= dimensions <= 3:
         raise Refused(codes.INVALID_WORK_DIMENSION)
     session.free_event(event)
-    waits, _ = session.waits(count, tail)
+    waits, _rest = session.waits(count, tail)
     status = session.library.clEnqueueNDRangeKernel(
         handle,
         one.handle,

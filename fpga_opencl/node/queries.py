@@ -4,7 +4,7 @@
 import struct
 import typing
 
-from fpga_opencl.node.objects import Refused, check
+from fpga_opencl.node.objects import Objects, Refused, check
 from fpga_opencl.node.opencl import NULL, Handle, ffi
 from fpga_opencl.node.session import Session
 from fpga_opencl.protocol import codes, table
@@ -87,37 +87,48 @@ def query(
 def _asking(
     session: Session, name: str, parameter: int, number: int, second: int
 ) -> typing.Callable[[int, Handle, Handle], int]:
-    objects, library = session.objects, session.library
-    devices = objects.devices
-    match name:
-        case "device":
-            call, words = library.clGetDeviceInfo, (devices[number],)
-        case "program":
-            call, words = library.clGetProgramInfo, (objects.programs[number],)
-        case "build":
-            words = (objects.programs[number], devices[second])
-            call = library.clGetProgramBuildInfo
-        case "kernel":
-            call, words = library.clGetKernelInfo, (objects.kernels[number].handle,)
-        case "work_group":
-            device = devices[second] if second else NULL
-            words = (objects.kernels[number].handle, device)
-            call = library.clGetKernelWorkGroupInfo
-        case "argument":
-            one = objects.kernels[number]
-            if second >= len(one.kinds):
-                raise Refused(codes.INVALID_ARG_INDEX)
-            call, words = library.clGetKernelArgInfo, (one.handle, second)
-        case "event":
-            call, words = library.clGetEventInfo, (objects.events[number],)
-        case "profile":
-            handle = objects.profiled.get(number) or objects.events[number]
-            call, words = library.clGetEventProfilingInfo, (handle,)
-        case _:
-            if not objects.memories[number].pixel:
-                raise Refused(codes.INVALID_MEM_OBJECT)
-            call, words = library.clGetImageInfo, (objects.memories[number].handle,)
-    return lambda size, value, needed: call(*words, parameter, size, value, needed)
+    find, call = _SUBJECTS[name]
+    words = find(session.objects, number, second)
+    function = getattr(session.library, call)
+    return lambda size, value, needed: int(function(*words, parameter, size, value, needed))
+
+
+def _build(objects: Objects, number: int, second: int) -> tuple[Handle, ...]:
+    return objects.programs[number], objects.devices[second]
+
+
+def _work_group(objects: Objects, number: int, second: int) -> tuple[Handle, ...]:
+    return objects.kernels[number].handle, objects.devices[second] if second else NULL
+
+
+def _argument(objects: Objects, number: int, second: int) -> tuple[Handle, ...]:
+    one = objects.kernels[number]
+    if second >= len(one.kinds):
+        raise Refused(codes.INVALID_ARG_INDEX)
+    return one.handle, second
+
+
+def _image(objects: Objects, number: int, _: int) -> tuple[Handle, ...]:
+    if not objects.memories[number].pixel:
+        raise Refused(codes.INVALID_MEM_OBJECT)
+    return (objects.memories[number].handle,)
+
+
+#: How the first arguments of a function are found, and its name.
+_SUBJECTS: dict[str, tuple[typing.Callable[[Objects, int, int], tuple[Handle, ...]], str]] = {
+    "device": (lambda objects, number, _: (objects.devices[number],), "clGetDeviceInfo"),
+    "program": (lambda objects, number, _: (objects.programs[number],), "clGetProgramInfo"),
+    "build": (_build, "clGetProgramBuildInfo"),
+    "kernel": (lambda objects, number, _: (objects.kernels[number].handle,), "clGetKernelInfo"),
+    "work_group": (_work_group, "clGetKernelWorkGroupInfo"),
+    "argument": (_argument, "clGetKernelArgInfo"),
+    "event": (lambda objects, number, _: (objects.events[number],), "clGetEventInfo"),
+    "profile": (
+        lambda objects, number, _: (objects.profiled.get(number) or objects.events[number],),
+        "clGetEventProfilingInfo",
+    ),
+    "image": (_image, "clGetImageInfo"),
+}
 
 
 def _binaries(session: Session, number: int) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fpga_opencl.node import kernel
 
+TEMPORARY = "/tmp"  # noqa: S108 - the worker's own
 _DEVICES = ("null", "zero", "urandom")
 _LOCKED = kernel.READ_ONLY | kernel.NO_SUID | kernel.NO_DEVICES
 #: What /usr has, under their old names.
@@ -31,9 +32,9 @@ def change(files: typing.Iterable[str], size: int, uid: int, folder: str) -> Non
         os.symlink(target, f"{folder}/{name}")  # noqa: PTH211
     _make(f"{folder}/proc")
     kernel.mount("proc", f"{folder}/proc", "proc", _LOCKED | kernel.NO_PROGRAMS)
-    _make(f"{folder}/tmp")
+    _make(folder + TEMPORARY)
     options = f"size={size},mode=700,uid={uid},gid={uid},nr_inodes=65536"
-    kernel.mount("tmpfs", f"{folder}/tmp", "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, options)
+    kernel.mount("tmpfs", folder + TEMPORARY, "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, options)
     kernel.mount("tmpfs", folder, "tmpfs", kernel.REMOUNT | _LOCKED)
     kernel.change_root(folder)
 

@@ -29,9 +29,9 @@ _FILES = 256  # descriptors
 _ENVIRONMENT = {
     "PATH": "/usr/bin",
     "LANG": "C.UTF-8",
-    "HOME": "/tmp",  # noqa: S108 - its own
-    "TMPDIR": "/tmp",  # noqa: S108
-    "POCL_CACHE_DIR": "/tmp/pocl",  # noqa: S108
+    "HOME": root.TEMPORARY,
+    "TMPDIR": root.TEMPORARY,
+    "POCL_CACHE_DIR": f"{root.TEMPORARY}/pocl",
     "OCL_ICD_VENDORS": "/etc/OpenCL/vendors",
 }
 

@@ -39,7 +39,7 @@ def read(
     handle, memory = objects.queues[queue], objects.memories[number]
     _within(memory, offset, size)
     session.free_event(event)
-    waits, _tail = session.waits(count, tail)
+    waits, _rest = session.waits(count, tail)
     if session.must_not_block(request[0]) or size < _MAPPED:
 
         def enqueue(blocking: int, target: Handle, out: Handle) -> int:
@@ -157,7 +157,7 @@ def write(
         session.free_event(event)
         listed = bytes(stream.take(8 * count))
         rest -= len(listed)
-        waits, _ = session.waits(count, memoryview(listed))
+        waits, _rest = session.waits(count, memoryview(listed))
         if size < _MAPPED or session.must_not_block(request[0]):
             content = _room(size)
             rest = 0
@@ -233,7 +233,7 @@ def copy(
     _within(one, start, size)
     _within(other, end, size)
     session.free_event(event)
-    waits, _ = session.waits(count, tail)
+    waits, _rest = session.waits(count, tail)
     return session.enqueued(
         session.library.clEnqueueCopyBuffer(
             *(handle, one.handle, other.handle, start, end, size),

@@ -117,6 +117,6 @@ def _ordered(
 ) -> bytes:
     handle = session.objects.queues[queue]
     session.free_event(event)
-    waits, _ = session.waits(count, tail)
+    waits, _rest = session.waits(count, tail)
     status = call(handle, count, waits, session.event if event else NULL)
     return session.enqueued(status, event)

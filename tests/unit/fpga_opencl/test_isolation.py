@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kernels are native code of strangers: what their worker can see, and what it cannot do."""
 
-import os
+import hashlib
 import typing
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_worker_has_no_rights(worker: int) -> None:
 
 @pytest.mark.parametrize("name", ["net", "mnt", "pid", "ipc", "uts", "cgroup"])
 def test_worker_has_namespaces_of_its_own(worker: int, name: str) -> None:
-    assert os.readlink(f"/proc/{worker}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}")
+    assert Path(f"/proc/{worker}/ns/{name}").readlink() != Path(f"/proc/self/ns/{name}").readlink()
 
 
 def test_worker_is_the_first_that_it_sees(worker: int) -> None:
@@ -85,7 +85,7 @@ def test_session_has_no_object_of_another(node: opencl.Node, work: Desk) -> None
 
 def test_worker_has_no_descriptor_of_the_server(worker: int) -> None:
     for one in Path(f"/proc/{worker}/fd").iterdir():
-        name = os.readlink(one)
+        name = str(one.readlink())
         assert name.startswith(("socket:", "/memfd:", "/dev/null", "pipe:", "/dev/pts")) or (
             int(one.name) <= 2
         )
@@ -124,8 +124,6 @@ def load(session: client.Session, binary: bytes, number: int = 999) -> bytes:
 
 
 def test_binary_that_is_allowed_runs_and_a_changed_one_does_not(tmp_path: Path, work: Desk) -> None:
-    import hashlib
-
     binary = binary_of(work)
     changed = binary[:-1] + bytes([binary[-1] ^ 1])
     digest = hashlib.sha256(binary).hexdigest()
