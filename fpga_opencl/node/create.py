@@ -31,7 +31,7 @@ def context(
     names = struct.unpack(f"<{count}Q", tail)
     devices = ffi.new("H[]", [session.objects.devices[name] for name in names])
     handle = session.library.clCreateContext(NULL, count, devices, NULL, NULL, session.error)
-    session.objects.contexts[number] = session.made(handle)
+    session.objects.contexts[number] = session.checked(handle)
     return b""
 
 
@@ -50,7 +50,7 @@ def queue(
     handle = session.library.clCreateCommandQueue(
         objects.contexts[owner], objects.devices[device], properties, session.error
     )
-    objects.queues[number] = session.made(handle)
+    objects.queues[number] = session.checked(handle)
     return b""
 
 
@@ -72,7 +72,7 @@ def buffer(
     handle = session.library.clCreateBuffer(
         objects.contexts[owner], flags, size, content, session.error
     )
-    objects.memories[number] = Memory(session.made(handle), size)
+    objects.memories[number] = Memory(session.checked(handle), size)
     return b""
 
 
@@ -103,7 +103,7 @@ def sub_buffer(
     handle = session.library.clCreateSubBuffer(
         whole.handle, flags & ~_HOST_POINTERS, _BUFFER_CREATE_TYPE_REGION, region, session.error
     )
-    memories[number] = Memory(session.made(handle), size)
+    memories[number] = Memory(session.checked(handle), size)
     return b""
 
 
@@ -131,7 +131,7 @@ def image(
         pixels *= max(1, size)
     shape = ffi.new("struct description *", [kind, *sizes, 0, 0, 0, 0, source])
     form = ffi.new("struct format *", [order, data_type])
-    handle = session.made(
+    handle = session.checked(
         library.clCreateImage(objects.contexts[owner], flags, form, shape, NULL, session.error)
         if not len(tail)
         else _image_with_content(session, owner, flags, form, shape, content, len(tail) // pixels)
@@ -157,7 +157,9 @@ def _image_with_content(
     """An image of the client's pixels; OpenCL reads them, so their size is checked before."""
     library, context_of = session.library, session.objects.contexts[owner]
     empty = flags & ~codes.MEM_COPY_HOST_PTR
-    probe = session.made(library.clCreateImage(context_of, empty, form, shape, NULL, session.error))
+    probe = session.checked(
+        library.clCreateImage(context_of, empty, form, shape, NULL, session.error)
+    )
     size = ffi.new("size_t *")
     library.clGetImageInfo(probe, _IMAGE_ELEMENT_SIZE, 8, size, NULL)
     library.clReleaseMemObject(probe)
@@ -183,7 +185,7 @@ def sampler(
     handle = session.library.clCreateSampler(
         objects.contexts[owner], normalized, addressing, filtering, session.error
     )
-    objects.samplers[number] = session.made(handle)
+    objects.samplers[number] = session.checked(handle)
     return b""
 
 

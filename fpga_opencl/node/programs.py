@@ -34,7 +34,7 @@ def with_source(
     handle = session.library.clCreateProgramWithSource(
         objects.contexts[owner], 1, ffi.new("char **", text), size, session.error
     )
-    objects.programs[number] = session.made(handle)
+    objects.programs[number] = session.checked(handle)
     return b""
 
 
@@ -72,7 +72,7 @@ def with_binary(
         statuses,
         session.error,
     )
-    objects.programs[number] = session.made(handle)
+    objects.programs[number] = session.checked(handle)
     return bytes(ffi.buffer(statuses))
 
 
@@ -164,7 +164,7 @@ def link(
     )
     if session.error[0] and handle != NULL:
         session.library.clReleaseProgram(handle)
-    objects.programs[number] = session.made(handle)
+    objects.programs[number] = session.checked(handle)
     return b""
 
 
@@ -175,7 +175,7 @@ def kernel(
     objects, library = session.objects, session.library
     objects.kernels.free(number)
     name = ffi.new("char[]", bytes(tail))
-    handle = session.made(library.clCreateKernel(objects.programs[program], name, session.error))
+    handle = session.checked(library.clCreateKernel(objects.programs[program], name, session.error))
     count = ffi.new("U *")
     check(library.clGetKernelInfo(handle, _KERNEL_NUM_ARGS, 4, count, NULL))
     kinds = bytes(_kind(library, handle, index) for index in range(min(count[0], _MAX_ARGUMENTS)))

@@ -202,7 +202,7 @@ class Session:
         """Where a command gives its event, if it is to have one."""
         return self.event if number else NULL
 
-    def made(self, handle: Handle) -> Handle:
+    def checked(self, handle: Handle) -> Handle:
         """What a function of OpenCL made.
 
         :raises Refused: it made nothing

@@ -118,7 +118,7 @@ def _sent_event(session: Session, queue: Handle, event: Handle) -> Handle:
     """An event that is complete once the client has what was read; later commands wait for it."""
     owner = ffi.new("H *")
     check(session.library.clGetEventInfo(event, _EVENT_CONTEXT, 8, owner, NULL))
-    sent = session.made(session.library.clCreateUserEvent(owner[0], session.error))
+    sent = session.checked(session.library.clCreateUserEvent(owner[0], session.error))
     check(session.library.clEnqueueMarkerWithWaitList(queue, 1, ffi.new("H *", sent), NULL))
     return sent
 

@@ -16,7 +16,7 @@ def user_event(
     objects = session.objects
     objects.events.free(number)
     handle = session.library.clCreateUserEvent(objects.contexts[owner], session.error)
-    objects.events[number] = session.made(handle)
+    objects.events[number] = session.checked(handle)
     objects.unset.add(number)
     return b""
 

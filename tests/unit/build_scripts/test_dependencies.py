@@ -112,7 +112,7 @@ def test_what_is_locked_is_what_the_extra_names(extra: str, name: str) -> None:
     lines = (ROOT / "requirements" / f"{name}.in").read_text().splitlines()
     locked = _names([line for line in lines if line and line[0] not in "#-"])
     if extra == "dev":
-        assert locked == _needed(["dev", "castellan"]) - _needed([]) - {"fpga-nova"}
+        assert locked == _needed(["dev", "castellan", "opencl"]) - _needed([]) - {"fpga-nova"}
     else:
         assert locked == _needed([extra])
 
