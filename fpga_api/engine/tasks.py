@@ -7,6 +7,8 @@ from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.history import History
 from fpga_api.availability.refresh import Refresh
 from fpga_api.bitstreams import lookup
+from fpga_api.claims.work import INTERVAL as CLAIMS_INTERVAL
+from fpga_api.claims.work import SWEEP_INTERVAL, Work
 from fpga_api.engine.task import Task
 from fpga_api.hosts.refresh import Hosts
 from fpga_api.service import Service
@@ -49,8 +51,13 @@ def of(service: Service) -> Tasks:
 
 
 def _of_hosts(service: Service) -> list[Task]:
-    """The questions to the hosts, where they share a broker with the engine."""
+    """What the hosts are asked and have to do, where they share a broker with the engine."""
     options = service.conf.hosts
     if not options.transport_url:
         return []
-    return [Task("hosts", options.interval, Hosts(service).refresh)]
+    work = Work(service)
+    return [
+        Task("hosts", options.interval, Hosts(service).refresh),
+        Task("claims", CLAIMS_INTERVAL, work.run),
+        Task("claims sweep", SWEEP_INTERVAL, work.sweep),
+    ]
