@@ -17,8 +17,8 @@ from fpga_api.claims import places
 from fpga_api.claims.allocations import Allocations
 from fpga_api.db import claims
 from fpga_api.db.claims import Claim
-from fpga_api.hosts import view
-from fpga_api.hosts.calls import Calls, Refusal, Unknown
+from fpga_api.hosts import calls, view
+from fpga_api.hosts.calls import Refusal, Unknown
 from fpga_api.service import Service
 from fpga_nova.contract import Exit
 
@@ -55,7 +55,7 @@ class Work:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._database = service.database
-        self._calls = Calls(service.conf)
+        self._calls = calls.of(service)
         self._allocations = Allocations(service)
         self._pool = concurrent.futures.ThreadPoolExecutor(_WORKERS, "claims")
         self._lock = threading.Lock()

@@ -120,13 +120,34 @@ def busy(database: Database) -> list[Program]:
     return _select(database, PROGRAMS.c.state.in_(BUSY))
 
 
-def needing(database: Database, bitstream_id: str) -> list[Program]:
-    """The programs for which a bitstream has to stay: it is in place, or comes there.
+def changed_since(database: Database, server: str, at: datetime.datetime) -> bool:
+    """Whether a server has a program that changed at a time or later.
 
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    needed = sa.or_(PROGRAMS.c.in_place, PROGRAMS.c.state.in_(BUSY))
-    return _select(database, PROGRAMS.c.bitstream_id == bitstream_id, needed)
+    # The database has times to the second.
+    since = PROGRAMS.c.updated_at >= at - datetime.timedelta(seconds=1)
+    return bool(_select(database, PROGRAMS.c.server_id == server, since, limit=1))
+
+
+def of_bitstream(database: Database, bitstream_id: str) -> list[Program]:
+    """The programs with a bitstream, whatever became of them.
+
+    :raises errors.DatabaseUnavailable: the database does not answer
+    """
+    return _select(database, PROGRAMS.c.bitstream_id == bitstream_id)
+
+
+def remove(database: Database, program_id: str) -> None:
+    """Delete a program that a host refused.
+
+    :raises errors.DatabaseUnavailable: the database does not answer
+    """
+    statement = sa.delete(PROGRAMS).where(
+        PROGRAMS.c.id == program_id, PROGRAMS.c.state == REQUESTED
+    )
+    with database.begin() as connection:
+        connection.execute(statement)
 
 
 def change(
@@ -166,13 +187,14 @@ def _put_in_place(connection: sa.Connection, program_id: str) -> None:
 
 
 def purge(database: Database, before: datetime.datetime) -> int:
-    """Delete the programs that ended before a time, but not those that are in place.
+    """Delete the programs that ended before a time.
 
     :returns: how many
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    old = sa.and_(PROGRAMS.c.state.in_(ENDED), PROGRAMS.c.updated_at < before)
-    statement = sa.delete(PROGRAMS).where(old, sa.not_(PROGRAMS.c.in_place))
+    statement = sa.delete(PROGRAMS).where(
+        PROGRAMS.c.state.in_(ENDED), PROGRAMS.c.updated_at < before
+    )
     with database.begin() as connection:
         return connection.execute(statement).rowcount
 
@@ -183,3 +205,8 @@ def _select(
     query = sa.select(*_COLUMNS).where(*conditions).order_by(PROGRAMS.c.id).limit(limit)
     with database.begin() as connection:
         return [Program(**row._asdict()) for row in connection.execute(query)]
+
+
+def needed(programs: typing.Iterable[Program]) -> bool:
+    """Whether one of some programs is in place, or may come there."""
+    return any(one.in_place or one.state in BUSY for one in programs)

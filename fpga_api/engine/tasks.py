@@ -7,10 +7,10 @@ from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.history import History
 from fpga_api.availability.refresh import Refresh
 from fpga_api.bitstreams import lookup
-from fpga_api.claims.work import INTERVAL as CLAIMS_INTERVAL
-from fpga_api.claims.work import SWEEP_INTERVAL, Work
+from fpga_api.claims import work
 from fpga_api.engine.task import Task
 from fpga_api.hosts.refresh import Hosts
+from fpga_api.programs import follow, images
 from fpga_api.service import Service
 
 #: Seconds after which old samples are looked for.
@@ -55,9 +55,11 @@ def _of_hosts(service: Service) -> list[Task]:
     options = service.conf.hosts
     if not options.transport_url:
         return []
-    work = Work(service)
+    claims = work.Work(service)
     return [
         Task("hosts", options.interval, Hosts(service).refresh),
-        Task("claims", CLAIMS_INTERVAL, work.run),
-        Task("claims sweep", SWEEP_INTERVAL, work.sweep),
+        Task("claims", work.INTERVAL, claims.run),
+        Task("claims sweep", work.SWEEP_INTERVAL, claims.sweep),
+        Task("programs", follow.INTERVAL, follow.Follow(service).run),
+        Task("program images", images.INTERVAL, images.Images(service).run),
     ]

@@ -2,9 +2,8 @@
 """Claims: made, listed, shown, renewed and released. The engine does what takes time."""
 
 import datetime
-import urllib.parse
 
-from fpga_api import clock, errors
+from fpga_api import clock, errors, paging
 from fpga_api.bitstreams.glance import Glance
 from fpga_api.claims import create as creation
 from fpga_api.claims import documents
@@ -29,19 +28,17 @@ def index(request: Request) -> Answer:
     """A page of the claims that the user sees, by id."""
     query, most = request.query, request.service.conf.fpga_api.max_limit
     limit = min(query.get("limit", most), most)
-    project = query.get("project")
-    if project is None and not request.sees({"project_id": ""}):
-        project = request.context.project_id
-    if project is not None and not request.sees({"project_id": project}):
-        return 200, {"claims": [], "next": None}
-    found = claims.page(
-        request.service.database, query.get("marker", ""), limit + 1, project, query.get("state")
-    )
-    following = None
-    if len(found) > limit:
-        rest = urllib.parse.urlencode({**query, "marker": found[limit - 1].id})
-        following = f"{_PATH}?{rest}"
-    shown = [documents.describe(one) for one in found[:limit]]
+    sees, project = request.whose(query.get("project"))
+    found = []
+    if sees:
+        found = claims.page(
+            request.service.database,
+            query.get("marker", ""),
+            limit + 1,
+            project,
+            query.get("state"),
+        )
+    shown, following = paging.cut(list(map(documents.describe, found)), _PATH, query, limit)
     return 200, {"claims": shown, "next": following}
 
 

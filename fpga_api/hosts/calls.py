@@ -9,12 +9,14 @@ questions of `fpga_api.hosts.client` are.
 import queue
 import threading
 import typing
+import weakref
 
 import oslo_messaging
 from oslo_config import cfg
 
 from fpga_api import errors
 from fpga_api.hosts import client
+from fpga_api.service import Service
 from fpga_nova import contract
 
 Document = dict[str, typing.Any]
@@ -86,6 +88,23 @@ class Calls:
         if isinstance(answer, Exception):
             raise _failure(host, answer) from answer
         return _read(host, answer)
+
+
+_made: "weakref.WeakKeyDictionary[Service, Calls]" = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def of(service: Service) -> Calls:
+    """The way to the hosts of an application, made once.
+
+    :raises errors.HostUnavailable: the configuration names no broker
+    """
+    with _lock:
+        if service not in _made:
+            if not service.conf.hosts.transport_url:
+                raise errors.HostUnavailable("the configuration has no [hosts] transport_url")
+            _made[service] = Calls(service.conf)
+        return _made[service]
 
 
 def _failure(host: str, error: Exception) -> Exception:

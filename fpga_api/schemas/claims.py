@@ -22,13 +22,6 @@ _NODE = common.members(
         "path": {"description": "Path on the host.", **_TEXT},
     }
 )
-FAULT: Schema = {
-    "description": "Why it failed; null if it did not.",
-    "oneOf": [
-        {"type": "null"},
-        common.members({"code": {"type": "string"}, "detail": _TEXT}),
-    ],
-}
 CLAIM = common.members(
     {
         "id": common.UUID,
@@ -50,7 +43,7 @@ CLAIM = common.members(
         "expires_at": common.TIME,
         "created_at": common.TIME,
         "updated_at": common.TIME,
-        "fault": FAULT,
+        "fault": common.FAULT,
     }
 )
 ONE = common.members({"claim": CLAIM})

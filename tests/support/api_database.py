@@ -160,13 +160,25 @@ def programs_come_back(database: Database) -> None:
     assert programs.change(database, "1", programs.BUSY, state=programs.DONE, region="r")
     assert not programs.change(database, "1", programs.BUSY, state=programs.FAILED)
     programs.add(database, program("2", bitstream_id="b2"))
-    assert [one.id for one in programs.needing(database, "b1")] == ["1", "3"]
+    assert programs.needed([_program(database, "1")])
     programs.change(database, "2", programs.BUSY, state=programs.DONE)
-    assert [one.id for one in programs.needing(database, "b1")] == ["3"]
+    assert not programs.needed([_program(database, "1")])
+    assert programs.needed(programs.of_bitstream(database, "b1"))
+    assert programs.changed_since(database, "s", clock.now())
+    assert not programs.changed_since(database, "s", clock.now() + datetime.timedelta(hours=1))
     assert [one.id for one in programs.page(database, "", 9, "p", "s")] == ["1", "2"]
     later = clock.now() + datetime.timedelta(days=1)
-    assert programs.purge(database, later) == 1
-    assert programs.get(database, "2") is not None
+    programs.remove(database, "1")
+    assert programs.purge(database, AT) == 0
+    assert programs.purge(database, later) == 2
+    programs.remove(database, "3")
+    assert programs.get(database, "3") is None
+
+
+def _program(database: Database, program_id: str) -> programs.Program:
+    found = programs.get(database, program_id)
+    assert found is not None
+    return found
 
 
 def one_of_many_programs_a_server(database: Database, racers: int = 8) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fpga_api import clock
 from fpga_api.command import manage
-from fpga_api.db import samples, schema
+from fpga_api.db import claims, programs, samples, schema
 from tests.support import api as support
 from tests.support import api_database as checks
 

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's task that follows programs to their end: the hosts know what came of them."""
+
+import concurrent.futures
+import threading
+import typing
+
+from oslo_log import log as logging
+
+from fpga_api import clock, errors
+from fpga_api.db import programs
+from fpga_api.db.programs import Program
+from fpga_api.hosts import calls
+from fpga_api.hosts.calls import Refusal, Unknown
+from fpga_api.programs import answers
+from fpga_api.service import Service
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds from one look at the programs to the next, and hosts that are asked at a time.
+INTERVAL, _WORKERS = 0.5, 8
+
+#: Seconds that a host has to answer, and to get a program that the API sent.
+_TIMEOUT, _ARRIVAL = 5.0, 30.0
+
+
+class Follow:
+    """The programs of all projects, on the way to their ends.
+
+    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: `[hosts]
+        transport_url` is not the URL of a broker
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._database = service.database
+        self._calls = calls.of(service)
+        self._pool = concurrent.futures.ThreadPoolExecutor(_WORKERS, "programs")
+        self._lock = threading.Lock()
+        self._at_work: set[str] = set()
+
+    def run(self) -> None:
+        """Look once, and begin to ask.
+
+        :raises errors.DatabaseUnavailable: the database does not answer
+        """
+        for program in programs.busy(self._database):
+            with self._lock:
+                if program.id in self._at_work:
+                    continue
+                self._at_work.add(program.id)
+            self._pool.submit(self._work, program)
+
+    def _work(self, program: Program) -> None:
+        try:
+            self._follow(program)
+        except errors.ApiError as e:
+            LOG.warning("Program %s is asked for again: %s", program.id, e)
+        except Exception:
+            # A thread of the pool has nobody above it; the row is as it was.
+            LOG.exception("Program %s is asked for again", program.id)
+        finally:
+            with self._lock:
+                self._at_work.discard(program.id)
+
+    def _follow(self, program: Program) -> None:
+        question = {"server": program.server_id, "program_id": program.id}
+        try:
+            answer = self._calls.call(program.host or "", "program_status", _TIMEOUT, **question)
+        except (Unknown, errors.BrokerUnavailable) as e:
+            self._wait(program, self._service.conf.programs.timeout, str(e))
+            return
+        if isinstance(answer, Refusal):
+            self._refused(program, answer)
+            return
+        changes = answers.values(answer.get("program"))
+        if changes is None:
+            # The host does not know it: it never got it, or has had another one since.
+            arrival = _ARRIVAL if program.state == programs.REQUESTED else 0.0
+            self._wait(program, arrival, "the host does not know the program")
+        elif changes["state"] in programs.ENDED or program.state == programs.REQUESTED:
+            self._change(program, changes)
+
+    def _refused(self, program: Program, refusal: Refusal) -> None:
+        patience = self._service.conf.programs.timeout if refusal.code == "unanswered" else 0.0
+        self._wait(program, patience, refusal.message)
+
+    def _wait(self, program: Program, patience: float, why: str) -> None:
+        """Ask again with the next look; after a time the program is lost."""
+        if (clock.now() - program.created_at).total_seconds() > patience:
+            self._change(program, {"state": programs.LOST, "code": "host.lost", "fault": why})
+
+    def _change(self, program: Program, changes: dict[str, typing.Any]) -> None:
+        if programs.change(self._database, program.id, programs.BUSY, **changes):
+            LOG.info("Program %s of server %s: %s", program.id, program.server_id, changes)
