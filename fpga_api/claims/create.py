@@ -19,9 +19,7 @@ from fpga_nova import traits
 Document = dict[str, typing.Any]
 
 
-def create(
-    service: Service, user: context.RequestContext, glance: Glance, body: Document
-) -> Claim:
+def create(service: Service, user: context.RequestContext, glance: Glance, body: Document) -> Claim:
     """Make a claim, or give the one that the same request made before.
 
     :param glance: as the user
@@ -131,9 +129,7 @@ def _allocate(
         claims.change(database, claim.id, allocating, **end, fault="Placement did not answer")
         raise
     values = {"provider_id": place.provider_id, "host": place.host}
-    if not claims.change(
-        database, claim.id, allocating, state=claims.PROGRAMMING, **values
-    ):
+    if not claims.change(database, claim.id, allocating, state=claims.PROGRAMMING, **values):
         # It took so long that it is expired, or that the engine has ended it.
         allocations.free(claim.id)
     found = claims.get(database, claim.id)

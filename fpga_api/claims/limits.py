@@ -50,8 +50,6 @@ def permit(service: Service, project: str) -> typing.Callable[[int], None]:
     return check
 
 
-def _count_nothing(
-    _project: str | None, names: typing.Collection[str]
-) -> dict[str, int]:
+def _count_nothing(_project: str | None, names: typing.Collection[str]) -> dict[str, int]:
     """The usage is counted in the transaction that adds the claim."""
     return dict.fromkeys(names, 0)

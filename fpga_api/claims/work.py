@@ -181,7 +181,9 @@ class Work:
         self._full.pop(claim.id, None)
         given = {"state": claims.ACTIVE, "region": region}
         if claims.change(self._database, claim.id, (claims.PROGRAMMING,), **given):
-            LOG.info("Claim %s has region %s of host %s", claim.id, region.get("region"), claim.host)
+            LOG.info(
+                "Claim %s has region %s of host %s", claim.id, region.get("region"), claim.host
+            )
             return
         now = claims.get(self._database, claim.id)
         if now is None or now.state in claims.ENDED:

@@ -141,7 +141,9 @@ def page(
     return _select(database, *conditions, limit=limit)
 
 
-def in_state(database: Database, *states: str, before: datetime.datetime | None = None) -> list[Claim]:
+def in_state(
+    database: Database, *states: str, before: datetime.datetime | None = None
+) -> list[Claim]:
     """The claims in some states.
 
     :param before: only those that came into their state before

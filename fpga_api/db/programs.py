@@ -181,9 +181,7 @@ def _put_in_place(connection: sa.Connection, program_id: str) -> None:
         PROGRAMS.c.server_id == row.server_id, PROGRAMS.c.number == row.number, PROGRAMS.c.in_place
     )
     connection.execute(sa.update(PROGRAMS).where(of_region).values(in_place=False))
-    connection.execute(
-        sa.update(PROGRAMS).where(PROGRAMS.c.id == program_id).values(in_place=True)
-    )
+    connection.execute(sa.update(PROGRAMS).where(PROGRAMS.c.id == program_id).values(in_place=True))
 
 
 def purge(database: Database, before: datetime.datetime) -> int:

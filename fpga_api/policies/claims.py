@@ -13,10 +13,10 @@ _CHANGER = f"(role:service and project_id:%(project_id)s) or {base.OWNER_MEMBER}
 _PATH = "/v1/claims"
 
 RULES = [
+    base.rule(CREATE, f"role:service or {base.ADMIN}", "Claim an accelerator.", f"POST {_PATH}"),
     base.rule(
-        CREATE, f"role:service or {base.ADMIN}", "Claim an accelerator.", f"POST {_PATH}"
+        LIST, f"role:service or {base.READER}", "List the claims that one sees.", f"GET {_PATH}"
     ),
-    base.rule(LIST, f"role:service or {base.READER}", "List the claims that one sees.", f"GET {_PATH}"),
     base.rule(
         SHOW,
         f"(role:service and project_id:%(project_id)s) or {base.OWNER_READER}",

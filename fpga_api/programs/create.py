@@ -175,6 +175,4 @@ def _names(nodes: typing.Any) -> set[tuple[str, str]]:
     """The kinds and names of devices, as far as they can be read."""
     if not isinstance(nodes, list):
         return set()
-    return {
-        (str(one.get("kind")), str(one.get("name"))) for one in nodes if isinstance(one, dict)
-    }
+    return {(str(one.get("kind")), str(one.get("name"))) for one in nodes if isinstance(one, dict)}

@@ -5,8 +5,6 @@ Such a bitstream was uploaded for one server. It stays while the server may need
 a power cycle or an evacuation: until another program took its place, or the server is gone.
 """
 
-import typing
-
 from oslo_log import log as logging
 
 from fpga_api import errors

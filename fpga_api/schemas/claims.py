@@ -53,7 +53,10 @@ CREATE = common.members(
     {
         "id": {**common.UUID, "description": "Of the new claim; a second request changes nothing."},
         "host": {"description": "Name of the compute host.", **_NAME},
-        "device": {"description": "Name of the card on its host, or its resource provider.", **_NAME},
+        "device": {
+            "description": "Name of the card on its host, or its resource provider.",
+            **_NAME,
+        },
         "type": {"description": "Program the newest bitstream of this type.", **_NAME},
         "resource_class": {"description": "Class of the accelerator in Placement.", **_SYMBOL},
         "traits": {

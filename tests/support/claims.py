@@ -137,7 +137,11 @@ def image(image_id: str = IMAGE, **changes: typing.Any) -> dict[str, typing.Any]
 
 @contextlib.contextmanager
 def cloud(
-    placement_url: str, database: str, hosts: dict[str, FakeHost], url: str = "fake://", **groups: typing.Any
+    placement_url: str,
+    database: str,
+    hosts: dict[str, FakeHost],
+    url: str = "fake://",
+    **groups: typing.Any,
 ) -> typing.Iterator[Cloud]:
     """A cloud, and tokens for the personas."""
     placement = Placement(placement_url)

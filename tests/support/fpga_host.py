@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compute hosts as fpga-api meets them on the broker: the contract of `fpga_hooks.rpc`, in memory."""
+"""Compute hosts as fpga-api meets them on the broker: what `fpga_hooks.rpc` does, in memory."""
 
 import threading
 import time
@@ -102,7 +102,9 @@ class FakeHost:
             return refused | {"program": None}
         new = {
             **{name: program[name] for name in ("id", "server", "number", "bitstream")},
-            **{"state": "running", "region": f"{self.device}-0", "previous": None},
+            "state": "running",
+            "region": f"{self.device}-0",
+            "previous": None,
             **dict.fromkeys(("restored", "reboot_required", "code", "fault")),
         }
         return {"refusal": None, "program": self.programs.setdefault(program["id"], new)}
