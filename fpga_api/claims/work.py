@@ -244,7 +244,7 @@ class Work:
         return not (isinstance(answer, Refusal) and answer.code in _LATER)
 
     def _call(
-        self, claim: Claim, method: str, timeout: float, **arguments: typing.Any
+        self, owner: Claim, method: str, timeout: float, /, **arguments: typing.Any
     ) -> Document | Refusal:
-        context = {"user_id": claim.user_id, "project_id": claim.project_id}
-        return self._calls.call(claim.host or "", method, timeout, context, **arguments)
+        context = {"user_id": owner.user_id, "project_id": owner.project_id}
+        return self._calls.call(owner.host or "", method, timeout, context, **arguments)

@@ -60,6 +60,7 @@ class Calls:
         method: str,
         timeout: float,
         context: Document | None = None,
+        /,
         **arguments: typing.Any,
     ) -> Document | Refusal:
         """What a host answers, or why it refuses.
