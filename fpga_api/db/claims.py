@@ -133,7 +133,7 @@ def page(
     :param state: None for all
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    conditions = [CLAIMS.c.id > marker]
+    conditions: list[sa.ColumnElement[bool]] = [CLAIMS.c.id > marker]
     if project is not None:
         conditions.append(CLAIMS.c.project_id == project)
     if state is not None:
@@ -149,7 +149,7 @@ def in_state(
     :param before: only those that came into their state before
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    conditions = [CLAIMS.c.state.in_(states)]
+    conditions: list[sa.ColumnElement[bool]] = [CLAIMS.c.state.in_(states)]
     if before is not None:
         conditions.append(CLAIMS.c.updated_at < before)
     return _select(database, *conditions)

@@ -104,7 +104,7 @@ def page(
     :param server: None for those of all servers
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    conditions = [PROGRAMS.c.id > marker]
+    conditions: list[sa.ColumnElement[bool]] = [PROGRAMS.c.id > marker]
     if project is not None:
         conditions.append(PROGRAMS.c.project_id == project)
     if server is not None:
