@@ -90,6 +90,7 @@ class Region(FpgaResource):
 
     state = resource.Body("state")
     server_id = resource.Body("server_id")
+    claim_id = resource.Body("claim_id")
     project_id = resource.Body("project_id")
     number = resource.Body("number", type=int)
     bitstream_id = resource.Body("bitstream_id")
@@ -107,6 +108,7 @@ class Region(FpgaResource):
     host = resource.Body("host")
     card = resource.Body("card")
     device = resource.Body("device")
+    address = resource.Body("address")
     quarantine = resource.Body("quarantine")
     reason = resource.Body("reason")
     is_withheld = resource.Body("withheld", type=bool)

@@ -93,7 +93,8 @@ class Hosts:
     def _before(self, host: str, projects: dict[str, str]) -> Document:
         """What a host that is silent reported last."""
         last = self._last.get(host)
-        servers = sorted({r["owner"] for r in last.regions if r["owner"]}) if last else []
+        owners = {_server(one) for one in last.regions} - {None} if last else set()
+        servers = sorted(str(one) for one in owners)
         return {
             "at": clock.text(last.at) if last else None,
             "servers": [{"id": one, "project_id": projects.get(one)} for one in servers],
@@ -118,15 +119,23 @@ def _region(
     places: _Places,
     projects: dict[str, str],
 ) -> Document:
-    rest = {name: value for name, value in region.items() if name not in ("owner", "image_id")}
+    others = ("owner", "image_id", "claimed")
+    rest = {name: value for name, value in region.items() if name not in others}
     return rest | {
         "host": host,
         "card": places.of(host, region["device"]),
         "at": clock.text(report.at),
-        "server_id": region["owner"],
+        "server_id": _server(region),
+        "claim_id": region["owner"] if region["claimed"] else None,
         "project_id": projects.get(region["owner"] or ""),
         "bitstream_id": region["image_id"],
     }
+
+
+def _server(region: reports.Region) -> str | None:
+    """The owner of a region that is no claim."""
+    owner: str | None = None if region["claimed"] else region["owner"]
+    return owner
 
 
 def _card(
