@@ -55,7 +55,8 @@ class Cloud:
     ) -> None:
         self.placement = placement
         self.hosts = hosts
-        groups = {"hosts": {"transport_url": url}, "database": {"connection": database}} | groups
+        of_parts = {"hosts": {"transport_url": url}, "database": {"connection": database}}
+        groups = of_parts | groups
         self.service = ClaimsService(placement, **groups)
         schema.sync(self.service.database)
         self.providers = {name: self._provide(name, host) for name, host in hosts.items()}
@@ -141,10 +142,15 @@ def cloud(
     database: str,
     hosts: dict[str, FakeHost],
     url: str = "fake://",
+    retries: int | None = None,
     **groups: typing.Any,
 ) -> typing.Iterator[Cloud]:
-    """A cloud, and tokens for the personas."""
-    placement = Placement(placement_url)
+    """A cloud, and tokens for the personas.
+
+    :param url: of the broker
+    :param retries: of Placement
+    """
+    placement = Placement(placement_url, retries)
     try:
         with support.Tokens(), FakeHosts(url, **hosts):
             yield Cloud(placement, database, hosts, url, **groups)

@@ -24,15 +24,18 @@ class Placement(Nova):
     """A cloud whose Placement is real.
 
     :param url: of an empty database
+    :param retries: of an allocation that meets a conflict; None for Placement's default
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, retries: int | None = None) -> None:
         super().__init__()
         conf = cfg.ConfigOpts()
         placement_conf.register_opts(conf)
         conf.set_override("connection", url, group="placement_database")
         conf.set_override("sync_on_startup", True, group="placement_database")
         conf.set_override("auth_strategy", "noauth2", group="api")
+        if retries is not None:
+            conf.set_override("allocation_conflict_retry_count", retries, group="placement")
         conf([], project="placement", default_config_files=[])
         db_api.placement_context_manager.__init__()  # type: ignore[misc]
         db_api.configure(conf)
