@@ -8,7 +8,6 @@ import urllib.parse
 import tenacity
 from keystoneauth1 import adapter as adapters
 from keystoneauth1 import exceptions
-from oslo_log import log as logging
 
 from fpga_api import errors
 from fpga_api.claims.places import Place
@@ -16,8 +15,6 @@ from fpga_api.db.claims import Claim
 from fpga_api.service import Service
 from fpga_nova import contract
 from fpga_nova.request import RESOURCE_CLASS
-
-LOG = logging.getLogger(__name__)
 
 #: The member of a claim's request that has all traits: those of the request and the bitstream's.
 REQUIRED = "required"
@@ -59,7 +56,7 @@ class Allocations:
             stop=tenacity.stop_after_delay(_TRIES),
         )
         try:
-            return typing.cast(Place, tries(self._try, claim, places))
+            return tries(self._try, claim, places)
         except tenacity.RetryError as e:
             raise errors.CloudUnavailable("Placement answered with conflicts alone") from e
 

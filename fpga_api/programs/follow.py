@@ -65,8 +65,9 @@ class Follow:
 
     def _follow(self, program: Program) -> None:
         question = {"server": program.server_id, "program_id": program.id}
+        host = program.host or ""
         try:
-            answer = self._calls.call(program.host or "", "program_status", _TIMEOUT, **question)
+            answer = self._calls.call(host, "program_status", _TIMEOUT, None, **question)
         except (Unknown, errors.BrokerUnavailable) as e:
             self._wait(program, self._service.conf.programs.timeout, str(e))
             return

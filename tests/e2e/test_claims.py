@@ -55,13 +55,13 @@ def test_claim_that_expires_while_engine_and_host_are_down_is_free_after_one_aud
     cloud: Cloud, operator: Fpga
 ) -> None:
     claim = operator("claim", "create", "--ttl", "600", "--wait")["ID"]
-    for name in ("fpga-engine", "nova-compute"):
+    for name in ("fpga-api-engine", "nova-compute"):
         cloud.stop(name)
     try:
         cloud.run("openstack", "fpga", "claim", "set", "--ttl", "5", claim)
         time.sleep(6)
     finally:
-        for name in ("fpga-engine", "nova-compute"):
+        for name in ("fpga-api-engine", "nova-compute"):
             cloud.start(name)
     start = time.monotonic()
     wait(lambda: operator("claim", "show", claim)["State"], "expired")

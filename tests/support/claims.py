@@ -138,21 +138,21 @@ def image(image_id: str = IMAGE, **changes: typing.Any) -> dict[str, typing.Any]
 
 @contextlib.contextmanager
 def cloud(
-    placement_url: str,
+    placement: Placement,
     database: str,
     hosts: dict[str, FakeHost],
     url: str = "fake://",
-    retries: int | None = None,
     **groups: typing.Any,
 ) -> typing.Iterator[Cloud]:
-    """A cloud, and tokens for the personas.
+    """A cloud, and tokens for the personas; nothing of it stays in Placement.
 
     :param url: of the broker
-    :param retries: of Placement
     """
-    placement = Placement(placement_url, retries)
-    try:
-        with support.Tokens(), FakeHosts(url, **hosts):
-            yield Cloud(placement, database, hosts, url, **groups)
-    finally:
-        placement.close()
+    with support.Tokens(), FakeHosts(url, **hosts):
+        found = Cloud(placement, database, hosts, url, **groups)
+        yield found
+        for consumer in found.allocated():
+            placement.release(consumer)
+        for provider in found.providers.values():
+            placement.remove(provider)
+        found.service.database.engine.dispose()

@@ -38,8 +38,9 @@ def test_claim_gets_a_region_of_its_own_and_gives_it_back(cloud: Cloud) -> None:
     assert claim["nodes"][0]["path"] == "/dev/fpga-nova/r0"
     assert cloud.allocated() == {claim["id"]: claim["host"]}
     assert cloud.owners() == {claim["id"]}
-    usage = cloud.placement.ask("GET", f"/usages?project_id={PROJECT}")["usages"]
-    assert usage == {contract.CLAIM_CONSUMER: {"CUSTOM_FPGA_REGION": 1, "consumer_count": 1}}
+    allocation = cloud.placement.ask("GET", f"/allocations/{claim['id']}")
+    assert allocation["consumer_type"] == contract.CLAIM_CONSUMER
+    assert allocation["project_id"] == PROJECT
 
     for _ in range(2):
         assert cloud.api.call("DELETE", f"/v1/claims/{claim['id']}", "admin").status_code == 202
