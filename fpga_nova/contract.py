@@ -60,8 +60,13 @@ NODE_KINDS: dict[str, typing.Callable[[int], bool]] = {
 REGION_NUMBERS = range(1, 7)
 
 #: How fpga-api reaches nova-compute on a broker of their own: exchange, topic, namespace and
-#: version of the endpoint; the server is the host's name in Nova.
+#: version of the endpoint; the server is the host's name in Nova. `status` is older than the rest.
 RPC_EXCHANGE = "fpga"
 RPC_TOPIC = "fpga_host"
 RPC_NAMESPACE = "host"
-RPC_VERSION = "1.0"
+RPC_VERSION = "1.1"
+RPC_STATUS_VERSION = "1.0"
+
+#: The type of the consumer in Placement that a claim is, and the version that has such types.
+CLAIM_CONSUMER = "FPGA_CLAIM"
+CLAIM_MICROVERSION = "1.38"

@@ -76,11 +76,11 @@ def test_what_is_left_in_a_free_region_is_erased_first(rig: Rig) -> None:
 
 def test_region_that_does_not_erase_is_left_out(rig: Rig) -> None:
     first = rig.burn(LZO, owner(1))
+    loaded = rig.hardware.loaded[first]
     rig.manager.erase(None, owner(1))
-    rig.hardware.loaded[first] = rig.hardware.loaded.get(first) or rig.region(rig.burn(LZO)).loaded
+    rig.hardware.loaded[first] = loaded
     rig.hardware.failing = {"clear"}
-    with pytest.raises(errors.NoFreeRegion):
-        hold(rig)
+    assert hold(rig) != first
     assert rig.region(first).quarantine == Cause.ERASE
 
 
@@ -107,5 +107,6 @@ def test_reconcile_has_nothing_to_say_of_what_an_owner_puts_into_it(rig: Rig) ->
 
 
 def test_free_regions_that_others_work_on_are_waited_for(rig: Rig) -> None:
+    rig.manager.refresh()
     with locks.held(rig.ledger.lock_path(rig.ledger.regions()[0].id)):
         assert hold(rig) == rig.ledger.regions()[1].id
