@@ -122,5 +122,7 @@ def context_of(values: typing.Any) -> nova_context.RequestContext:
     return nova_context.RequestContext(
         **known,
         is_admin=False,
-        service_catalog=catalog if isinstance(catalog, list) else None,
+        service_catalog=[one for one in catalog if isinstance(one, dict)]
+        if isinstance(catalog, list)
+        else None,
     )

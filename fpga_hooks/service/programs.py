@@ -164,11 +164,15 @@ def _begin(context: "nova_context.RequestContext", order: _Order) -> Program:
     if instance.vm_state not in _STATES:
         raise Refused(Refused.STATE, f"the server is in state {instance.vm_state}")
     try:
-        region = client.status().owned_by(order.server).get(order.number)
+        regions = client.status().owned_by(order.server)
     except errors.CliError as e:
         raise Refused(Refused.UNANSWERED, e.reason) from e
-    if region is None or not region.programmed:
+    request = InstanceRequest.of(instance)
+    request = request.granted(request.due(regions))
+    region = regions.get(order.number)
+    if region is None or not region.programmed or order.number not in (request.grants or {}):
         raise Refused(Refused.REGION, f"the server has no region {order.number} on this host")
+    request.note(instance)
     begun = Program(order.id, order.number, region.id, order.bitstream, region.image_id)
     instance.system_metadata.update(begun.metadata())
     instance.task_state = programs.TASK
