@@ -61,7 +61,7 @@ def of_image(image_id: str) -> Grants:
 
 
 def of_program(image_id: str) -> Grant:
-    """What was granted by a program of the running server; it stands until a rebuild or a resize."""
+    """What a program of the running server grants; it stands until a rebuild or a resize."""
     return Grant(image_id, Rule.PROGRAM)
 
 

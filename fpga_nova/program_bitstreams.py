@@ -38,11 +38,8 @@ def refusal(context: typing.Any, image_id: str, any_bitstream: bool) -> Refusal 
     bitstream = bitstream_images.describe(context, image_id)
     if bitstream is None:
         return Refusal.UNKNOWN
-    sources = CONF.fpga.program_bitstreams
-    accepted = (
-        any_bitstream
-        or (bitstream.public and "public" in sources)
-        or (bitstream.owner is not None and bitstream.owner in sources)
-        or (bitstream.owner is not None and OWN in sources and bitstream.owner == context.project_id)
-    )
-    return None if accepted else Refusal.NOT_ACCEPTED
+    if any_bitstream or (bitstream.public and "public" in CONF.fpga.program_bitstreams):
+        return None
+    own = context.project_id
+    sources = {own if one == OWN else one for one in CONF.fpga.program_bitstreams} - {None}
+    return None if bitstream.owner in sources else Refusal.NOT_ACCEPTED

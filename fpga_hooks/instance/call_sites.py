@@ -44,7 +44,7 @@ def rebuilds(instance: "objects.Instance") -> bool:
 
 
 def resizes(instance: "objects.Instance") -> bool:
-    """Whether an instance gets a flavor with other bitstreams; a cold migration gives it its own."""
+    """Whether an instance gets a flavor with other bitstreams, which no cold migration does."""
     if instance.task_state not in task_states.resizing_states:
         return False
     old, new = (getattr(instance, f"{kind}_flavor", None) for kind in ("old", "new"))

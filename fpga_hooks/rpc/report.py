@@ -16,8 +16,8 @@ _OLDEST = 180.0
 #: What is reported of a region, null where it is not known.
 _NAMES = (
     *("id", "device", "driver", "vendor", "board", "part", "address", "simulated", "state"),
-    *("healthy", "quarantine", "owner", "number", "handed_out", "image_id", "function", "digest", "nodes"),
-    *("since", "reason"),
+    *("healthy", "quarantine", "owner", "number", "handed_out", "image_id", "function", "digest"),
+    *("nodes", "since", "reason"),
 )
 
 

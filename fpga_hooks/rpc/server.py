@@ -18,7 +18,7 @@ from oslo_log import log as logging
 
 from fpga_hooks.rpc import report
 from fpga_hooks.service import claims, programs
-from fpga_hooks.service.answers import Refused
+from fpga_hooks.service.answers import RefusedError
 from fpga_nova import contract
 
 CONF = cfg.CONF
@@ -68,7 +68,7 @@ def _answer(names: typing.Iterable[str], call: typing.Callable[[], Answer]) -> A
     """What a call answers; where it is refused, null for each of these names."""
     try:
         return {"refusal": None} | call()
-    except Refused as e:
+    except RefusedError as e:
         return {"refusal": e.document()} | dict.fromkeys(names)
 
 

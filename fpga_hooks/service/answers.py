@@ -18,7 +18,7 @@ _LONGEST_WAIT = 5.0  # seconds
 Fields = typing.Mapping[str, typing.Any]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Nothing was done.
 
     :ivar code: a word that never changes
@@ -48,56 +48,56 @@ class Refused(Exception):
 def uuid(fields: Fields, name: str) -> str:
     """A uuid that must be there.
 
-    :raises Refused: it is not
+    :raises RefusedError: it is not
     """
     value = fields.get(name)
     if not isinstance(value, str) or not UUID.fullmatch(value):
-        raise Refused(Refused.INVALID, f"{name} is not a uuid in small letters")
+        raise RefusedError(RefusedError.INVALID, f"{name} is not a uuid in small letters")
     return value
 
 
 def card(fields: Fields, name: str) -> str | None:
     """The name of a card or a board, which need not be there.
 
-    :raises Refused: it is no name
+    :raises RefusedError: it is no name
     """
     value = fields.get(name)
     if value is None:
         return None
     if not isinstance(value, str) or not _CARD.fullmatch(value):
-        raise Refused(Refused.INVALID, f"{name} is not a name")
+        raise RefusedError(RefusedError.INVALID, f"{name} is not a name")
     return value
 
 
 def number(fields: Fields, name: str) -> int:
     """The number of a region.
 
-    :raises Refused: it is not
+    :raises RefusedError: it is not
     """
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or value not in REGION_NUMBERS:
-        raise Refused(Refused.INVALID, f"{name} is not the number of a region")
+        raise RefusedError(RefusedError.INVALID, f"{name} is not the number of a region")
     return value
 
 
 def word(fields: Fields, name: str, words: typing.Collection[str]) -> str:
     """One of some words.
 
-    :raises Refused: it is not
+    :raises RefusedError: it is not
     """
     value = fields.get(name)
     if not isinstance(value, str) or value not in words:
-        raise Refused(Refused.INVALID, f"{name} is not one of {', '.join(words)}")
+        raise RefusedError(RefusedError.INVALID, f"{name} is not one of {', '.join(words)}")
     return value
 
 
 def mapping(value: typing.Any, name: str) -> Fields:
     """An object with members.
 
-    :raises Refused: it is not
+    :raises RefusedError: it is not
     """
     if not isinstance(value, dict):
-        raise Refused(Refused.INVALID, f"{name} is not an object")
+        raise RefusedError(RefusedError.INVALID, f"{name} is not an object")
     return value
 
 
@@ -111,13 +111,13 @@ def patience(wait: typing.Any) -> float:
 def context_of(values: typing.Any) -> nova_context.RequestContext:
     """The user on whose behalf a call is, without any privilege of an administrator.
 
-    :raises Refused: it is none
+    :raises RefusedError: it is none
     """
     fields = mapping(values, "context")
     names = ("user_id", "project_id", "request_id", "auth_token")
     known = {name: fields.get(name) for name in names}
     if not all(value is None or isinstance(value, str) for value in known.values()):
-        raise Refused(Refused.INVALID, "the context has something else than text")
+        raise RefusedError(RefusedError.INVALID, "the context has something else than text")
     catalog = fields.get("service_catalog")
     return nova_context.RequestContext(
         **known,

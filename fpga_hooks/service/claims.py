@@ -17,7 +17,7 @@ from fpga_hooks.instance import guests, owner_locks
 from fpga_hooks.placement import claims as allocations
 from fpga_hooks.program import client, errors
 from fpga_hooks.service import answers, notices, works
-from fpga_hooks.service.answers import Refused
+from fpga_hooks.service.answers import RefusedError
 from fpga_nova import host_status
 from fpga_nova.contract import Exit
 
@@ -53,19 +53,19 @@ class _Order:
 def hold(document: typing.Any, wait: typing.Any) -> dict[str, typing.Any]:
     """Begin to hold a region for a claim, and answer how far it is.
 
-    :raises Refused: nothing was begun
+    :raises RefusedError: nothing was begun
     """
     order = _Order.read(document)
     if not running.goes_on(order.id):
         with owner_locks.held_at_once(order.id) as held:
             if not held:
-                raise Refused(Refused.TASK, "this host is at work on the claim's region")
+                raise RefusedError(RefusedError.TASK, "this host is at work on the claim's region")
             _check(order.id)
             notices.notify("fpga.claim.start", dataclasses.asdict(order))
             try:
                 running.begin(order.id, functools.partial(_run, order))
-            except works.NoThread as e:
-                raise Refused(Refused.UNANSWERED, str(e)) from e
+            except works.NoThreadError as e:
+                raise RefusedError(RefusedError.UNANSWERED, str(e)) from e
     running.wait(order.id, answers.patience(wait))
     return status(order.id)
 
@@ -73,7 +73,7 @@ def hold(document: typing.Any, wait: typing.Any) -> dict[str, typing.Any]:
 def status(claim_id: typing.Any) -> dict[str, typing.Any]:
     """What this host holds for a claim.
 
-    :raises Refused: that is not known now
+    :raises RefusedError: that is not known now
     """
     claim = answers.uuid({"id": claim_id}, "id")
     if running.goes_on(claim):
@@ -88,12 +88,12 @@ def status(claim_id: typing.Any) -> dict[str, typing.Any]:
 def release(claim_id: typing.Any) -> dict[str, typing.Any]:
     """Erase what this host holds for a claim, once no guest has it.
 
-    :raises Refused: it is not erased
+    :raises RefusedError: it is not erased
     """
     claim = answers.uuid({"id": claim_id}, "id")
     with owner_locks.held_at_once(claim) as held:
         if not held:
-            raise Refused(Refused.TASK, "this host is at work on the claim's region")
+            raise RefusedError(RefusedError.TASK, "this host is at work on the claim's region")
         _check_that_it_is_no_instance(claim)
         region = _held(claim)
         if region is not None:
@@ -131,16 +131,16 @@ def _run(order: _Order) -> errors.CliError | None:
 def _check(claim: str) -> None:
     """See that a claim is one, and has a region of this host allocated.
 
-    :raises Refused: it is not, or that is not known now
+    :raises RefusedError: it is not, or that is not known now
     """
     _check_that_it_is_no_instance(claim)
     try:
         allocated = allocations.has_region_here(claim)
     except allocations.UnansweredError as e:
-        raise Refused(Refused.UNANSWERED, str(e)) from e
+        raise RefusedError(RefusedError.UNANSWERED, str(e)) from e
     if not allocated:
-        raise Refused(
-            Refused.ALLOCATION, "Placement has no allocation of the claim's on this host"
+        raise RefusedError(
+            RefusedError.ALLOCATION, "Placement has no allocation of the claim's on this host"
         )
 
 
@@ -150,36 +150,36 @@ def _check_that_it_is_no_instance(claim: str) -> None:
         objects.Instance.get_by_uuid(context, claim, expected_attrs=[])
     except exception.InstanceNotFound:
         return
-    raise Refused(Refused.NOT_A_CLAIM, "the id is that of a server")
+    raise RefusedError(RefusedError.NOT_A_CLAIM, "the id is that of a server")
 
 
 def _held(claim: str) -> host_status.Region | None:
     """The region that a claim has, in quarantine perhaps.
 
-    :raises Refused: that is not known now
+    :raises RefusedError: that is not known now
     """
     try:
         return client.status().owned_by(claim).get(1)
     except errors.CliError as e:
-        raise Refused(Refused.UNANSWERED, e.reason) from e
+        raise RefusedError(RefusedError.UNANSWERED, e.reason) from e
 
 
 def _see_that_no_guest_has_it(claim: str, region: host_status.Region) -> None:
     try:
         holders = guests.machine.with_nodes(region.paths, claim)
     except guests.UnknownError as e:
-        raise Refused(Refused.UNANSWERED, str(e)) from e
+        raise RefusedError(RefusedError.UNANSWERED, str(e)) from e
     if holders:
         names = ", ".join(sorted(guest.name for guest in holders))
-        raise Refused(Refused.GUEST, f"guest {names} has nodes of region {region.id}")
+        raise RefusedError(RefusedError.GUEST, f"guest {names} has nodes of region {region.id}")
 
 
 def _erase(claim: str) -> None:
     try:
         client.erase(claim)
     except errors.CliError as e:
-        code = Refused.NOT_ERASED if e.code == Exit.NOT_ERASED else Refused.UNANSWERED
-        raise Refused(code, e.reason) from e
+        code = RefusedError.NOT_ERASED if e.code == Exit.NOT_ERASED else RefusedError.UNANSWERED
+        raise RefusedError(code, e.reason) from e
 
 
 def _document(

@@ -19,7 +19,7 @@ from oslo_log import log as logging
 from fpga_hooks.instance import owner_locks
 from fpga_hooks.program import client, errors, last_look
 from fpga_hooks.service import answers, notices, works
-from fpga_hooks.service.answers import Refused
+from fpga_hooks.service.answers import RefusedError
 from fpga_nova import bitstream_images, grants, host_status, program_bitstreams, programs
 from fpga_nova.instance_request import InstanceRequest
 from fpga_nova.programs import Program
@@ -61,7 +61,7 @@ def program(values: typing.Any, document: typing.Any, wait: typing.Any) -> dict[
     """Begin a program, and answer how far it is.
 
     :param values: the context of the call
-    :raises Refused: nothing was begun
+    :raises RefusedError: nothing was begun
     """
     order, context = _Order.read(document), answers.context_of(values)
     instance = _instance(order.server)
@@ -70,12 +70,14 @@ def program(values: typing.Any, document: typing.Any, wait: typing.Any) -> dict[
         _check_bitstream(context, order)
         with owner_locks.held_at_once(order.server) as held:
             if not held:
-                raise Refused(Refused.TASK, "this host is at work on the server's regions")
+                raise RefusedError(
+                    RefusedError.TASK, "this host is at work on the server's regions"
+                )
             begun = _begin(context, order)
             # Under the lock, or the audit would take it for one that a dead process left behind.
             try:
                 running.begin(order.id, functools.partial(_run, context, order, begun))
-            except works.NoThread as e:
+            except works.NoThreadError as e:
                 failed = dataclasses.replace(begun, state=programs.FAILED, fault=str(e))
                 _end(context, order.server, failed)
     running.wait(order.id, answers.patience(wait))
@@ -85,7 +87,7 @@ def program(values: typing.Any, document: typing.Any, wait: typing.Any) -> dict[
 def status(server: typing.Any, program_id: typing.Any) -> dict[str, typing.Any]:
     """How far a program is; null where another one came after it, or it never was.
 
-    :raises Refused: the server is not here, or that is not known now
+    :raises RefusedError: the server is not here, or that is not known now
     """
     fields = {"server": server, "id": program_id}
     server, program_id = answers.uuid(fields, "server"), answers.uuid(fields, "id")
@@ -124,7 +126,7 @@ def settle(instance: "objects.Instance", regions: dict[int, host_status.Region])
 def _instance(server: str) -> "objects.Instance":
     """A server of this host.
 
-    :raises Refused: it is not here
+    :raises RefusedError: it is not here
     """
     context = nova_context.get_admin_context()
     try:
@@ -134,7 +136,7 @@ def _instance(server: str) -> "objects.Instance":
     except exception.InstanceNotFound:
         instance = None
     if instance is None or instance.host != last_look.host():
-        raise Refused(Refused.NOT_HERE, f"the server is not on host {last_look.host()}")
+        raise RefusedError(RefusedError.NOT_HERE, f"the server is not on host {last_look.host()}")
     return instance
 
 
@@ -142,36 +144,38 @@ def _check_bitstream(context: "nova_context.RequestContext", order: _Order) -> N
     try:
         refusal = program_bitstreams.refusal(context, order.bitstream, order.any_bitstream)
     except bitstream_images.UnansweredError as e:
-        raise Refused(Refused.UNANSWERED, str(e)) from e
+        raise RefusedError(RefusedError.UNANSWERED, str(e)) from e
     if refusal == program_bitstreams.Refusal.UNKNOWN:
         why = f"Glance does not have the image {order.bitstream}, or does not show it to you"
-        raise Refused(refusal, why)
+        raise RefusedError(refusal, why)
     if refusal is not None:
         why = f"the operator does not accept the image {order.bitstream} in running servers"
-        raise Refused(refusal, why)
+        raise RefusedError(refusal, why)
 
 
 def _begin(context: "nova_context.RequestContext", order: _Order) -> Program:
     """Put a program on record; its owner's lock is held.
 
-    :raises Refused: it cannot be begun
+    :raises RefusedError: it cannot be begun
     """
     instance = _instance(order.server)
     if instance.task_state == programs.TASK:
-        raise Refused(Refused.PROGRAM, "another program of the server goes on")
+        raise RefusedError(RefusedError.PROGRAM, "another program of the server goes on")
     if instance.task_state is not None:
-        raise Refused(Refused.TASK, f"the server has the task {instance.task_state}")
+        raise RefusedError(RefusedError.TASK, f"the server has the task {instance.task_state}")
     if instance.vm_state not in _STATES:
-        raise Refused(Refused.STATE, f"the server is in state {instance.vm_state}")
+        raise RefusedError(RefusedError.STATE, f"the server is in state {instance.vm_state}")
     try:
         regions = client.status().owned_by(order.server)
     except errors.CliError as e:
-        raise Refused(Refused.UNANSWERED, e.reason) from e
+        raise RefusedError(RefusedError.UNANSWERED, e.reason) from e
     request = InstanceRequest.of(instance)
     request = request.granted(request.due(regions))
     region = regions.get(order.number)
     if region is None or not region.programmed or order.number not in (request.grants or {}):
-        raise Refused(Refused.REGION, f"the server has no region {order.number} on this host")
+        raise RefusedError(
+            RefusedError.REGION, f"the server has no region {order.number} on this host"
+        )
     request.note(instance)
     begun = Program(order.id, order.number, region.id, order.bitstream, region.image_id)
     instance.system_metadata.update(begun.metadata())
@@ -179,7 +183,7 @@ def _begin(context: "nova_context.RequestContext", order: _Order) -> Program:
     try:
         instance.save(expected_task_state=[None])
     except (exception.UnexpectedTaskStateError, exception.InstanceNotFound) as e:
-        raise Refused(Refused.TASK, f"the server has another task by now: {e}") from e
+        raise RefusedError(RefusedError.TASK, f"the server has another task by now: {e}") from e
     notices.begin_action(context.elevated(), order.server)
     return begun
 
@@ -218,7 +222,7 @@ def _end(
     try:
         instance = _instance(server)
         _write(instance, ended)
-    except (exception.UnexpectedTaskStateError, exception.InstanceNotFound, Refused) as e:
+    except (exception.UnexpectedTaskStateError, exception.InstanceNotFound, RefusedError) as e:
         LOG.warning("The server %s has another task than its program by now: %s", server, e)
         return None
     notices.end_action(context.elevated(), server, ended.fault)

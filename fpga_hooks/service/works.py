@@ -13,7 +13,7 @@ LOG = logging.getLogger(__name__)
 _MOST = 1000  # results that are remembered
 
 
-class NoThread(Exception):
+class NoThreadError(Exception):
     """This host has no thread for the work."""
 
 
@@ -42,7 +42,7 @@ class Works:
     def begin(self, work: str, run: typing.Callable[[], typing.Any]) -> None:
         """Begin a work, which must not go on already.
 
-        :raises NoThread: it cannot begin
+        :raises NoThreadError: it cannot begin
         """
         future: concurrent.futures.Future[typing.Any] = concurrent.futures.Future()
 
@@ -64,7 +64,7 @@ class Works:
             threading.Thread(target=call, name=f"{self._name} {work}", daemon=True).start()
         except (RuntimeError, MemoryError) as e:
             self.forget(work)
-            raise NoThread(f"this host cannot start a thread: {e}") from e
+            raise NoThreadError(f"this host cannot start a thread: {e}") from e
 
     def wait(self, work: str, seconds: float) -> None:
         """Wait for the end of a work, so long at most."""

@@ -233,7 +233,10 @@ def _add_events(group: "Verbs") -> None:
         "region_id", nargs="?", metavar="REGION_ID", help="only the events of this region"
     )
     verb.add_argument(
-        "--last", type=values.count_of, metavar="NUMBER", help="only the latest events, so many at most"
+        "--last",
+        type=values.count_of,
+        metavar="NUMBER",
+        help="only the latest events, so many at most",
     )
     _add_format(verb)
 

@@ -261,8 +261,8 @@ class Ledger:
             return
         region_id = str(uuid.uuid4())
         self._db.execute(
-            "INSERT INTO regions (id, driver, device, slot, vendor, address, board, part, interface,"
-            " kinds, simulated, state, since, nodes, present)"
+            "INSERT INTO regions (id, driver, device, slot, vendor, address, board, part,"
+            " interface, kinds, simulated, state, since, nodes, present)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, '[]', 1)",
             (region_id, slot.driver, slot.device, slot.index, *values.values(), now()),
         )

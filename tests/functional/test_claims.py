@@ -62,9 +62,10 @@ class Claims(ClaimsTestCase):
         claim, document = self.held()
         region = self.regions()[claim]
         self.assertEqual((region["id"], "claimed"), (document["region"], region["state"]))
-        self.assertEqual(("emulator0", None, None), tuple(
-            document[name] for name in ("device", "address", "nodes")
-        ))
+        self.assertEqual(
+            ("emulator0", None, None),
+            tuple(document[name] for name in ("device", "address", "nodes")),
+        )
         self.audit()
         self.assertEqual(1, self.compute_node().fpga_regions)
         self.assertEqual("claimed", self.regions()[claim]["state"])
@@ -92,9 +93,9 @@ class Claims(ClaimsTestCase):
         servers = [self.boot(flavor) for _ in range(2)]
         claim = self.allocate()
         document = self.hold(claim)["claim"]
-        self.assertEqual(("failed", 65, None), tuple(
-            document[name] for name in ("state", "code", "region")
-        ))
+        self.assertEqual(
+            ("failed", 65, None), tuple(document[name] for name in ("state", "code", "region"))
+        )
         self.assertEqual({one["id"] for one in servers}, set(self.regions()))
 
     def test_asking_again_gives_the_same_region(self):

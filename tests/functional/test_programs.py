@@ -290,13 +290,13 @@ class Interruptions(ProgramsTestCase):
         order = self.order(server)
         real = client.replace
 
-        class Dead(Exception):
+        class DeadError(Exception):
             pass
 
         def replace(*arguments):
             if not before:
                 real(*arguments)
-            raise Dead
+            raise DeadError
 
         patch = fixtures.MonkeyPatch("fpga_hooks.program.client.replace", replace)
         with patch:

@@ -15,20 +15,20 @@ STRANGE: list[typing.Any] = [None, 1, "x", [], {}, OWNER.upper().replace("1", "A
 
 @pytest.mark.parametrize("value", STRANGE)
 def test_what_is_no_uuid_is_refused(value: typing.Any) -> None:
-    with pytest.raises(answers.Refused) as caught:
+    with pytest.raises(answers.RefusedError) as caught:
         answers.uuid({"id": value}, "id")
     assert caught.value.code == "invalid"
 
 
 @pytest.mark.parametrize("value", [0, 7, True, "1", None, 1.0])
 def test_what_is_no_number_of_a_region_is_refused(value: typing.Any) -> None:
-    with pytest.raises(answers.Refused):
+    with pytest.raises(answers.RefusedError):
         answers.number({"number": value}, "number")
 
 
 @pytest.mark.parametrize("value", ["", "-x", "a b", "a" * 65, 1, ["a"], "card\n"])
 def test_what_is_no_name_of_a_card_is_refused(value: typing.Any) -> None:
-    with pytest.raises(answers.Refused):
+    with pytest.raises(answers.RefusedError):
         answers.card({"device": value}, "device")
 
 
@@ -43,7 +43,7 @@ def test_user_of_a_call_is_no_administrator() -> None:
     values = {"user_id": "u", "project_id": "p", "is_admin": True, "service_catalog": ["x"]}
     context = answers.context_of(values)
     assert (context.user_id, context.project_id, context.is_admin) == ("u", "p", False)
-    with pytest.raises(answers.Refused):
+    with pytest.raises(answers.RefusedError):
         answers.context_of({"user_id": ["u"]})
 
 

@@ -81,7 +81,7 @@ def test_bitstream_that_fails_leaves_the_previous_one_in_place(
 def test_region_that_takes_neither_is_cleared_and_stays_its_owners(rig: Rig, failing: str) -> None:
     region_id = rig.burn(LZO, owner())
     rig.hardware.failing = {failing}
-    with pytest.raises(errors.RegionError, match="cannot be put back.*; the region was cleared"):
+    with pytest.raises(errors.RegionError, match=r"cannot be put back.*; the region was cleared"):
         replace(rig, region_id)
     region = rig.region(region_id)
     assert (region.state, region.owner, bool(region.lost)) == (State.PROGRAMMED, owner(), True)
@@ -134,7 +134,7 @@ def test_other_nodes_are_refused_where_a_guest_has_those_of_now(rig: Rig) -> Non
     rig.images[CRC] = bitstreams.package(
         "crc32", exposes=[{"kind": "socket", "name": "/dev/other"}]
     )
-    with pytest.raises(errors.HandedOut, match="/dev/fpga0 .* exposes /dev/other"):
+    with pytest.raises(errors.HandedOut, match=r"/dev/fpga0 .* exposes /dev/other"):
         replace(rig, region_id, same_nodes=True)
     assert rig.region(region_id) == before
     assert replace(rig, region_id).failure is None
