@@ -12,8 +12,7 @@ import typing
 class Exit(enum.IntEnum):
     """The exit statuses of fpga-cli, each with its meaning for people; they never change.
 
-    31, 33, 64 and 127 are those of the command's first specification. 72 is for `replace`: the
-    previous bitstream is back in place.
+    31, 33, 64 and 127 are those of the command's first specification.
     """
 
     meaning: str
@@ -39,6 +38,7 @@ class Exit(enum.IntEnum):
     WRONG_FUNCTION = 69, "wrong function read back"
     TIMED_OUT = 70, "timed out"
     LEDGER_UNUSABLE = 71, "ledger cannot be used"
+    RESTORED = 72, "previous bitstream restored"
     IMAGE_SERVICE_UNAVAILABLE = 73, "image service cannot be used from this host"
     HANDED_OUT = 74, "a guest may have the region"
     NOT_ACCESSIBLE = 127, "FPGA device not accessible"
