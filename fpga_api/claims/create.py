@@ -36,6 +36,8 @@ def create(service: Service, user: context.RequestContext, glance: Glance, body:
             return _same(earlier, user, asked)
     hosts = view.read(service).document
     bitstream, required = _bitstream(service, glance, asked)
+    if not required <= set(hosts["traits"]):
+        raise errors.NoneFree("no card has the board of the bitstream")
     request = {**asked, REQUIRED: sorted({*required, *asked.get("traits", ())})}
     claim = _new(service, user, body.get("id"), request, bitstream)
     permitted = places.find(hosts, claim.request)

@@ -5,9 +5,7 @@ All that a claim is at is in its row, so another engine goes on where this one i
 may be done twice. Whoever comes too late with a result changes nothing, and undoes what it did.
 """
 
-import concurrent.futures
 import datetime
-import threading
 import typing
 
 from oslo_log import log as logging
@@ -17,7 +15,7 @@ from fpga_api.claims import places
 from fpga_api.claims.allocations import Allocations
 from fpga_api.db import claims
 from fpga_api.db.claims import Claim
-from fpga_api.hosts import calls, view
+from fpga_api.hosts import calls, view, works
 from fpga_api.hosts.calls import Refusal, Unknown
 from fpga_api.service import Service
 from fpga_nova.contract import Exit
@@ -57,9 +55,7 @@ class Work:
         self._database = service.database
         self._calls = calls.of(service)
         self._allocations = Allocations(service)
-        self._pool = concurrent.futures.ThreadPoolExecutor(_WORKERS, "claims")
-        self._lock = threading.Lock()
-        self._at_work: set[str] = set()
+        self._works = works.Works("Claim", _WORKERS)
         #: Providers whose hosts had no free region, by claim.
         self._full: dict[str, set[str]] = {}
         self._swept: datetime.datetime | None = None
@@ -76,8 +72,8 @@ class Work:
         for claim in claims.in_state(self._database, claims.ALLOCATING, before=old):
             fault = ("fpga.unavailable", "the API ended while it allocated the claim")
             self._end(claim, (claims.ALLOCATING,), claims.FAILED, *fault)
-        for claim in claims.in_state(self._database, claims.PROGRAMMING, claims.RELEASING):
-            self._begin(claim)
+        found = claims.in_state(self._database, claims.PROGRAMMING, claims.RELEASING)
+        self._works.begin({claim.id: claim for claim in found}, self._work)
 
     def sweep(self) -> None:
         """Free what claims have in Placement that ended a while ago; each is looked at once.
@@ -95,27 +91,11 @@ class Work:
                 self._allocations.free(claim.id)
         self._swept = end
 
-    def _begin(self, claim: Claim) -> None:
-        with self._lock:
-            if claim.id in self._at_work:
-                return
-            self._at_work.add(claim.id)
-        self._pool.submit(self._work, claim)
-
     def _work(self, claim: Claim) -> None:
-        try:
-            if claim.state == claims.PROGRAMMING:
-                self._hold(claim)
-            else:
-                self._release(claim)
-        except errors.ApiError as e:
-            LOG.warning("Claim %s is tried again: %s", claim.id, e)
-        except Exception:
-            # A thread of the pool has nobody above it; the row is as it was.
-            LOG.exception("Claim %s is tried again", claim.id)
-        finally:
-            with self._lock:
-                self._at_work.discard(claim.id)
+        if claim.state == claims.PROGRAMMING:
+            self._hold(claim)
+        else:
+            self._release(claim)
 
     def _end(
         self,

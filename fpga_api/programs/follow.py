@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine's task that follows programs to their end: the hosts know what came of them."""
 
-import concurrent.futures
-import threading
 import typing
 
 from oslo_log import log as logging
@@ -10,7 +8,7 @@ from oslo_log import log as logging
 from fpga_api import clock, errors
 from fpga_api.db import programs
 from fpga_api.db.programs import Program
-from fpga_api.hosts import calls
+from fpga_api.hosts import calls, works
 from fpga_api.hosts.calls import Refusal, Unknown
 from fpga_api.programs import answers
 from fpga_api.service import Service
@@ -35,33 +33,15 @@ class Follow:
         self._service = service
         self._database = service.database
         self._calls = calls.of(service)
-        self._pool = concurrent.futures.ThreadPoolExecutor(_WORKERS, "programs")
-        self._lock = threading.Lock()
-        self._at_work: set[str] = set()
+        self._works = works.Works("Program", _WORKERS)
 
     def run(self) -> None:
         """Look once, and begin to ask.
 
         :raises errors.DatabaseUnavailable: the database does not answer
         """
-        for program in programs.busy(self._database):
-            with self._lock:
-                if program.id in self._at_work:
-                    continue
-                self._at_work.add(program.id)
-            self._pool.submit(self._work, program)
-
-    def _work(self, program: Program) -> None:
-        try:
-            self._follow(program)
-        except errors.ApiError as e:
-            LOG.warning("Program %s is asked for again: %s", program.id, e)
-        except Exception:
-            # A thread of the pool has nobody above it; the row is as it was.
-            LOG.exception("Program %s is asked for again", program.id)
-        finally:
-            with self._lock:
-                self._at_work.discard(program.id)
+        found = programs.busy(self._database)
+        self._works.begin({program.id: program for program in found}, self._follow)
 
     def _follow(self, program: Program) -> None:
         question = {"server": program.server_id, "program_id": program.id}

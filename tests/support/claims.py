@@ -83,7 +83,8 @@ class Cloud:
             }
             for name, host in self.hosts.items()
         ]
-        document = {"cards": cards, "regions": [], "unreachable": [], "traits": []}
+        document = {"cards": cards, "regions": [], "unreachable": []}
+        document["traits"] = [traits.FPGA, BOARD]
         self.service.publication.publish(view.NAME, document, 1e6)
 
     def claim(self, persona: str = "admin", **body: typing.Any) -> typing.Any:

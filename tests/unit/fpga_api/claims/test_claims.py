@@ -97,9 +97,7 @@ def test_bitstream_is_programmed_on_a_card_of_its_board(cloud: Cloud) -> None:
     assert cloud.settle(claim) == ["active"]
     assert cloud.show(claim)["bitstream_id"] == IMAGE
     cloud.placement.documents["image", f"/v2/images/{IMAGE}"]["board"] = "other"
-    answer = cloud.claim(bitstream=IMAGE)
-    # Placement knows no card of that board, nor the trait that one would have.
-    assert answer.status_code == 400
+    assert cloud.claim(bitstream=IMAGE).json["error"]["code"] == "fpga.none_free"
 
 
 def test_five_claims_of_four_regions_are_four(cloud: Cloud) -> None:
