@@ -41,14 +41,15 @@ def walk(
     start = time.monotonic()
     claim = _claim(steps)
     steps.figures["claim"] = round(time.monotonic() - start, 2)
-    steps.expect("the claim is", claim["State"], "active")
-    steps.status("2/2")
-    steps.available(0)
-    steps.refused(len(steps.cloud.log("nova-scheduler")))
-    servers.append(steps.cloud.api.compute.find_server("dcr3"))
-
-    steps.say("\n== The claim is released, and its region is free for a server")
-    steps.shell(*_FPGA, "claim", "delete", claim["ID"], "--wait", cloud=steps.admin)
+    try:
+        steps.expect("the claim is", claim["State"], "active")
+        steps.status("2/2")
+        steps.available(0)
+        steps.refused(len(steps.cloud.log("nova-scheduler")))
+        servers.append(steps.cloud.api.compute.find_server("dcr3"))
+    finally:
+        steps.say("\n== The claim is released, and its region is free for a server")
+        steps.shell(*_FPGA, "claim", "delete", claim["ID"], "--wait", cloud=steps.admin)
     steps.status("1/2")
     steps.available(1)
 
