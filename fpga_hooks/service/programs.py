@@ -12,7 +12,6 @@ import typing
 
 from nova import context as nova_context
 from nova import exception, objects
-from nova.compute import api as compute_api
 from nova.compute import vm_states
 from oslo_log import log as logging
 
@@ -250,6 +249,9 @@ def _reboot(
     """Have Nova reboot a server whose guest does not reach its region any more."""
     if instance.vm_state != vm_states.ACTIVE:
         return
+    # Not at the top: it takes longer to load than all else here.
+    from nova.compute import api as compute_api
+
     try:
         compute_api.API().reboot(context.elevated(), instance, "HARD")
     except exception.NovaException as e:
