@@ -9,6 +9,7 @@ from oslo_config import cfg
 from oslo_db import options as oslo_db
 from oslo_log import log as logging
 
+from fpga_api import claim_options
 from fpga_regions.package.options import LIMITS
 
 DEFAULT_FILE = "/etc/fpga-nova/fpga-api.conf"
@@ -248,6 +249,7 @@ GROUPS: list[tuple[cfg.OptGroup, list[cfg.Opt]]] = [
     (AVAILABILITY, AVAILABILITY_OPTS),
     (ENGINE, ENGINE_OPTS),
     (HOSTS, HOSTS_OPTS),
+    *claim_options.GROUPS,
 ]
 
 

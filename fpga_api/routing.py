@@ -88,6 +88,17 @@ class Request:
         rule = self.route.sight or self.route.rule
         return rule is None or self.service.policy.permits(self.context, rule, target)
 
+    def whose(self, project: str | None) -> tuple[bool, str | None]:
+        """Whose objects a list has: whether the user sees any of them, and the project.
+
+        :param project: that the query asks for; None for all that the user sees
+        :returns: the project is None for those of all projects
+        """
+        if project is None and self.sees({"project_id": ""}):
+            return True, None
+        project = project or self.context.project_id
+        return self.sees({"project_id": project}), project
+
 
 Handler = typing.Callable[[Request], Answer]
 

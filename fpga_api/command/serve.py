@@ -15,6 +15,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_api import app, options
+from fpga_api.claims import limits
 from fpga_api.command import common, engine, server, standalone
 
 PROG = "fpga-api"
@@ -52,6 +53,7 @@ def _serve(conf: cfg.ConfigOpts, arguments: argparse.Namespace) -> None:
     elif arguments.memcached:
         raise ValueError("--memcached is for --env-file; else [cache] has the servers")
     else:
+        limits.configure(conf)
         server.serve(app.create_app(conf), conf, arguments.bind)
 
 

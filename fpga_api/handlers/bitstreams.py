@@ -8,6 +8,7 @@ from fpga_api import errors
 from fpga_api.bitstreams import documents, packages, upload, uses
 from fpga_api.bitstreams.glance import PAGE, Glance
 from fpga_api.policies import bitstreams as rules
+from fpga_api.programs import images
 from fpga_api.routing import Answer, Request, Route
 from fpga_api.schemas import bitstreams as schemas
 from fpga_api.schemas import common
@@ -25,9 +26,14 @@ _QUESTIONS = 10
 def create(request: Request) -> Answer:
     """Check a package, and upload it."""
     query, service = request.query, request.service
+    more: dict[str, typing.Any] = {}
+    if "server" in query:
+        if query["visibility"] != upload.PRIVATE:
+            raise errors.BadRequest("a bitstream of one server is private")
+        more = {"os_hidden": True, images.PROPERTY: query["server"]}
     with packages.checked(service.conf, request.chunks()) as package:
         image = upload.create(
-            service, _glance(request), package, query.get("name"), query["visibility"]
+            service, _glance(request), package, query.get("name"), query["visibility"], more
         )
     return 201, documents.describe(image, {})
 

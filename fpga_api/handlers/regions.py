@@ -10,7 +10,7 @@ from fpga_api.schemas import hosts as schemas
 
 _PATH = "/v1/regions"
 #: What only those get who see hosts; null for others.
-_OF_HOST = ("host", "card", "device", "quarantine", "reason", "withheld")
+_OF_HOST = ("host", "card", "device", "address", "quarantine", "reason", "withheld")
 
 _Region = dict[str, typing.Any]
 

@@ -24,7 +24,30 @@ _METRICS = "oslo_messaging_metrics"
 #: Seconds beyond the time-out of a call after which the broker is taken for gone.
 _GRACE = 5.0
 
-_GONE = "the broker of the hosts does not answer"
+GONE = "the broker of the hosts does not answer"
+
+
+def rpc_client(
+    conf: cfg.ConfigOpts, version: str, timeout: float | None = None
+) -> oslo_messaging.RPCClient:
+    """A client of the endpoint of the hosts.
+
+    :param version: of the endpoint, the lowest that has what is called
+    :param timeout: seconds of a call
+    :raises ValueError: there cannot be such a broker
+    """
+    conf.register_opts([cfg.BoolOpt("metrics_enabled", default=False)], group=_METRICS)
+    return oslo_messaging.get_rpc_client(
+        _transport(conf),
+        oslo_messaging.Target(
+            exchange=contract.RPC_EXCHANGE,
+            topic=contract.RPC_TOPIC,
+            namespace=contract.RPC_NAMESPACE,
+            version=version,
+        ),
+        timeout=timeout,
+        retry=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,21 +70,10 @@ class Client:
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        conf.register_opts([cfg.BoolOpt("metrics_enabled", default=False)], group=_METRICS)
         self._timeout: float = conf.hosts.timeout
         self._workers: int = conf.hosts.workers
         self._threads: list[threading.Thread] = []
-        self._client = oslo_messaging.get_rpc_client(
-            _transport(conf),
-            oslo_messaging.Target(
-                exchange=contract.RPC_EXCHANGE,
-                topic=contract.RPC_TOPIC,
-                namespace=contract.RPC_NAMESPACE,
-                version=contract.RPC_VERSION,
-            ),
-            timeout=self._timeout,
-            retry=0,
-        )
+        self._client = rpc_client(conf, contract.RPC_STATUS_VERSION, self._timeout)
 
     def ask(self, hosts: typing.Collection[str]) -> dict[str, Answer]:
         """Ask each host once.
@@ -70,7 +82,7 @@ class Client:
         """
         self._threads = [one for one in self._threads if one.is_alive()]
         if self._threads:
-            raise errors.BrokerUnavailable(_GONE)
+            raise errors.BrokerUnavailable(GONE)
         questions: queue.SimpleQueue[str] = queue.SimpleQueue()
         for host in hosts:
             questions.put(host)
@@ -95,9 +107,9 @@ class Client:
             try:
                 host, answer = answers.get(timeout=self._timeout + _GRACE)
             except queue.Empty:
-                raise errors.BrokerUnavailable(_GONE) from None
+                raise errors.BrokerUnavailable(GONE) from None
             if answer is None:
-                raise errors.BrokerUnavailable(_GONE)
+                raise errors.BrokerUnavailable(GONE)
             found[host] = answer
         return found
 

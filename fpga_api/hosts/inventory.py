@@ -7,9 +7,9 @@ import time
 import typing
 
 from fpga_api.peers import Peers
-from fpga_nova import traits
+from fpga_nova import contract, traits
 
-#: The newest of what is asked: consumers with their projects (1.12), roots (1.14), traits (1.18).
+#: The newest of what is asked: roots (1.14), traits (1.18).
 _PLACEMENT = "1.18"
 #: Hypervisors are uuids (2.53), and have no `cpu_info` (2.88).
 _NOVA = "2.88"
@@ -31,6 +31,17 @@ class Provider:
     card: str | None
     node: str
     host: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Consumer:
+    """Who has regions.
+
+    :ivar claim: whether it is a claim, and not a server
+    """
+
+    project: str
+    claim: bool
 
 
 class Inventory:
@@ -66,13 +77,16 @@ class Inventory:
         found = self._placement(f"/traits?name=startswith:{traits.FPGA}&associated=true")
         return sorted(found["traits"])
 
-    def project_of(self, consumer: str) -> str | None:
-        """The project of a consumer, which a server is; None where Placement has no such one.
+    def consumer(self, consumer: str) -> Consumer | None:
+        """A server, or a claim; None where Placement has no such consumer.
 
         :raises errors.CloudUnavailable: Placement does not answer
         """
-        project: str | None = self._placement(f"/allocations/{consumer}").get("project_id")
-        return project
+        path, version = f"/allocations/{consumer}", contract.CLAIM_MICROVERSION
+        found = self._peers.get("placement", path, version)
+        if not found["allocations"]:
+            return None
+        return Consumer(found["project_id"], found["consumer_type"] == contract.CLAIM_CONSUMER)
 
     def _of_tree(self, root: str, tree: list[dict[str, typing.Any]]) -> typing.Iterator[Provider]:
         """The cards of a host; where Placement has none of its own for them, the host itself."""

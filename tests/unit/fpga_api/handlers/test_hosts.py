@@ -40,9 +40,9 @@ def _region(name: str, server: str | None, project: str | None, host: str = "hos
         }
     )
     (region,) = report.regions
-    rest = {k: v for k, v in region.items() if k not in ("owner", "image_id")}
+    rest = {k: v for k, v in region.items() if k not in ("owner", "image_id", "claimed")}
     mine = {"host": host, "card": CARD, "at": AT, "server_id": server, "project_id": project}
-    return rest | mine | {"bitstream_id": None}
+    return rest | mine | {"bitstream_id": None, "claim_id": None}
 
 
 def _card(name: str, host: str | None, total: int | None) -> dict[str, typing.Any]:
