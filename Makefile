@@ -274,6 +274,10 @@ bench-api: tools ## availability of 1,000 hosts counted and answered, beside Ope
 	@.tox/functional/bin/fpga-patch apply >/dev/null
 	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/api.py
 
+.PHONY: opencl
+opencl: ## libfpga-opencl.so, in build/opencl
+	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl
+
 .PHONY: dist
 dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a release
 	@build_scripts/dist.sh dist

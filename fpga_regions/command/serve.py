@@ -32,6 +32,7 @@ _MODULES = (
     "fpga_regions.manager.dry_run",
     "fpga_regions.manager.preparation",
     "fpga_regions.manager.reconcile",
+    "fpga_regions.manager.replacement",
     "jsonschema",
     "requests",
 )

@@ -51,6 +51,32 @@ def _plan(manager: "Manager", bitstream: "Bitstream", claim: "Claim") -> int:
     return 0
 
 
+def hold(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
+    """Hold a region for an owner and print its id."""
+    with _opened(conf) as (manager, _ledger):
+        print(manager.hold(options.claim, options.board))
+    return 0
+
+
+def replace(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
+    """Put another bitstream into a region, and print its id or what became of its nodes."""
+    from fpga_regions.command import output
+    from fpga_regions.image import sources
+
+    find = functools.partial(sources.previous, conf)
+    with _opened(conf) as (manager, _ledger):
+        outcome = manager.replace(
+            options.region_id, options.owner, _bitstream(conf, options), find, options.same_nodes
+        )
+    if options.format == "json":
+        print(output.replacement_json(outcome))
+    elif outcome.failure is None:
+        print(outcome.region_id)
+    if outcome.failure is not None:
+        raise outcome.failure
+    return 0
+
+
 def erase(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
     """Erase a region, or all that an owner holds."""
     with _opened(conf) as (manager, _ledger):
