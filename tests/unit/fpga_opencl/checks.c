@@ -340,13 +340,14 @@ static void check_threads(void)
 /* Use the device until it is lost; then every call must say so. */
 static void check_loss(void)
 {
+    cl_int answer;
     cl_mem memory;
 
     open_device(0);
     memory = make_buffer(NULL);
     puts("ready");
     fflush(stdout);
-    while (!(status = clEnqueueReadBuffer(queue, memory, CL_TRUE, 0, 4, &called, 0, NULL, NULL)))
+    while (!(status = clEnqueueReadBuffer(queue, memory, CL_TRUE, 0, 4, &answer, 0, NULL, NULL)))
         ;
     CHECK(status == CL_DEVICE_NOT_AVAILABLE);
     CHECK(clFinish(queue) == CL_DEVICE_NOT_AVAILABLE);
