@@ -274,6 +274,12 @@ bench-api: tools ## availability of 1,000 hosts counted and answered, beside Ope
 	@.tox/functional/bin/fpga-patch apply >/dev/null
 	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/api.py
 
+.PHONY: bench-opencl
+bench-opencl: tools ## OpenCL by a worker, beside the same device in the program's own process
+	@$(play) test_needs.yml
+	@.tools/bin/tox -q -e unit --notest
+	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/opencl.py
+
 .PHONY: opencl
 opencl: ## libfpga-opencl.so, in build/opencl
 	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl
