@@ -40,8 +40,13 @@ class Database:
                 # Whoever asks has a request to answer, or comes again by itself.
                 max_retries=0,
             )
-        except (exc.ArgumentError, ModuleNotFoundError) as e:
+        except (exc.NoSuchModuleError, ModuleNotFoundError) as e:
             raise errors.DatabaseUnavailable(f"[database] connection cannot be used: {e}") from e
+        except cfg.Error:
+            raise
+        except (exc.ArgumentError, ValueError):
+            # Their messages have the URL, and its password.
+            raise errors.DatabaseUnavailable("[database] connection is not a URL") from None
         return typing.cast(sa.Engine, engine)
 
     @contextlib.contextmanager
