@@ -212,7 +212,7 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 e2e: demo-up ## end-to-end tests on the demo cloud
 	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_first_boot.py tests/e2e/test_api.py tests/e2e/test_errors.py \
 		tests/e2e/test_networks.py tests/e2e/test_living_guests.py tests/e2e/test_snapshots.py \
-		tests/e2e/test_network_kills.py
+		tests/e2e/test_network_kills.py tests/e2e/test_programs.py tests/e2e/test_claims.py
 
 .PHONY: e2e-ml2-ovs
 e2e-ml2-ovs: demo-up ## networks of a Neutron with ML2/OVS, in the place of the demo's ML2/OVN
@@ -273,6 +273,12 @@ bench-api: tools ## availability of 1,000 hosts counted and answered, beside Ope
 	@.tools/bin/tox -q -e functional --notest
 	@.tox/functional/bin/fpga-patch apply >/dev/null
 	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/api.py
+
+.PHONY: bench-opencl
+bench-opencl: tools ## OpenCL by a worker, beside the same device in the program's own process
+	@$(play) test_needs.yml
+	@.tools/bin/tox -q -e unit --notest
+	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/opencl.py
 
 .PHONY: opencl
 opencl: ## libfpga-opencl.so, in build/opencl

@@ -13,9 +13,7 @@ import threading
 import typing
 import zlib
 
-from dogpile.cache import exception as dogpile
 from oslo_cache import core as oslo_cache
-from oslo_cache import exception as oslo_exceptions
 from oslo_config import cfg
 from pymemcache import exceptions as pymemcache
 
@@ -87,10 +85,9 @@ class Publication:
         region = oslo_cache.create_region()
         try:
             oslo_cache.configure_cache_region(conf, region)
-        except (dogpile.DogpileCacheException, oslo_exceptions.ConfigurationError) as e:
+        # Of oslo.cache, of dogpile.cache, or of the import of what a backend needs.
+        except Exception as e:
             raise ValueError(f"[cache] cannot be used: {e}") from e
-        except ImportError as e:
-            raise ValueError(f"[cache] backend needs a package that is missing: {e}") from e
         backend = region.actual_backend
         if hasattr(backend, "hashclient_retry_attempts"):
             # pymemcache 4.0 answers as if nothing were there, for a second after a failure, unless

@@ -19,6 +19,8 @@ LOG = logging.getLogger(__name__)
 #: Where keystonemiddleware finds the cache in the environment of a request.
 ENVIRON = "fpga_api.tokens"
 
+_SECURED = ("memcache_sasl_enabled", "memcache_tls_enabled")
+
 #: Seconds until a server that failed is tried again.
 _PAUSE = 1
 
@@ -72,7 +74,8 @@ def cache(conf: cfg.ConfigOpts) -> Cache | None:
     own = conf.keystone_authtoken
     if not own.memcached_servers:
         return None
-    if own.memcache_sasl_enabled or own.memcache_tls_enabled:
+    # Older releases of keystonemiddleware do not have these options.
+    if any(getattr(own, name, False) for name in _SECURED):
         if importlib.util.find_spec("bmemcached") is None:
             raise ValueError(
                 "[keystone_authtoken] memcached_servers with SASL or TLS needs "

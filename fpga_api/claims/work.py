@@ -11,7 +11,7 @@ import typing
 from oslo_log import log as logging
 
 from fpga_api import clock, errors, publication
-from fpga_api.claims import places
+from fpga_api.claims import answers, places
 from fpga_api.claims.allocations import Allocations
 from fpga_api.db import claims
 from fpga_api.db.claims import Claim
@@ -123,15 +123,14 @@ class Work:
     def _hold(self, claim: Claim) -> None:
         """Have the host hold a claim, or learn what came of it."""
         place = self._place(claim)
-        question = {
-            "id": claim.id,
-            "device": place.device if place else claim.request.get("device"),
-            "board": place.board if place else None,
-            "bitstream": claim.bitstream_id,
-        }
+        if place is None:
+            self._wait(claim, "its card is not there")
+            return
+        order = {"id": claim.id, "device": place.device, "board": place.board}
+        order["bitstream"] = claim.bitstream_id
         try:
-            answer = self._call(claim, "hold", _HOLD, claim=question, wait=_WAIT)
-        except Unknown as e:
+            answer = self._call(claim, "hold", _HOLD, claim=order, wait=_WAIT)
+        except (Unknown, errors.BrokerUnavailable) as e:
             self._wait(claim, str(e))
             return
         except errors.HostTooOld as e:
@@ -143,7 +142,8 @@ class Work:
             else:
                 self._fail(claim, f"host.{answer.code}", answer.message)
             return
-        found = answer.get("claim") or {}
+        found = answer.get("claim")
+        found = found if isinstance(found, dict) else {}
         if found.get("state") == "active":
             self._hand_over(claim, found)
         elif found.get("state") == "failed":
@@ -159,7 +159,7 @@ class Work:
 
     def _hand_over(self, claim: Claim, region: Document) -> None:
         self._full.pop(claim.id, None)
-        given = {"state": claims.ACTIVE, "region": region}
+        given = {"state": claims.ACTIVE, "region": answers.region(region)}
         if claims.change(self._database, claim.id, (claims.PROGRAMMING,), **given):
             LOG.info(
                 "Claim %s has region %s of host %s", claim.id, region.get("region"), claim.host
@@ -171,11 +171,10 @@ class Work:
             self._call(claim, "release", _RELEASE, claim_id=claim.id)
 
     def _refused(self, claim: Claim, found: Document) -> None:
-        code, fault = found.get("code"), str(found.get("fault"))[:1000]
-        if code == Exit.NO_FREE_REGION:
+        if found.get("code") == Exit.NO_FREE_REGION:
             self._go_on(claim)
         else:
-            self._fail(claim, f"exit.{code}", fault)
+            self._fail(claim, *answers.failure(found))
 
     def _go_on(self, claim: Claim) -> None:
         """Look for another place: Placement allocated more here than there is."""

@@ -21,7 +21,7 @@ class Database:
         self._options = conf.database
 
     @functools.cached_property
-    def engine(self) -> sa.Engine:
+    def engine(self) -> sa.engine.Engine:
         """SQLAlchemy's engine.
 
         :raises errors.DatabaseUnavailable: the configuration names no database that can be used
@@ -47,10 +47,10 @@ class Database:
         except (exc.ArgumentError, ValueError):
             # Their messages have the URL, and its password.
             raise errors.DatabaseUnavailable("[database] connection is not a URL") from None
-        return typing.cast(sa.Engine, engine)
+        return typing.cast(sa.engine.Engine, engine)
 
     @contextlib.contextmanager
-    def begin(self) -> typing.Iterator[sa.Connection]:
+    def begin(self) -> typing.Iterator[sa.engine.Connection]:
         """A transaction, committed at its end.
 
         :raises errors.DatabaseUnavailable: the database does not answer, or refuses

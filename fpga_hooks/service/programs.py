@@ -113,13 +113,18 @@ def settle(instance: "objects.Instance", regions: dict[int, host_status.Region])
         return False
     context = nova_context.get_admin_context()
     ended = dataclasses.replace(known, state=programs.DONE, reboot_required=True)
-    if region is None or region.image_id != known.bitstream:
+    if region is None or not _holds(region, known.bitstream):
         fault = "nova-compute ended during the program"
         ended = dataclasses.replace(known, state=programs.FAILED, fault=fault)
     LOG.warning("A program was interrupted; it is %s", ended.state, instance=instance)
     _write(instance, ended)
     notices.end_action(context, instance.uuid, ended.fault)
     return True
+
+
+def _holds(region: host_status.Region, bitstream: str) -> bool:
+    """Whether a region was programmed with it to the end, and has not lost it since."""
+    return region.programmed and not region.configuration_lost and region.image_id == bitstream
 
 
 def _instance(server: str) -> "objects.Instance":

@@ -2,6 +2,7 @@
 /* Building, compiling and linking. The worker does it at once, so callbacks come before the return.
  */
 #include "api.h"
+#include "includes.h"
 #include "info.h"
 #include "program.h"
 #include "wire.h"
@@ -13,6 +14,32 @@ static bool remember(cl_program program, const char *options)
     free(program->options);
     program->options = strdup(options ? options : "");
     return program->options;
+}
+
+/* Where the program's own headers are in the source, the worker gets another program. */
+static cl_int resolve_headers(cl_program program, const char *options)
+{
+    struct create_program_with_source_message message = {object_next_id(),
+                                                         program->context->object.id};
+    struct release_message old = {KIND_PROGRAM, 0, program->object.id};
+    char *source = program->source ? includes_expand(program->source, options) : NULL;
+    struct part parts[] = {{&message, sizeof message}, {source, source ? strlen(source) : 0}};
+    struct part release[] = {{&old, sizeof old}};
+    cl_int status;
+
+    if (!source)
+        return CL_SUCCESS;
+    status = wire_call(MESSAGE_CREATE_PROGRAM_WITH_SOURCE, parts, 2);
+    free(source);
+    if (status)
+        return status;
+    program->object.id = message.program;
+    return wire_post(MESSAGE_RELEASE, release, 1);
+}
+
+static cl_int prepare(cl_program program, const char *options)
+{
+    return remember(program, options) ? resolve_headers(program, options) : CL_OUT_OF_HOST_MEMORY;
 }
 
 static cl_int check(cl_program program, cl_uint count, const cl_device_id *devices,
@@ -39,9 +66,10 @@ cl_int CL_API_CALL icd_clBuildProgram(cl_program program, cl_uint num_devices,
 
     if (status)
         return status;
-    if (!remember(program, options))
-        return CL_OUT_OF_HOST_MEMORY;
-    status = wire_call(MESSAGE_BUILD_PROGRAM, parts, 3);
+    status = prepare(program, options);
+    message.program = program->object.id;
+    if (!status)
+        status = wire_call(MESSAGE_BUILD_PROGRAM, parts, 3);
     if (pfn_notify)
         pfn_notify(program, user_data);
     return status;
@@ -95,10 +123,10 @@ cl_int CL_API_CALL icd_clCompileProgram(cl_program program, cl_uint num_devices,
         return status;
     if (!num_input_headers != !input_headers || !num_input_headers != !header_include_names)
         return CL_INVALID_VALUE;
-    if (!remember(program, options))
-        return CL_OUT_OF_HOST_MEMORY;
-    status = compile(program, (struct part){ids, num_devices * sizeof *ids}, options,
-                     num_input_headers, input_headers, header_include_names);
+    status = prepare(program, options);
+    if (!status)
+        status = compile(program, (struct part){ids, num_devices * sizeof *ids}, options,
+                         num_input_headers, input_headers, header_include_names);
     if (pfn_notify)
         pfn_notify(program, user_data);
     return status;

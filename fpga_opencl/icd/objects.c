@@ -15,12 +15,17 @@ void object_begin(struct object *object, uint32_t kind, uint64_t id)
     object->id = id;
 }
 
+uint64_t object_next_id(void)
+{
+    return ++last_id;
+}
+
 void *object_new(uint32_t kind, size_t size)
 {
     struct object *object = calloc(1, size);
 
     if (object)
-        object_begin(object, kind, ++last_id);
+        object_begin(object, kind, object_next_id());
     return object;
 }
 

@@ -127,6 +127,8 @@ extern const struct _cl_icd_dispatch dispatch_table;
 void object_begin(struct object *object, uint32_t kind, uint64_t id);
 /* A new object, or NULL. */
 void *object_new(uint32_t kind, size_t size);
+/* A number that no object has. */
+uint64_t object_next_id(void);
 /* Forget an object that the worker does not have. */
 void object_forget(void *object);
 /* Whether a handle is one of a kind. */

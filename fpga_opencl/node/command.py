@@ -36,7 +36,11 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         binaries=frozenset(options.binary) if options.binary is not None else None,
     )
     try:
-        with tempfile.TemporaryDirectory() as folder, _listener(options.socket) as listener:
+        with (
+            _alone(options.first_uid),
+            tempfile.TemporaryDirectory() as folder,
+            _listener(options.socket) as listener,
+        ):
             Server(listener, Path(folder), settings, options.sessions).serve(_signals())
     except OSError as e:
         print(f"Error: OpenCL cannot be served - {e}", file=sys.stderr)
@@ -64,6 +68,20 @@ def _parser() -> argparse.ArgumentParser:
         "--binary", action="append", help="SHA-256 digest of a binary that may run; default: any"
     )
     return parser
+
+
+@contextlib.contextmanager
+def _alone(uid: int) -> typing.Iterator[None]:
+    """See that no other server on this host begins with a user; the kernel keeps the name for us.
+
+    :raises OSError: one does
+    """
+    with socket.socket(socket.AF_UNIX) as name:
+        try:
+            name.bind(f"\0fpga-opencl-{uid}")
+        except OSError as e:
+            raise OSError(f"user {uid} is that of another node server's workers") from e
+        yield
 
 
 @contextlib.contextmanager

@@ -129,7 +129,9 @@ class Server:
             del self._by_descriptor[descriptor]
         with contextlib.suppress(ProcessLookupError):
             os.kill(session.pid, signal.SIGKILL)
-        os.waitpid(session.pid, 0)
+        status = os.waitstatus_to_exitcode(os.waitpid(session.pid, 0)[1])
+        if status > 0:
+            print(f"worker {session.pid} ended with status {status}", file=sys.stderr, flush=True)
         os.close(session.process)
         session.connection.close()
         self._ending.append(session.slot)
@@ -142,4 +144,4 @@ class Server:
                 self._free.append(slot)
 
     def _group(self, slot: int) -> str:
-        return f"opencl-{self._settings.uid + slot}"
+        return f"opencl-{self._settings.uid + slot}-{os.getpid()}"

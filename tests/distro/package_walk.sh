@@ -138,7 +138,7 @@ for unit in fpga-api fpga-api-engine; do
     as_service $command > "/tmp/$unit.log" 2>&1 &
 done
 answers() {
-    for _ in $(seq 60); do
+    for _ in $(seq 300); do
         ! curl -s -o /tmp/answer "$1" || ! grep -q "$2" /tmp/answer || return 0
         sleep 1
     done

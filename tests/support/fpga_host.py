@@ -29,7 +29,7 @@ class FakeHost:
     :ivar refusals: by method, a code to refuse with
     :ivar failures: by method, an exit status to fail with
     :ivar seconds: that a programming takes
-    :ivar silent: it answers nothing
+    :ivar silent: it answers nothing until `end` is set
     :ivar programs: by id; the test sets their ends
     """
 
@@ -44,6 +44,7 @@ class FakeHost:
         self.failures: dict[str, int] = {}
         self.seconds = 0.0
         self.silent = False
+        self.end = threading.Event()
         self.programs: dict[str, Document] = {}
         self._ready: dict[str, float] = {}
         self._bitstreams: dict[str, str | None] = {}
@@ -56,7 +57,7 @@ class FakeHost:
 
     def _note(self, method: str, owner: str, context: Document) -> Document | None:
         if self.silent:
-            time.sleep(3600)
+            self.end.wait()
         with self._lock:
             self.calls.append((method, owner))
             self.contexts.append(dict(context))
@@ -163,6 +164,8 @@ class FakeHosts:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        for host in self._hosts.values():
+            host.end.set()
         for name in list(self._servers):
             self.stop(name)
         self._transport.cleanup()

@@ -2,6 +2,7 @@
 """A node server of the tests, what is known of its workers, and the ICD built for them."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from tests.support.host import wait_until
 
 ROOT = Path(__file__).parents[2]
 _READY = 60  # seconds
+#: Servers of tests that run at once have different users.
+_USERS = itertools.count(2_200_000_000 + os.getpid() % 1_000_000 * 1000, 64)
 
 
 class Node:
@@ -55,7 +58,8 @@ def status(pid: int) -> dict[str, str]:
 def serving(folder: Path, *options: str) -> typing.Iterator[Node]:
     """A node server that listens in a folder; it ends with all its workers."""
     path = str(folder / "s")
-    words = [sys.executable, "-m", "fpga_opencl.node", "--socket", path, *options]
+    words = [sys.executable, "-m", "fpga_opencl.node", "--socket", path]
+    words += ["--first-uid", str(next(_USERS)), *options]
     process = subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
     try:
         wait_until(lambda: Path(path).exists() or process.poll() is not None, _READY)
@@ -80,8 +84,11 @@ def build(folder: Path, sanitize: str = "") -> Path:
 
 def environment(library: Path, socket: str) -> dict[str, str]:
     """For a program that shall find this ICD alone, and through it a node."""
+    (library.parent / "fpga-nova.icd").write_text(f"{library}\n")
     return {
         **os.environ,
-        "OCL_ICD_VENDORS": str(library),
+        "OCL_ICD_VENDORS": str(library.parent),
         "FPGA_OPENCL_SOCKET": socket,
+        # The loader keeps what it loads.
+        "ASAN_OPTIONS": "detect_leaks=0",
     }
