@@ -235,6 +235,12 @@ class BrokerUnavailable(Unavailable):
     code, title = "fpga.broker_unavailable", "Broker unavailable"
 
 
+class Busy(Unavailable):
+    """Too many requests wait for other services of the cloud, of which one may be slow."""
+
+    code, title = "fpga.busy", "Too many requests wait"
+
+
 class HostUnavailable(Unavailable):
     """The host does not answer, or cannot ask whom it needs."""
 

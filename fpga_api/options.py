@@ -149,6 +149,11 @@ Extra specs ``aggregate_instance_extra_specs:KEY`` then limit a flavor to host a
         default=False,
         help="Whether nova-scheduler has ``enable_isolated_aggregate_filtering`` on.",
     ),
+    cfg.StrOpt(
+        "default_zone",
+        default="nova",
+        help="The same as ``default_availability_zone`` of nova.conf.",
+    ),
     cfg.FloatOpt(
         "cpu_allocation_ratio",
         default=4.0,

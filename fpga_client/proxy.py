@@ -173,20 +173,23 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         """Release a claim; its region is erased."""
         return self._existing(Claim, self.delete(_path(Claim, claim_id)).json()["claim"])
 
-    def availability(self, mine: bool = False) -> Report[Availability]:
+    def availability(self, mine: bool = False, zone: str | None = None) -> Report[Availability]:
         """The flavors with accelerators, and how many servers of each can be booted.
 
         :param mine: whether to count what the quotas of the user's project allow
+        :param zone: availability zone; None for all hosts
         """
-        return self._report(Availability, {"mine": "true"} if mine else {})
+        return self._report(Availability, {"mine": "true" if mine else None, "zone": zone})
 
-    def find_availability(self, name_or_id: str, mine: bool = False) -> Report[Availability]:
+    def find_availability(
+        self, name_or_id: str, mine: bool = False, zone: str | None = None
+    ) -> Report[Availability]:
         """The report with the flavor of this id, or the only one of this name, and no other.
 
         :raises openstack.exceptions.NotFoundException: there is no such flavor
         :raises openstack.exceptions.DuplicateResource: several have this name
         """
-        report = self.availability(mine)
+        report = self.availability(mine, zone)
         return dataclasses.replace(report, items=(_choose(report, name_or_id),))
 
     def availability_history(self, flavor_id: str) -> tuple[Sample, ...]:

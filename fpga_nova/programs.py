@@ -65,7 +65,7 @@ def read(metadata: typing.Mapping[str, str]) -> Program | None:
     """The latest program of a server; None where there was none."""
     try:
         fields = json.loads(metadata.get(_KEY, ""))
-        program = Program(*fields, metadata.get(_FAULT) or None)
+        program = dataclasses.replace(Program(*fields), fault=metadata.get(_FAULT) or None)
     except (ValueError, TypeError):
         return None
     return program if request.UUID.fullmatch(str(program.id)) else None

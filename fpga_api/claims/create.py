@@ -5,14 +5,13 @@ import datetime
 import typing
 import uuid
 
-from fpga_api import clock, context, errors
+from fpga_api import clock, context, errors, publication
 from fpga_api.bitstreams import documents as bitstreams
 from fpga_api.bitstreams.glance import Glance
 from fpga_api.claims import limits, places
 from fpga_api.claims.allocations import REQUIRED, Allocations
 from fpga_api.db import claims
 from fpga_api.db.claims import Claim
-from fpga_api.hosts import view
 from fpga_api.service import Service
 from fpga_nova import traits
 
@@ -34,7 +33,7 @@ def create(service: Service, user: context.RequestContext, glance: Glance, body:
         earlier = claims.get(service.database, body["id"])
         if earlier is not None:
             return _same(earlier, user, asked)
-    hosts = view.read(service).document
+    hosts = service.publication.require(publication.HOSTS).document
     bitstream, required = _bitstream(service, glance, asked)
     if not required <= set(hosts["traits"]):
         raise errors.NoneFree("no card has the board of the bitstream")

@@ -10,12 +10,12 @@ import typing
 
 from oslo_log import log as logging
 
-from fpga_api import clock, errors
+from fpga_api import clock, errors, publication
 from fpga_api.claims import answers, places
 from fpga_api.claims.allocations import Allocations
 from fpga_api.db import claims
 from fpga_api.db.claims import Claim
-from fpga_api.hosts import calls, view, works
+from fpga_api.hosts import calls, works
 from fpga_api.hosts.calls import Refusal, Unknown
 from fpga_api.service import Service
 from fpga_nova.contract import Exit
@@ -181,7 +181,7 @@ class Work:
         full = self._full.setdefault(claim.id, set())
         full.add(claim.provider_id or "")
         self._allocations.free(claim.id)
-        hosts = view.read(self._service).document
+        hosts = self._service.publication.require(publication.HOSTS).document
         found = places.find(hosts, claim.request)
         rest = {provider: one for provider, one in found.items() if provider not in full}
         try:
@@ -197,7 +197,7 @@ class Work:
     def _place(self, claim: Claim) -> places.Place | None:
         """Where a claim is allocated; None if the engine did not see the card the last time."""
         try:
-            hosts = view.read(self._service).document
+            hosts = self._service.publication.require(publication.HOSTS).document
         except errors.Unavailable:
             return None
         return places.find(hosts, claim.request).get(claim.provider_id or "")

@@ -9,6 +9,7 @@ import sys
 import typing
 
 from keystoneauth1 import exceptions
+from keystonemiddleware import exceptions as middleware
 from openstack import exceptions as openstack_exceptions
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -22,6 +23,8 @@ PROG = "fpga-api"
 _UNUSABLE = (
     cfg.Error,
     exceptions.MissingRequiredOptions,
+    exceptions.NoMatchingPlugin,
+    middleware.ConfigurationError,
     openstack_exceptions.ConfigException,
     RuntimeError,
     ValueError,

@@ -213,7 +213,7 @@ def purge(database: Database, before: datetime.datetime) -> int:
 
 
 def _select(
-    database: Database, *conditions: sa.ColumnElement[bool], limit: int | None = None
+    database: Database, *conditions: "sa.ColumnElement[bool]", limit: int | None = None
 ) -> list[Claim]:
     query = sa.select(*_COLUMNS).where(*conditions).order_by(CLAIMS.c.id).limit(limit)
     with database.begin() as connection:

@@ -174,7 +174,7 @@ def change(
         return changed
 
 
-def _put_in_place(connection: sa.Connection, program_id: str) -> None:
+def _put_in_place(connection: sa.engine.Connection, program_id: str) -> None:
     of_id = sa.select(PROGRAMS.c.server_id, PROGRAMS.c.number).where(PROGRAMS.c.id == program_id)
     row = connection.execute(of_id).one()
     of_region = sa.and_(
@@ -198,7 +198,7 @@ def purge(database: Database, before: datetime.datetime) -> int:
 
 
 def _select(
-    database: Database, *conditions: sa.ColumnElement[bool], limit: int | None = None
+    database: Database, *conditions: "sa.ColumnElement[bool]", limit: int | None = None
 ) -> list[Program]:
     query = sa.select(*_COLUMNS).where(*conditions).order_by(PROGRAMS.c.id).limit(limit)
     with database.begin() as connection:

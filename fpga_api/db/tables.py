@@ -14,7 +14,7 @@ class UtcTime(sa.types.TypeDecorator[datetime.datetime]):
     cache_ok = True
 
     def process_bind_param(
-        self, value: datetime.datetime | None, dialect: sa.Dialect
+        self, value: datetime.datetime | None, dialect: sa.engine.Dialect
     ) -> datetime.datetime | None:
         """Leave out what not all databases keep."""
         if value is None:
@@ -22,7 +22,7 @@ class UtcTime(sa.types.TypeDecorator[datetime.datetime]):
         return value.astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
 
     def process_result_value(
-        self, value: typing.Any, dialect: sa.Dialect
+        self, value: typing.Any, dialect: sa.engine.Dialect
     ) -> datetime.datetime | None:
         """Add the zone."""
         return None if value is None else value.replace(tzinfo=datetime.UTC)

@@ -31,9 +31,8 @@ def of(service: Service) -> Tasks:
     """The tasks for a configuration.
 
     :raises RuntimeError: a source of counts cannot be loaded
-    :raises ValueError: an alias of the configuration is not valid
-    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: `[hosts]
-        transport_url` is not the URL of a broker
+    :raises ValueError: an alias of the configuration is not valid, or `[hosts] transport_url` is
+        not the URL of a broker
     """
     options = service.conf.availability
     refresh = Refresh(Cloud(service.adapter), service.conf, service.publication)

@@ -85,6 +85,7 @@ ROUTES = [
         create,
         "Claim an accelerator",
         rule=rules.CREATE,
+        outside=True,
         body=schemas.CREATE,
         answers={202: schemas.ONE},
         failures=(404, 409),

@@ -68,6 +68,7 @@ ROUTES = [
         create,
         "Program a region of a server",
         rule=rules.CREATE,
+        outside=True,
         of_object=True,
         sight=rules.SHOW,
         what="server",

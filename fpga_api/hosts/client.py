@@ -34,12 +34,11 @@ def rpc_client(
 
     :param version: of the endpoint, the lowest that has what is called
     :param timeout: seconds of a call
-    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: there cannot be
-        such a broker
+    :raises ValueError: there cannot be such a broker
     """
     conf.register_opts([cfg.BoolOpt("metrics_enabled", default=False)], group=_METRICS)
     return oslo_messaging.get_rpc_client(
-        oslo_messaging.get_rpc_transport(conf, conf.hosts.transport_url),
+        _transport(conf),
         oslo_messaging.Target(
             exchange=contract.RPC_EXCHANGE,
             topic=contract.RPC_TOPIC,
@@ -67,8 +66,7 @@ class Client:
     """The caller of all hosts.
 
     :param conf: with the options of `fpga_api.options`
-    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: there cannot be
-        such a broker
+    :raises ValueError: there cannot be such a broker
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
@@ -144,6 +142,16 @@ class Client:
         except Exception as e:
             name = getattr(e, "exc_type", type(e).__name__)
             return Answer(None, f"it failed with {str(name).removesuffix('_Remote')[:64]}")
+
+
+def _transport(conf: cfg.ConfigOpts) -> oslo_messaging.transport.RPCTransport:
+    try:
+        return oslo_messaging.get_rpc_transport(conf, conf.hosts.transport_url)
+    except (oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure, ValueError) as e:
+        # Their messages have the URL, and its password.
+        raise ValueError(
+            f"[hosts] transport_url is not the URL of a broker: {type(e).__name__}"
+        ) from None
 
 
 def _drain(questions: "queue.SimpleQueue[str]") -> None:

@@ -6,17 +6,13 @@ import dataclasses
 import time
 import typing
 
-from keystoneauth1 import exceptions as keystone
-
-from fpga_api import errors
-from fpga_api.service import Service
+from fpga_api.peers import Peers
 from fpga_nova import contract, traits
 
 #: The newest of what is asked: roots (1.14), traits (1.18).
 _PLACEMENT = "1.18"
 #: Hypervisors are uuids (2.53), and have no `cpu_info` (2.88).
 _NOVA = "2.88"
-_PAGE = 1000
 #: Seconds that Nova's names of hosts hold; a provider without one has Nova asked at once.
 _NAMES_HOLD = 300.0
 
@@ -49,10 +45,10 @@ class Consumer:
 
 
 class Inventory:
-    """Looks into Placement and Nova as the service's user."""
+    """Looks into Placement and Nova."""
 
-    def __init__(self, service: Service, monotonic: typing.Callable[[], float] = time.monotonic):
-        self._service = service
+    def __init__(self, peers: Peers, monotonic: typing.Callable[[], float] = time.monotonic):
+        self._peers = peers
         self._monotonic = monotonic
         self._hosts: dict[str, str] = {}
         self._asked_at: float | None = None
@@ -87,7 +83,7 @@ class Inventory:
         :raises errors.CloudUnavailable: Placement does not answer
         """
         path, version = f"/allocations/{consumer}", contract.CLAIM_MICROVERSION
-        found = self._get("placement", path, version)
+        found = self._peers.get("placement", path, version)
         if not found["allocations"]:
             return None
         return Consumer(found["project_id"], found["consumer_type"] == contract.CLAIM_CONSUMER)
@@ -109,24 +105,10 @@ class Inventory:
         fresh = self._asked_at is not None and now - self._asked_at < _NAMES_HOLD
         if fresh and self._hosts.keys() >= set(roots):
             return
-        hosts: dict[str, str] = {}
-        query = ""
-        while True:
-            path = f"/os-hypervisors/detail?limit={_PAGE}{query}"
-            page = self._get("compute", path, _NOVA)["hypervisors"]
-            hosts |= {one["id"]: one["service"]["host"] for one in page}
-            if len(page) < _PAGE:
-                break
-            query = f"&marker={page[-1]['id']}"
-        self._hosts, self._asked_at = hosts, now
+        hypervisors = self._peers.pages("/os-hypervisors/detail", "hypervisors", _NOVA)
+        self._hosts = {one["id"]: one["service"]["host"] for one in hypervisors}
+        self._asked_at = now
 
     def _placement(self, path: str) -> dict[str, typing.Any]:
-        return self._get("placement", path, _PLACEMENT)
-
-    def _get(self, service_type: str, path: str, microversion: str) -> dict[str, typing.Any]:
-        try:
-            adapter = self._service.adapter(service_type)
-            document: dict[str, typing.Any] = adapter.get(path, microversion=microversion).json()
-        except (keystone.ClientException, ValueError) as e:
-            raise errors.CloudUnavailable(f"the {service_type} service does not answer: {e}") from e
+        document: dict[str, typing.Any] = self._peers.get("placement", path, _PLACEMENT)
         return document

@@ -8,10 +8,11 @@ they are. The servers that had them are, so that their owners learn why they see
 import collections
 import typing
 
-from fpga_api import clock, errors
-from fpga_api.hosts import inventory, owners, reports, view
+from fpga_api import clock, errors, publication
+from fpga_api.hosts import inventory, owners, reports
 from fpga_api.hosts.client import Answer, Client
 from fpga_api.hosts.inventory import Consumer
+from fpga_api.peers import Peers
 from fpga_api.service import Service
 
 Document = dict[str, typing.Any]
@@ -22,14 +23,13 @@ _NO_HOST = Answer(None, "Nova has no compute host of this name")
 class Hosts:
     """What is kept from one refresh to the next.
 
-    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: there cannot be
-        such a broker
+    :raises ValueError: there cannot be such a broker
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._client = Client(service.conf)
-        self._inventory = inventory.Inventory(service)
+        self._inventory = inventory.Inventory(Peers(service.adapter))
         self._owners = owners.Owners(self._inventory)
         self._last: dict[str, reports.Report] = {}
 
@@ -39,13 +39,13 @@ class Hosts:
         :raises errors.Unavailable: Placement, Nova, the broker or the cache does not answer; what
             was published is stale then
         """
-        publication = self._service.publication
+        published = self._service.publication
         try:
             document = self.collect()
         except errors.Unavailable as e:
-            publication.fail(view.NAME, str(e))
+            published.fail(publication.HOSTS, str(e))
             raise
-        publication.publish(view.NAME, document, self._service.conf.hosts.interval)
+        published.publish(publication.HOSTS, document, self._service.conf.hosts.interval)
 
     def collect(self) -> Document:
         """The document: cards, regions, hosts that did not answer, traits.

@@ -7,12 +7,12 @@ import uuid
 
 from oslo_log import log as logging
 
-from fpga_api import clock, context, errors
+from fpga_api import clock, context, errors, publication
 from fpga_api.bitstreams import documents as bitstreams
 from fpga_api.bitstreams.glance import Glance, Image
 from fpga_api.db import programs
 from fpga_api.db.programs import Program
-from fpga_api.hosts import calls, view
+from fpga_api.hosts import calls
 from fpga_api.hosts.calls import Refusal, Unknown
 from fpga_api.programs import answers
 from fpga_api.programs.servers import Server
@@ -154,7 +154,7 @@ def _check_nodes(service: Service, server: Server, number: int, image: Image) ->
 
     :raises errors.OtherNodes: it has others
     """
-    published = service.publication.read(view.NAME)
+    published = service.publication.read(publication.HOSTS)
     if published is None or published.stale:
         return
     regions = [

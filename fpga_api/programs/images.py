@@ -7,10 +7,9 @@ a power cycle or an evacuation: until another program took its place, or the ser
 
 from oslo_log import log as logging
 
-from fpga_api import errors
+from fpga_api import errors, publication
 from fpga_api.bitstreams.glance import PAGE, Glance, Image
 from fpga_api.db import programs
-from fpga_api.hosts import view
 from fpga_api.programs import servers
 from fpga_api.service import Service
 from fpga_nova import request
@@ -66,7 +65,7 @@ class Images:
         found = programs.of_bitstream(self._service.database, image["id"])
         if not found or programs.needed(found):
             return None
-        regions = view.read(self._service).document["regions"]
+        regions = self._service.publication.require(publication.HOSTS).document["regions"]
         if any(one["bitstream_id"] == image["id"] for one in regions):
             return None
         return "another program took its place"

@@ -82,6 +82,9 @@ def status(claim_id: typing.Any) -> dict[str, typing.Any]:
     if failure is not None:
         return {"claim": _document(claim, _FAILED, None, failure)}
     region = _held(claim)
+    if region is not None and region.quarantined:
+        failure = errors.CliError(Exit.NOT_ERASED, f"region {region.id} is in quarantine")
+        return {"claim": _document(claim, _FAILED, region, failure)}
     return {"claim": _document(claim, _ACTIVE if region else _NONE, region, None)}
 
 

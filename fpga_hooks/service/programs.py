@@ -12,7 +12,6 @@ import typing
 
 from nova import context as nova_context
 from nova import exception, objects
-from nova.compute import api as compute_api
 from nova.compute import vm_states
 from oslo_log import log as logging
 
@@ -114,13 +113,18 @@ def settle(instance: "objects.Instance", regions: dict[int, host_status.Region])
         return False
     context = nova_context.get_admin_context()
     ended = dataclasses.replace(known, state=programs.DONE, reboot_required=True)
-    if region is None or region.image_id != known.bitstream:
+    if region is None or not _holds(region, known.bitstream):
         fault = "nova-compute ended during the program"
         ended = dataclasses.replace(known, state=programs.FAILED, fault=fault)
     LOG.warning("A program was interrupted; it is %s", ended.state, instance=instance)
     _write(instance, ended)
     notices.end_action(context, instance.uuid, ended.fault)
     return True
+
+
+def _holds(region: host_status.Region, bitstream: str) -> bool:
+    """Whether a region was programmed with it to the end, and has not lost it since."""
+    return region.programmed and not region.configuration_lost and region.image_id == bitstream
 
 
 def _instance(server: str) -> "objects.Instance":
@@ -250,6 +254,9 @@ def _reboot(
     """Have Nova reboot a server whose guest does not reach its region any more."""
     if instance.vm_state != vm_states.ACTIVE:
         return
+    # Not at the top: it takes longer to load than all else here.
+    from nova.compute import api as compute_api
+
     try:
         compute_api.API().reboot(context.elevated(), instance, "HARD")
     except exception.NovaException as e:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each verb of fpga-cli does: asks the manager, prints the answer, gives the exit status.
 
-Each imports what it needs when it runs: `status` is called often and must answer fast.
+Each imports what it needs when it runs: `status` must answer fast without the region manager, too,
+which has imported all of it.
 """
 
 import argparse

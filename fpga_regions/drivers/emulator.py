@@ -168,7 +168,7 @@ class EmulatorDriver(api.Driver):
                 self._start(region, load(files), deadline)
 
     def _start(self, region: Region, load: Load, deadline: Deadline) -> None:
-        from fpga_regions.emulator import groups
+        from fpga_nova.confined import groups
 
         options = self.conf.emulator
         names = ("user", "max_input", "max_clients", "client_timeout", "max_memory", "cpu_percent")

@@ -23,7 +23,7 @@ from fpga_regions.model import Loaded
 from fpga_regions.system import folders, processes, sockets
 
 if typing.TYPE_CHECKING:
-    from fpga_regions.emulator import groups
+    from fpga_nova.confined import groups
 
 _PACKAGE = "fpga_regions.emulator"
 _LOG = "log"
@@ -96,7 +96,7 @@ class Servers:
         :raises errors.ProgrammingFailed, OSError: it cannot be started now
         :raises errors.TimedOut: it was not ready before the deadline
         """
-        from fpga_regions.emulator import groups
+        from fpga_nova.confined import groups
 
         folder = self._make_folder(region_id, bool(handed))
         _write_load(folder / _LOAD, load)
@@ -164,7 +164,7 @@ class Servers:
         :raises errors.NotErased: something of it is still there
         :raises OSError, ValueError, TypeError: that cannot be known
         """
-        from fpga_regions.emulator import groups
+        from fpga_nova.confined import groups
 
         process = self._recorded(region_id)
         if process is not None and not processes.end(process, deadline):

@@ -8,10 +8,9 @@ import uuid
 
 from keystoneauth1 import adapter as adapters
 
-from fpga_api import service
+from fpga_api import publication, service
 from fpga_api.claims import work
 from fpga_api.db import claims, schema
-from fpga_api.hosts import view
 from fpga_nova import traits
 from fpga_nova.request import RESOURCE_CLASS
 from tests.support import api as support
@@ -85,7 +84,7 @@ class Cloud:
         ]
         document = {"cards": cards, "regions": [], "unreachable": []}
         document["traits"] = [traits.FPGA, BOARD]
-        self.service.publication.publish(view.NAME, document, 1e6)
+        self.service.publication.publish(publication.HOSTS, document, 1e6)
 
     def claim(self, persona: str = "admin", **body: typing.Any) -> typing.Any:
         """Ask for a claim; the answer."""

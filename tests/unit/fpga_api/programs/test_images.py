@@ -6,9 +6,9 @@ import uuid
 
 import pytest
 
+from fpga_api import publication
 from fpga_api.bitstreams import glance
 from fpga_api.db import programs
-from fpga_api.hosts import view
 from fpga_api.programs import images
 from tests.support import api_database as rows
 from tests.support.claims import Cloud, image
@@ -63,9 +63,9 @@ def test_bitstream_of_a_program_that_runs_stays(cloud: Cloud, kept) -> None:
 
 def test_bitstream_in_a_region_stays(cloud: Cloud, kept) -> None:
     _finish(cloud, "1", FIRST, programs.LOST)
-    document = cloud.service.publication.read(view.NAME).document
+    document = cloud.service.publication.read(publication.HOSTS).document
     changed = {**document, "regions": [{"bitstream_id": FIRST}]}
-    cloud.service.publication.publish(view.NAME, changed, 1e6)
+    cloud.service.publication.publish(publication.HOSTS, changed, 1e6)
     assert kept() == [FIRST, SECOND]
 
 

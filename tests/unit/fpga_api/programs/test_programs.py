@@ -8,9 +8,8 @@ import uuid
 
 import pytest
 
-from fpga_api import clock
+from fpga_api import clock, publication
 from fpga_api.db import programs
-from fpga_api.hosts import view
 from fpga_api.programs import follow
 from fpga_api.schemas import programs as schemas
 from tests.support import api
@@ -191,9 +190,9 @@ def test_bitstream_that_glance_does_not_show_is_not_there(cloud: Cloud) -> None:
 
 
 def test_bitstream_with_other_devices_needs_a_reboot(cloud: Cloud) -> None:
-    document = cloud.service.publication.read(view.NAME).document
+    document = cloud.service.publication.read(publication.HOSTS).document
     region = {"server_id": SERVER, "number": 1, "nodes": EXPOSES, "bitstream_id": None}
-    cloud.service.publication.publish(view.NAME, {**document, "regions": [region]}, 1e6)
+    cloud.service.publication.publish(publication.HOSTS, {**document, "regions": [region]}, 1e6)
     path = ("image", f"/v2/images/{IMAGE}")
     other = '{"exposes": [{"kind": "char", "name": "/dev/fpga0"}]}'
     cloud.placement.documents[path] = image(manifest=other)
