@@ -57,7 +57,7 @@ CREATE = common.members(
             "description": "Name of the card on its host, or its resource provider.",
             **_NAME,
         },
-        "type": {"description": "Program the newest bitstream of this type.", **_NAME},
+        "type": {"description": "Program the newest bitstream of this type.", **common.WORD},
         "resource_class": {"description": "Class of the accelerator in Placement.", **_SYMBOL},
         "traits": {
             "description": "Traits that the card has to have.",
