@@ -14,7 +14,7 @@ NOT_ERASED, BY_OPERATOR = "erase", "operator"
 #: What another program than ours may leave out; it is None then.
 _OPTIONAL = (
     *("image_id", "healthy", "vendor", "board", "function"),
-    *("quarantine", "number", "device", "handed_out"),
+    *("quarantine", "number", "device", "handed_out", "digest"),
 )
 
 
@@ -40,6 +40,7 @@ class Region:
     number: int | None = None
     device: str | None = None
     handed_out: str | None = None
+    digest: str | None = None
     health_reported: bool = False
     stray: bool = False
 

@@ -114,17 +114,19 @@ class Snapshots:
         image_id: str,
         changes: reading.Changes,
         name: str | None = None,
+        frozen: typing.Callable[[], typing.ContextManager[None]] = contextlib.nullcontext,
     ) -> typing.Iterator[tuple[pathlib.Path, list[str]]]:
         """The archive of a container, and the digests of its layers.
 
         :param image_id: in Glance, or what else names the engine's image meanwhile
         :param name: of the image in the archive
+        :param frozen: what is to be done around the commit
         :raises errors.NoSnapshot, errors.EngineUnavailable, errors.EngineRefused: see `take`
         """
         with folders.fresh(images.parent(), images.FOLDER) as folder:
             path = folder / "image.tar"
             with _room_reported():
-                layers = self._write(instance, image_id, changes, path, name)
+                layers = self._write(instance, image_id, changes, path, name, frozen)
             yield path, layers
 
     def recover(self) -> None:
@@ -186,9 +188,10 @@ class Snapshots:
         changes: reading.Changes,
         target: pathlib.Path,
         name: str | None,
+        frozen: typing.Callable[[], typing.ContextManager[None]],
     ) -> list[str]:
         saved = target.with_name("saved.tar")
-        with self._committed(instance, image_id) as committed:
+        with self._committed(instance, image_id, frozen) as committed:
             self._save(instance, committed, saved)
         options = CONF.docker
         wanted = reading.Request(images.limits(), name, options.image_read_timeout, changes=changes)
@@ -208,7 +211,12 @@ class Snapshots:
         return layers
 
     @contextlib.contextmanager
-    def _committed(self, instance: "objects.Instance", image_id: str) -> typing.Iterator[str]:
+    def _committed(
+        self,
+        instance: "objects.Instance",
+        image_id: str,
+        frozen: typing.Callable[[], typing.ContextManager[None]],
+    ) -> typing.Iterator[str]:
         """The engine's own image of a container."""
         name = f"{REPOSITORY}:{image_id}"
         what = "commit the container"
@@ -217,6 +225,7 @@ class Snapshots:
         try:
             with (
                 self._pause_noted(instance.uuid),
+                frozen(),
                 self._engine.asked_patiently(what, CONF.docker.image_load_timeout) as client,
             ):
                 try:

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     sign.add_argument("--instance", required=True, help="the server")
     sign.add_argument("--image", required=True, help="SHA-256 of the archive of its files")
     sign.add_argument(
-        "--bitstreams", required=True, help="SHA-256 of the bitstreams with commas, or none"
+        "--bitstreams", required=True, help="digests of the bitstreams with + between them, or none"
     )
     discard = verb("discard", "remove a dump", _discard)
     discard.add_argument("container", metavar="CONTAINER")
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _selftest(config: settings.Settings, asked: argparse.Namespace) -> None:
+def _selftest(config: settings.Settings, _asked: argparse.Namespace) -> None:
     start = time.monotonic()
     version = selftest.run(config.criu)
     print(json.dumps({"criu": version, "seconds": round(time.monotonic() - start, 2)}))
@@ -73,7 +73,7 @@ def _dump(config: settings.Settings, asked: argparse.Namespace) -> None:
 
 
 def _sign(config: settings.Settings, asked: argparse.Namespace) -> None:
-    bitstreams = () if asked.bitstreams == "none" else tuple(asked.bitstreams.split(","))
+    bitstreams = () if asked.bitstreams == "none" else tuple(asked.bitstreams.split("+"))
     print(
         dumping.sign(
             config, asked.container, asked.project, asked.instance, bitstreams, asked.image
@@ -85,7 +85,7 @@ def _discard(config: settings.Settings, asked: argparse.Namespace) -> None:
     dumping.discard(config, asked.container)
 
 
-def _sweep(config: settings.Settings, asked: argparse.Namespace) -> None:
+def _sweep(config: settings.Settings, _asked: argparse.Namespace) -> None:
     for container in dumping.sweep(config):
         print(container)
 
@@ -95,7 +95,7 @@ def _key(config: settings.Settings, asked: argparse.Namespace) -> None:
         print(signatures.create(config.signing_key, config.trusted_keys))
 
 
-def _keys(config: settings.Settings, asked: argparse.Namespace) -> None:
+def _keys(config: settings.Settings, _asked: argparse.Namespace) -> None:
     for name in signatures.public_keys(config.trusted_keys):
         print(name)
 

@@ -45,9 +45,10 @@ def dump(settings: Settings, container: str) -> None:
     """
     folder = _folder(settings, container)
     shutil.rmtree(folder, ignore_errors=True)
-    _make(settings.state)
-    _make(settings.spool, 0o711)
-    _make(folder)
+    # nova-compute goes through them to what it may read.
+    for parent in (settings.state, settings.spool):
+        _make(parent, 0o711)
+    _make(folder, 0o700)
     try:
         facts = _facts(settings, container, folder)
         _checkpoint(settings, container, folder)
@@ -180,7 +181,7 @@ def _folder(settings: Settings, container: str) -> pathlib.Path:
     return settings.spool / container
 
 
-def _make(folder: pathlib.Path, mode: int = 0o700) -> None:
+def _make(folder: pathlib.Path, mode: int) -> None:
     folder.mkdir(mode=mode, parents=True, exist_ok=True)
     folder.chmod(mode)
 
@@ -198,5 +199,3 @@ def _hand_over(folder: pathlib.Path, group: str) -> None:
     for path in (folder / manifest.CRIU, folder):
         os.chown(path, 0, number)
         path.chmod(0o750)
-    # Its parent lets others through, and so does the folder above that.
-    folder.parents[1].chmod(0o711)

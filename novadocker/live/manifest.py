@@ -104,9 +104,11 @@ def load(data: bytes) -> Manifest:
 
 def measure(folder: pathlib.Path) -> tuple[File, ...]:
     """The files in a folder of CRIU's, with their digests."""
-    return tuple(
-        File(path.name, path.stat().st_size, _digest(path)) for path in sorted(folder.iterdir())
-    )
+    found = []
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            found.append(File(path.name, path.stat().st_size, digest_of(file)))
+    return tuple(found)
 
 
 def copy(source: int, target: pathlib.Path, files: typing.Iterable[File]) -> None:
@@ -144,9 +146,9 @@ def _copy(source: int, target: pathlib.Path, file: File) -> str:
     return digest.hexdigest()
 
 
-def _digest(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digest_of(file: typing.BinaryIO) -> str:
+    """The digest of a file, as it is in a manifest."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_file(file: File) -> bool:

@@ -23,8 +23,6 @@ if typing.TYPE_CHECKING:
 
 #: runc's options before its command that stand alone; all others take a value.
 _ALONE = ("--debug", "--systemd-cgroup")
-#: The folder of marks and that of images, in the folder of nova-compute.
-MARKS, IMAGES = "marks", "images"
 #: Root's own notes of the containers that are restored and not started yet.
 _RESTORED = "restored"
 _MARK_SIZE = 65536
@@ -64,7 +62,7 @@ def main(arguments: list[str]) -> int:
         note.unlink(missing_ok=True)
     if verb != "create":
         return _become_runc(config, runc)
-    mark = config.incoming / MARKS / container
+    mark = config.incoming / settings.MARKS / container
     if not os.path.lexists(mark):
         return _become_runc(config, runc)
     try:
@@ -177,8 +175,11 @@ def _opened_file(path: pathlib.Path) -> typing.Iterator[typing.BinaryIO]:
 
 @contextlib.contextmanager
 def _images(config: "Settings", mark: Mark) -> typing.Iterator[int]:
-    with _opened(os.fspath(config.incoming / IMAGES)) as parent, _opened(mark.images, parent) as one:
-        yield one
+    with (
+        _opened(os.fspath(config.incoming / settings.IMAGES)) as parent,
+        _opened(mark.images, parent) as found,
+    ):
+        yield found
 
 
 @contextlib.contextmanager

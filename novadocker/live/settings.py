@@ -10,6 +10,9 @@ from novadocker.live.errors import LiveError
 #: Where the file is, unless the program is started with another one.
 FILE = pathlib.Path("/etc/fpga-nova/live.toml")
 
+#: The folder of images and that of marks, in the folder of nova-compute.
+IMAGES, MARKS = "images", "marks"
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:

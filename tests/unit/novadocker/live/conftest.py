@@ -39,8 +39,8 @@ class Host:
             trusted_keys=folder / "keys" / "trusted",
         )
         self.key = signatures.create(self.settings.signing_key, self.settings.trusted_keys)
-        self.image = self.settings.incoming / runtime.IMAGES / "image"
-        self.mark = self.settings.incoming / runtime.MARKS / ID
+        self.image = self.settings.incoming / settings.IMAGES / "image"
+        self.mark = self.settings.incoming / settings.MARKS / ID
         self.criu = self.image / manifest.CRIU
         self.criu.mkdir(parents=True)
         self.mark.parent.mkdir()
