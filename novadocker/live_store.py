@@ -18,11 +18,12 @@ from oslo_config import cfg
 from fpga_nova.container_image import indexing
 from fpga_nova.container_image.limits import Refused
 from fpga_nova.container_image.reading import NotRead
-from novadocker import errors
+from novadocker import errors, options
 from novadocker.live import errors as live_errors
 from novadocker.live import manifest, settings, signatures
 
 CONF = cfg.CONF
+options.register_opts(CONF)
 
 #: The container format in Glance.
 FORMAT = "live"

@@ -63,7 +63,7 @@ def test_clones_have_the_memory_of_the_source_which_goes_on(blesser, servers, gl
         assert found[2] >= number
         assert servers.run(clone, "cat /file") == (0, "written\n")
         # What it writes is in its own console log.
-        assert b"answer" in servers.driver.get_console_output(servers.context, clone)
+        assert "answer" in servers.driver.get_console_output(servers.context, clone)
     assert blesser.answer(source)[:2] == (word, source.hostname)
 
 
