@@ -114,8 +114,7 @@ class Blessings:
         digests: tuple[str, ...],
     ) -> pathlib.Path:
         """The archive with the memory beside the files."""
-        with image.open("rb") as file:
-            digest = manifest.digest_of(file)
+        digest = manifest.digest_of(image)
         project = instance.project_id or ""
         dump = self._host.sign(container, project, instance.uuid, digest, digests)
         archive = image.with_name("live.tar")

@@ -100,9 +100,8 @@ def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
         with fetched.open("rb") as archive:
             _take_apart(archive, new, image)
         found = _verified(new)
-        with image.open("rb") as file:
-            if manifest.digest_of(file) != found.image:
-                raise live_errors.Untrusted("its files are not those that were signed")
+        if manifest.digest_of(image) != found.image:
+            raise live_errors.Untrusted("its files are not those that were signed")
         fetched.unlink()
         shutil.rmtree(target, ignore_errors=True)
         new.rename(target)

@@ -215,7 +215,7 @@ class Snapshots:
         self,
         instance: "objects.Instance",
         image_id: str,
-        frozen: typing.Callable[[], typing.ContextManager[None]],
+        frozen: typing.Callable[[], typing.ContextManager[None]] = contextlib.nullcontext,
     ) -> typing.Iterator[str]:
         """The engine's own image of a container."""
         name = f"{REPOSITORY}:{image_id}"

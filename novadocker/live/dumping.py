@@ -88,7 +88,7 @@ def sign(
         image=image,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         files=manifest.measure(files),
-        **{name: tuple(one) if isinstance(one, list) else one for name, one in facts.items()},
+        **facts,
     )
     data = described.dump()
     (folder / manifest.MANIFEST).write_bytes(data)

@@ -93,8 +93,8 @@ def load(data: bytes) -> Manifest:
         if table.pop("version") != _VERSION:
             raise Untrusted("its manifest has another version: install this version of fpga-nova")
         files = tuple(File(**one) for one in table.pop("files"))
-        lists = {name: tuple(table.pop(name)) for name in ("bitstreams", "cpu", "mounts")}
-        found = Manifest(files=files, **lists, **table)
+        lists = {name: tuple(table[name]) for name in ("bitstreams", "cpu", "mounts")}
+        found = Manifest(files=files, **{**table, **lists})
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise Untrusted(f"its manifest cannot be read: {e}") from e
     if not all(_is_file(file) for file in files):
@@ -104,11 +104,9 @@ def load(data: bytes) -> Manifest:
 
 def measure(folder: pathlib.Path) -> tuple[File, ...]:
     """The files in a folder of CRIU's, with their digests."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        with path.open("rb") as file:
-            found.append(File(path.name, path.stat().st_size, digest_of(file)))
-    return tuple(found)
+    return tuple(
+        File(path.name, path.stat().st_size, digest_of(path)) for path in sorted(folder.iterdir())
+    )
 
 
 def copy(source: int, target: pathlib.Path, files: typing.Iterable[File]) -> None:
@@ -146,9 +144,10 @@ def _copy(source: int, target: pathlib.Path, file: File) -> str:
     return digest.hexdigest()
 
 
-def digest_of(file: typing.BinaryIO) -> str:
+def digest_of(path: pathlib.Path) -> str:
     """The digest of a file, as it is in a manifest."""
-    return hashlib.file_digest(file, "sha256").hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_file(file: File) -> bool:

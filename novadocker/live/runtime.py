@@ -48,8 +48,12 @@ def main(arguments: list[str]) -> int:
 
     :param arguments: the file of the settings; then runc's
     """
-    config = settings.read(pathlib.Path(arguments[0]))
     runc = arguments[1:]
+    try:
+        config = settings.read(pathlib.Path(arguments[0]))
+    except LiveError as e:
+        _report(runc, str(e))
+        return 1
     place = command_at(runc)
     verb, container = runc[place] if place < len(runc) else "", runc[-1] if runc else ""
     if not containers.ID.fullmatch(container):

@@ -85,7 +85,7 @@ def _listening() -> typing.Iterator[tuple[int, int]]:
 
 def _criu(program: pathlib.Path, folder: pathlib.Path, verb: str, *more: str) -> None:
     log = folder / f"{verb}.log"
-    argv = [program, verb, "--images-dir", folder, "--log-file", log, *more]
+    argv = [str(program), verb, "--images-dir", str(folder), "--log-file", str(log), *more]
     try:
         status = subprocess.run(argv, capture_output=True, timeout=_SECONDS).returncode  # noqa: S603
     except subprocess.TimeoutExpired as e:
