@@ -9,7 +9,7 @@ import sys
 import time
 import typing
 
-from novadocker.live import dumping, selftest, settings, signatures
+from novadocker.live import dumping, selftest, settings
 from novadocker.live.errors import LiveError
 
 
@@ -91,11 +91,15 @@ def _sweep(config: settings.Settings, _asked: argparse.Namespace) -> None:
 
 
 def _key(config: settings.Settings, asked: argparse.Namespace) -> None:
+    from novadocker.live import signatures
+
     if asked.rotate or not config.signing_key.exists():
         print(signatures.create(config.signing_key, config.trusted_keys))
 
 
 def _keys(config: settings.Settings, _asked: argparse.Namespace) -> None:
+    from novadocker.live import signatures
+
     for name in signatures.public_keys(config.trusted_keys):
         print(name)
 

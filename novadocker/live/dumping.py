@@ -14,7 +14,7 @@ import re
 import shutil
 import typing
 
-from novadocker.live import containers, criu, manifest, signatures
+from novadocker.live import containers, criu, manifest
 from novadocker.live.errors import LiveError
 from novadocker.live.settings import Settings
 
@@ -75,6 +75,8 @@ def sign(
     :returns: the folder, which nova-compute may read
     :raises LiveError: there is no dump or no key
     """
+    from novadocker.live import signatures  # not while the container stands still: it takes longer
+
     folder = _folder(settings, container)
     files = folder / manifest.CRIU
     try:

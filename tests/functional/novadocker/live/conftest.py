@@ -93,6 +93,8 @@ def live(
     program.chmod(0o755)
     config(
         live_images=True,
+        # A busy machine restores slowly, and the engine answers only once it has.
+        api_timeout=300,
         live_exec=str(program),
         live_settings=str(folder / "live.toml"),
         group="docker",
