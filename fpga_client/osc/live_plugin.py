@@ -5,6 +5,7 @@ import argparse
 import typing
 
 API_NAME = "live"
+API_VERSION_OPTION = "os_live_api_version"
 API_VERSIONS = ("1",)
 DEFAULT_API_VERSION = "1"
 
