@@ -210,9 +210,9 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_api.py tests/e2e/test_errors.py \
+	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_first_boot.py tests/e2e/test_api.py tests/e2e/test_errors.py \
 		tests/e2e/test_networks.py tests/e2e/test_living_guests.py tests/e2e/test_snapshots.py \
-		tests/e2e/test_network_kills.py
+		tests/e2e/test_network_kills.py tests/e2e/test_programs.py tests/e2e/test_claims.py
 
 .PHONY: e2e-ml2-ovs
 e2e-ml2-ovs: demo-up ## networks of a Neutron with ML2/OVS, in the place of the demo's ML2/OVN
@@ -260,6 +260,10 @@ bench-network: demo-up ## plug and unplug, traffic between containers, boots wit
 	@$(play) bench_needs.yml
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/network.py $(DEMO_DIR)
 
+.PHONY: bench-boots
+bench-boots: demo-up ## a burn beside a network, 20 boots at once, and the first byte out of a region
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/boots.py $(DEMO_DIR)
+
 .PHONY: bench-cyborg
 bench-cyborg: demo-up ## boots with an FPGA region, with a device of Cyborg's, and with neither
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/cyborg.py $(DEMO_DIR)
@@ -269,6 +273,16 @@ bench-api: tools ## availability of 1,000 hosts counted and answered, beside Ope
 	@.tools/bin/tox -q -e functional --notest
 	@.tox/functional/bin/fpga-patch apply >/dev/null
 	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/api.py
+
+.PHONY: bench-opencl
+bench-opencl: tools ## OpenCL by a worker, beside the same device in the program's own process
+	@$(play) test_needs.yml
+	@.tools/bin/tox -q -e unit --notest
+	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/opencl.py
+
+.PHONY: opencl
+opencl: ## libfpga-opencl.so, in build/opencl
+	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl
 
 .PHONY: dist
 dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a release

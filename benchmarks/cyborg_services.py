@@ -2,7 +2,8 @@
 """Cyborg beside a demo cloud: installed, started for one compute host, and removed without a trace.
 
 All of it is below DEMO_DIR/cyborg, in the databases of the cloud's MariaDB and in Keystone. The
-agent has Cyborg's own fake driver: one card with 16 accelerators.
+agent has Cyborg's own fake driver: one card with 16 accelerators, which are programmed as the
+conductor in cyborg_conductor.py does it.
 """
 
 import configparser
@@ -43,6 +44,7 @@ class Cyborg:
         self._folder = cloud.folder / NAME
         self._binaries = self._folder / "venv" / "bin"
         self._config = self._folder / "cyborg.conf"
+        self._programming = self._folder / "programming"
         self._nova = configparser.RawConfigParser(strict=False)
         self._nova.read(cloud.folder / "etc" / "nova" / "nova.conf")
         self._password = secrets.token_hex(16)
@@ -65,6 +67,12 @@ class Cyborg:
         profile = [{"name": PROFILE, "groups": _GROUPS}]
         answer = self._cloud.api.session.post(f"{self._url}/device_profiles", json=profile)
         answer.raise_for_status()
+
+    def program_for(self, seconds: float) -> None:
+        """Have the next accelerators be programmed for so long."""
+        new = self._programming.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.replace(self._programming)
 
     def remove(self) -> None:
         """Take everything away, also what an interrupted run has left."""
@@ -89,6 +97,8 @@ class Cyborg:
         self._run(uv, "pip", "install", *how, "--require-hashes", "--requirement", lock)
         for name in ("log", "run", "state"):
             (self._folder / name).mkdir()
+        shutil.copy(CHECKOUT / "benchmarks" / "cyborg_conductor.py", self._folder)
+        self.program_for(0)
         shutil.chown(self._folder / "state", _CLOUD_USER, _CLOUD_USER)
 
     def _make_database(self) -> None:
@@ -170,8 +180,9 @@ class Cyborg:
             f"--pyargv={' '.join(self._arguments())}",
             *nova_api["command"][3:],
         ]
+        conductor = [str(self._binaries / "python"), str(self._folder / "cyborg_conductor.py")]
         commands = {
-            "cyborg-conductor": [str(self._binaries / "cyborg-conductor"), *self._arguments()],
+            "cyborg-conductor": [*conductor, str(self._programming), *self._arguments()],
             "cyborg-api": serve,
             "cyborg-agent": [str(self._binaries / "cyborg-agent"), *self._arguments()],
         }

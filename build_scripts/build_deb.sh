@@ -4,8 +4,8 @@
 #
 #   build_deb.sh FOLDER
 #
-# It holds the wheel's contents in dist-packages, the commands fpga-patch and fpga-manage, and
-# rootwrap's filters where Debian's Nova reads them. fpga-cli is not in it: it lives in an environment
+# It holds the wheel's contents in dist-packages, its commands, rootwrap's filters where Debian's Nova
+# reads them, and the units of fpga-api. fpga-cli is not in it: it lives in an environment
 # of its own, with libraries newer than Debian's.
 set -eu
 
@@ -38,6 +38,9 @@ sed -n '/^\[console_scripts\]/,/^$/s/ = /:/p' "$packages"/fpga_nova-*.dist-info/
 
 install -D -m 644 etc/rootwrap.d/fpga.filters "$tree/usr/share/nova/rootwrap/fpga.filters"
 install -m 644 etc/rootwrap.d/fpga-live.filters "$tree/usr/share/nova/rootwrap/"
+for unit in fpga-api fpga-api-engine; do
+    install -D -m 644 "etc/systemd/$unit.service" "$tree/lib/systemd/system/$unit.service"
+done
 doc=$tree/usr/share/doc/fpga-nova
 mkdir -p "$doc"
 cp docs/*.md docs/*.json docs/*.svg README.md "$doc"
@@ -47,7 +50,7 @@ sed "s/@VERSION@/$version/" build_scripts/debian/control > "$tree/DEBIAN/control
 cp build_scripts/debian/triggers "$tree/DEBIAN/"
 install -m 755 build_scripts/debian/postinst build_scripts/debian/prerm build_scripts/debian/postrm \
     "$tree/DEBIAN/"
-(cd "$tree" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums)
+(cd "$tree" && find usr lib -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums)
 
 chmod -R u=rwX,go=rX "$tree"
 # A package of another commit is not left beside it: `apt-get install ./fpga-nova_*_all.deb` means one.

@@ -37,8 +37,12 @@ from fpga_patch import errors, releases
 #: Our own tests that every series has to pass; of fpga_regions nothing depends on Nova.
 UNIT = ("fpga_hooks", "fpga_manage", "fpga_nova", "novadocker", "scheduler_filters")
 
-#: Those with a Docker Engine that depend on the libraries of a series: os-vif and pyroute2.
-NETWORK = "functional/novadocker/network"
+#: Those with a Docker Engine that depend on a series: on its os-vif and pyroute2, and on what its
+#: compute manager does in a move.
+ENGINE = {
+    "network": ["network"],
+    "moves": ["test_moves.py", "test_moves_cloud.py"],
+}
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent / "tests"
 
@@ -165,7 +169,9 @@ def full(series: int, ours: bool, functional: bool, unpatched: bool) -> Row:
             )
         if ours and functional:
             row.cells["functional"] = _functional(env)
-            row.cells["network"] = env.pytest("network", [str(TESTS / NETWORK)])
+            folder = TESTS / "functional/novadocker"
+            for name, files in ENGINE.items():
+                row.cells[name] = env.pytest(name, [str(folder / file) for file in files])
         suites = [NOVA_UNIT, NOVA_FUNCTIONAL] if functional else [NOVA_UNIT]
         patched = {suite: env.nova_tests(suite, "patched") for suite in suites}
         for suite, outcome in patched.items():

@@ -12,6 +12,7 @@ import time
 import typing
 from pathlib import Path
 
+import scenario_programs
 from cloud import Cloud, CloudError
 from keystoneauth1 import adapter
 
@@ -299,6 +300,10 @@ def walk(cloud: Cloud, out: typing.TextIO = sys.stdout) -> dict[str, float]:
         steps.status("2/2")
         steps.say("\n== Delete them all")
         steps.leave_nothing(servers)
+        others: list[typing.Any] = []
+        scenario_programs.walk(steps, others, expand, expand_packbits)
+        steps.say("\n== Delete them all")
+        steps.leave_nothing(others)
     finally:
         _clear(user)
     return steps.figures

@@ -13,7 +13,7 @@ from oslo_log import log as logging
 from oslo_middleware import healthcheck, http_proxy_to_wsgi, request_id
 from werkzeug.middleware import dispatcher
 
-from fpga_api import context, errors, handlers, routing
+from fpga_api import context, errors, handlers, routing, tokens
 from fpga_api.schemas import common
 from fpga_api.service import Service
 from fpga_api.ui.page import page
@@ -35,8 +35,11 @@ def create_app(
     :param service: what the handlers share; None to make it of the configuration
     :param authenticate: whether Keystone validates tokens; else each request is anonymous
     :raises keystoneauth1.exceptions.MissingRequiredOptions: `[keystone_authtoken]` lacks something
+    :raises keystonemiddleware.exceptions.ConfigurationError: it has what does not go together
+    :raises ValueError: the policy, or something in the configuration, is not valid
     """
     service = service or Service(conf)
+    service.policy.load()
     app = flask.Flask("fpga_api", static_folder=None)
     routes = handlers.list_routes()
     for route in routes:
@@ -76,7 +79,13 @@ def _wrap(
         # With `delay_auth_decision`, keystonemiddleware 13 takes each token for invalid while
         # Keystone does not answer. So who has a token meets it, and who has none does not.
         confirmed = functools.partial(_confirm, application)
-        authenticated = auth_token.AuthProtocol(confirmed, {"oslo_config_config": conf})
+        register_middleware_opts(conf)
+        local = {"oslo_config_config": conf}
+        cache = tokens.cache(conf)
+        if cache is not None:
+            local["cache"] = tokens.ENVIRON
+        checked = auth_token.AuthProtocol(confirmed, local)
+        authenticated = functools.partial(_remember, checked, cache)
     application = functools.partial(_choose, application, authenticated, public)
     application = functools.partial(_json_failures, application)
     health = healthcheck.Healthcheck(None, conf)
@@ -98,6 +107,17 @@ def _choose(
     if "HTTP_X_AUTH_TOKEN" in environ and environ["PATH_INFO"] not in public:
         return authenticated(environ, start_response)
     return anonymous(environ, start_response)
+
+
+def _remember(
+    application: _WSGI,
+    cache: tokens.Cache | None,
+    environ: dict[str, typing.Any],
+    start_response: _WSGI,
+) -> typing.Any:
+    """Have keystonemiddleware find the cache of tokens."""
+    environ[tokens.ENVIRON] = cache
+    return application(environ, start_response)
 
 
 def _confirm(

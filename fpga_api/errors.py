@@ -43,6 +43,12 @@ class Forbidden(ApiError):
     code, status, title = "fpga.forbidden", 403, "Forbidden"
 
 
+class BitstreamNotAccepted(ApiError):
+    """The operator does not accept this bitstream for servers that run."""
+
+    code, status, title = "fpga.bitstream_not_accepted", 403, "Bitstream not accepted"
+
+
 class NotFound(ApiError):
     """There is no such object, or none that this user sees."""
 
@@ -79,6 +85,66 @@ class GlanceRefused(ApiError):
     code, status, title = "fpga.glance_refused", 409, "Refused by Glance"
 
 
+class IdTaken(ApiError):
+    """Another claim or program has the id that the request chose."""
+
+    code, status, title = "fpga.id_taken", 409, "Id taken"
+
+
+class NoneFree(ApiError):
+    """No accelerator that fits is free."""
+
+    code, status, title = "fpga.none_free", 409, "None free"
+
+
+class ClaimEnded(ApiError):
+    """The claim is released, expired or failed."""
+
+    code, status, title = "fpga.claim_ended", 409, "Claim ended"
+
+
+class ServerBusy(ApiError):
+    """Something else is being done with the server."""
+
+    code, status, title = "fpga.server_busy", 409, "Server busy"
+
+
+class ServerState(ApiError):
+    """The server is in a state in which its regions stay as they are."""
+
+    code, status, title = "fpga.server_state", 409, "Wrong state of the server"
+
+
+class ServerMoved(ApiError):
+    """The server is not on the host on which Nova has it."""
+
+    code, status, title = "fpga.server_moved", 409, "Server moved"
+
+
+class ProgramRunning(ApiError):
+    """Another program of the server is not at its end."""
+
+    code, status, title = "fpga.program_running", 409, "Program running"
+
+
+class NoRegion(ApiError):
+    """The server has no region of this number."""
+
+    code, status, title = "fpga.no_region", 409, "No such region"
+
+
+class OtherNodes(ApiError):
+    """The bitstream has other devices than the region, and a container keeps those it has."""
+
+    code, status, title = "fpga.other_nodes", 409, "Other devices"
+
+
+class HostTooOld(ApiError):
+    """The host of the server has a release of fpga-nova without this."""
+
+    code, status, title = "fpga.host_too_old", 409, "Host too old"
+
+
 class LengthRequired(ApiError):
     """The body's length is in no header."""
 
@@ -89,6 +155,12 @@ class TooLarge(ApiError):
     """The body is larger than the operator allows, or the project's quota in Glance is used up."""
 
     code, status, title = "fpga.too_large", 413, "Too large"
+
+
+class LimitReached(ApiError):
+    """The project has as many claims as its limit in Keystone allows."""
+
+    code, status, title = "fpga.limit_reached", 413, "Limit reached"
 
 
 class UnsupportedMediaType(ApiError):
@@ -161,6 +233,18 @@ class BrokerUnavailable(Unavailable):
     """The broker by which the engine asks the hosts does not answer."""
 
     code, title = "fpga.broker_unavailable", "Broker unavailable"
+
+
+class Busy(Unavailable):
+    """Too many requests wait for other services of the cloud, of which one may be slow."""
+
+    code, title = "fpga.busy", "Too many requests wait"
+
+
+class HostUnavailable(Unavailable):
+    """The host does not answer, or cannot ask whom it needs."""
+
+    code, title = "fpga.host_unavailable", "Host unavailable"
 
 
 class ReaderUnavailable(Unavailable):

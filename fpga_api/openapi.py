@@ -25,7 +25,7 @@ def describe(routes: typing.Iterable[Route]) -> dict[str, typing.Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "fpga-api",
-            "summary": "Bitstreams, cards, regions and the availability of accelerator flavors",
+            "summary": "Bitstreams, programs, claims, regions and the availability of accelerators",
             "version": routing.VERSION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "x-release": importlib.metadata.version("fpga-nova"),

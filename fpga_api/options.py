@@ -9,6 +9,7 @@ from oslo_config import cfg
 from oslo_db import options as oslo_db
 from oslo_log import log as logging
 
+from fpga_api import claim_options
 from fpga_regions.package.options import LIMITS
 
 DEFAULT_FILE = "/etc/fpga-nova/fpga-api.conf"
@@ -148,6 +149,11 @@ Extra specs ``aggregate_instance_extra_specs:KEY`` then limit a flavor to host a
         default=False,
         help="Whether nova-scheduler has ``enable_isolated_aggregate_filtering`` on.",
     ),
+    cfg.StrOpt(
+        "default_zone",
+        default="nova",
+        help="The same as ``default_availability_zone`` of nova.conf.",
+    ),
     cfg.FloatOpt(
         "cpu_allocation_ratio",
         default=4.0,
@@ -243,6 +249,7 @@ GROUPS: list[tuple[cfg.OptGroup, list[cfg.Opt]]] = [
     (AVAILABILITY, AVAILABILITY_OPTS),
     (ENGINE, ENGINE_OPTS),
     (HOSTS, HOSTS_OPTS),
+    *claim_options.GROUPS,
 ]
 
 

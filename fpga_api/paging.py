@@ -24,7 +24,21 @@ def page(
         if item["id"] <= marker:
             continue
         if len(found) >= limit and item["id"] != found[-1]["id"]:
-            rest = {**query, "marker": found[-1]["id"]}
-            return found, f"{path}?{urllib.parse.urlencode(rest)}"
+            return found, _next(found, path, query)
         found.append(item)
     return found, None
+
+
+def cut(
+    items: list[Item], path: str, query: typing.Mapping[str, typing.Any], limit: int
+) -> tuple[list[Item], str | None]:
+    """The page of items that a database gave, and the address of the next one.
+
+    :param items: one more than the limit, if there are so many
+    """
+    found = items[:limit]
+    return found, _next(found, path, query) if len(items) > limit else None
+
+
+def _next(page: list[Item], path: str, query: typing.Mapping[str, typing.Any]) -> str:
+    return f"{path}?{urllib.parse.urlencode({**query, 'marker': page[-1]['id']})}"

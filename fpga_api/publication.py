@@ -19,6 +19,10 @@ from pymemcache import exceptions as pymemcache
 
 from fpga_api import clock, errors
 
+#: Names of the documents: the counts of flavors, cards and regions of all hosts, and packages of
+#: bitstreams that people uploaded by raw Glance.
+AVAILABILITY, HOSTS, BITSTREAMS = "availability", "hosts", "bitstreams"
+
 #: Bytes of a part; memcached's limit is 1 MiB with the key.
 PART_SIZE = 900_000
 
@@ -74,9 +78,16 @@ class Publication:
 
     @classmethod
     def of(cls, conf: cfg.ConfigOpts) -> "Publication":
-        """In the cache of section ``[cache]``."""
+        """In the cache of section ``[cache]``.
+
+        :raises ValueError: there cannot be such a cache
+        """
         region = oslo_cache.create_region()
-        oslo_cache.configure_cache_region(conf, region)
+        try:
+            oslo_cache.configure_cache_region(conf, region)
+        # Of oslo.cache, of dogpile.cache, or of the import of what a backend needs.
+        except Exception as e:
+            raise ValueError(f"[cache] cannot be used: {e}") from e
         backend = region.actual_backend
         if hasattr(backend, "hashclient_retry_attempts"):
             # pymemcache 4.0 answers as if nothing were there, for a second after a failure, unless
@@ -133,6 +144,17 @@ class Publication:
             return self._read(name) or self._read(name)
         except _FAILURES as e:
             raise errors.CacheUnavailable(f"the cache does not give {name}: {e}") from e
+
+    def require(self, name: str) -> Published:
+        """The newest document of a name that has to be there.
+
+        :raises errors.NotPublished: there is none
+        :raises errors.CacheUnavailable: the cache does not answer
+        """
+        found = self.read(name)
+        if found is None:
+            raise errors.NotPublished(f"the engine has not published {name} yet; try again soon")
+        return found
 
     def _read(self, name: str) -> Published | None:
         # One question, because whoever asks waits for each answer of memcached.

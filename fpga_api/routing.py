@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Routes: how a request becomes the arguments of a handler, and its answer an HTTP answer."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -8,7 +9,6 @@ import typing
 
 import flask
 import microversion_parse
-import werkzeug.exceptions
 from oslo_config import cfg
 
 from fpga_api import context as contexts
@@ -62,9 +62,12 @@ class Request:
     def chunks(self) -> typing.Iterator[bytes]:
         """The package in the body, part by part.
 
-        :raises werkzeug.exceptions.HTTPException: it is too large, or breaks off
+        :raises errors.TooLarge: it is
+        :raises werkzeug.exceptions.HTTPException: it breaks off
         """
-        return iter(()) if self.stream is None else _chunks(self.stream)
+        if self.stream is None:
+            return iter(())
+        return _chunks(self.stream, self.service.conf.packages.max_size)
 
     def check(self, target: Target) -> None:
         """Check the route's rule for the object that was loaded.
@@ -84,6 +87,17 @@ class Request:
         """Whether an object belongs into the user's list."""
         rule = self.route.sight or self.route.rule
         return rule is None or self.service.policy.permits(self.context, rule, target)
+
+    def whose(self, project: str | None) -> tuple[bool, str | None]:
+        """Whose objects a list has: whether the user sees any of them, and the project.
+
+        :param project: that the query asks for; None for all that the user sees
+        :returns: the project is None for those of all projects
+        """
+        if project is None and self.sees({"project_id": ""}):
+            return True, None
+        project = project or self.context.project_id
+        return self.sees({"project_id": project}), project
 
 
 Handler = typing.Callable[[Request], Answer]
@@ -107,6 +121,7 @@ class Route:
     :ivar body: schema of a JSON body; None if there is no body, or another one
     :ivar package: whether the body is a bitstream package
     :ivar answers: the schema of each answer by status; None if it has no body
+    :ivar outside: whether its answer waits for other services, or for the reader of packages
     :ivar failures: statuses of failures beside those that each route has
     :ivar anonymous: whether the operator lets anybody ask
     :ivar variables: schema of each variable of the path
@@ -124,6 +139,7 @@ class Route:
     query: schemas.Schema = dataclasses.field(default_factory=lambda: common.NO_QUERY)
     body: schemas.Schema | None = None
     package: bool = False
+    outside: bool = False
     failures: tuple[int, ...] = ()
     anonymous: typing.Callable[[cfg.ConfigOpts], bool] = _never
     variables: dict[str, schemas.Schema] = dataclasses.field(default_factory=dict)
@@ -153,7 +169,8 @@ def answer(service: Service, route: Route, variables: dict[str, str]) -> flask.R
         request.checked = True
     request.query = schemas.query(flask.request.args.items(multi=True), route.query)
     _take_body(request)
-    status, document = route.handler(request)
+    with service.outside() if route.outside else contextlib.nullcontext():
+        status, document = route.handler(request)
     if not request.checked:
         raise RuntimeError(f"the handler of {route.name} checked no policy")
     return respond(status, document)
@@ -205,20 +222,29 @@ def _take_body(request: Request) -> None:
     elif route.body is not None:
         _want_type(JSON)
         try:
-            request.body = json.loads(b"".join(_chunks(_stream(MAX_JSON))))
+            request.body = json.loads(b"".join(_chunks(_stream(MAX_JSON), MAX_JSON)))
         except (ValueError, RecursionError) as e:
             raise errors.BadRequest(f"the body is not JSON: {str(e)[:200]}") from e
         schemas.validate(request.body, route.body, "the body")
 
 
-def _chunks(stream: typing.IO[bytes]) -> typing.Iterator[bytes]:
+def _chunks(stream: typing.IO[bytes], limit: int) -> typing.Iterator[bytes]:
     """The body of a request, part by part.
 
-    :raises werkzeug.exceptions.HTTPException: it is too large, or breaks off
+    :raises errors.TooLarge: it is
+    :raises werkzeug.exceptions.HTTPException: it breaks off
     """
-    # To its very end: a body without a length is too large only when one reads on at the limit.
+    size = 0
     while chunk := stream.read(_CHUNK):
+        size += len(chunk)
+        _hold_to(limit, size)
         yield chunk
+
+
+def _hold_to(limit: int, size: int) -> None:
+    # Not left to Flask, which takes a limit for one request since its release 3.1 alone.
+    if size > limit:
+        raise errors.TooLarge(f"the body is larger than {limit} bytes")
 
 
 def _want_type(wanted: str) -> None:
@@ -231,8 +257,5 @@ def _stream(limit: int) -> typing.IO[bytes]:
     request = flask.request
     if request.content_length is None and not request.environ.get("wsgi.input_terminated"):
         raise errors.LengthRequired("the length of the body is not in Content-Length")
-    request.max_content_length = limit
-    try:
-        return request.stream
-    except werkzeug.exceptions.RequestEntityTooLarge as e:
-        raise errors.TooLarge(f"the body is larger than {limit} bytes") from e
+    _hold_to(limit, request.content_length or 0)
+    return request.stream

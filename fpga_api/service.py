@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the handlers of an application, and the tasks of the engine, share."""
 
+import contextlib
 import functools
+import threading
 import typing
 
 from keystoneauth1 import adapter as adapters
@@ -9,8 +11,11 @@ from keystoneauth1 import loading
 from keystoneauth1 import session as sessions
 from oslo_config import cfg
 
-from fpga_api import options, policies, publication
+from fpga_api import errors, options, policies, publication
 from fpga_api.db import connection
+
+#: Seconds that a request waits for its place among those that wait for other services.
+_TURN = 0.5
 
 
 class Service:
@@ -29,6 +34,22 @@ class Service:
         self.publication = published or publication.Publication.of(conf)
         self.policy = policies.Enforcer(conf)
         self.database = connection.Database(conf)
+        self._outside = threading.BoundedSemaphore(max(1, conf.fpga_api.threads * 3 // 4))
+
+    @contextlib.contextmanager
+    def outside(self) -> typing.Iterator[None]:
+        """A place among the requests that wait for others; some threads wait for nobody.
+
+        So what is answered from the cache is answered while another service is slow.
+
+        :raises errors.Busy: there is none
+        """
+        if not self._outside.acquire(timeout=_TURN):
+            raise errors.Busy("too many requests wait for other services; try again later")
+        try:
+            yield
+        finally:
+            self._outside.release()
 
     @functools.cached_property
     def session(self) -> sessions.Session:

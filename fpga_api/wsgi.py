@@ -9,9 +9,11 @@ import os
 from oslo_log import log as logging
 
 from fpga_api import app, options
+from fpga_api.claims import limits
 
 _file = os.environ.get("FPGA_API_CONFIG_FILE")
 _conf = options.load([_file] if _file else None)
 logging.setup(_conf, "fpga-api")
+limits.configure(_conf)
 
 application = app.create_app(_conf)

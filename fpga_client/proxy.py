@@ -15,7 +15,9 @@ from fpga_client.resources import (
     Availability,
     Bitstream,
     Card,
+    Claim,
     FpgaResource,
+    Program,
     Region,
     Sample,
     Trait,
@@ -71,15 +73,21 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         return self.get_bitstream(_choose(self.bitstreams(), name_or_id).id)
 
     def create_bitstream(
-        self, package: typing.BinaryIO, name: str | None = None, visibility: str | None = None
+        self,
+        package: typing.BinaryIO,
+        name: str | None = None,
+        visibility: str | None = None,
+        server: str | None = None,
     ) -> Bitstream:
         """Check a package and upload it to Glance.
 
         :param package: a seekable file
         :param name: of the image; the name in the manifest by default
         :param visibility: ``private`` (the default), ``community`` or ``public``
+        :param server: id of the server whose programs alone need it: it is hidden, and deleted
+            when another program has taken its place, or with the server
         """
-        query = {"name": name, "visibility": visibility}
+        query = {"name": name, "visibility": visibility, "server": server}
         answer = self._upload(Bitstream.base_path, package, query)
         return self._existing(Bitstream, answer)
 
@@ -116,20 +124,72 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         """
         return self._one(Region, region_id, {"host": host})
 
-    def availability(self, mine: bool = False) -> Report[Availability]:
+    def create_program(self, server_id: str, bitstream_id: str, **options: typing.Any) -> Program:
+        """Program a region of a server that runs.
+
+        :param options: ``number`` of the region, ``reboot`` as ``if_needed``, ``id`` of the program
+        """
+        body = {"bitstream": bitstream_id, **_present(options)}
+        path = f"/v1/servers/{urllib.parse.quote(server_id, safe='')}/programs"
+        return self._existing(Program, self.post(path, json=body).json()["program"])
+
+    def programs(self, **query: typing.Any) -> Report[Program]:
+        """The programs of the servers of the user's project; for an administrator, all.
+
+        :param query: ``server`` or ``project``
+        """
+        return self._report(Program, query)
+
+    def get_program(self, program_id: str) -> Program:
+        """One program by its id."""
+        return self._one(Program, program_id)
+
+    def create_claim(self, **request: typing.Any) -> Claim:
+        """Claim an accelerator.
+
+        :param request: any of ``id``, ``host``, ``device``, ``type``, ``resource_class``,
+            ``traits``, ``bitstream`` and ``ttl``
+        """
+        answer = self.post(Claim.base_path, json=_present(request)).json()
+        return self._existing(Claim, answer["claim"])
+
+    def claims(self, **query: typing.Any) -> Report[Claim]:
+        """The claims of the user's project; for an administrator, all.
+
+        :param query: ``state`` or ``project``
+        """
+        return self._report(Claim, query)
+
+    def get_claim(self, claim_id: str) -> Claim:
+        """One claim by its id."""
+        return self._one(Claim, claim_id)
+
+    def renew_claim(self, claim_id: str, ttl: int) -> Claim:
+        """Have a claim expire some seconds from now."""
+        answer = self.patch(_path(Claim, claim_id), json={"ttl": ttl}).json()
+        return self._existing(Claim, answer["claim"])
+
+    def release_claim(self, claim_id: str) -> Claim:
+        """Release a claim; its region is erased."""
+        return self._existing(Claim, self.delete(_path(Claim, claim_id)).json()["claim"])
+
+    def availability(self, mine: bool = False, zone: str | None = None) -> Report[Availability]:
         """The flavors with accelerators, and how many servers of each can be booted.
 
         :param mine: whether to count what the quotas of the user's project allow
+        :param zone: availability zone; None for all hosts
         """
-        return self._report(Availability, {"mine": "true"} if mine else {})
+        return self._report(Availability, {"mine": "true" if mine else None, "zone": zone})
 
-    def find_availability(self, name_or_id: str, mine: bool = False) -> Report[Availability]:
+    def find_availability(
+        self, name_or_id: str, mine: bool = False, zone: str | None = None
+    ) -> Report[Availability]:
         """The report with the flavor of this id, or the only one of this name, and no other.
 
         :raises openstack.exceptions.NotFoundException: there is no such flavor
         :raises openstack.exceptions.DuplicateResource: several have this name
         """
-        report = self.availability(mine)
+        report = self.availability(mine, zone)
         return dataclasses.replace(report, items=(_choose(report, name_or_id),))
 
     def availability_history(self, flavor_id: str) -> tuple[Sample, ...]:

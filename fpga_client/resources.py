@@ -90,6 +90,7 @@ class Region(FpgaResource):
 
     state = resource.Body("state")
     server_id = resource.Body("server_id")
+    claim_id = resource.Body("claim_id")
     project_id = resource.Body("project_id")
     number = resource.Body("number", type=int)
     bitstream_id = resource.Body("bitstream_id")
@@ -107,9 +108,78 @@ class Region(FpgaResource):
     host = resource.Body("host")
     card = resource.Body("card")
     device = resource.Body("device")
+    address = resource.Body("address")
     quarantine = resource.Body("quarantine")
     reason = resource.Body("reason")
     is_withheld = resource.Body("withheld", type=bool)
+
+
+class Program(FpgaResource):
+    """Another bitstream for a region of a server that runs.
+
+    :ivar previous_id: the bitstream that the region had before
+    :ivar reboot: ``never`` or ``if_needed``
+    :ivar state: ``requested``, ``running``, ``done``, ``failed`` or ``lost``
+    :ivar is_restored: whether the function from before is back after a failure
+    :ivar is_reboot_required: whether the server sees its function after a reboot alone
+    :ivar fault: `code` and `detail` of the failure; None if there is none
+    """
+
+    base_path = "/v1/programs"
+    resource_key = "program"
+    resources_key = "programs"
+
+    project_id = resource.Body("project_id")
+    user_id = resource.Body("user_id")
+    server_id = resource.Body("server_id")
+    number = resource.Body("number", type=int)
+    bitstream_id = resource.Body("bitstream_id")
+    previous_id = resource.Body("previous_id")
+    reboot = resource.Body("reboot")
+    state = resource.Body("state")
+    region = resource.Body("region")
+    is_restored = resource.Body("restored", type=bool)
+    is_reboot_required = resource.Body("reboot_required", type=bool)
+    created_at = resource.Body("created_at")
+    updated_at = resource.Body("updated_at")
+    fault = resource.Body("fault", type=dict)
+
+
+class Claim(FpgaResource):
+    """An accelerator that somebody holds without a server.
+
+    :ivar state: ``allocating``, ``programming``, ``active``, ``releasing``, ``released``,
+        ``expired`` or ``failed``
+    :ivar card: resource provider of the card, or of its host
+    :ivar device: name of the card on its host
+    :ivar address: PCI address of the card; None if it has none
+    :ivar ttl: seconds of the last renewal
+    :ivar fault: `code` and `detail` of the failure; None if there is none
+    """
+
+    base_path = "/v1/claims"
+    resource_key = "claim"
+    resources_key = "claims"
+
+    project_id = resource.Body("project_id")
+    user_id = resource.Body("user_id")
+    state = resource.Body("state")
+    host = resource.Body("host")
+    card = resource.Body("card")
+    region = resource.Body("region")
+    bitstream_id = resource.Body("bitstream_id")
+    device = resource.Body("device")
+    address = resource.Body("address")
+    board = resource.Body("board")
+    vendor = resource.Body("vendor")
+    part = resource.Body("part")
+    function = resource.Body("function")
+    nodes = resource.Body("nodes", type=list)
+    ttl = resource.Body("ttl", type=int)
+    expires_at = resource.Body("expires_at")
+    created_at = resource.Body("created_at")
+    updated_at = resource.Body("updated_at")
+    fault = resource.Body("fault", type=dict)
 
 
 class Availability(FpgaResource):

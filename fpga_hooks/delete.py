@@ -3,6 +3,7 @@
 
 import typing
 
+from nova.compute import task_states
 from oslo_log import log as logging
 
 from fpga_hooks import base
@@ -69,4 +70,5 @@ def _clear_column(instance: "objects.Instance") -> None:
     After a failed unshelve, and before a build is tried elsewhere, the instance is on no host.
     """
     if column.read(instance) and instance.host in (None, last_look.host()):
-        column.write(instance, None)
+        deleting = instance.task_state == task_states.DELETING
+        column.write(instance, None, at_once=not deleting)

@@ -26,11 +26,17 @@ def read(instance: "objects.Instance") -> str | None:
     return instance.fpga_device if known(instance) else None
 
 
-def write(instance: "objects.Instance", value: str | None) -> None:
-    """Set the copy; an instance that was deleted meanwhile needs none."""
+def write(instance: "objects.Instance", value: str | None, at_once: bool = True) -> None:
+    """Set the copy; an instance that was deleted meanwhile needs none.
+
+    :param at_once: not where Nova (26 to 34) itself saves the instance right after: at the end of
+        each call site at which a guest is made, and of a delete. That saves a call of the conductor
+    """
     if "fpga_device" not in instance.fields:
         return
     instance.fpga_device = value
+    if not at_once:
+        return
     try:
         instance.save()
     except exception.InstanceNotFound:

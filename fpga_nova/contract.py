@@ -12,8 +12,7 @@ import typing
 class Exit(enum.IntEnum):
     """The exit statuses of fpga-cli, each with its meaning for people; they never change.
 
-    31, 33, 64 and 127 are those of the command's first specification. 72 is for `replace`: the
-    previous bitstream is back in place.
+    31, 33, 64 and 127 are those of the command's first specification.
     """
 
     meaning: str
@@ -39,6 +38,7 @@ class Exit(enum.IntEnum):
     WRONG_FUNCTION = 69, "wrong function read back"
     TIMED_OUT = 70, "timed out"
     LEDGER_UNUSABLE = 71, "ledger cannot be used"
+    RESTORED = 72, "previous bitstream restored"
     IMAGE_SERVICE_UNAVAILABLE = 73, "image service cannot be used from this host"
     HANDED_OUT = 74, "a guest may have the region"
     NOT_ACCESSIBLE = 127, "FPGA device not accessible"
@@ -60,8 +60,13 @@ NODE_KINDS: dict[str, typing.Callable[[int], bool]] = {
 REGION_NUMBERS = range(1, 7)
 
 #: How fpga-api reaches nova-compute on a broker of their own: exchange, topic, namespace and
-#: version of the endpoint; the server is the host's name in Nova.
+#: version of the endpoint; the server is the host's name in Nova. `status` is older than the rest.
 RPC_EXCHANGE = "fpga"
 RPC_TOPIC = "fpga_host"
 RPC_NAMESPACE = "host"
-RPC_VERSION = "1.0"
+RPC_VERSION = "1.1"
+RPC_STATUS_VERSION = "1.0"
+
+#: The type of the consumer in Placement that a claim is, and the version that has such types.
+CLAIM_CONSUMER = "FPGA_CLAIM"
+CLAIM_MICROVERSION = "1.38"

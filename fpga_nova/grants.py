@@ -28,6 +28,7 @@ class Rule(enum.StrEnum):
 
     FLAVOR = "flavor"
     IMAGE = "image"
+    PROGRAM = "program"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,16 @@ def of_flavor(extra_specs: typing.Mapping[str, str]) -> Grants:
 def of_image(image_id: str) -> Grants:
     """What an image grants whose bitstream was accepted."""
     return {1: Grant(image_id, Rule.IMAGE)}
+
+
+def of_program(image_id: str) -> Grant:
+    """What a program of the running server grants; it stands until a rebuild or a resize."""
+    return Grant(image_id, Rule.PROGRAM)
+
+
+def programmed(grants: Grants | None) -> Grants:
+    """Those of some grants that programs of the running server gave."""
+    return {n: grant for n, grant in (grants or {}).items() if grant.rule == Rule.PROGRAM}
 
 
 def read(metadata: typing.Mapping[str, str]) -> Grants | None:

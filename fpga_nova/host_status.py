@@ -14,7 +14,7 @@ NOT_ERASED, BY_OPERATOR = "erase", "operator"
 #: What another program than ours may leave out; it is None then.
 _OPTIONAL = (
     *("image_id", "healthy", "vendor", "board", "function"),
-    *("quarantine", "number", "device", "handed_out", "digest"),
+    *("quarantine", "number", "device", "handed_out", "part", "address", "digest"),
 )
 
 
@@ -24,6 +24,7 @@ class Region:
 
     :ivar health_reported: whether the program says anything of ``healthy``, be it null
     :ivar stray: its owner has no use for it on this host, and it is not erased yet
+    :ivar of_claim: its owner is no instance, and has it allocated in Placement, as far as is known
     """
 
     id: str
@@ -40,9 +41,12 @@ class Region:
     number: int | None = None
     device: str | None = None
     handed_out: str | None = None
+    part: str | None = None
+    address: str | None = None
     digest: str | None = None
     health_reported: bool = False
     stray: bool = False
+    of_claim: bool = False
 
     @property
     def paths(self) -> frozenset[str]:
@@ -65,9 +69,14 @@ class Region:
         return self.state == "quarantined"
 
     @property
+    def claimed(self) -> bool:
+        """Whether its owner holds it without a function of ours in it."""
+        return self.state == "claimed"
+
+    @property
     def settled(self) -> bool:
         """Whether no fpga-cli is at work on it, and it is not free."""
-        return self.programmed or self.quarantined
+        return self.programmed or self.quarantined or self.claimed
 
     @property
     def configuration_lost(self) -> bool:
@@ -115,8 +124,12 @@ class Status:
 
     @property
     def for_instances(self) -> int:
-        """Regions that instances of this host have or may get."""
-        return max(self.total - sum(region.withheld for region in self.regions), 0)
+        """Regions that instances of this host have or may get; claims have theirs for themselves.
+
+        Placement counts those of claims by the claims' own allocations.
+        """
+        others = sum(region.withheld or region.of_claim for region in self.regions)
+        return max(self.total - others, 0)
 
 
 def surplus(

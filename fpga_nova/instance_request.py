@@ -139,17 +139,22 @@ class InstanceRequest:
 
         :raises nova.exception.InstanceNotFound: the instance was deleted meanwhile
         """
+        if self.note(instance):
+            instance.save()
+
+    def note(self, instance: "objects.Instance") -> bool:
+        """The same but for the save; whether that changes anything."""
         metadata = instance.system_metadata
         old = {key: value for key, value in metadata.items() if key in grants.KEYS}
         new = grants.write(self.grants or {}, self.accepted_bitstream)
         if not new and (old or self.device):
             new = grants.NOTHING
         if new == old:
-            return
+            return False
         for key in old.keys() - new.keys():
             del metadata[key]
         metadata.update(new)
-        instance.save()
+        return True
 
 
 def _open_to_image(instance: "objects.Instance") -> bool:

@@ -80,6 +80,18 @@ Whether a bitstream that a container image names must have a signature in Glance
 fpga-cli.py verifies the signature, if ``require_signature`` in its configuration says so.
 """,
     ),
+    cfg.ListOpt(
+        "program_bitstreams",
+        default=[],
+        help="""
+Bitstreams that users may program into the regions of their running servers, through fpga-api.
+
+``public`` accepts public bitstream images, ``own`` those of the user's own project. Any other item
+is the id of a project whose bitstream images are accepted. If the list is empty, only those may
+program a server whom the policy of fpga-api permits any bitstream. Set the same list for every
+nova-compute. A bitstream may damage a card.
+""",
+    ),
     cfg.StrOpt(
         "providers",
         default="host",

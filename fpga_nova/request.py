@@ -97,14 +97,11 @@ def region_count(extra_specs: typing.Mapping[str, str] | None) -> int:
 
 
 def count(holder: typing.Any, name: str) -> int:
-    """A count of a compute node or host state; 0 where it is None or absent.
-
-    Nova's objects raise on a field that was never set, hence the question first.
-    """
-    fields = getattr(holder, "fields", None)
-    if fields is not None and (name not in fields or name not in holder):
+    """A count of a compute node or host state; 0 where it is None or absent."""
+    try:
+        return getattr(holder, name, None) or 0
+    except NotImplementedError:  # of a field of Nova's objects that was never set
         return 0
-    return getattr(holder, name, None) or 0
 
 
 def regions_free(holder: typing.Any) -> int:
@@ -116,7 +113,7 @@ def regions_free(holder: typing.Any) -> int:
 def share_free(holder: typing.Any) -> float:
     """The share of a compute node's or host state's regions that is left; 0 where it has none."""
     total = count(holder, "fpga_regions")
-    return regions_free(holder) / total if total else 0.0
+    return max(total - count(holder, "fpga_regions_used"), 0) / total if total else 0.0
 
 
 def names_resource(extra_specs: typing.Mapping[str, str]) -> bool:
@@ -125,10 +122,13 @@ def names_resource(extra_specs: typing.Mapping[str, str]) -> bool:
     return any(group.startswith("resources") and name == RESOURCE_CLASS for group, _, name in keys)
 
 
-def images(host_state: typing.Any, state: str) -> set[str]:
-    """The images of a host's regions in a state, one of STATS, as of its last audit."""
-    stats = getattr(host_state, "stats", None) or {}
-    return set(str(stats.get(STATS[state]) or "").split())
+def images(host_state: typing.Any, state: str) -> str:
+    """The images of a host's regions in a state, one of STATS, as of its last audit.
+
+    :returns: ids with blanks between them; as all are as long, ``in`` finds a whole one only
+    """
+    stats = getattr(host_state, "stats", None)
+    return str(stats.get(STATS[state]) or "") if stats else ""
 
 
 def joined(region_ids: typing.Mapping[int, str]) -> str | None:

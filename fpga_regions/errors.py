@@ -115,6 +115,12 @@ class LedgerUnusable(RegionError):
     code = Exit.LEDGER_UNUSABLE
 
 
+class Restored(RegionError):
+    """Another bitstream could not be programmed in place; the previous one is in the region."""
+
+    code = Exit.RESTORED
+
+
 class HandedOut(RegionError):
     """A guest may have the region's nodes, and nobody who knows has reported otherwise."""
 

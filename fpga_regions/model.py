@@ -16,15 +16,17 @@ class State(enum.StrEnum):
 
     FREE = "free"
     #: Until release 0.3, the bitstream was fetched in this state, too.
-    CLAIMED = "firmware request"
+    REQUESTED = "firmware request"
     PROGRAMMING = "write"
     PROGRAMMED = "programmed"
+    #: Held for an owner, and not programmed by us; what is in it is the owner's affair.
+    CLAIMED = "claimed"
     ERASING = "reset"
     QUARANTINED = "quarantined"
 
 
 #: A region in one of these has a process working on it, which holds the region's lock.
-TRANSIENT = frozenset({State.CLAIMED, State.PROGRAMMING, State.ERASING})
+TRANSIENT = frozenset({State.REQUESTED, State.PROGRAMMING, State.ERASING})
 
 
 class Cause(enum.StrEnum):
@@ -50,6 +52,7 @@ class Slot:
     :param kinds: kinds of nodes that a function here can expose
     :param simulated: whether no hardware stands behind it
     :param vendor: who made the card; None where that is not known
+    :param address: the card's place on PCI, SSSS:BB:DD.F; None where it has none, or none is known
     """
 
     driver: str
@@ -61,6 +64,7 @@ class Slot:
     kinds: frozenset[str]
     simulated: bool
     vendor: str | None = None
+    address: str | None = None
 
     @property
     def parts(self) -> list[str]:

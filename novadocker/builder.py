@@ -2,6 +2,7 @@
 """Makes the containers of instances, from their images and with the devices of their regions."""
 
 import contextlib
+import dataclasses
 import typing
 
 from nova import exception
@@ -71,13 +72,13 @@ class Builder:
         :param vifs: its ports
         :raises nova.exception.NovaException: the reason why there is none
         """
-        image_request.of(instance)  # before anything is made
+        asked = image_request.of(instance)  # before anything is made
         with self._network.undone_on_failure(instance, vifs):
             with self._network.built(instance, vifs) as joined:
                 image_id = images.ensure(self._engine, context, image_meta)
             command = request.command_of(image_meta, images.config_of(self._engine, image_id))
             live = live_launch.of(context, instance, image_meta)
-            self._make(instance, image_id, command, vifs, joined, power_on, live=live)
+            self._make(instance, asked, image_id, command, vifs, joined, power_on, live)
             if vifs and not power_on:
                 self._network.down(instance)
 
@@ -95,11 +96,12 @@ class Builder:
         :param vifs: its ports
         :raises nova.exception.NovaException: the reason why there is none
         """
+        # The user's key, if the image wants one, is among the files.
+        asked = dataclasses.replace(image_request.of(instance), authorized_keys=None)
         with self._network.undone_on_failure(instance, vifs):
             with self._network.built(instance, vifs) as joined:
                 image_id = carriers.fetch(self._engine, context, carrier)
-            # The user's key, if the image wants one, is among the files.
-            self._make(instance, image_id, carrier.command, vifs, joined, power_on, with_keys=False)
+            self._make(instance, asked, image_id, carrier.command, vifs, joined, power_on)
             if vifs and not power_on:
                 self._network.down(instance)
         carriers.note_arrival(instance.uuid)
@@ -126,6 +128,7 @@ class Builder:
             self.build_moved(context, instance, carrier, vifs)
             return
         image_meta = instance.image_meta
+        asked = image_request.of(instance)
         try:
             image_properties.of_instance(instance, "os_command_line")
         except image_properties.CutError as e:
@@ -137,22 +140,21 @@ class Builder:
                     self._engine, context, image_meta
                 )
             command = request.command_of(image_meta, images.config_of(self._engine, image_id))
-            self._make(instance, image_id, command, vifs, joined, power_on=True)
+            self._make(instance, asked, image_id, command, vifs, joined, power_on=True)
 
     def _make(
         self,
         instance: "objects.Instance",
+        asked: image_request.ImageRequest,
         image_id: str,
         command: list[str] | None,
         vifs: "typing.Sequence[model.VIF]",
         joined: str | None,
         power_on: bool,
-        with_keys: bool = True,
         live: live_launch.Launch | None = None,
     ) -> None:
         passed = devices.for_instance(instance)
         request.check_devices(passed)
-        asked = image_request.of(instance)
         options = request.container_options(instance, image_id, command, passed, joined)
         options |= self._confinement(instance, asked) | {"environment": dict(asked.environment)}
         if live:
@@ -162,7 +164,7 @@ class Builder:
                 config_drive.write(instance, vifs)
                 options["mounts"].append(config_drive.mount(instance.uuid))
             self._containers.create(instance.uuid, options)
-            if with_keys and asked.authorized_keys:
+            if asked.authorized_keys:
                 authorized_keys.put(self._engine, instance, asked.authorized_keys)
             if power_on:
                 with live_launch.marked(self._containers, instance, live):

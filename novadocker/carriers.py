@@ -8,28 +8,25 @@ on its host. Each host of a move has a record of it, until nobody needs it any m
 import dataclasses
 import json
 import pathlib
-import typing
 import uuid
 
 import docker.errors
 from keystoneauth1 import loading as keystone_loading
 from nova import context as nova_context
-from nova import exception
+from nova import exception, objects
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from novadocker import errors, images, loading
+from novadocker import errors, images, loading, progress
 from novadocker.engine import Engine
 from novadocker.instance_records import Records
-from novadocker.progress import Progress, Reader
-
-if typing.TYPE_CHECKING:
-    from nova import objects
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 _RECORDS = Records("move")
+#: What Nova's migration is before the new host has finished its part.
+_UNFINISHED = ("migrating", "post-migrating")
 #: The tag of an image that is in the engine alone.
 _LOCAL = "local"
 
@@ -95,6 +92,27 @@ def expected(instance_uuid: str) -> Carrier | None:
     return carrier if carrier and carrier.name and not carrier.arrived else None
 
 
+def check_arrival(instance: "objects.Instance") -> None:
+    """Refuse to make a container anew whose files did not come, and are on the former host alone.
+
+    nova-compute of the new host died before it had a record of its move.
+
+    :raises errors.NotMoved: they may not have come
+    """
+    if instance.old_flavor is None or recorded(instance.uuid):
+        return
+    context = nova_context.get_admin_context()
+    number = instance.migration_context and instance.migration_context.migration_id
+    migration = objects.Migration.get_by_id(context, number) if number else None
+    if migration is None or migration.status not in _UNFINISHED:
+        return
+    if migration.dest_compute == CONF.host != migration.source_compute:
+        raise errors.NotMoved(
+            "its files did not come, and are in its source container on "
+            f"{migration.source_compute}; a rebuild makes it anew without them"
+        )
+
+
 def note_arrival(instance_uuid: str) -> None:
     """Record that the container of an instance was made of its carrier."""
     carrier = recorded(instance_uuid)
@@ -134,8 +152,6 @@ def upload(
     :returns: the carrier, whose name has its digest
     :raises nova.exception.NovaException: Glance did not take it, or has something else
     """
-    size = archive.stat().st_size
-    LOG.info("Uploading %d MiB to move it", size >> 20, instance=instance)
     metadata = {
         "id": carrier.image_id,
         "name": f"move-of-{instance.uuid}",
@@ -144,11 +160,13 @@ def upload(
         "container_format": "docker",
         "disk_format": "raw",
     }
-    with archive.open("rb") as file:
-        data = Reader(file, Progress("Uploaded", instance, size))
-        image = images.IMAGE_API.create(_identity() or context, metadata, data)
-    if image["size"] != size:
-        raise errors.NotMoved(f"Glance got {image['size']} of {size} bytes of it; try again")
+    user = _identity() or context
+    image = progress.upload(
+        archive,
+        instance,
+        lambda data: images.IMAGE_API.create(user, metadata, data),
+        errors.NotMoved,
+    )
     images.verify(archive, carrier.image_id, image)
     name = images.reference(carrier.image_id, image)
     return dataclasses.replace(carrier, name=name)

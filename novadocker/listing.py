@@ -40,15 +40,21 @@ class Listed(typing.NamedTuple):
     power_state: int
 
 
-class _Answer(typing.NamedTuple):
+class Answer(typing.NamedTuple):
+    """What the engine has of this host.
+
+    :ivar time: when it was asked
+    :ivar containers: those of instances, by the uuid of these
+    :ivar sources: the instances with a container that waits for the end of a move
+    """
+
     time: float
     containers: dict[str, Listed]
+    sources: list[str]
 
 
 class Listing:
     """The containers of one engine that carry this host's label.
-
-    Those that wait for the end of a move are not among them.
 
     :param engine: where they are
     """
@@ -56,10 +62,10 @@ class Listing:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._changed = -math.inf
-        self._last: _Answer | None = None
+        self._last: Answer | None = None
 
-    def now(self) -> dict[str, Listed]:
-        """The containers, by the uuid of their instances.
+    def complete(self) -> Answer:
+        """All containers.
 
         :raises errors.EngineUnavailable: the engine does not answer
         """
@@ -67,13 +73,22 @@ class Listing:
         with self._engine.asked_to("list containers") as client:
             # The low-level call asks once; the other looks at each container, which may be gone.
             found = client.api.containers(all=True, filters={"label": request.own_labels()})
-        containers = {
-            one["Labels"][request.LABEL_UUID]: _listed(one)
-            for one in found
-            if not request.is_source(one)
-        }
-        self._last = _Answer(begin, containers)
-        return containers
+        containers, sources = dict[str, Listed](), list[str]()
+        for one in found:
+            uuid = one["Labels"][request.LABEL_UUID]
+            if request.is_source(one):
+                sources.append(uuid)
+            else:
+                containers[uuid] = _listed(one)
+        self._last = Answer(begin, containers, sources)
+        return self._last
+
+    def now(self) -> dict[str, Listed]:
+        """The containers of instances, by the uuid of these.
+
+        :raises errors.EngineUnavailable: the engine does not answer
+        """
+        return self.complete().containers
 
     def recent(self) -> dict[str, Listed] | None:
         """The same, of some seconds ago if nothing is known to have changed since.

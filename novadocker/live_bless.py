@@ -5,7 +5,7 @@ The container stands still while root dumps its memory and the engine commits it
 both are of one moment. Everything else, such as the signature and the upload, comes afterwards.
 """
 
-import contextlib
+import functools
 import pathlib
 import time
 import typing
@@ -71,11 +71,10 @@ class Blessings:
         container = attributes["Id"]
         update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
 
-        def frozen() -> typing.ContextManager[None]:
-            return self._frozen(instance, container)
-
         try:
-            with self._snapshots.archive(instance, image_id, changes, frozen=frozen) as found:
+            with self._snapshots.archive(
+                instance, image_id, changes, dump=functools.partial(self._dump, instance)
+            ) as found:
                 archive = self._complete(instance, container, found[0], digests)
                 update_task_state(
                     task_state=task_states.IMAGE_UPLOADING,
@@ -88,23 +87,11 @@ class Blessings:
         finally:
             self._host.discard(container)
 
-    @contextlib.contextmanager
-    def _frozen(self, instance: "objects.Instance", container: str) -> typing.Iterator[None]:
-        """Dump a container that stands still for the time."""
+    def _dump(self, instance: "objects.Instance", container: str) -> None:
+        """Dump a container that stands still."""
         start = time.monotonic()
-        try:
-            self._containers.pause(instance.uuid)
-            self._host.dump(container)
-            dumped = time.monotonic()
-            yield
-        finally:
-            self._containers.unpause(instance.uuid)
-        LOG.info(
-            "It stood still for %.2f s, %.2f s of them for its memory",
-            time.monotonic() - start,
-            dumped - start,
-            instance=instance,
-        )
+        self._host.dump(container)
+        LOG.info("Its memory is dumped after %.2f s", time.monotonic() - start, instance=instance)
 
     def _complete(
         self,

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logs the progress of long work."""
+"""Sends files to Glance, and logs the progress of long work."""
 
+import pathlib
 import time
 import typing
 
+from nova import exception
 from oslo_log import log as logging
 
 if typing.TYPE_CHECKING:
@@ -57,3 +59,26 @@ class Reader:
         data = self._file.read(min(size, _PIECE))
         self._progress.add(len(data))
         return data
+
+
+def upload(
+    archive: pathlib.Path,
+    instance: "objects.Instance",
+    store: typing.Callable[[Reader], typing.Mapping[str, typing.Any]],
+    refusal: type[exception.NovaException],
+) -> typing.Mapping[str, typing.Any]:
+    """Give Glance a file.
+
+    :param instance: whose image it is
+    :param store: gives Glance what a reader has; the image of then
+    :param refusal: the error where Glance has other data
+    :returns: the image of then
+    """
+    size = archive.stat().st_size
+    LOG.info("Uploading %d MiB", size // _MIB, instance=instance)
+    with archive.open("rb") as file:
+        image = store(Reader(file, Progress("Uploaded", instance, size)))
+    # After an interrupted upload, Nova sends again only what it has not read yet (26 to 34).
+    if image["size"] != size:
+        raise refusal(f"Glance got {image['size']} of {size} bytes of it; try again")
+    return image

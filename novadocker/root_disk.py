@@ -53,14 +53,22 @@ def is_limited(info: typing.Mapping[str, typing.Any], mounts: str) -> bool:
     :param info: what the engine tells about itself
     :param mounts: the text of /proc/self/mountinfo
     """
-    status = dict(info.get("DriverStatus") or ())
-    if status.get("driver-type") == _CONTAINERD:
+    if is_in_containerd(info):
         return False
+    status = dict(info.get("DriverStatus") or ())
     if info.get("Driver") in ("btrfs", "zfs"):
         return True
     if info.get("Driver") != "overlay2" or status.get("Backing Filesystem") != "xfs":
         return False
     return not _QUOTAS.isdisjoint(_options_of(str(info.get("DockerRootDir")), mounts))
+
+
+def is_in_containerd(info: typing.Mapping[str, typing.Any]) -> bool:
+    """Whether the engine has images and containers in the containerd image store.
+
+    :param info: what the engine tells about itself
+    """
+    return dict(info.get("DriverStatus") or ()).get("driver-type") == _CONTAINERD
 
 
 def _options_of(folder: str, mounts: str) -> list[str]:

@@ -5,17 +5,12 @@ import pathlib
 import shlex
 import typing
 
-from oslo_log import log as logging
-
 from fpga_hooks.instance import image_properties
-from novadocker import errors, images, live_store
-from novadocker.progress import Progress, Reader
+from novadocker import errors, images, live_store, progress
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
-
-LOG = logging.getLogger(__name__)
 
 _COMMAND = "os_command_line"
 
@@ -35,20 +30,18 @@ def upload(
     :raises errors.NoSnapshot: Glance has other data
     :raises nova.exception.NovaException: Glance did not take it
     """
-    size = archive.stat().st_size
-    LOG.info("Uploading %d MiB to image %s", size >> 20, image_id, instance=instance)
     properties = _properties(instance, command) | _live_properties(instance, live)
     kind = live_store.FORMAT if live else "docker"
     metadata = {"container_format": kind, "disk_format": "raw", "properties": properties}
     if live:
         # What was dumped needs as much again.
         metadata["min_ram"] = instance.flavor.memory_mb
-    with archive.open("rb") as file:
-        data = Reader(file, Progress("Uploaded", instance, size))
-        image = images.IMAGE_API.update(context, image_id, metadata, data, purge_props=False)
-    # After an interrupted upload, Nova sends again only what it has not read yet (26 to 34).
-    if image["size"] != size:
-        raise errors.NoSnapshot(f"Glance got {image['size']} of {size} bytes of it; try again")
+    progress.upload(
+        archive,
+        instance,
+        lambda data: images.IMAGE_API.update(context, image_id, metadata, data, purge_props=False),
+        errors.NoSnapshot,
+    )
 
 
 def _properties(instance: "objects.Instance", command: list[str]) -> dict[str, str]:

@@ -12,16 +12,16 @@ import pathlib
 import typing
 
 import docker.errors
-from nova.compute import power_state, task_states
+from nova.compute import task_states
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_nova.confined import folders
 from fpga_nova.container_image import reading
-from novadocker import errors, images, request, snapshot_images
+from novadocker import errors, images, request, sizes, snapshot_images
 from novadocker.containers import Containers
 from novadocker.engine import Engine
-from novadocker.instance_records import Records
+from novadocker.pauses import Pauses
 from novadocker.progress import Progress
 
 if typing.TYPE_CHECKING:
@@ -37,13 +37,13 @@ REPOSITORY = "fpga-nova-snapshot"
 _LABEL = "org.openstack.nova.snapshot"
 #: Where the engine mounts its init; an empty file there is in what the container wrote.
 _INIT = "/sbin/docker-init"
-#: Which containers the engine pauses because of a snapshot.
-_PAUSES = Records("paused-for-snapshot")
 _MIB = 1 << 20
 #: Bytes of an archive besides its layers.
 _ROOM = 64 << 20
 
 _Json = dict[str, typing.Any]
+#: Gets the container's id in the engine.
+_Dump = typing.Callable[[str], None]
 
 
 class Snapshots:
@@ -55,6 +55,7 @@ class Snapshots:
     def __init__(self, engine: Engine, containers: Containers) -> None:
         self._engine = engine
         self._containers = containers
+        self._pauses = Pauses(containers)
         #: Instances by the images that are made of them now.
         self._current: dict[str, str] = {}
         #: Whether the engine may have something that a snapshot left.
@@ -69,7 +70,7 @@ class Snapshots:
     ) -> None:
         """Upload an image of a container that runs, is paused or stopped.
 
-        The engine pauses a container that runs while it commits it.
+        A container that runs is paused while it is measured and committed.
 
         :param image_id: of the empty image in Glance
         :param update_task_state: Nova's, see nova.virt.driver.ComputeDriver.snapshot
@@ -114,19 +115,19 @@ class Snapshots:
         image_id: str,
         changes: reading.Changes,
         name: str | None = None,
-        frozen: typing.Callable[[], typing.ContextManager[None]] = contextlib.nullcontext,
+        dump: _Dump | None = None,
     ) -> typing.Iterator[tuple[pathlib.Path, list[str]]]:
         """The archive of a container, and the digests of its layers.
 
         :param image_id: in Glance, or what else names the engine's image meanwhile
         :param name: of the image in the archive
-        :param frozen: what is to be done around the commit
+        :param dump: what is to be done with the container while it stands still
         :raises errors.NoSnapshot, errors.EngineUnavailable, errors.EngineRefused: see `take`
         """
         with folders.fresh(images.parent(), images.FOLDER) as folder:
             path = folder / "image.tar"
             with _room_reported():
-                layers = self._write(instance, image_id, changes, path, name, frozen)
+                layers = self._write(instance, image_id, changes, path, name, dump)
             yield path, layers
 
     def recover(self) -> None:
@@ -135,7 +136,7 @@ class Snapshots:
             return
         try:
             self._remove_images()
-            self._unpause_containers()
+            self._pauses.end(but=self._current.values())
         except errors.NO_ANSWER as e:
             LOG.warning("Interrupted snapshots are looked for again: %s", e.message)
         else:
@@ -150,35 +151,17 @@ class Snapshots:
                 LOG.info("Image %s of an interrupted snapshot is removed", image["Id"])
                 self._remove(image["Id"])
 
-    def _unpause_containers(self) -> None:
-        for uuid in set(_PAUSES.uuids()) - set(self._current.values()):
-            with contextlib.suppress(errors.NoContainer):
-                self._containers.unpause(uuid)
-            _PAUSES.remove(uuid)
-
     def check(self, instance: "objects.Instance", attributes: _Json) -> int:
         """See that an image can be made of a container, before anything is copied.
 
-        Nothing bounds what a container writes; the engine's figure is a lower bound of what an
-        archive of it unpacks to.
+        Nothing bounds what a container writes. The figure is of now, and a lower bound.
 
         :param attributes: of the container
         :returns: the bytes of its files
         :raises errors.NoSnapshot: it is too large
         """
-        label = f"{request.LABEL_UUID}={instance.uuid}"
-        with self._engine.asked_patiently(
-            "measure the container", CONF.docker.image_load_timeout
-        ) as client:
-            found = client.api.containers(all=True, size=True, filters={"label": label})
-        sizes = {one["Id"]: one.get("SizeRootFs") or 0 for one in found}
-        size = int(sizes.get(attributes["Id"], 0))
-        most = CONF.docker.image_max_unpacked_size
-        if size > most * _MIB:
-            raise errors.NoSnapshot(
-                f"the server has {size // _MIB} MiB of files, and an image may have {most} MiB "
-                "([docker] image_max_unpacked_size); remove some"
-            )
+        size = sizes.quick(self._engine, instance.uuid, attributes["Id"])
+        _check_size(size)
         return size
 
     def _write(
@@ -188,10 +171,10 @@ class Snapshots:
         changes: reading.Changes,
         target: pathlib.Path,
         name: str | None,
-        frozen: typing.Callable[[], typing.ContextManager[None]],
+        dump: _Dump | None,
     ) -> list[str]:
         saved = target.with_name("saved.tar")
-        with self._committed(instance, image_id, frozen) as committed:
+        with self._committed(instance, image_id, dump) as committed:
             self._save(instance, committed, saved)
         options = CONF.docker
         wanted = reading.Request(images.limits(), name, options.image_read_timeout, changes=changes)
@@ -212,31 +195,14 @@ class Snapshots:
 
     @contextlib.contextmanager
     def _committed(
-        self,
-        instance: "objects.Instance",
-        image_id: str,
-        frozen: typing.Callable[[], typing.ContextManager[None]] = contextlib.nullcontext,
+        self, instance: "objects.Instance", image_id: str, dump: _Dump | None = None
     ) -> typing.Iterator[str]:
         """The engine's own image of a container."""
         name = f"{REPOSITORY}:{image_id}"
-        what = "commit the container"
         LOG.info("Committing the container to %s", name, instance=instance)
         self._current[image_id] = instance.uuid
         try:
-            with (
-                self._pause_noted(instance.uuid),
-                frozen(),
-                self._engine.asked_patiently(what, CONF.docker.image_load_timeout) as client,
-            ):
-                try:
-                    client.api.commit(
-                        request.name_of(instance.uuid),
-                        repository=REPOSITORY,
-                        tag=image_id,
-                        changes=f"LABEL {_LABEL}={image_id}",
-                    )
-                except docker.errors.NotFound as e:
-                    raise errors.EngineRefused(what, str(e.explanation)) from e
+            self._commit(instance, image_id, dump)
             yield name
         finally:
             try:
@@ -246,23 +212,32 @@ class Snapshots:
                 self._interrupted = True
             del self._current[image_id]
 
-    @contextlib.contextmanager
-    def _pause_noted(self, uuid: str) -> typing.Iterator[None]:
-        """Note that the engine pauses a container for a while.
+    def _commit(self, instance: "objects.Instance", image_id: str, dump: _Dump | None) -> None:
+        """Have the engine copy a container that is measured again once it writes nothing more.
 
-        With live-restore, a container stays paused if the engine dies meanwhile.
+        A container could make a large file after the first look, and with sparse files one that
+        is larger than its disk.
         """
-        if self._containers.power_state(uuid) == power_state.RUNNING:
-            _PAUSES.write(uuid, {})
+        what, seconds = "commit the container", CONF.docker.image_load_timeout
         try:
-            yield
-        except errors.EngineUnavailable:
+            with self._pauses.held(instance.uuid):
+                container = self._containers.attributes(instance.uuid)["Id"]
+                most = CONF.docker.image_max_unpacked_size * _MIB
+                _check_size(sizes.exact(self._engine, instance.uuid, container, most + _ROOM))
+                if dump:
+                    dump(container)
+                with self._engine.asked_patiently(what, seconds) as client:
+                    client.api.commit(
+                        container,
+                        repository=REPOSITORY,
+                        tag=image_id,
+                        changes=f"LABEL {_LABEL}={image_id}",
+                    )
+        except docker.errors.NotFound as e:
+            raise errors.EngineRefused(what, str(e.explanation)) from e
+        except errors.NO_ANSWER:
             self._interrupted = True
             raise
-        except Exception:
-            _PAUSES.remove(uuid)
-            raise
-        _PAUSES.remove(uuid)
 
     def _save(self, instance: "objects.Instance", name: str, path: pathlib.Path) -> None:
         """Write what the engine saves of an image, to the limit for images at most."""
@@ -291,6 +266,20 @@ class Snapshots:
             self._engine.asked_to(f"remove image {name}") as client,
         ):
             client.images.remove(name, force=True)
+
+
+def _check_size(size: int) -> None:
+    """See that the files of a container are an image that can be booted.
+
+    :param size: bytes
+    :raises errors.NoSnapshot: they are too large
+    """
+    most = CONF.docker.image_max_unpacked_size
+    if size > most * _MIB:
+        raise errors.NoSnapshot(
+            f"the server has {size // _MIB} MiB of files, and an image may have {most} MiB "
+            "([docker] image_max_unpacked_size); remove some"
+        )
 
 
 def _omitted(attributes: _Json) -> tuple[str, ...]:

@@ -5,8 +5,6 @@ Such a container is stopped, and has another name than the container of a server
 server that is resized on its host has both.
 """
 
-import typing
-
 import docker.errors
 from oslo_config import cfg
 
@@ -65,10 +63,7 @@ class Sources:
 
         :raises errors.EngineUnavailable: the engine does not answer
         """
-        filters: dict[str, typing.Any] = {"label": request.own_labels(), "name": request.SOURCE}
-        with self._engine.asked_to("list source containers") as client:
-            found = client.api.containers(all=True, filters=filters)
-        return [one["Labels"][request.LABEL_UUID] for one in found if request.is_source(one)]
+        return self._containers.listing.complete().sources
 
     def _exists(self, name: str) -> bool:
         """Whether this host has a container of a name."""

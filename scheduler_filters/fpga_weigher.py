@@ -27,21 +27,48 @@ class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
     another server has fetched and checked it already.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._multiplier: float | None = None
+
     def weight_multiplier(self, host_state: typing.Any) -> float:
-        """The option, or what the host's aggregates say instead."""
-        return float(
-            utils.get_weight_multiplier(
-                host_state, "fpga_weight_multiplier", CONF.fpga.weight_multiplier
-            )
-        )
+        """The option, as of the last weights, or what the host's aggregates say instead."""
+        multiplier = self._multiplier
+        if multiplier is None:
+            multiplier = float(CONF.fpga.weight_multiplier)
+        name = "fpga_weight_multiplier"
+        return float(utils.get_weight_multiplier(host_state, name, multiplier))
+
+    def weigh_objects(
+        self, weighed_obj_list: typing.Iterable[typing.Any], weight_properties: typing.Any
+    ) -> list[float]:
+        """The weights of hosts; the request and the options are read once, not for each host."""
+        self._multiplier = float(CONF.fpga.weight_multiplier)
+        weigh = _scale(weight_properties)
+        return [weigh(one.obj) for one in weighed_obj_list]
 
     def _weigh_object(self, host_state: typing.Any, spec_obj: "objects.RequestSpec") -> float:
+        return _scale(spec_obj)(host_state)
+
+
+def _scale(spec_obj: "objects.RequestSpec") -> typing.Callable[[typing.Any], float]:
+    """What weighs a host for a request."""
+    images = request.bitstreams_of(spec_obj.flavor).values()
+    if not images:
+        return _without_free_regions if CONF.fpga.keep_free else lambda _host_state: 0.0
+    spread, warm_weight = CONF.fpga.strategy == "spread", float(CONF.fpga.warm_weight)
+
+    def weigh(host_state: typing.Any) -> float:
         free = request.share_free(host_state)
-        images = request.bitstreams_of(spec_obj.flavor).values()
-        if not images:
-            return -free if CONF.fpga.keep_free else 0.0
-        share = free if CONF.fpga.strategy == "spread" else 1.0 - free
         warm = request.images(host_state, "free")
         in_use = request.images(host_state, "programmed")
-        parts = sum(1.0 if i in warm else _FETCHED * (i in in_use) for i in images)
-        return float(share + CONF.fpga.warm_weight * parts / len(images))
+        parts = 0.0
+        for image in images:
+            parts += 1.0 if image in warm else _FETCHED * (image in in_use)
+        return (free if spread else 1.0 - free) + warm_weight * parts / len(images)
+
+    return weigh
+
+
+def _without_free_regions(host_state: typing.Any) -> float:
+    return -request.share_free(host_state)

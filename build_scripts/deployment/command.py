@@ -95,7 +95,7 @@ def _plan(task: Task) -> int:
 
 
 def _check(task: Task) -> int:
-    return FAILED if any(report.faults for report in _reports(task)) else 0
+    return FAILED if any(one.faults or one.outdated for one in _reports(task)) else 0
 
 
 def _reports(task: Task) -> list[preflight.Report]:

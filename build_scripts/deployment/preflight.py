@@ -13,7 +13,8 @@ from deployment.model import Deployment, Node
 #: a host without the cloud, and for the next release's on one that has it.
 NEW_GIB, OLD_GIB = 4.0, 1.0
 
-#: Prints NAME=VALUE lines about the host; $1 is the cloud's folder.
+#: Prints NAME=VALUE lines about the host; $1 is the cloud's folder, $2 the node's name, and $3 what
+#: its certificate is for.
 PROBE = """
 say() { printf '%s=%s\\n' "$1" "$2"; }
 yes_if() { "$@" > /dev/null 2>&1 && echo yes || echo no; }
@@ -33,6 +34,8 @@ say present "$(yes_if test -e "$1/.fpga-nova-demo")"
 [ ! -e "$1/packages" ] || say install packages
 say nova_host "$(as_root sed -n 's/^host = //p' "$1/etc/nova/nova-compute.conf" 2>/dev/null)"
 say foreign "$(ls -A "$1" 2>/dev/null | grep -vxE 'bin|etc|log|run|state|venv' | head -n 1)"
+tls="$1/bin/ovn-tls.sh"
+say certificate "$([ ! -x "$tls" ] || as_root "$tls" fits "$1/etc/ovn" "$2" "$3" 2> /dev/null)"
 folder=$1
 while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
 say free_kib "$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')"
@@ -49,11 +52,13 @@ class Report:
 
     :param facts: of the probe; empty if the host was not reached
     :param faults: what has to be changed; none on a host that will do
+    :param outdated: what `up` makes anew
     """
 
     node: Node
     facts: dict[str, str]
     faults: tuple[str, ...]
+    outdated: tuple[str, ...] = ()
 
 
 def look(cloud: Deployment, folder: Folder, nodes: collections.abc.Sequence[Node]) -> list[Report]:
@@ -63,14 +68,36 @@ def look(cloud: Deployment, folder: Folder, nodes: collections.abc.Sequence[Node
 
 
 def _look(cloud: Deployment, folder: Folder, node: Node) -> Report:
-    done = ssh.run(cloud, node, folder, ssh.AS_ROOT + PROBE, cloud.folder)
+    usage = usage_of(cloud, node) or "none"
+    done = ssh.run(cloud, node, folder, ssh.AS_ROOT + PROBE, cloud.folder, node.name, usage)
     pairs = (line.partition("=") for line in done.stdout.splitlines())
     facts = {name: value.strip() for name, separator, value in pairs if separator}
     if done.returncode or "end" not in facts:
         words = [line for line in done.stderr.splitlines() if line.strip()]
         reason = words[-1].strip() if words else f"exit status {done.returncode}"
         return Report(node, {}, (f"not reached: {reason}",))
-    return Report(node, facts, tuple(judge(cloud, node, facts)))
+    faults = tuple(judge(cloud, node, facts))
+    return Report(node, facts, faults, tuple(outdated(cloud, node, facts)))
+
+
+def usage_of(cloud: Deployment, node: Node) -> str | None:
+    """What a node's certificate for OVN's southbound database is for; None if it needs none.
+
+    The controller itself reaches the database by a socket.
+    """
+    others = [one for one in cloud.compute if one != cloud.controller]
+    if not cloud.networks or not others:
+        return None
+    if node == cloud.controller:
+        return "serverAuth"
+    return "clientAuth" if node in others else None
+
+
+def outdated(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.abc.Iterator[str]:
+    """What of the cloud on a host `up` makes anew, although the file did not change."""
+    is_there = facts.get("present") == "yes"
+    if is_there and usage_of(cloud, node) and facts.get("certificate") != "yes":
+        yield "its certificate for OVN's database is missing or ends within a year: run `up`"
 
 
 def judge(cloud: Deployment, node: Node, facts: dict[str, str]) -> collections.abc.Iterator[str]:

@@ -33,7 +33,7 @@ def preflight(reports: list[Report]) -> Table:
             "yes" if facts else "no",
             *cells,
             "" if free is None else f"{free:.1f}",
-            "; ".join(one.faults) or "none",
+            "; ".join(one.faults + one.outdated) or "none",
         )
     return table
 

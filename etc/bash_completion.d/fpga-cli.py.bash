@@ -8,6 +8,8 @@ _fpga_cli()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "$verb ${COMP_WORDS[i]}" in
             " burn") verb="burn" ;;
+            " replace") verb="replace" ;;
+            " hold") verb="hold" ;;
             " erase") verb="erase" ;;
             " status") verb="status" ;;
             " describe") verb="describe" ;;
@@ -30,6 +32,12 @@ _fpga_cli()
         "burn --owner") COMPREPLY=(); return ;;
         "burn --number") COMPREPLY=($(compgen -W "1 2 3 4 5 6" -- "$word")); return ;;
         "burn --device") COMPREPLY=(); return ;;
+        "replace --file") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+        "replace --owner") COMPREPLY=(); return ;;
+        "replace --format") COMPREPLY=($(compgen -W "text json" -- "$word")); return ;;
+        "hold --owner") COMPREPLY=(); return ;;
+        "hold --device") COMPREPLY=(); return ;;
+        "hold --board") COMPREPLY=(); return ;;
         "erase --owner") COMPREPLY=(); return ;;
         "status --format") COMPREPLY=($(compgen -W "text json" -- "$word")); return ;;
         "describe --format") COMPREPLY=($(compgen -W "text json" -- "$word")); return ;;
@@ -56,8 +64,10 @@ _fpga_cli()
     esac
 
     case "$verb" in
-        "") COMPREPLY=($(compgen -W "-h --help --version --config-file --debug burn erase status describe events reconcile quarantine release prepare serve image" -- "$word")) ;;
+        "") COMPREPLY=($(compgen -W "-h --help --version --config-file --debug burn replace hold erase status describe events reconcile quarantine release prepare serve image" -- "$word")) ;;
         "burn") COMPREPLY=($(compgen -W "-h --help --file --owner --number --device --dry-run" -- "$word")) ;;
+        "replace") COMPREPLY=($(compgen -W "-h --help --file --owner --same-nodes --format" -- "$word")) ;;
+        "hold") COMPREPLY=($(compgen -W "-h --help --owner --device --board" -- "$word")) ;;
         "erase") COMPREPLY=($(compgen -W "-h --help --owner" -- "$word")) ;;
         "status") COMPREPLY=($(compgen -W "-h --help --format" -- "$word")) ;;
         "describe") COMPREPLY=($(compgen -W "-h --help --format" -- "$word")) ;;

@@ -9,6 +9,7 @@ import dataclasses
 import time
 import typing
 
+from fpga_api import peers
 from fpga_api.availability import cloud
 from fpga_api.availability.counting import Provider, Tree
 from fpga_api.availability.demand import Demand, Resources
@@ -67,7 +68,7 @@ class Acceptance:
     def _fits(self, uuid: str, vector: Resources) -> bool:
         try:
             inventories = self._cloud.inventories(uuid)["inventories"]
-        except cloud.MissingError:
+        except peers.MissingError:
             return False
         return all(name in inventories and _in(inventories[name], n) for name, n in vector)
 

@@ -2,97 +2,39 @@
 """What Nova, Placement, Cyborg, Glance and Keystone are asked, each by one method."""
 
 import typing
-import urllib.parse
 
-from keystoneauth1 import adapter as adapters
-from keystoneauth1 import exceptions
-
-from fpga_api import errors
 from fpga_api.availability import flavors
+from fpga_api.peers import COMPUTE, Document, MissingError, Peers, quote
 
-#: Nova since Zed, and Placement since Xena, have these.
-_COMPUTE = "2.79"
+#: Placement since Xena has this.
 _PLACEMENT = "1.35"
 
-_PAGE = 1000
 
-Document = dict[str, typing.Any]
-
-
-def _quote(text: str) -> str:
-    return urllib.parse.quote(text, safe="")
-
-
-class MissingError(Exception):
-    """Another service of the cloud does not have what was asked for."""
-
-
-class Cloud:
-    """The other services of a cloud, as this service's user sees them.
-
-    Each method raises `errors.CloudUnavailable` where a service does not answer.
-
-    :param adapter: makes the client of a service type
-    """
-
-    def __init__(self, adapter: typing.Callable[[str], adapters.Adapter]) -> None:
-        self._adapter = adapter
-        self._adapters: dict[str, adapters.Adapter] = {}
-
-    def get(self, service: str, path: str, version: str | None = None) -> typing.Any:
-        """The answer of a service to a GET.
-
-        :raises MissingError: it answers with status 404
-        """
-        try:
-            if service not in self._adapters:
-                self._adapters[service] = self._adapter(service)
-            return self._adapters[service].get(path, microversion=version).json()
-        except exceptions.NotFound as e:
-            raise MissingError(f"the {service} service has no {path}") from e
-        except (exceptions.ClientException, ValueError) as e:
-            raise errors.CloudUnavailable(
-                f"the {service} service does not answer {path}: {e}"
-            ) from e
-
-    def _pages(self, path: str, name: str) -> list[Document]:
-        """All items of a list of Nova.
-
-        :param path: with a query
-        :param name: of the list in an answer
-        """
-        found: list[Document] = []
-        marker = ""
-        while True:
-            answer = self.get("compute", f"{path}&limit={_PAGE}{marker}", _COMPUTE)
-            found += answer[name]
-            if not any(link.get("rel") == "next" for link in answer.get(f"{name}_links", ())):
-                return found
-            marker = f"&marker={_quote(found[-1]['id'])}"
+class Cloud(Peers):
+    """What the counts need of a cloud."""
 
     def flavors(self) -> list[flavors.Flavor]:
         """All flavors, those that are disabled too."""
-        found = self._pages("/flavors/detail?is_public=None", "flavors")
-        return [flavors.of_document(one) for one in found]
+        return [flavors.of_document(one) for one in self.flavor_documents()]
 
     def projects_of(self, flavor: str) -> list[str]:
         """The projects that have access to a private flavor; none if it is gone."""
         try:
-            answer = self.get("compute", f"/flavors/{_quote(flavor)}/os-flavor-access", _COMPUTE)
+            answer = self.get("compute", f"/flavors/{quote(flavor)}/os-flavor-access", COMPUTE)
         except MissingError:
             return []
         return [one["tenant_id"] for one in answer["flavor_access"]]
 
     def services(self) -> list[Document]:
         """The compute services: host, state, status."""
-        found: list[Document] = self.get("compute", "/os-services?binary=nova-compute", _COMPUTE)[
+        found: list[Document] = self.get("compute", "/os-services?binary=nova-compute", COMPUTE)[
             "services"
         ]
         return found
 
     def aggregates(self) -> list[Document]:
         """The host aggregates: hosts, metadata."""
-        found: list[Document] = self.get("compute", "/os-aggregates", _COMPUTE)["aggregates"]
+        found: list[Document] = self.get("compute", "/os-aggregates", COMPUTE)["aggregates"]
         return found
 
     def hypervisor(self, uuid: str) -> Document:
@@ -100,15 +42,15 @@ class Cloud:
 
         :raises MissingError: there is none of that id
         """
-        found: Document = self.get("compute", f"/os-hypervisors/{uuid}", _COMPUTE)["hypervisor"]
+        found: Document = self.get("compute", f"/os-hypervisors/{uuid}", COMPUTE)["hypervisor"]
         return found
 
     def hypervisors_of(self, host: str) -> list[Document]:
         """The compute nodes of a service's host, by a name that contains the host's."""
         for pattern in dict.fromkeys((host, host.partition(".")[0])):
-            path = f"/os-hypervisors/detail?hypervisor_hostname_pattern={_quote(pattern)}"
+            path = f"/os-hypervisors/detail?hypervisor_hostname_pattern={quote(pattern)}"
             try:
-                answer = self.get("compute", path, _COMPUTE)
+                answer = self.get("compute", path, COMPUTE)
             except MissingError:
                 continue
             found = [one for one in answer["hypervisors"] if one["service"]["host"] == host]
@@ -118,11 +60,11 @@ class Cloud:
 
     def servers_on(self, host: str) -> list[Document]:
         """The servers of all projects on a host: flavor with its extra specs."""
-        return self._pages(f"/servers/detail?all_tenants=1&host={_quote(host)}", "servers")
+        return list(self.pages(f"/servers/detail?all_tenants=1&host={quote(host)}", "servers"))
 
     def limits(self, project: str) -> dict[str, int]:
         """Nova's limits and usage of a project."""
-        answer = self.get("compute", f"/limits?tenant_id={project}", _COMPUTE)
+        answer = self.get("compute", f"/limits?tenant_id={project}", COMPUTE)
         return dict(answer["limits"]["absolute"])
 
     def providers_with(self, wanted: typing.Iterable[tuple[str, int]]) -> frozenset[str]:
@@ -187,7 +129,7 @@ class Cloud:
 
         :raises MissingError: there is none of that name
         """
-        found = self.get("accelerator", f"/v2/device_profiles?name={_quote(name)}")[
+        found = self.get("accelerator", f"/v2/device_profiles?name={quote(name)}")[
             "device_profiles"
         ]
         if not found:
@@ -199,7 +141,7 @@ class Cloud:
 
         :raises MissingError: there is none
         """
-        return dict(self.get("image", f"/v2/images/{_quote(image_id)}"))
+        return dict(self.get("image", f"/v2/images/{quote(image_id)}"))
 
     def unified_limits(self, project: str) -> dict[str, int]:
         """Keystone's limits of Nova's resources for a project, by name."""

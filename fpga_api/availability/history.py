@@ -5,8 +5,7 @@ import datetime
 
 from oslo_log import log as logging
 
-from fpga_api import clock
-from fpga_api.availability.refresh import DOCUMENT
+from fpga_api import clock, publication
 from fpga_api.db import samples
 from fpga_api.service import Service
 
@@ -23,11 +22,15 @@ class History:
     def keep(self) -> None:
         """Keep a sample of each flavor; none where nothing new was published since the last one.
 
+        While totals may lack hosts, after a start, there are none either.
+
         :raises fpga_api.errors.DatabaseUnavailable: the database does not answer
         :raises fpga_api.errors.CacheUnavailable: the cache does not answer
         """
-        found = self._service.publication.read(DOCUMENT)
+        found = self._service.publication.read(publication.AVAILABILITY)
         if found is None or found.at == self._last or found.stale:
+            return
+        if not found.document["complete"]:
             return
         new = [
             samples.Sample(one["id"], found.at, one["total"], one["free"])

@@ -8,10 +8,12 @@ import collections
 import dataclasses
 import typing
 
+from fpga_api import peers
 from fpga_api.availability import cloud
 
 _TENANT = "filter_tenant_id"
 _REQUIRED = "required"
+_ZONE = "availability_zone"
 
 Metadata = typing.Mapping[str, frozenset[str]]
 
@@ -31,6 +33,11 @@ class Host:
         """The projects that its aggregates are for; empty if for all."""
         found = (values for key, values in self.metadata.items() if key.startswith(_TENANT))
         return frozenset().union(*found)
+
+    @property
+    def zone(self) -> str | None:
+        """Its availability zone, of which a host has one at most; None if no aggregate has it."""
+        return min(self.metadata.get(_ZONE, ()), default=None)
 
     @property
     def isolating_traits(self) -> frozenset[str]:
@@ -91,7 +98,7 @@ class Hosts:
         if uuid not in self._names:
             try:
                 self._names[uuid] = self._cloud.hypervisor(uuid)["service"]["host"]
-            except cloud.MissingError:
+            except peers.MissingError:
                 # A provider that is none of Nova's.
                 self._names[uuid] = None
         return self._names[uuid]

@@ -18,11 +18,9 @@ LOG = logging.getLogger(__name__)
 
 NAMESPACE = "fpga_api.availability.sources"
 
-#: The name of the document. Its flavors have what `fpga_api.schemas.availability.FLAVOR` has, and
-#: beside that `projects`, those that have a private flavor, `counts`, those of the projects that
-#: aggregates name, and for quotas `vcpus`, `ram` and `limited`.
-DOCUMENT = "availability"
-
+#: Its flavors have what `fpga_api.schemas.availability.FLAVOR` has, and beside that `projects`,
+#: those that have a private flavor, `counts`, those of the projects that aggregates name, `zones`,
+#: the counts by availability zone, and for quotas `vcpus`, `ram` and `limited`.
 Document = dict[str, typing.Any]
 
 
@@ -78,9 +76,9 @@ class Refresh:
         try:
             document = self.count()
         except errors.CloudUnavailable as e:
-            self._publication.fail(DOCUMENT, str(e))
+            self._publication.fail(publication.AVAILABILITY, str(e))
             raise
-        self._publication.publish(DOCUMENT, document, self._interval)
+        self._publication.publish(publication.AVAILABILITY, document, self._interval)
         self.flavors = document["flavors"]
 
     def count(self) -> Document:
@@ -123,18 +121,27 @@ def _of_source(name: str, counted: Counted | UncountableError) -> Document:
             "free": None,
             "total": None,
             "counts": {},
+            "zones": {},
             "accelerators": {},
             "limited": {},
         }
         return {**empty, "source": name, "error": error}
     return {
         **_numbers(counted.count),
-        "counts": {project: _numbers(one) for project, one in counted.projects.items()},
+        "zones": _zones(counted, None),
+        "counts": {
+            project: {**_numbers(one), "zones": _zones(counted, project)}
+            for project, one in counted.projects.items()
+        },
         "accelerators": dict(counted.accelerators),
         "limited": dict(counted.limited),
         "source": name,
         "error": None,
     }
+
+
+def _zones(counted: Counted, project: str | None) -> dict[str, dict[str, int]]:
+    return {zone: _numbers(one) for zone, one in counted.zones.get(project, {}).items()}
 
 
 def _numbers(count: Count) -> dict[str, int]:

@@ -60,7 +60,10 @@ def parse_alias(text: str) -> Alias:
 
     :raises ValueError: it has no name, or is no JSON
     """
-    document = json.loads(text)
+    try:
+        document = json.loads(text)
+    except ValueError as e:
+        raise ValueError(f"the alias {text} is not JSON: {e}") from e
     if not isinstance(document, dict) or not str(document.get("name", "")).strip():
         raise ValueError(f"{text} is no alias: it has no name")
     traits = [one for one in str(document.get("traits") or "").split(",") if one.strip()]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which hosts a project's servers may come to, by the operator's aggregates."""
 
-import collections
 import dataclasses
 import typing
 
@@ -24,6 +23,9 @@ class Count(typing.NamedTuple):
     total: int
 
 
+_NONE = Count(0, 0)
+
+
 @dataclasses.dataclass(frozen=True)
 class Counted:
     """What a source found out of a flavor.
@@ -32,12 +34,16 @@ class Counted:
     :ivar limited: what of a server unified limits count, by class
     :ivar count: for a project that no aggregate names
     :ivar projects: for those that aggregates name
+    :ivar zones: by project, None as for `count`, then by availability zone
     """
 
     accelerators: typing.Mapping[str, int]
     limited: typing.Mapping[str, int]
     count: Count
     projects: typing.Mapping[str, Count] = dataclasses.field(default_factory=dict)
+    zones: typing.Mapping[str | None, typing.Mapping[str, Count]] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +51,13 @@ class Rules:
     """What nova-scheduler makes of aggregates.
 
     :ivar tenants: ``[availability] tenant_aggregates``
+    :ivar zone: of hosts that are in none by their aggregates
     """
 
     tenants: frozenset[str] = frozenset()
     extra_specs: bool = True
     isolated: bool = False
+    zone: str = "nova"
 
     @classmethod
     def of(cls, conf: cfg.ConfigOpts) -> "Rules":
@@ -59,6 +67,7 @@ class Rules:
             frozenset(options.tenant_aggregates),
             options.aggregate_extra_specs,
             options.isolated_aggregates,
+            options.default_zone,
         )
 
     def allows(self, host: Host, flavor: Flavor, traits: frozenset[str]) -> bool:
@@ -105,13 +114,18 @@ class Rules:
 
         :param by_host: what single hosts have room for, by the keys of `hosts`
         """
-        counts: dict[str | None, Count] = collections.defaultdict(lambda: Count(0, 0))
         special = self.projects(hosts.values())
+        zones: dict[str | None, dict[str, Count]] = {project: {} for project in (None, *special)}
         for key, count in by_host.items():
-            for project in (None, *special):
+            zone = hosts[key].zone or self.zone
+            for project, by_zone in zones.items():
                 if self.admits(hosts[key], project, project is not None):
-                    before = counts[project]
-                    counts[project] = Count(before.free + count.free, before.total + count.total)
-        return Counted(
-            accelerators, limited, counts[None], {project: counts[project] for project in special}
-        )
+                    by_zone[zone] = _sum([by_zone.get(zone, _NONE), count])
+        counts = {project: _sum(by_zone.values()) for project, by_zone in zones.items()}
+        everybody = counts.pop(None)
+        projects = {project: counts[project] for project in special}
+        return Counted(accelerators, limited, everybody, projects, zones)
+
+
+def _sum(counts: typing.Collection[Count]) -> Count:
+    return Count(sum(one.free for one in counts), sum(one.total for one in counts))

@@ -9,8 +9,9 @@ from oslo_config import cfg
 
 from fpga_api import errors
 from fpga_api.availability import specs
-from fpga_api.availability.cloud import Cloud, MissingError
+from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.demand import UncountableError
+from fpga_api.peers import MissingError
 from fpga_nova import traits
 
 #: Seconds for which an image or a device profile is not looked up again.

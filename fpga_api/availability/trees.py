@@ -11,6 +11,7 @@ import dataclasses
 import time
 import typing
 
+from fpga_api import peers
 from fpga_api.availability import cloud
 from fpga_api.availability.counting import Provider, Tree
 from fpga_api.availability.demand import HOST_CLASSES
@@ -127,7 +128,7 @@ class Trees:
             # Most hosts are plain, and nobody asks for their traits here.
             plain = not known and not any(one.keys() - HOST_CLASSES for one in inventories.values())
             traits = {uuid: _NONE if plain else self._cloud.traits_of(uuid) for uuid in inventories}
-        except cloud.MissingError:
+        except peers.MissingError:
             return None
         for uuid, of_provider in inventories.items():
             capacity = {name: _capacity(one) for name, one in of_provider.items()}

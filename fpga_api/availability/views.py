@@ -3,25 +3,11 @@
 
 import typing
 
-from fpga_api import errors, publication
-from fpga_api.availability.refresh import DOCUMENT
 from fpga_api.context import RequestContext
 
 Flavor = dict[str, typing.Any]
 
 _SHOWN = ("id", "name", "public", "source", "accelerators", "error")
-
-
-def read(published: publication.Publication) -> publication.Published:
-    """The document.
-
-    :raises errors.NotPublished: the engine has not counted yet
-    :raises errors.CacheUnavailable: memcached does not answer
-    """
-    found = published.read(DOCUMENT)
-    if found is None:
-        raise errors.NotPublished("the engine has not counted yet; try again in a minute")
-    return found
 
 
 def visible(
@@ -39,8 +25,14 @@ def visible(
     ]
 
 
-def view(flavor: Flavor, context: RequestContext) -> Flavor:
-    """A flavor as the API shows it, with the counts for the user's project."""
+def view(flavor: Flavor, context: RequestContext, zone: str | None = None) -> Flavor:
+    """A flavor as the API shows it, with the counts for the user's project.
+
+    :param zone: availability zone of which the counts are to be; None for all hosts
+    """
     counts = flavor["counts"].get(context.project_id, flavor)
+    if zone is not None and flavor["error"] is None:
+        # Where the flavor has no host, no server of it can be.
+        counts = counts["zones"].get(zone, {"free": 0, "total": 0})
     shown = {name: flavor[name] for name in _SHOWN}
     return {**shown, "free": counts["free"], "total": counts["total"]}

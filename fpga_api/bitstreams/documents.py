@@ -4,10 +4,7 @@
 import json
 import typing
 
-from fpga_api.publication import Publication
-
-#: The name of the document in which the engine publishes the packages that it read.
-PUBLISHED = "bitstreams"
+from fpga_api.publication import BITSTREAMS, Publication
 
 _PROPERTIES = ("vendor", "type", "board")
 
@@ -26,7 +23,7 @@ def manifests(publication: Publication) -> dict[str, typing.Any]:
 
     :raises errors.CacheUnavailable: the cache does not answer
     """
-    published = publication.read(PUBLISHED)
+    published = publication.read(BITSTREAMS)
     return published.document["packages"] if published else {}
 
 

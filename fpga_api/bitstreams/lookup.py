@@ -11,7 +11,7 @@ import typing
 
 from oslo_log import log as logging
 
-from fpga_api import errors
+from fpga_api import errors, publication
 from fpga_api.bitstreams import documents, packages
 from fpga_api.bitstreams.glance import PAGE, Glance, Image
 from fpga_api.service import Service
@@ -60,7 +60,7 @@ class Lookup:
                 LOG.warning("the package of image %s comes again last: %s", image["id"], e)
                 self._unread[digest] = image
         self._service.publication.publish(
-            documents.PUBLISHED, {"packages": self._packages}, INTERVAL
+            publication.BITSTREAMS, {"packages": self._packages}, INTERVAL
         )
 
     def _look(self, glance: Glance, everything: bool) -> None:

@@ -12,7 +12,7 @@ from fpga_api.bitstreams import packages
 from fpga_api.bitstreams.glance import Glance, Image
 from fpga_api.service import Service
 
-_PRIVATE, _SHARED = "private", "shared"
+PRIVATE, _SHARED = "private", "shared"
 
 
 def create(
@@ -21,6 +21,7 @@ def create(
     package: packages.Checked,
     name: str | None,
     visibility: str,
+    more: typing.Mapping[str, typing.Any],
 ) -> Image:
     """Make the image; after a failure there is none, unless Glance cannot be asked any more.
 
@@ -29,12 +30,13 @@ def create(
 
     :param user: as whom
     :param name: of the image; None for the manifest's
+    :param more: members of the image
     :raises errors.ApiError: Glance refuses, or does not answer
     """
     project = _project(service)
     # Known before Glance knows it, so that it can be deleted whenever this is interrupted.
     image_id = str(uuid.uuid4())
-    share = project if visibility == _PRIVATE else None
+    share = project if visibility == PRIVATE else None
     record = {
         "id": image_id,
         "name": name or package.manifest["name"],
@@ -42,6 +44,7 @@ def create(
         "manifest": package.manifest_text,
         "vendor": package.manifest["vendor"],
         "type": package.manifest.get("type"),
+        **more,
     }
     try:
         user.create({key: value for key, value in record.items() if value is not None})

@@ -8,6 +8,7 @@ import socket
 
 from oslo_config import cfg
 
+from fpga_api import errors
 from fpga_api.db.leases import Lease
 from fpga_api.engine import tasks
 from fpga_api.engine.daemon import Engine
@@ -22,10 +23,17 @@ def run(conf: cfg.ConfigOpts) -> None:
     """Run it.
 
     :raises OSError: the port of the metrics is not free
+    :raises keystoneauth1.exceptions.MissingRequiredOptions: the credentials lack something
     :raises RuntimeError: a source of counts cannot be loaded
-    :raises ValueError: an alias of the configuration is not valid
+    :raises ValueError: something in the configuration is not valid
     """
     service = Service(conf)
+    if service.session.auth is None:
+        raise ValueError("[service_credentials] has no auth_type")
+    try:
+        _ = service.database.engine
+    except errors.DatabaseUnavailable as e:
+        raise ValueError(e.detail) from e
     own = conf.engine
     owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     lease = Lease(service.database, LEASE, owner, own.lease)

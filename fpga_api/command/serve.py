@@ -9,11 +9,13 @@ import sys
 import typing
 
 from keystoneauth1 import exceptions
+from keystonemiddleware import exceptions as middleware
 from openstack import exceptions as openstack_exceptions
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_api import app, options
+from fpga_api.claims import limits
 from fpga_api.command import common, engine, server, standalone
 
 PROG = "fpga-api"
@@ -21,6 +23,8 @@ PROG = "fpga-api"
 _UNUSABLE = (
     cfg.Error,
     exceptions.MissingRequiredOptions,
+    exceptions.NoMatchingPlugin,
+    middleware.ConfigurationError,
     openstack_exceptions.ConfigException,
     RuntimeError,
     ValueError,
@@ -49,6 +53,7 @@ def _serve(conf: cfg.ConfigOpts, arguments: argparse.Namespace) -> None:
     elif arguments.memcached:
         raise ValueError("--memcached is for --env-file; else [cache] has the servers")
     else:
+        limits.configure(conf)
         server.serve(app.create_app(conf), conf, arguments.bind)
 
 

@@ -11,6 +11,9 @@ import typing
 import waitress
 from oslo_config import cfg
 
+#: Connections that one process holds at a time: slow clients keep those, but no thread.
+_CONNECTIONS = 1000
+
 #: Bytes of a body beyond the largest package: the application answers what is a little too large.
 _MARGIN = 1 << 20
 
@@ -32,6 +35,8 @@ def serve(
         host=host,
         port=port,
         threads=own.threads,
+        connection_limit=_CONNECTIONS,
+        asyncore_use_poll=True,
         ident=None,
         max_request_body_size=conf.packages.max_size + _MARGIN,
         channel_timeout=own.body_timeout,

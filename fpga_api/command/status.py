@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """fpga-status: looks before an upgrade for what would keep the new release from its work."""
 
+import os
 import sys
+import tempfile
 
+from keystoneauth1 import exceptions, loading
 from oslo_config import cfg
 from oslo_policy import policy
 from oslo_upgradecheck import upgradecheck
@@ -10,6 +13,8 @@ from oslo_upgradecheck import upgradecheck
 from fpga_api import app, errors, options, policies
 from fpga_api.db import schema
 from fpga_api.db.connection import Database
+from fpga_api.engine import tasks
+from fpga_api.service import Service
 
 Code, Result = upgradecheck.Code, upgradecheck.Result
 
@@ -47,23 +52,40 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
 
     def check_credentials(self) -> upgradecheck.Result:
         """Tokens can be validated, and the engine can ask other services."""
-        missing = [
-            group
-            for group in ("keystone_authtoken", "service_credentials")
-            if not self._options[group].auth_type and not self._options[group].auth_section
-        ]
-        if missing:
-            return Result(Code.FAILURE, f"no auth_type in [{'], ['.join(missing)}]")
-        return Result(Code.SUCCESS)
+        faults = {
+            group: _fault_of_credentials(self._options, group)
+            for group in ("keystone_authtoken", options.CREDENTIALS)
+        }
+        found = [f"[{group}] {fault}" for group, fault in faults.items() if fault]
+        return Result(Code.FAILURE, "; ".join(found)) if found else Result(Code.SUCCESS)
 
     def check_policy(self) -> upgradecheck.Result:
         """The operator's policy can be read, and names no rule that there is not."""
         try:
-            enforcer = policies.Enforcer(self._options).enforcer
-            enforcer.load_rules()
-            enforcer.check_rules(raise_on_violation=True)
+            rules = policies.Enforcer(self._options)
+            rules.load()
+            rules.enforcer.check_rules(raise_on_violation=True)
         except (policy.InvalidDefinitionError, policy.PolicyNotAuthorized, ValueError) as e:
             return Result(Code.FAILURE, str(e))
+        return Result(Code.SUCCESS)
+
+    def check_engine(self) -> upgradecheck.Result:
+        """The engine knows its sources, its aliases and the broker of the hosts."""
+        try:
+            tasks.of(Service(self._options))
+        except (RuntimeError, ValueError) as e:
+            return Result(Code.FAILURE, str(e))
+        if not self._options.hosts.transport_url:
+            return Result(
+                Code.WARNING, "no [hosts] transport_url: there are no cards and no regions"
+            )
+        return Result(Code.SUCCESS)
+
+    def check_uploads(self) -> upgradecheck.Result:
+        """There is a place for uploads while they are checked."""
+        folder = self._options.fpga_api.upload_folder or tempfile.gettempdir()
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return Result(Code.FAILURE, f"[fpga_api] upload_folder: no access to {folder}")
         return Result(Code.SUCCESS)
 
     _upgrade_checks = (
@@ -71,7 +93,17 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
         ("Cache", check_cache),
         ("Credentials", check_credentials),
         ("Policy", check_policy),
+        ("Engine", check_engine),
+        ("Uploads", check_uploads),
     )
+
+
+def _fault_of_credentials(conf: cfg.ConfigOpts, group: str) -> str | None:
+    try:
+        auth = loading.load_auth_from_conf_options(conf, group)
+    except (exceptions.MissingRequiredOptions, exceptions.NoMatchingPlugin) as e:
+        return str(e)
+    return None if auth else "has no auth_type"
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ class Database:
         self._options = conf.database
 
     @functools.cached_property
-    def engine(self) -> sa.Engine:
+    def engine(self) -> sa.engine.Engine:
         """SQLAlchemy's engine.
 
         :raises errors.DatabaseUnavailable: the configuration names no database that can be used
@@ -40,12 +40,17 @@ class Database:
                 # Whoever asks has a request to answer, or comes again by itself.
                 max_retries=0,
             )
-        except (exc.ArgumentError, ModuleNotFoundError) as e:
+        except (exc.NoSuchModuleError, ModuleNotFoundError) as e:
             raise errors.DatabaseUnavailable(f"[database] connection cannot be used: {e}") from e
-        return typing.cast(sa.Engine, engine)
+        except cfg.Error:
+            raise
+        except (exc.ArgumentError, ValueError):
+            # Their messages have the URL, and its password.
+            raise errors.DatabaseUnavailable("[database] connection is not a URL") from None
+        return typing.cast(sa.engine.Engine, engine)
 
     @contextlib.contextmanager
-    def begin(self) -> typing.Iterator[sa.Connection]:
+    def begin(self) -> typing.Iterator[sa.engine.Connection]:
         """A transaction, committed at its end.
 
         :raises errors.DatabaseUnavailable: the database does not answer, or refuses

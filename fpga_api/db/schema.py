@@ -43,7 +43,7 @@ def head() -> str | None:
     return script.ScriptDirectory.from_config(_config(None)).get_current_head()
 
 
-def _config(connection: sa.Connection | None) -> config.Config:
+def _config(connection: sa.engine.Connection | None) -> config.Config:
     alembic = config.Config()
     here = str(pathlib.Path(__file__).parent / "migrations")
     alembic.set_main_option("script_location", here.replace("%", "%%"))

@@ -14,7 +14,7 @@ class UtcTime(sa.types.TypeDecorator[datetime.datetime]):
     cache_ok = True
 
     def process_bind_param(
-        self, value: datetime.datetime | None, dialect: sa.Dialect
+        self, value: datetime.datetime | None, dialect: sa.engine.Dialect
     ) -> datetime.datetime | None:
         """Leave out what not all databases keep."""
         if value is None:
@@ -22,7 +22,7 @@ class UtcTime(sa.types.TypeDecorator[datetime.datetime]):
         return value.astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
 
     def process_result_value(
-        self, value: typing.Any, dialect: sa.Dialect
+        self, value: typing.Any, dialect: sa.engine.Dialect
     ) -> datetime.datetime | None:
         """Add the zone."""
         return None if value is None else value.replace(tzinfo=datetime.UTC)
@@ -47,4 +47,68 @@ LEASES = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("owner", sa.String(255), nullable=False),
     sa.Column("turn", sa.BigInteger, nullable=False),
+)
+
+#: Its row is locked while something is added that counts against the limit of a project.
+PROJECTS = sa.Table(
+    "projects",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("turn", sa.BigInteger, nullable=False),
+)
+
+CLAIMS = sa.Table(
+    "claims",
+    METADATA,
+    # The uuid of the consumer in Placement, and of the owner in the ledger of the host.
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    # The state that the release ends in.
+    sa.Column("outcome", sa.String(16)),
+    # What was asked for, as JSON.
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("ttl", sa.Integer, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Column("provider_id", sa.String(36)),
+    sa.Column("host", sa.String(255)),
+    sa.Column("bitstream_id", sa.String(36)),
+    # What the host gave, as JSON.
+    sa.Column("region", sa.Text),
+    sa.Column("code", sa.String(64)),
+    sa.Column("fault", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Index("claims_state", "state", "expires_at"),
+    sa.Index("claims_project", "project_id", "state"),
+)
+
+PROGRAMS = sa.Table(
+    "programs",
+    METADATA,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("server_id", sa.String(36), nullable=False),
+    # The server while this program is not at its end, else null: a server has one at a time.
+    sa.Column("busy_server_id", sa.String(36), unique=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("reboot", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("host", sa.String(255)),
+    sa.Column("region", sa.String(255)),
+    sa.Column("bitstream_id", sa.String(36), nullable=False),
+    sa.Column("previous_id", sa.String(36)),
+    # Whether it is the last one of its server and number that was done.
+    sa.Column("in_place", sa.Boolean, nullable=False),
+    sa.Column("restored", sa.Boolean),
+    sa.Column("reboot_required", sa.Boolean),
+    sa.Column("code", sa.String(64)),
+    sa.Column("fault", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Index("programs_server", "server_id", "number", "state"),
+    sa.Index("programs_project", "project_id"),
+    sa.Index("programs_state", "state", "updated_at"),
 )

@@ -7,8 +7,10 @@ from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.history import History
 from fpga_api.availability.refresh import Refresh
 from fpga_api.bitstreams import lookup
+from fpga_api.claims import work
 from fpga_api.engine.task import Task
 from fpga_api.hosts.refresh import Hosts
+from fpga_api.programs import follow, images
 from fpga_api.service import Service
 
 #: Seconds after which old samples are looked for.
@@ -29,9 +31,8 @@ def of(service: Service) -> Tasks:
     """The tasks for a configuration.
 
     :raises RuntimeError: a source of counts cannot be loaded
-    :raises ValueError: an alias of the configuration is not valid
-    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: `[hosts]
-        transport_url` is not the URL of a broker
+    :raises ValueError: an alias of the configuration is not valid, or `[hosts] transport_url` is
+        not the URL of a broker
     """
     options = service.conf.availability
     refresh = Refresh(Cloud(service.adapter), service.conf, service.publication)
@@ -49,8 +50,15 @@ def of(service: Service) -> Tasks:
 
 
 def _of_hosts(service: Service) -> list[Task]:
-    """The questions to the hosts, where they share a broker with the engine."""
+    """What the hosts are asked and have to do, where they share a broker with the engine."""
     options = service.conf.hosts
     if not options.transport_url:
         return []
-    return [Task("hosts", options.interval, Hosts(service).refresh)]
+    claims = work.Work(service)
+    return [
+        Task("hosts", options.interval, Hosts(service).refresh),
+        Task("claims", work.INTERVAL, claims.run),
+        Task("claims sweep", work.SWEEP_INTERVAL, claims.sweep),
+        Task("programs", follow.INTERVAL, follow.Follow(service).run),
+        Task("program images", images.INTERVAL, images.Images(service).run),
+    ]

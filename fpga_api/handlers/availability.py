@@ -64,7 +64,7 @@ def _visible(request: Request) -> tuple[publication.Published, list[views.Flavor
         sees_all = service.conf.availability.private_flavors
     else:
         sees_all = service.policy.permits(context, _ALL, {})
-    found = views.read(service.publication)
+    found = service.publication.require(publication.AVAILABILITY)
     return found, views.visible(found.document["flavors"], context, sees_all)
 
 
@@ -77,7 +77,7 @@ def _chosen(request: Request, flavors: list[views.Flavor]) -> views.Flavor:
 
 
 def _show(request: Request, flavors: list[views.Flavor]) -> list[views.Flavor]:
-    shown = [views.view(one, request.context) for one in flavors]
+    shown = [views.view(one, request.context, request.query.get("zone")) for one in flavors]
     if request.query["mine"]:
         headroom = _headroom(request)
         for view, flavor in zip(shown, flavors, strict=True):
@@ -93,7 +93,8 @@ def _headroom(request: Request) -> quota.Headroom:
         raise errors.Unauthorized("mine=true needs a token of a project")
     unified = request.service.conf.availability.unified_limits
     try:
-        return quota.headroom(Cloud(request.service.adapter), project, unified)
+        with request.service.outside():
+            return quota.headroom(Cloud(request.service.adapter), project, unified)
     except errors.CloudUnavailable as e:
         raise errors.QuotaUnavailable(f"the quota is not known now: {e}") from e
 

@@ -8,6 +8,7 @@ from fpga_api import errors
 from fpga_api.bitstreams import documents, packages, upload, uses
 from fpga_api.bitstreams.glance import PAGE, Glance
 from fpga_api.policies import bitstreams as rules
+from fpga_api.programs import images
 from fpga_api.routing import Answer, Request, Route
 from fpga_api.schemas import bitstreams as schemas
 from fpga_api.schemas import common
@@ -25,9 +26,14 @@ _QUESTIONS = 10
 def create(request: Request) -> Answer:
     """Check a package, and upload it."""
     query, service = request.query, request.service
+    more: dict[str, typing.Any] = {}
+    if "server" in query:
+        if query["visibility"] != upload.PRIVATE:
+            raise errors.BadRequest("a bitstream of one server is private")
+        more = {"os_hidden": True, images.PROPERTY: query["server"]}
     with packages.checked(service.conf, request.chunks()) as package:
         image = upload.create(
-            service, _glance(request), package, query.get("name"), query["visibility"]
+            service, _glance(request), package, query.get("name"), query["visibility"], more
         )
     return 201, documents.describe(image, {})
 
@@ -106,6 +112,7 @@ ROUTES = [
         create,
         "Check a bitstream package, and upload it to Glance",
         rule=rules.CREATE,
+        outside=True,
         query=schemas.CREATE_QUERY,
         package=True,
         answers={201: schemas.BITSTREAM},
@@ -117,6 +124,7 @@ ROUTES = [
         validate,
         "Check a bitstream package",
         rule=rules.VALIDATE,
+        outside=True,
         package=True,
         answers={200: schemas.VALID},
         failures=(422,),
@@ -127,6 +135,7 @@ ROUTES = [
         list_,
         "List bitstreams",
         rule=rules.LIST,
+        outside=True,
         query=schemas.LIST_QUERY,
         answers={200: schemas.LIST},
         failures=(404,),
@@ -137,6 +146,7 @@ ROUTES = [
         show,
         "Show a bitstream",
         rule=rules.GET,
+        outside=True,
         variables=_ID,
         answers={200: schemas.BITSTREAM},
     ),
@@ -146,6 +156,7 @@ ROUTES = [
         delete,
         "Delete a bitstream",
         rule=rules.DELETE,
+        outside=True,
         of_object=True,
         sight=rules.GET,
         what="bitstream",

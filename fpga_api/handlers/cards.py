@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cards of all hosts, as the engine saw them, for those who look after them."""
 
-from fpga_api import errors, paging
-from fpga_api.hosts import view
+from fpga_api import errors, paging, publication
 from fpga_api.policies import cards as policies
 from fpga_api.routing import Answer, Request, Route
 from fpga_api.schemas import common
@@ -13,7 +12,7 @@ _PATH = "/v1/cards"
 
 def index(request: Request) -> Answer:
     """The cards, with those of hosts that did not answer."""
-    published = view.read(request.service)
+    published = request.service.publication.require(publication.HOSTS)
     host = request.query.get("host")
     cards = [one for one in published.document["cards"] if host in (None, one["host"])]
     page, following = paging.page(
@@ -32,7 +31,7 @@ def index(request: Request) -> Answer:
 
 def show(request: Request) -> Answer:
     """One card, by its resource provider."""
-    published = view.read(request.service)
+    published = request.service.publication.require(publication.HOSTS)
     wanted = request.path["card_id"]
     found = next((one for one in published.document["cards"] if one["id"] == wanted), None)
     if found is None:

@@ -3,22 +3,21 @@
 
 import typing
 
-from fpga_api import errors, paging
-from fpga_api.hosts import view
+from fpga_api import errors, paging, publication
 from fpga_api.policies import regions as policies
 from fpga_api.routing import Answer, Request, Route
 from fpga_api.schemas import hosts as schemas
 
 _PATH = "/v1/regions"
 #: What only those get who see hosts; null for others.
-_OF_HOST = ("host", "card", "device", "quarantine", "reason", "withheld")
+_OF_HOST = ("host", "card", "device", "address", "quarantine", "reason", "withheld")
 
 _Region = dict[str, typing.Any]
 
 
 def index(request: Request) -> Answer:
     """The regions that the user sees."""
-    published = view.read(request.service)
+    published = request.service.publication.require(publication.HOSTS)
     visible = _visible(request, published.document["regions"])
     asked = {name: request.query.get(name) for name in ("host", "server_id", "state")}
     asked["server_id"] = request.query.get("server")
@@ -36,7 +35,7 @@ def index(request: Request) -> Answer:
 
 def show(request: Request) -> Answer:
     """One region; where several hosts have one of this id, the query names the host."""
-    published = view.read(request.service)
+    published = request.service.publication.require(publication.HOSTS)
     wanted = {"id": request.path["region_id"], "host": request.query.get("host")}
     found = [one for one in published.document["regions"] if _is(one, wanted)]
     seen = _visible(request, found)

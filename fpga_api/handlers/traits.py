@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Traits that cards have in Placement, which shows them to administrators alone."""
 
-from fpga_api.hosts import view
+from fpga_api import publication
 from fpga_api.policies import traits as policies
 from fpga_api.routing import Answer, Request, Route
 from fpga_api.schemas import hosts as schemas
@@ -9,7 +9,7 @@ from fpga_api.schemas import hosts as schemas
 
 def index(request: Request) -> Answer:
     """The traits, for the extra specs of a flavor."""
-    published = view.read(request.service)
+    published = request.service.publication.require(publication.HOSTS)
     names = published.document["traits"]
     return 200, {"traits": [{"name": name} for name in names], **published.freshness()}
 

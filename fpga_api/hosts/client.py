@@ -24,7 +24,30 @@ _METRICS = "oslo_messaging_metrics"
 #: Seconds beyond the time-out of a call after which the broker is taken for gone.
 _GRACE = 5.0
 
-_GONE = "the broker of the hosts does not answer"
+GONE = "the broker of the hosts does not answer"
+
+
+def rpc_client(
+    conf: cfg.ConfigOpts, version: str, timeout: float | None = None
+) -> oslo_messaging.RPCClient:
+    """A client of the endpoint of the hosts.
+
+    :param version: of the endpoint, the lowest that has what is called
+    :param timeout: seconds of a call
+    :raises ValueError: there cannot be such a broker
+    """
+    conf.register_opts([cfg.BoolOpt("metrics_enabled", default=False)], group=_METRICS)
+    return oslo_messaging.get_rpc_client(
+        _transport(conf),
+        oslo_messaging.Target(
+            exchange=contract.RPC_EXCHANGE,
+            topic=contract.RPC_TOPIC,
+            namespace=contract.RPC_NAMESPACE,
+            version=version,
+        ),
+        timeout=timeout,
+        retry=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,26 +66,14 @@ class Client:
     """The caller of all hosts.
 
     :param conf: with the options of `fpga_api.options`
-    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: there cannot be
-        such a broker
+    :raises ValueError: there cannot be such a broker
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        conf.register_opts([cfg.BoolOpt("metrics_enabled", default=False)], group=_METRICS)
         self._timeout: float = conf.hosts.timeout
         self._workers: int = conf.hosts.workers
         self._threads: list[threading.Thread] = []
-        self._client = oslo_messaging.get_rpc_client(
-            oslo_messaging.get_rpc_transport(conf, conf.hosts.transport_url),
-            oslo_messaging.Target(
-                exchange=contract.RPC_EXCHANGE,
-                topic=contract.RPC_TOPIC,
-                namespace=contract.RPC_NAMESPACE,
-                version=contract.RPC_VERSION,
-            ),
-            timeout=self._timeout,
-            retry=0,
-        )
+        self._client = rpc_client(conf, contract.RPC_STATUS_VERSION, self._timeout)
 
     def ask(self, hosts: typing.Collection[str]) -> dict[str, Answer]:
         """Ask each host once.
@@ -71,7 +82,7 @@ class Client:
         """
         self._threads = [one for one in self._threads if one.is_alive()]
         if self._threads:
-            raise errors.BrokerUnavailable(_GONE)
+            raise errors.BrokerUnavailable(GONE)
         questions: queue.SimpleQueue[str] = queue.SimpleQueue()
         for host in hosts:
             questions.put(host)
@@ -96,9 +107,9 @@ class Client:
             try:
                 host, answer = answers.get(timeout=self._timeout + _GRACE)
             except queue.Empty:
-                raise errors.BrokerUnavailable(_GONE) from None
+                raise errors.BrokerUnavailable(GONE) from None
             if answer is None:
-                raise errors.BrokerUnavailable(_GONE)
+                raise errors.BrokerUnavailable(GONE)
             found[host] = answer
         return found
 
@@ -131,6 +142,16 @@ class Client:
         except Exception as e:
             name = getattr(e, "exc_type", type(e).__name__)
             return Answer(None, f"it failed with {str(name).removesuffix('_Remote')[:64]}")
+
+
+def _transport(conf: cfg.ConfigOpts) -> oslo_messaging.transport.RPCTransport:
+    try:
+        return oslo_messaging.get_rpc_transport(conf, conf.hosts.transport_url)
+    except (oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure, ValueError) as e:
+        # Their messages have the URL, and its password.
+        raise ValueError(
+            f"[hosts] transport_url is not the URL of a broker: {type(e).__name__}"
+        ) from None
 
 
 def _drain(questions: "queue.SimpleQueue[str]") -> None:

@@ -6,17 +6,13 @@ import dataclasses
 import time
 import typing
 
-from keystoneauth1 import exceptions as keystone
+from fpga_api.peers import Peers
+from fpga_nova import contract, traits
 
-from fpga_api import errors
-from fpga_api.service import Service
-from fpga_nova import traits
-
-#: The newest of what is asked: consumers with their projects (1.12), roots (1.14), traits (1.18).
+#: The newest of what is asked: roots (1.14), traits (1.18).
 _PLACEMENT = "1.18"
 #: Hypervisors are uuids (2.53), and have no `cpu_info` (2.88).
 _NOVA = "2.88"
-_PAGE = 1000
 #: Seconds that Nova's names of hosts hold; a provider without one has Nova asked at once.
 _NAMES_HOLD = 300.0
 
@@ -37,11 +33,22 @@ class Provider:
     host: str | None
 
 
-class Inventory:
-    """Looks into Placement and Nova as the service's user."""
+@dataclasses.dataclass(frozen=True)
+class Consumer:
+    """Who has regions.
 
-    def __init__(self, service: Service, monotonic: typing.Callable[[], float] = time.monotonic):
-        self._service = service
+    :ivar claim: whether it is a claim, and not a server
+    """
+
+    project: str
+    claim: bool
+
+
+class Inventory:
+    """Looks into Placement and Nova."""
+
+    def __init__(self, peers: Peers, monotonic: typing.Callable[[], float] = time.monotonic):
+        self._peers = peers
         self._monotonic = monotonic
         self._hosts: dict[str, str] = {}
         self._asked_at: float | None = None
@@ -70,13 +77,16 @@ class Inventory:
         found = self._placement(f"/traits?name=startswith:{traits.FPGA}&associated=true")
         return sorted(found["traits"])
 
-    def project_of(self, consumer: str) -> str | None:
-        """The project of a consumer, which a server is; None where Placement has no such one.
+    def consumer(self, consumer: str) -> Consumer | None:
+        """A server, or a claim; None where Placement has no such consumer.
 
         :raises errors.CloudUnavailable: Placement does not answer
         """
-        project: str | None = self._placement(f"/allocations/{consumer}").get("project_id")
-        return project
+        path, version = f"/allocations/{consumer}", contract.CLAIM_MICROVERSION
+        found = self._peers.get("placement", path, version)
+        if not found["allocations"]:
+            return None
+        return Consumer(found["project_id"], found["consumer_type"] == contract.CLAIM_CONSUMER)
 
     def _of_tree(self, root: str, tree: list[dict[str, typing.Any]]) -> typing.Iterator[Provider]:
         """The cards of a host; where Placement has none of its own for them, the host itself."""
@@ -95,24 +105,10 @@ class Inventory:
         fresh = self._asked_at is not None and now - self._asked_at < _NAMES_HOLD
         if fresh and self._hosts.keys() >= set(roots):
             return
-        hosts: dict[str, str] = {}
-        query = ""
-        while True:
-            path = f"/os-hypervisors/detail?limit={_PAGE}{query}"
-            page = self._get("compute", path, _NOVA)["hypervisors"]
-            hosts |= {one["id"]: one["service"]["host"] for one in page}
-            if len(page) < _PAGE:
-                break
-            query = f"&marker={page[-1]['id']}"
-        self._hosts, self._asked_at = hosts, now
+        hypervisors = self._peers.pages("/os-hypervisors/detail", "hypervisors", _NOVA)
+        self._hosts = {one["id"]: one["service"]["host"] for one in hypervisors}
+        self._asked_at = now
 
     def _placement(self, path: str) -> dict[str, typing.Any]:
-        return self._get("placement", path, _PLACEMENT)
-
-    def _get(self, service_type: str, path: str, microversion: str) -> dict[str, typing.Any]:
-        try:
-            adapter = self._service.adapter(service_type)
-            document: dict[str, typing.Any] = adapter.get(path, microversion=microversion).json()
-        except (keystone.ClientException, ValueError) as e:
-            raise errors.CloudUnavailable(f"the {service_type} service does not answer: {e}") from e
+        document: dict[str, typing.Any] = self._peers.get("placement", path, _PLACEMENT)
         return document

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The project of each server that has a region.
+"""The project of each server or claim that has a region.
 
 Nova tells Placement the project of each server, in the record of the consumer. To ask Placement
 costs a tenth of what it costs to ask Nova. A server whose project is not known is an operator's
@@ -11,7 +11,7 @@ import itertools
 import typing
 import uuid
 
-from fpga_api.hosts.inventory import Inventory
+from fpga_api.hosts.inventory import Consumer, Inventory
 
 #: Owners that one refresh looks up, and at a time: the others wait for the next refresh.
 _MOST = 1000
@@ -19,24 +19,24 @@ _WORKERS = 8
 
 
 class Owners:
-    """The projects that were looked up; the project of a server never changes."""
+    """The consumers that were looked up; the project of a server never changes."""
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
-        self._projects: dict[str, str] = {}
+        self._consumers: dict[str, Consumer] = {}
 
-    def projects(self, owners: typing.Collection[str]) -> dict[str, str]:
-        """The project of each owner that has a known one.
+    def consumers(self, owners: typing.Collection[str]) -> dict[str, Consumer]:
+        """The consumer that each owner is which Placement knows.
 
         :raises errors.CloudUnavailable: Placement does not answer
         """
         wanted = {owner for owner in owners if _is_uuid(owner)}
-        self._projects = {k: v for k, v in self._projects.items() if k in wanted}
-        unknown = list(itertools.islice(sorted(wanted - self._projects.keys()), _MOST))
+        self._consumers = {k: v for k, v in self._consumers.items() if k in wanted}
+        unknown = list(itertools.islice(sorted(wanted - self._consumers.keys()), _MOST))
         with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
-            found = zip(unknown, pool.map(self._inventory.project_of, unknown), strict=True)
-            self._projects |= {owner: project for owner, project in found if project}
-        return dict(self._projects)
+            found = zip(unknown, pool.map(self._inventory.consumer, unknown), strict=True)
+            self._consumers |= {owner: one for owner, one in found if one}
+        return dict(self._consumers)
 
 
 def _is_uuid(owner: str) -> bool:

@@ -8,9 +8,11 @@ they are. The servers that had them are, so that their owners learn why they see
 import collections
 import typing
 
-from fpga_api import clock, errors
-from fpga_api.hosts import inventory, owners, reports, view
+from fpga_api import clock, errors, publication
+from fpga_api.hosts import inventory, owners, reports
 from fpga_api.hosts.client import Answer, Client
+from fpga_api.hosts.inventory import Consumer
+from fpga_api.peers import Peers
 from fpga_api.service import Service
 
 Document = dict[str, typing.Any]
@@ -21,14 +23,13 @@ _NO_HOST = Answer(None, "Nova has no compute host of this name")
 class Hosts:
     """What is kept from one refresh to the next.
 
-    :raises oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure: there cannot be
-        such a broker
+    :raises ValueError: there cannot be such a broker
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._client = Client(service.conf)
-        self._inventory = inventory.Inventory(service)
+        self._inventory = inventory.Inventory(Peers(service.adapter))
         self._owners = owners.Owners(self._inventory)
         self._last: dict[str, reports.Report] = {}
 
@@ -38,13 +39,13 @@ class Hosts:
         :raises errors.Unavailable: Placement, Nova, the broker or the cache does not answer; what
             was published is stale then
         """
-        publication = self._service.publication
+        published = self._service.publication
         try:
             document = self.collect()
         except errors.Unavailable as e:
-            publication.fail(view.NAME, str(e))
+            published.fail(publication.HOSTS, str(e))
             raise
-        publication.publish(view.NAME, document, self._service.conf.hosts.interval)
+        published.publish(publication.HOSTS, document, self._service.conf.hosts.interval)
 
     def collect(self) -> Document:
         """The document: cards, regions, hosts that did not answer, traits.
@@ -58,10 +59,10 @@ class Hosts:
         self._last = {host: report for host, report in self._last.items() if host in known}
         self._last |= {host: one.report for host, one in answers.items() if one.report}
         seen = {r["owner"] for one in self._last.values() for r in one.regions if r["owner"]}
-        projects = self._owners.projects(seen)
+        consumers = self._owners.consumers(seen)
         places = _Places(providers)
         regions = [
-            _region(host, one.report, region, places, projects)
+            _region(host, one.report, region, places, consumers)
             for host, one in answers.items()
             if one.report
             for region in one.report.regions
@@ -73,7 +74,7 @@ class Hosts:
         return {
             "cards": [_card(one, answers, of_cards[one.id]) for one in providers],
             "regions": regions,
-            "unreachable": self._unreachable(providers, answers, projects),
+            "unreachable": self._unreachable(providers, answers, consumers),
             "traits": names,
         }
 
@@ -81,22 +82,25 @@ class Hosts:
         self,
         providers: list[inventory.Provider],
         answers: dict[str, Answer],
-        projects: dict[str, str],
+        consumers: dict[str, Consumer],
     ) -> list[Document]:
         silent = {host: one for host, one in answers.items() if one.report is None}
         silent |= {one.node: _NO_HOST for one in providers if one.host is None}
         return [
-            {"host": host, "reason": one.fault, **self._before(host, projects)}
+            {"host": host, "reason": one.fault, **self._before(host, consumers)}
             for host, one in sorted(silent.items())
         ]
 
-    def _before(self, host: str, projects: dict[str, str]) -> Document:
+    def _before(self, host: str, consumers: dict[str, Consumer]) -> Document:
         """What a host that is silent reported last."""
         last = self._last.get(host)
-        servers = sorted({r["owner"] for r in last.regions if r["owner"]}) if last else []
+        regions = last.regions if last else ()
+        servers = sorted(
+            {r["owner"] for r in regions if r["owner"] and not _of_claim(r, consumers)}
+        )
         return {
             "at": clock.text(last.at) if last else None,
-            "servers": [{"id": one, "project_id": projects.get(one)} for one in servers],
+            "servers": [{"id": one, "project_id": _project(one, consumers)} for one in servers],
         }
 
 
@@ -116,17 +120,31 @@ def _region(
     report: reports.Report,
     region: reports.Region,
     places: _Places,
-    projects: dict[str, str],
+    consumers: dict[str, Consumer],
 ) -> Document:
-    rest = {name: value for name, value in region.items() if name not in ("owner", "image_id")}
+    of_claim = _of_claim(region, consumers)
+    others = ("owner", "image_id", "claimed")
+    rest = {name: value for name, value in region.items() if name not in others}
     return rest | {
         "host": host,
         "card": places.of(host, region["device"]),
         "at": clock.text(report.at),
-        "server_id": region["owner"],
-        "project_id": projects.get(region["owner"] or ""),
+        "server_id": None if of_claim else region["owner"],
+        "claim_id": region["owner"] if of_claim else None,
+        "project_id": _project(region["owner"], consumers),
         "bitstream_id": region["image_id"],
     }
+
+
+def _of_claim(region: reports.Region, consumers: dict[str, Consumer]) -> bool:
+    """Whether a claim has a region: Placement knows, or else the host."""
+    found = consumers.get(region["owner"] or "")
+    return found.claim if found else bool(region["claimed"])
+
+
+def _project(owner: str | None, consumers: dict[str, Consumer]) -> str | None:
+    found = consumers.get(owner or "")
+    return found.project if found else None
 
 
 def _card(

@@ -15,8 +15,8 @@ _LONGEST = 4096
 _KINDS: dict[str, type] = {
     **dict.fromkeys(("id", "device", "driver", "vendor", "board", "part"), str),
     **dict.fromkeys(("state", "quarantine", "owner", "image_id", "function", "digest"), str),
-    **dict.fromkeys(("since", "reason"), str),
-    **dict.fromkeys(("simulated", "healthy", "withheld"), bool),
+    **dict.fromkeys(("since", "reason", "address"), str),
+    **dict.fromkeys(("simulated", "healthy", "withheld", "claimed"), bool),
     "number": int,
 }
 _OF_NODE = ("kind", "name", "path")
@@ -33,7 +33,8 @@ class Report:
     """The regions of a host.
 
     :ivar at: when they were so, by the host's clock
-    :ivar regions: members as of status.schema.json, and ``withheld``
+    :ivar regions: members as of status.schema.json, ``withheld``, and ``claimed``: the owner is a
+        claim
     """
 
     at: datetime.datetime

@@ -40,6 +40,16 @@ class Enforcer:
         self.enforcer.suppress_deprecation_warnings = True
         self.enforcer.register_defaults(list_rules())
 
+    def load(self) -> None:
+        """Read the operator's file, which is read again whenever it changes.
+
+        :raises ValueError: it cannot be read as a policy
+        """
+        try:
+            self.enforcer.load_rules()
+        except (OSError, ValueError) as e:
+            raise ValueError(f"the policy of the operator cannot be read: {e}") from e
+
     def permits(
         self,
         context: contexts.RequestContext,

@@ -54,7 +54,13 @@ LIST_QUERY = common.parameters(
             "description": "Whether the answer has how many servers the project's quota allows.",
             "type": "boolean",
             "default": False,
-        }
+        },
+        "zone": {
+            "description": "Availability zone; without it, hosts of all zones count.",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+        },
     }
 )
 

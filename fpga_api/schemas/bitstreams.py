@@ -71,5 +71,10 @@ CREATE_QUERY = common.parameters(
             "enum": ["private", "community", "public"],
             "default": "private",
         },
+        "server": {
+            "description": "Server whose programs alone need it: the image is hidden, and deleted "
+            "when another program has taken its place, or with the server.",
+            **common.UUID,
+        },
     }
 )

@@ -69,6 +69,13 @@ def parameters(properties: dict[str, Schema], required: tuple[str, ...] = ()) ->
 
 NO_QUERY = parameters({})
 
+FAULT: Schema = {
+    "description": "Why it failed; null if it did not.",
+    "oneOf": [
+        {"type": "null"},
+        members({"code": {"type": "string"}, "detail": {"type": ["string", "null"]}}),
+    ],
+}
 ERROR: Schema = members(
     {
         "error": members(

@@ -50,7 +50,8 @@ REGION = common.members(
         "id": {"type": "string"},
         "state": {"description": "State in the ledger of the host.", "type": "string"},
         "server_id": {"description": "Server that has the region.", **_TEXT},
-        "project_id": {"description": "Project of the server, if it is known.", **_TEXT},
+        "claim_id": {"description": "Claim that has the region.", **_TEXT},
+        "project_id": {"description": "Project of the server or claim, if it is known.", **_TEXT},
         "number": {
             "description": "Number of the region among those of the server.",
             "type": ["integer", "null"],
@@ -73,6 +74,10 @@ REGION = common.members(
         "host": {"description": f"The compute host. {_OF_OPERATOR}", **_TEXT},
         "card": {"description": f"Resource provider of the card. {_OF_OPERATOR}", **_TEXT},
         "device": {"description": f"Name of the card on its host. {_OF_OPERATOR}", **_TEXT},
+        "address": {
+            "description": f"PCI address of the card, if it has one. {_OF_OPERATOR}",
+            **_TEXT,
+        },
         "quarantine": {"description": f"Reason of the quarantine. {_OF_OPERATOR}", **_TEXT},
         "reason": {"description": f"Last event of the region. {_OF_OPERATOR}", **_TEXT},
         "withheld": {

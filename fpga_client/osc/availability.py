@@ -14,11 +14,16 @@ _DETAILS = (("Accelerators", "accelerators"), ("Source", "source"), ("Error", "e
 _FORMATS = {"accelerators": DictColumn, "error": DictColumn}
 
 
-def _add_mine(parser: argparse.ArgumentParser) -> None:
+def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mine",
         action="store_true",
         help="Count also what the quotas of your project allow",
+    )
+    parser.add_argument(
+        "--zone",
+        metavar="<zone>",
+        help="Count the hosts of this availability zone alone",
     )
 
 
@@ -26,14 +31,14 @@ class ListAvailability(watch.Watchable, base.FpgaLister):
     """List how many servers of each flavor with accelerators can be booted"""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Whose view, and whether to watch."""
+        """What to count, and whether to watch."""
         parser = super().get_parser(prog_name)
-        _add_mine(parser)
+        _add_choices(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
         """Ask for the availability."""
-        report = self.service.availability(parsed_args.mine)
+        report = self.service.availability(parsed_args.mine, parsed_args.zone)
         self.warn(report)
         for flavor in report:
             if flavor.error:
@@ -45,15 +50,17 @@ class ShowAvailability(watch.Watchable, base.FpgaShow):
     """Show how many servers of a flavor with accelerators can be booted"""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """The flavor, whose view, and whether to watch."""
+        """The flavor, what to count, and whether to watch."""
         parser = super().get_parser(prog_name)
         parser.add_argument("flavor", metavar="<flavor>", help="Flavor (name or ID)")
-        _add_mine(parser)
+        _add_choices(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
         """Ask for it."""
-        report = self.service.find_availability(parsed_args.flavor, parsed_args.mine)
+        report = self.service.find_availability(
+            parsed_args.flavor, parsed_args.mine, parsed_args.zone
+        )
         self.warn(report)
         mine = _MINE if parsed_args.mine else ()
         return base.fields(report[0], (("ID", "id"), *_LIST, *mine, *_DETAILS), _FORMATS)

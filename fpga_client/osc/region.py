@@ -20,6 +20,7 @@ _SHOW = (
     ("ID", "id"),
     ("State", "state"),
     ("Server", "server_id"),
+    ("Claim", "claim_id"),
     ("Project", "project_id"),
     ("Number", "number"),
     ("Bitstream", "bitstream_id"),
@@ -37,6 +38,7 @@ _SHOW = (
     ("Host", "host"),
     ("Card", "card"),
     ("Device", "device"),
+    ("Address", "address"),
     ("Quarantine", "quarantine"),
     ("Reason", "reason"),
     ("Withheld", "is_withheld"),
@@ -53,7 +55,7 @@ class ListRegion(base.FpgaLister):
         for name, text in (
             ("host", "the compute host"),
             ("server", "the server (ID)"),
-            ("state", "the state, as programmed, free or quarantined"),
+            ("state", "the state, as programmed, free, claimed or quarantined"),
         ):
             parser.add_argument(f"--{name}", metavar=f"<{name}>", help=f"Filter by {text}")
         return parser

@@ -62,8 +62,11 @@ class Auditor:
         except errors.CliError as e:
             LOG.error("This host offers no FPGA regions: %s", e.reason)
             return 0
-        stray = self.reconciler.stray
-        regions = (dataclasses.replace(r, stray=r.id in stray) for r in status.regions)
+        stray, claimed = self.reconciler.stray, self.reconciler.claimed
+        regions = (
+            dataclasses.replace(r, stray=r.id in stray, of_claim=r.id in claimed)
+            for r in status.regions
+        )
         status = dataclasses.replace(status, regions=tuple(regions))
         last_look.ours.record(status)
         return status.for_instances

@@ -18,10 +18,11 @@ from nova import exception
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_hooks.host import backoff, misplaced
+from fpga_hooks.host import backoff, columns, interrupted, misplaced
 from fpga_hooks.instance import background, cards, guests, needs, owner_locks
+from fpga_hooks.placement import claims
 from fpga_hooks.program import client, errors
-from fpga_nova import column, grants, host_status, request
+from fpga_nova import grants, host_status
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -35,12 +36,14 @@ class Reconciler:
 
     :ivar stray: ids of the regions for which their owners have no use on this host, as of the last
         audit, and that were not erased: a guest has them, or may have, or the erase failed
+    :ivar claimed: ids of those that claims hold, as of the last audit
     """
 
     def __init__(self) -> None:
         self._retries = backoff.Retries()
         self._owners_at_start: frozenset[str] = frozenset()
         self.stray: set[str] = set()
+        self.claimed: set[str] = set()
 
     def start(self, host: str, status: host_status.Status) -> bool:
         """Burn lost configurations again, before any guest is resumed.
@@ -51,7 +54,9 @@ class Reconciler:
         :returns: whether a region was changed
         """
         self._owners_at_start = frozenset(region.owner for region in status.regions if region.owner)
-        return self._mend_all(host, status, needs.instances_of(host), starting=True)
+        instances = needs.instances_of(host)
+        interrupted.settle(host, instances)
+        return self._mend_all(host, status, instances, starting=True)
 
     def audit(self, host: str, status: host_status.Status) -> bool:
         """Erase orphans and what did not erase, burn lost configurations again, repair the column.
@@ -59,10 +64,12 @@ class Reconciler:
         :returns: whether a region was changed
         """
         instances = needs.instances_of(host)
+        interrupted.settle(host, instances)
         owned = {region.owner for region in status.regions if region.owner}
         self._retries.keep({*instances, *owned, *(region.id for region in status.regions)})
         orphans = owned_by_nobody_here(status, instances)
         self.stray.clear()
+        self.claimed.clear()
         changed = [self._erase(host, owner, regions) for owner, regions in orphans.items()]
         changed += [self._release(r) for r in status.regions if _may_be_released(r)]
         if any(region.numbered for region in status.regions):
@@ -127,7 +134,7 @@ class Reconciler:
         if changed and numbered:
             misplaced.stop_guests(self._retries)
         if all(region.settled for region in regions.values()):
-            _repair(instance, ids, log=not changed)
+            columns.repair(instance, ids, log=not changed)
         return changed
 
     def _burn_again(
@@ -178,6 +185,9 @@ class Reconciler:
             if verdict.doubt is not None:
                 self._keep(owner, regions, verdict.doubt)
             if verdict.orphan is None:
+                return False
+            if verdict.no_instance and claims.may_have_region_here(owner):
+                self.claimed.update(region.id for region in regions)
                 return False
             if not self._is_without_guest(owner, regions, verdict.orphan, owner):
                 return False
@@ -277,22 +287,4 @@ def _needs_mending(
     if need.burns or (need.surplus and not starting):
         return True
     ids = {number: region.id for number, region in regions.items()}
-    return column.known(instance) and column.read(instance) != request.joined(ids)
-
-
-def _repair(instance: "objects.Instance", ids: dict[int, str], log: bool) -> None:
-    """Have the column name these regions, by number.
-
-    :param log: whether to say that it did not
-    """
-    value = request.joined(ids)
-    if not column.known(instance) or column.read(instance) == value:
-        return
-    if log:
-        LOG.warning(
-            "The database had FPGA region %s, the ledger has %s; the database was corrected",
-            column.read(instance) or "none",
-            value or "none",
-            instance=instance,
-        )
-    column.write(instance, value)
+    return columns.differs(instance, ids)

@@ -74,7 +74,7 @@ class Burns:
             raise failure from e
 
     def finish(self, instance: "objects.Instance") -> InstanceRequest | None:
-        """Wait for the burn of an instance, and write the regions' ids to the instance.
+        """Wait for the burn of an instance, and set the regions' ids, which Nova saves.
 
         :returns: what was burnt for; None where no burn goes on
         :raises nova.exception.NovaException: a region could not be burnt
@@ -89,7 +89,7 @@ class Burns:
             LOG.error("No FPGA region was burnt: %s", e.reason, instance=instance)
             raise call_sites.failure(e, instance) from e
         LOG.info("FPGA region %s burnt", value, instance=instance)
-        column.write(instance, value)
+        column.write(instance, value, at_once=False)
         return entry.request
 
     def begun(self, owner: str) -> bool:

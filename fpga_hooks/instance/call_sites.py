@@ -19,6 +19,7 @@ from nova import exception
 from nova.compute import task_states
 
 from fpga_hooks.program import errors, last_look
+from fpga_nova import request
 from fpga_nova.contract import Exit
 
 if typing.TYPE_CHECKING:
@@ -40,6 +41,14 @@ def rebuilds(instance: "objects.Instance") -> bool:
     """Whether an instance is rebuilt on this host, to which it belongs; no evacuation does."""
     rebuilt: bool = instance.task_state in _REBUILD and instance.host == last_look.host()
     return rebuilt
+
+
+def resizes(instance: "objects.Instance") -> bool:
+    """Whether an instance gets a flavor with other bitstreams, which no cold migration does."""
+    if instance.task_state not in task_states.resizing_states:
+        return False
+    old, new = (getattr(instance, f"{kind}_flavor", None) for kind in ("old", "new"))
+    return None not in (old, new) and request.bitstreams_of(old) != request.bitstreams_of(new)
 
 
 def failure(error: errors.CliError, instance: "objects.Instance") -> exception.NovaException:

@@ -2,7 +2,8 @@
 """Decides which bitstreams an instance is granted: at its build, and at a rebuild of its image.
 
 Flavors are the operator's. What an image names is for the policy (`image_bitstreams`), which is
-asked once: the grant stands until the server is rebuilt with an image that names another.
+asked once: the grant stands until the server is rebuilt with an image that names another. What was
+programmed into the running server stands through moves, until it is rebuilt or resized.
 """
 
 import contextlib
@@ -34,7 +35,11 @@ def decide(context: "nova_context.RequestContext", instance: "objects.Instance")
         raise exception.BuildAbortException(instance_uuid=request.owner, reason=request.flaw)
     of_flavor = grants.of_flavor(request.extra_specs)
     rebuild = call_sites.rebuilds(instance)
-    return request.granted(of_flavor or _of_image(context, request, rebuild))
+    rights = of_flavor or _of_image(context, request, rebuild)
+    if not (rebuild or call_sites.resizes(instance)):
+        of_programs = grants.programmed(request.grants)
+        rights = rights | {n: grant for n, grant in of_programs.items() if n in rights}
+    return request.granted(rights)
 
 
 def adopt(host: str) -> None:

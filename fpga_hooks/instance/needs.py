@@ -43,10 +43,12 @@ class Verdict:
 
     :ivar orphan: why the owner has no use for it any more
     :ivar doubt: why that cannot be known, though the owner is on another host
+    :ivar no_instance: the owner is none; a claim may be one
     """
 
     orphan: str | None = None
     doubt: str | None = None
+    no_instance: bool = False
 
 
 def need(instance: "objects.Instance", regions: typing.Mapping[int, host_status.Region]) -> Need:
@@ -91,7 +93,7 @@ def of_owner(owner: str, host: str, leftover: bool, ids: typing.Collection[str])
     try:
         instance = objects.Instance.get_by_uuid(context, owner, expected_attrs=[])
     except exception.InstanceNotFound:
-        return Verdict(orphan="Nova knows no instance of its owner's id")
+        return Verdict(orphan="Nova knows no instance of its owner's id", no_instance=True)
     if instance.deleted:
         return Verdict(orphan="its instance is deleted")
     if instance.host == host or not (leftover or instance.task_state is None):

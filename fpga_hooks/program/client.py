@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs fpga-cli as root through rootwrap and reads its answers."""
 
+import dataclasses
 import json
 import re
 
@@ -27,10 +28,50 @@ def burn(image_id: str, owner: str, number: int = 1, device: str | None = None) 
     """
     which = [] if number == 1 else ["--number", str(number)]
     where = [] if device is None else ["--device", device]
-    region_id = _run("burn", image_id, "--owner", owner, *which, *where).strip()
-    if not _REGION_ID.fullmatch(region_id):
-        raise errors.CliError(None, f"{CONF.fpga.exec} burn printed no region id")
-    return region_id
+    return _region_id("burn", _run("burn", image_id, "--owner", owner, *which, *where))
+
+
+@dataclasses.dataclass(frozen=True)
+class Replaced:
+    """What came of putting another bitstream into a region.
+
+    :ivar same_nodes: whether a guest reaches the region by the nodes that it has
+    :ivar failure: why the previous bitstream is in place; None where the new one is
+    """
+
+    same_nodes: bool
+    failure: errors.CliError | None
+
+
+def replace(region_id: str, image_id: str, owner: str, same_nodes: bool) -> Replaced:
+    """Put another bitstream into a region of an owner, in place.
+
+    :param same_nodes: refuse a bitstream that exposes other nodes
+    :raises errors.CliError: nothing was changed, or the region holds neither any more
+    """
+    which = ["--same-nodes"] if same_nodes else []
+    arguments = ("replace", region_id, image_id, "--owner", owner, *which, "--format", "json")
+    answer = _answer(*arguments)
+    if answer.code not in (Exit.DONE, Exit.RESTORED):
+        raise errors.from_exit(CONF.fpga.exec, answer.code, answer.err)
+    try:
+        same = json.loads(answer.out)["nodes"] == "same"
+    except (ValueError, KeyError, TypeError):
+        same = False
+    restored = answer.code == Exit.RESTORED
+    failure = errors.from_exit(CONF.fpga.exec, answer.code, answer.err) if restored else None
+    return Replaced(same, failure)
+
+
+def hold(owner: str, device: str | None = None, board: str | None = None) -> str:
+    """Hold a region for an owner without programming it; the one that it holds already.
+
+    :returns: the region's id, at most 255 printable characters
+    :raises errors.CliError: it did not succeed
+    """
+    where = [] if device is None else ["--device", device]
+    what = [] if board is None else ["--board", board]
+    return _region_id("hold", _run("hold", "--owner", owner, *where, *what))
 
 
 def erase(owner: str, region_id: str | None = None) -> None:
@@ -65,10 +106,24 @@ def status() -> host_status.Status:
         ) from e
 
 
+def _region_id(verb: str, answer: str) -> str:
+    region_id = answer.strip()
+    if not _REGION_ID.fullmatch(region_id):
+        raise errors.CliError(None, f"{CONF.fpga.exec} {verb} printed no region id")
+    return region_id
+
+
 def _run(*arguments: str) -> str:
+    answer = _answer(*arguments)
+    if answer.code:
+        raise errors.from_exit(CONF.fpga.exec, answer.code, answer.err)
+    return answer.out
+
+
+def _answer(*arguments: str) -> root.Answer:
     program = CONF.fpga.exec
     try:
-        answer = root.run([program, *arguments], CONF.fpga.timeout)
+        return root.run([program, *arguments], CONF.fpga.timeout)
     except root.TimedOutError as e:
         raise errors.CliError(
             Exit.TIMED_OUT,
@@ -77,6 +132,3 @@ def _run(*arguments: str) -> str:
         ) from e
     except root.NotRunError as e:
         raise errors.CliError(None, f"{program} cannot be run as root: {e}") from e
-    if answer.code:
-        raise errors.from_exit(program, answer.code, answer.err)
-    return answer.out

@@ -15,9 +15,9 @@ _OLDEST = 180.0
 
 #: What is reported of a region, null where it is not known.
 _NAMES = (
-    *("id", "device", "driver", "vendor", "board", "part", "simulated", "state", "healthy"),
-    *("quarantine", "owner", "number", "handed_out", "image_id", "function", "digest", "nodes"),
-    *("since", "reason"),
+    *("id", "device", "driver", "vendor", "board", "part", "address", "simulated", "state"),
+    *("healthy", "quarantine", "owner", "number", "handed_out", "image_id", "function", "digest"),
+    *("nodes", "since", "reason"),
 )
 
 
@@ -25,24 +25,28 @@ def report() -> dict[str, typing.Any] | None:
     """When the regions were so, and the regions; None where this host does not know them.
 
     A region has the names of status.schema.json, and ``withheld``: no instance has it or may get
-    it.
+    it; and ``claimed``: a claim has it.
     """
     seen = last_look.ours.status
-    withheld = {region.id for region in seen.regions if region.withheld} if seen else set()
+    others = {
+        "withheld": {region.id for region in seen.regions if region.withheld} if seen else set(),
+        "claimed": {region.id for region in seen.regions if region.of_claim} if seen else set(),
+    }
     answer = published.document(_OLDEST)
     if answer is not None:
-        return _report(answer["at"], answer["regions"], withheld)
+        return _report(answer["at"], answer["regions"], others)
     if seen is None or last_look.ours.at is None:
         return None
     regions = [dataclasses.asdict(region) for region in seen.regions]
-    return _report(last_look.ours.at.isoformat(timespec="milliseconds"), regions, withheld)
+    return _report(last_look.ours.at.isoformat(timespec="milliseconds"), regions, others)
 
 
 def _report(
-    at: str, regions: list[dict[str, typing.Any]], withheld: set[str]
+    at: str, regions: list[dict[str, typing.Any]], others: dict[str, set[str]]
 ) -> dict[str, typing.Any]:
     entries = [
-        {name: region.get(name) for name in _NAMES} | {"withheld": region["id"] in withheld}
+        {name: region.get(name) for name in _NAMES}
+        | {name: region["id"] in ids for name, ids in others.items()}
         for region in regions
     ]
     return {"at": at, "regions": entries}

@@ -91,11 +91,19 @@ class Provider:
     """A compute node's provider as Placement has it.
 
     :param allocations: regions by consumer
+    :param claims: those of the consumers that are claims, and no instances
     """
 
     total: int
     reserved: int
     allocations: typing.Mapping[str, int]
+    claims: frozenset[str] = frozenset()
+
+    @property
+    def usable(self) -> int:
+        """Regions that instances have or may get."""
+        of_claims = sum(self.allocations[claim] for claim in self.claims)
+        return self.total - self.reserved - of_claims
 
 
 def of_ledger(
@@ -111,7 +119,7 @@ def of_ledger(
     for instance in here:
         if instance.settled:
             yield from _of_instance(node, status, instance)
-    owners = {region.owner for region in status.regions if region.owner is not None}
+    owners = {one.owner for one in status.regions if one.owner is not None and not one.of_claim}
     # Until they are erased, the audit offers them to nobody.
     strays = sum(
         len(host_status.surplus(status.owned_by(owner), requests.get(owner, {})))
@@ -172,12 +180,12 @@ def of_placement(
             words = f"there is no {request.RESOURCE_CLASS} of its {node.regions} regions"
             yield Finding("inventory-missing", node.host, node.host, words)
         return
-    usable = provider.total - provider.reserved
-    if usable != node.regions:
-        words = f"Placement offers {usable} regions, compute_nodes.fpga_regions is {node.regions}"
+    if provider.usable != node.regions:
+        offer = f"Placement offers {provider.usable} regions"
+        words = f"{offer}, compute_nodes.fpga_regions is {node.regions}"
         yield Finding("inventory-differs", node.host, node.host, words)
     for consumer, amount in provider.allocations.items():
-        if consumer not in consumers:
+        if consumer not in consumers and consumer not in provider.claims:
             words = f"{amount} regions are allocated to it, and Nova knows no such instance"
             yield Finding("allocation-orphan", node.host, consumer, words)
     for instance in here:
@@ -200,7 +208,8 @@ def _of_region(
     if region.configuration_unknown:
         words = f"it does not say whether it has the configuration of {owner}"
         yield Finding("configuration-unknown", node.host, region.id, words)
-    if region.programmed and region.owner and region.owner not in instances and not node.moving:
+    homeless = region.owner and region.owner not in instances and not region.of_claim
+    if homeless and (region.programmed or region.claimed) and not node.moving:
         words = f"its owner {region.owner} is not an instance of this host"
         yield Finding("region-without-instance", node.host, region.id, words)
 

@@ -5,13 +5,14 @@ Plain SQL: the check must also work where Nova itself does not start.
 """
 
 import collections
+import dataclasses
 import json
 import typing
 
 import sqlalchemy as sa
 
 from fpga_manage.check import rules
-from fpga_nova import host_status, request, server_states
+from fpga_nova import contract, host_status, request, server_states
 
 _LIVING = (
     "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, "
@@ -38,8 +39,8 @@ _MIGRATIONS = sa.text(
     "WHERE m.deleted = 0 AND m.status NOT IN :over"
 ).bindparams(sa.bindparam("over", sorted(server_states.OVER), expanding=True))
 
-#: The microversion of Placement that is asked: the first with trees of providers.
-MICROVERSION = "1.14"
+#: The microversion of Placement that is asked: the first that says which consumers are claims.
+MICROVERSION = contract.CLAIM_MICROVERSION
 
 #: GET of a path of Placement: the body, or None where it is not found.
 Get = typing.Callable[[str], dict[str, typing.Any] | None]
@@ -91,10 +92,13 @@ def findings(
     for node in database.nodes:
         here = database.here(node.host)
         disagreements += rules.of_database(node, here)
-        if node.host in statuses:
-            disagreements += rules.of_ledger(node, statuses[node.host], here)
+        provider = None
         if placement is not None:
-            provider = _provider(placement, node.uuid)
+            provider = _provider(placement, node.uuid, database.consumers)
+        if node.host in statuses:
+            status = _with_claims(statuses[node.host], provider)
+            disagreements += rules.of_ledger(node, status, here)
+        if placement is not None:
             disagreements += rules.of_placement(
                 node, provider, here, database.consumers, request_placement
             )
@@ -104,8 +108,20 @@ def findings(
     return disagreements
 
 
-def _provider(get: Get, uuid: str) -> rules.Provider | None:
-    """The regions of a compute node, be they its own provider's or those of its cards'."""
+def _with_claims(status: host_status.Status, provider: rules.Provider | None) -> host_status.Status:
+    """The status of a host, with what Placement says of the owners of regions."""
+    claims = provider.claims if provider else frozenset()
+    regions = (
+        dataclasses.replace(region, of_claim=region.owner in claims) for region in status.regions
+    )
+    return dataclasses.replace(status, regions=tuple(regions))
+
+
+def _provider(get: Get, uuid: str, known: typing.Collection[str]) -> rules.Provider | None:
+    """The regions of a compute node, be they its own provider's or those of its cards'.
+
+    :param known: consumers that are no claims
+    """
     tree = get(f"/resource_providers?in_tree={uuid}") or {"resource_providers": []}
     answers = [_of_one(get, provider["uuid"]) for provider in tree["resource_providers"]]
     providers = [provider for provider in answers if provider is not None]
@@ -118,7 +134,13 @@ def _provider(get: Get, uuid: str) -> rules.Provider | None:
         sum(provider.total for provider in providers),
         sum(provider.reserved for provider in providers),
         allocations,
+        frozenset(one for one in allocations if one not in known and _is_claim(get, one)),
     )
+
+
+def _is_claim(get: Get, consumer: str) -> bool:
+    answer = get(f"/allocations/{consumer}") or {}
+    return answer.get("consumer_type") == contract.CLAIM_CONSUMER
 
 
 def _of_one(get: Get, uuid: str) -> rules.Provider | None:

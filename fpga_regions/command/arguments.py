@@ -5,11 +5,10 @@ import argparse
 import functools
 import textwrap
 import typing
-import uuid
 
 from fpga_nova.contract import REGION_NUMBERS, Exit
 from fpga_nova.version import ShowVersion
-from fpga_regions.command import examples, image_verbs, verbs
+from fpga_regions.command import examples, image_verbs, values, verbs
 from fpga_regions.model import Claim
 
 #: What each exit status means.
@@ -27,7 +26,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The options of a command line; ends the process where it is wrong, with exit status 2.
 
     Besides the options the result has `run`, what carries the verb out, `attempt`, which says what
-    is attempted, and for burn `claim`, whom it is for and on which card.
+    is attempted, and for burn and hold `claim`, whom it is for and on which card.
 
     :param arguments: those after the command's name; None for the process's own
     """
@@ -42,6 +41,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
             command.error("burn takes a --number only with an --owner")
         number = options.number or REGION_NUMBERS[0]
         options.claim = Claim(options.owner, options.device, number)
+    if options.verb == "replace" and (options.image_id is None) == (options.file is None):
+        command.error("replace needs an IMAGE_ID or a --file, and not both")
+    if options.verb == "hold":
+        options.claim = Claim(options.owner, options.device)
     return options
 
 
@@ -65,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     )
     group = command.add_subparsers(dest="verb", required=True, metavar="VERB")
     _add_burn(group)
+    _add_replace(group)
+    _add_hold(group)
     _add_erase(group)
     _add_status(group)
     _add_describe(group)
@@ -130,7 +135,7 @@ def _add_burn(group: "Verbs") -> None:
     verb.add_argument("--file", metavar="PACKAGE", help="a package on this host, without Glance")
     verb.add_argument(
         "--owner",
-        type=_uuid,
+        type=values.uuid_of,
         metavar="UUID",
         help="the instance that gets it, one for each number",
     )
@@ -148,6 +153,39 @@ def _add_burn(group: "Verbs") -> None:
     )
 
 
+def _add_replace(group: "Verbs") -> None:
+    purpose = "put another bitstream into a region of an owner"
+    verb = _add_for_region(group, "replace", purpose, verbs.replace)
+    verb.add_argument(
+        "image_id", nargs="?", metavar="IMAGE_ID", help="Glance id of the bitstream image"
+    )
+    verb.add_argument("--file", metavar="PACKAGE", help="a package on this host, without Glance")
+    verb.add_argument(
+        "--owner", type=values.uuid_of, metavar="UUID", required=True, help="who holds the region"
+    )
+    verb.add_argument(
+        "--same-nodes",
+        action="store_true",
+        help="refuse a bitstream that exposes other nodes than the region has",
+    )
+    _add_format(verb)
+
+
+def _add_hold(group: "Verbs") -> None:
+    verb = add_verb(
+        group,
+        "hold",
+        "hold a region without programming it, and print its id",
+        run=verbs.hold,
+        attempt=lambda options: f"cannot hold a region for `{options.owner}'",
+    )
+    verb.add_argument(
+        "--owner", type=values.uuid_of, metavar="UUID", required=True, help="the claim that gets it"
+    )
+    verb.add_argument("--device", metavar="ID", help="card, as status --format json names it")
+    verb.add_argument("--board", metavar="NAME", help="board, as status --format json names it")
+
+
 def _add_erase(group: "Verbs") -> None:
     verb = add_verb(group, "erase", "erase a region", run=verbs.erase, attempt=_attempt_erase)
     verb.add_argument(
@@ -155,7 +193,7 @@ def _add_erase(group: "Verbs") -> None:
     )
     verb.add_argument(
         "--owner",
-        type=_uuid,
+        type=values.uuid_of,
         metavar="UUID",
         help="only regions of this instance, which no guest has",
     )
@@ -195,7 +233,10 @@ def _add_events(group: "Verbs") -> None:
         "region_id", nargs="?", metavar="REGION_ID", help="only the events of this region"
     )
     verb.add_argument(
-        "--last", type=_count, metavar="NUMBER", help="only the latest events, so many at most"
+        "--last",
+        type=values.count_of,
+        metavar="NUMBER",
+        help="only the latest events, so many at most",
     )
     _add_format(verb)
 
@@ -252,16 +293,3 @@ def _add_format(verb: "_Parser") -> None:
     verb.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people, or for programs"
     )
-
-
-def _uuid(value: str) -> str:
-    try:
-        return str(uuid.UUID(value))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{value!r} is not a UUID") from None
-
-
-def _count(value: str) -> int:
-    if not value.isdecimal() or int(value) < 1 or int(value) > 2**31:
-        raise argparse.ArgumentTypeError(f"{value!r} is not a number from 1")
-    return int(value)

@@ -6,6 +6,7 @@ PROGRAM = "fpga-cli.py"
 _REGION = "a0399bc1-cb67-4548-b0b8-aa95a91402d3"
 _IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 _INSTANCE = "1a4c6fc8-5a64-4b6b-a1d5-7c9f0a1f7a05"
+_CLAIM = "5f0a8d3e-3f5c-4d55-8d1b-0a4f6f1b2c77"
 
 #: For the command and for each verb: lines to type, and what each does.
 EXAMPLES: dict[str, list[tuple[str, str]]] = {
@@ -30,6 +31,22 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
             "burn --dry-run --file crc32.zip",
             "names the region that a burn would take, and why not the others",
         ),
+    ],
+    "replace": [
+        (
+            f"replace {_REGION} {_IMAGE} --owner {_INSTANCE}",
+            "programs that region of the instance anew; after a failure, the previous bitstream "
+            "is back in place",
+        ),
+        (
+            f"replace {_REGION} {_IMAGE} --owner {_INSTANCE} --same-nodes",
+            "the same, but only if the bitstream exposes the same nodes",
+        ),
+    ],
+    "hold": [
+        (f"hold --owner {_CLAIM}", "holds a free region for a claim, and prints its id"),
+        (f"hold --owner {_CLAIM} --device emulator0", "the same, on that card"),
+        (f"erase --owner {_CLAIM}", "releases it"),
     ],
     "erase": [
         (f"erase {_REGION}", "erases that region, which no guest may have"),

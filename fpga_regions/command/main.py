@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace, conf: "cfg.ConfigOpts | None") -> int:
         return serve.serve(options.config_file, main)
     if conf is None:
         conf = configuration.load(options.config_file, if_readable="image_verb" in options)
-    if options.verb == "burn":
+    if options.verb in ("burn", "replace"):
         signal.signal(signal.SIGALRM, _interrupt)
         signal.alarm(conf.burn_timeout)
     code: int = options.run(conf, options)

@@ -91,6 +91,15 @@ says why this is off by default.
 """,
     ),
     cfg.IntOpt(
+        "prepare_interval",
+        default=10,
+        min=0,
+        help="""
+Seconds between two looks of the region manager at Glance, for bitstream images to prepare. It looks
+only if a driver prepares them, as `emulator` does. If it is 0, nothing is prepared.
+""",
+    ),
+    cfg.IntOpt(
         "ledger_timeout",
         default=10,
         min=0,

@@ -11,6 +11,7 @@ from fpga_regions.model import Event, Region
 if typing.TYPE_CHECKING:
     from fpga_regions.manager.dry_run import Choice
     from fpga_regions.manager.reconcile import Difference
+    from fpga_regions.manager.replacement import Outcome
 
 _NOTHING = "-"
 
@@ -68,6 +69,17 @@ def choices_text(choices: "list[Choice]") -> str:
         place = f"({region.slot.device}, {region.slot.index})"
         lines.append(f"{verdict} {region.id} {place}: it {choice.why}")
     return "\n".join(lines)
+
+
+def replacement_json(outcome: "Outcome") -> str:
+    """What came of putting another bitstream into a region, for programs; also where it failed."""
+    return json.dumps(
+        {
+            "region": outcome.region_id,
+            "nodes": "same" if outcome.same_nodes else "new",
+            "restored": outcome.failure is not None,
+        }
+    )
 
 
 def _difference(difference: "Difference") -> dict[str, typing.Any]:

@@ -21,8 +21,8 @@ if typing.TYPE_CHECKING:
 
 _LOCK = "manager.lock"
 _BACKLOG = 64
-#: Seconds between two looks at Glance for what a driver prepares, and between two at the token.
-_OFTEN, _SELDOM = 15.0, 60.0
+#: Seconds between two looks at the token, where no driver prepares images.
+_SELDOM = 60.0
 #: What commands import when they first need it.
 _MODULES = (
     "fpga_regions.command.output",
@@ -32,6 +32,7 @@ _MODULES = (
     "fpga_regions.manager.dry_run",
     "fpga_regions.manager.preparation",
     "fpga_regions.manager.reconcile",
+    "fpga_regions.manager.replacement",
     "jsonschema",
     "requests",
 )
@@ -73,7 +74,8 @@ def serve(config_file: str | None, main: typing.Callable[..., int]) -> int:
 def _load(conf: "cfg.ConfigOpts") -> float | None:
     """Load what commands need; what cannot be had is for each command to say.
 
-    :returns: seconds between two preparations; None if there is no way to Glance, or no driver
+    :returns: seconds between two preparations; None if there is no way to Glance, or no driver, or
+        the configuration wants none
     """
     from fpga_regions.drivers import api
     from fpga_regions.image import glance
@@ -86,7 +88,9 @@ def _load(conf: "cfg.ConfigOpts") -> float | None:
     with contextlib.suppress(errors.RegionError):
         drivers = api.load(conf)
         glance.connect(conf)
-        return _OFTEN if any(driver.prepares for driver in drivers.values()) else _SELDOM
+        if any(driver.prepares for driver in drivers.values()):
+            return float(conf.prepare_interval) or None
+        return _SELDOM
     return None
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each verb of fpga-cli does: asks the manager, prints the answer, gives the exit status.
 
-Each imports what it needs when it runs: `status` is called often and must answer fast.
+Each imports what it needs when it runs: `status` must answer fast without the region manager, too,
+which has imported all of it.
 """
 
 import argparse
@@ -47,6 +48,32 @@ def _plan(manager: "Manager", bitstream: "Bitstream", claim: "Claim") -> int:
     print(output.choices_text(choices))
     if failure is not None:
         raise failure
+    return 0
+
+
+def hold(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
+    """Hold a region for an owner and print its id."""
+    with _opened(conf) as (manager, _ledger):
+        print(manager.hold(options.claim, options.board))
+    return 0
+
+
+def replace(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
+    """Put another bitstream into a region, and print its id or what became of its nodes."""
+    from fpga_regions.command import output
+    from fpga_regions.image import sources
+
+    find = functools.partial(sources.previous, conf)
+    with _opened(conf) as (manager, _ledger):
+        outcome = manager.replace(
+            options.region_id, options.owner, _bitstream(conf, options), find, options.same_nodes
+        )
+    if options.format == "json":
+        print(output.replacement_json(outcome))
+    elif outcome.failure is None:
+        print(outcome.region_id)
+    if outcome.failure is not None:
+        raise outcome.failure
     return 0
 
 

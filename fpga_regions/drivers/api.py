@@ -58,6 +58,16 @@ class Driver(abc.ABC):
             bitfile is none for it; trying again is of no use
         """
 
+    def replace(self, region: Region, package: Package, deadline: Deadline) -> None:
+        """Put another bitfile into a region whose nodes a guest of its owner may have.
+
+        A driver that can leaves the guest with nodes that reach what is programmed. Called again
+        after a failure, with the previous bitfile.
+
+        :raises errors.RegionError: as `program` does
+        """
+        self.program(region, package, deadline)
+
     @abc.abstractmethod
     def read_back(self, region: Region) -> Loaded | None:
         """What the region itself says it holds; None if it shows that it is empty.

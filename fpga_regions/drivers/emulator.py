@@ -9,6 +9,7 @@ docs/emulator.md tells what that means.
 import contextlib
 import pathlib
 import pwd
+import socket
 import typing
 
 from oslo_config import cfg
@@ -37,6 +38,8 @@ class EmulatorDriver(api.Driver):
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
         super().__init__(name, conf)
         self._servers = Servers(pathlib.Path(conf.runtime_dir), pathlib.Path(conf.state_dir))
+        #: Sockets of regions whose process ended, for the next one.
+        self._handed: dict[str, list[socket.socket]] = {}
 
     def discover(self) -> list[Slot]:
         """The regions that are configured."""
@@ -60,10 +63,24 @@ class EmulatorDriver(api.Driver):
     def program(self, region: Region, package: Package, deadline: Deadline) -> None:
         """Start the process that serves the package's function, or simulates its bitstream."""
         self.clear(region, Deadline(self.conf.clear_timeout))
+        self._program(region, package, deadline)
+
+    def replace(self, region: Region, package: Package, deadline: Deadline) -> None:
+        """The same with the sockets that a container has, where it has as many.
+
+        Connections end with the process that served them; who connects next reaches the new one.
+        """
+        handed = self._handed.get(region.id) or self._servers.handed_over(region.id)
+        self._handed[region.id] = handed
+        if len(handed) != len(package.manifest.exposes):
+            self.program(region, package, deadline)
+            return
         try:
-            self._run(region, lambda files: self._load(region, package, deadline, files), deadline)
-        except OSError as e:
-            raise errors.ProgrammingFailed(f"the emulator cannot be started: {e}") from e
+            self._end(region, Deadline(self.conf.clear_timeout))
+        except errors.NotErased as e:
+            raise errors.ProgrammingFailed(e.why) from e
+        self._program(region, package, deadline)
+        self._drop(region)
 
     def prepare(self, package: Package) -> None:
         """Make the models of a bitstream; a compiled one is made in the background."""
@@ -83,8 +100,16 @@ class EmulatorDriver(api.Driver):
 
     def clear(self, region: Region, deadline: Deadline) -> None:
         """End the process and remove its sockets."""
+        self._drop(region)
+        self._end(region, deadline)
+
+    def _drop(self, region: Region) -> None:
+        for one in self._handed.pop(region.id, ()):
+            one.close()
+
+    def _end(self, region: Region, deadline: Deadline) -> None:
         try:
-            self._servers.end(region.id, deadline)
+            self._servers.end(region.id, deadline, len(self._handed.get(region.id, ())))
         except (OSError, ValueError, TypeError) as e:
             raise errors.NotErased(f"what the emulator left cannot be removed: {e}") from e
 
@@ -115,6 +140,12 @@ class EmulatorDriver(api.Driver):
             for number, exposed in enumerate(package.manifest.exposes)
         )
 
+    def _program(self, region: Region, package: Package, deadline: Deadline) -> None:
+        try:
+            self._run(region, lambda files: self._load(region, package, deadline, files), deadline)
+        except OSError as e:
+            raise errors.ProgrammingFailed(f"the emulator cannot be started: {e}") from e
+
     def _run(
         self,
         region: Region,
@@ -133,11 +164,11 @@ class EmulatorDriver(api.Driver):
             except (Broken, errors.TimedOut) as e:
                 if not self._refuse(region, what, e.why, deadline) or deadline.passed:
                     raise
-                self.clear(region, Deadline(self.conf.clear_timeout))
+                self._end(region, Deadline(self.conf.clear_timeout))
                 self._start(region, load(files), deadline)
 
     def _start(self, region: Region, load: Load, deadline: Deadline) -> None:
-        from fpga_regions.emulator import groups
+        from fpga_nova.confined import groups
 
         options = self.conf.emulator
         names = ("user", "max_input", "max_clients", "client_timeout", "max_memory", "cpu_percent")
@@ -145,7 +176,8 @@ class EmulatorDriver(api.Driver):
         settings["uid"] = 0 if options.user else self._uid(region)
         processes = options.max_clients + _MORE_PROCESSES
         limits = groups.Limits(options.max_memory, options.cpu_percent, processes)
-        self._servers.start(region.id, load, settings, limits, deadline)
+        handed = self._handed.get(region.id, ())
+        self._servers.start(region.id, load, settings, limits, deadline, handed)
 
     def _refuse(self, region: Region, load: Load, why: str, deadline: Deadline) -> bool:
         """Refuse a compiled model that did not run, for good; False if it is none."""

@@ -103,9 +103,12 @@ class LinuxDriver(hardware.HardwareDriver):
         options = self.card(card)
         self._overlays.check()
         self._state(card)
-        kinds = frozenset(node.kind for node in self._nodes[card])
+        known = {
+            "kinds": frozenset(node.kind for node in self._nodes[card]),
+            "address": settings.pci_address(self._manager(card, "device")),
+        }
         return [
-            self.slot(card, index, options, interface=self._interface(options, name), kinds=kinds)
+            self.slot(card, index, options, interface=self._interface(options, name), **known)
             for index, name in enumerate(options.regions)
         ]
 

@@ -92,7 +92,8 @@ class OpaeDriver(hardware.HardwareDriver):
         self._see_that_the_port_shows(options.address)
         kinds = frozenset({"char"})
         vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
-        return [self.slot(card, 0, options, interface=interface, kinds=kinds, vendor=vendor)]
+        known = {"vendor": vendor, "address": options.address}
+        return [self.slot(card, 0, options, interface=interface, kinds=kinds, **known)]
 
     def suffix(self, region: Region) -> str:
         """That of OPAE's bitfiles."""

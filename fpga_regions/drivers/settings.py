@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import re
 import typing
@@ -147,6 +148,15 @@ def pci_vendor(sysfs: str, address: str) -> str | None:
         file = pathlib.Path(sysfs) / "bus/pci/devices" / address / "vendor"
         return _PCI_VENDORS.get(file.read_text().strip())
     return None
+
+
+def pci_address(device: pathlib.Path) -> str | None:
+    """Where on PCI a device of sysfs is, or else what it hangs on; None where neither is there.
+
+    :param device: its folder, or a link to it
+    """
+    parts = reversed(pathlib.Path(os.path.realpath(device)).parts)
+    return next((part for part in parts if re.fullmatch(_PCIE_ADDRESS, part)), None)
 
 
 def nodes_option(more: str = "") -> cfg.Opt:

@@ -88,7 +88,8 @@ class XrtDriver(hardware.HardwareDriver):
         interface = _uuid(options.interface) or _uuid(report.get("id"))
         kinds = frozenset({"char"})
         vendor = options.vendor or settings.pci_vendor(self._options.sysfs, options.address)
-        return [self.slot(card, 0, options, interface=interface, kinds=kinds, vendor=vendor)]
+        known = {"vendor": vendor, "address": options.address}
+        return [self.slot(card, 0, options, interface=interface, kinds=kinds, **known)]
 
     def suffix(self, region: Region) -> str:
         """That of XRT's bitfiles."""

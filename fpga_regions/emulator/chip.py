@@ -17,7 +17,7 @@ import socket
 import sys
 import typing
 
-from fpga_regions.emulator.process import BrokenError, Settings, run
+from fpga_regions.emulator.process import BrokenError, Settings, run, tell
 from fpga_regions.emulator.simulation import TURN, Ended, Simulation, Status
 
 _PAUSE = 0.002  # seconds in which more input may come before the clock goes on without
@@ -131,16 +131,17 @@ class Chip:
             pass
 
 
-async def _control(listener: socket.socket, simulation: Simulation, answer: bytes) -> None:
+async def _control(settings: Settings, simulation: Simulation, answer: bytes) -> None:
     """Tell the driver what is programmed, as long as it runs."""
     loop = asyncio.get_running_loop()
+    listener = socket.socket(fileno=settings.control)
     listener.setblocking(False)
     while True:
         connection, _ = await loop.sock_accept(listener)
         with connection, contextlib.suppress(OSError):
             if simulation.ended:
                 os._exit(1)
-            await loop.sock_sendall(connection, answer)
+            tell(connection, answer, settings)
 
 
 async def _serve(settings: Settings, simulation: Simulation, answer: bytes) -> None:
@@ -148,8 +149,7 @@ async def _serve(settings: Settings, simulation: Simulation, answer: bytes) -> N
     loop.add_signal_handler(signal.SIGTERM, _end, simulation)
     chip = Chip(settings, simulation)
     sockets = [socket.socket(fileno=number) for number in settings.sockets]
-    control = socket.socket(fileno=settings.control)
-    await asyncio.gather(_control(control, simulation, answer), *map(chip.serve, sockets))
+    await asyncio.gather(_control(settings, simulation, answer), *map(chip.serve, sockets))
 
 
 def _end(simulation: Simulation) -> typing.NoReturn:

@@ -18,6 +18,7 @@ import json
 import os
 import pwd
 import resource
+import socket
 import sys
 import typing
 
@@ -87,6 +88,14 @@ def run(
     os.dup2(nothing, 1)
     serve()
     return 0
+
+
+def tell(connection: socket.socket, answer: bytes, settings: Settings) -> None:
+    """Answer the driver, and hand it the sockets of clients, which it drops unless it wants them.
+
+    :raises OSError: it is gone
+    """
+    socket.send_fds(connection, [answer], settings.sockets)
 
 
 def _fail(word: str, error: Exception) -> int:

@@ -18,20 +18,17 @@ import typing
 
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
+from fpga_regions.emulator import listeners
 from fpga_regions.model import Loaded
 from fpga_regions.system import folders, processes, sockets
 
 if typing.TYPE_CHECKING:
-    from fpga_regions.emulator import groups
+    from fpga_nova.confined import groups
 
 _PACKAGE = "fpga_regions.emulator"
-_CONTROL = "control"
 _LOG = "log"
 # Names on disk: regions that run through an upgrade have them.
 _LOAD, _PARAMETERS = "kept", "told"
-_ANSWER_TIME = 2.0  # seconds; the answer is ready before it is asked for
-_MAX_ANSWER = 4096
-_PAUSE = 0.02  # seconds between two looks at a process that may be about to end
 
 
 class Broken(errors.ProgrammingFailed):
@@ -71,7 +68,7 @@ class Servers:
 
     def path(self, region_id: str, number: int) -> str:
         """Where a socket of a region is."""
-        return str(self._folders / region_id / _socket_name(number))
+        return str(self._folders / region_id / listeners.name(number))
 
     def load(self, region_id: str) -> Load:
         """What a region was started with, but for descriptors.
@@ -88,25 +85,29 @@ class Servers:
         settings: dict[str, typing.Any],
         limits: "groups.Limits",
         deadline: Deadline,
+        handed: typing.Sequence[socket.socket] = (),
     ) -> None:
         """Make sockets and process; nothing is served before the process is on record.
 
         :param settings: for the process, but for descriptors and groups
+        :param handed: sockets of the process before it, which this one goes on with
         :raises errors.BadPackage: what it is given cannot be run, now or later
         :raises Broken: the model that it is given does not run
         :raises errors.ProgrammingFailed, OSError: it cannot be started now
         :raises errors.TimedOut: it was not ready before the deadline
         """
-        from fpga_regions.emulator import groups
+        from fpga_nova.confined import groups
 
-        folder = self._make_folder(region_id)
+        folder = self._make_folder(region_id, bool(handed))
         _write_load(folder / _LOAD, load)
         with contextlib.ExitStack() as here:
-            names = [_socket_name(number) for number in range(load.sockets)]
-            listeners = [here.enter_context(_listen(folder, name, 0o666)) for name in names]
-            control = here.enter_context(_listen(folder, _CONTROL, 0o600))
+            names = [listeners.name(number) for number in range(load.sockets)]
+            for_clients = handed or [
+                here.enter_context(listeners.listen(folder, name, 0o666)) for name in names
+            ]
+            control = here.enter_context(listeners.listen(folder, listeners.CONTROL, 0o600))
             log = here.enter_context((folder / _LOG).open("ab"))
-            descriptors = [listener.fileno() for listener in listeners]
+            descriptors = [listener.fileno() for listener in for_clients]
             more = {"sockets": descriptors, "control": control.fileno()}
             entrances = groups.make(self.group(region_id), limits)
             server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -133,14 +134,14 @@ class Servers:
 
         :raises errors.NoAnswer: there is one, or that cannot be known, and it does not answer
         """
-        deadline = Deadline(_ANSWER_TIME)
-        control = self._folders / region_id / _CONTROL
+        deadline = Deadline(listeners.ANSWER_TIME)
+        control = self._folders / region_id / listeners.CONTROL
         try:
             # A process that is about to end closes connections without an answer.
-            while (answer := _answer(control)) is None and not deadline.passed:
+            while (answer := listeners.answer(control)) is None and not deadline.passed:
                 if not self._runs(region_id) and not sockets.served(control):
                     return None
-                time.sleep(_PAUSE)
+                time.sleep(listeners.PAUSE)
         except TimeoutError as e:
             raise errors.NoAnswer("the emulator does not answer in time") from e
         except (OSError, ValueError, KeyError, TypeError) as e:
@@ -149,13 +150,21 @@ class Servers:
             raise errors.NoAnswer("the emulator's process runs, and nobody serves its socket")
         return answer
 
-    def end(self, region_id: str, deadline: Deadline) -> None:
+    def handed_over(self, region_id: str) -> list[socket.socket]:
+        """The sockets of a region for clients, as its process hands them over; none if it does not.
+
+        Whoever holds them has to close them.
+        """
+        return listeners.handed_over(self._folders / region_id / listeners.CONTROL)
+
+    def end(self, region_id: str, deadline: Deadline, handed: int = 0) -> None:
         """End a region's process and all that it started, and remove its sockets.
 
+        :param handed: how many of them, from the first, stay: the caller holds them
         :raises errors.NotErased: something of it is still there
         :raises OSError, ValueError, TypeError: that cannot be known
         """
-        from fpga_regions.emulator import groups
+        from fpga_nova.confined import groups
 
         process = self._recorded(region_id)
         if process is not None and not processes.end(process, deadline):
@@ -165,9 +174,14 @@ class Servers:
         if not groups.end(self.group(region_id), deadline):
             raise errors.NotErased("what the emulator's process started does not end")
         folder = self._folders / region_id
-        _wait_for_silence(folder, deadline)
+        names = [listeners.name(number) for number in range(handed)]
+        listeners.wait_for_silence(folder, deadline, names)
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder)
+            for path in folder.iterdir() if names else ():
+                if path.name not in names:
+                    path.unlink()
+            if not names:
+                shutil.rmtree(folder)
         (self._records / region_id).unlink(missing_ok=True)
 
     def group(self, region_id: str) -> str:
@@ -175,11 +189,11 @@ class Servers:
         # Another installation on this host may use the same id.
         return f"{region_id}-{self._installation}"
 
-    def _make_folder(self, region_id: str) -> pathlib.Path:
+    def _make_folder(self, region_id: str, in_use: bool) -> pathlib.Path:
         # Others see a socket only where it is mounted for them.
         folders.make_private(self._folders)
         folder = self._folders / region_id
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=in_use)
         return folder
 
     def _record(self, region_id: str, pid: int) -> None:
@@ -203,32 +217,6 @@ class Servers:
     def _runs(self, region_id: str) -> bool:
         process = self._recorded(region_id)
         return process is not None and processes.alive(process)
-
-
-def _wait_for_silence(folder: pathlib.Path, deadline: Deadline) -> None:
-    """See that nobody serves the sockets in a folder, on record or not."""
-    with contextlib.suppress(FileNotFoundError):
-        for path in sorted(folder.iterdir()):
-            while path.is_socket() and sockets.served(path):
-                if deadline.passed:
-                    raise errors.NotErased(f"{path} is served by a process that is not on record")
-                time.sleep(_PAUSE)
-
-
-def _answer(control: pathlib.Path) -> Loaded | None:
-    """What is answered on a socket; None if nobody serves it, or closes it without an answer."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(_ANSWER_TIME)
-        try:
-            with sockets.short(control.parent) as folder:
-                connection.connect(f"{folder}/{control.name}")
-            data = _read_all(connection)
-        except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError):
-            return None
-    if not data:
-        return None
-    answer = json.loads(data)
-    return Loaded(str(answer["function"]), str(answer["digest"]))
 
 
 def _write_load(path: pathlib.Path, load: Load) -> None:
@@ -259,30 +247,6 @@ def _hand_over(
         raise Broken(f"the emulator cannot run it: {why}")
     if word != process.READY:
         raise errors.ProgrammingFailed(f"the emulator cannot be started: {why or 'it ended'}")
-
-
-def _socket_name(number: int) -> str:
-    return f"fpga{number}"
-
-
-def _listen(folder: pathlib.Path, name: str, mode: int) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        with sockets.short(folder) as short:
-            listener.bind(f"{short}/{name}")
-        (folder / name).chmod(mode)
-        listener.listen(socket.SOMAXCONN)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _read_all(connection: socket.socket) -> bytes:
-    data = b""
-    while (part := connection.recv(_MAX_ANSWER)) and len(data) < _MAX_ANSWER:
-        data += part
-    return data
 
 
 def _read_line(file: typing.IO[str], deadline: Deadline) -> str:

@@ -19,7 +19,7 @@ import zlib
 import lzallright
 
 from fpga_regions.emulator import SOFTWARE
-from fpga_regions.emulator.process import RefusedError, Settings, run
+from fpga_regions.emulator.process import RefusedError, Settings, run, tell
 
 _CHUNK = 1 << 16
 _STACK = 1 << 19
@@ -79,7 +79,7 @@ def serve(settings: Settings, core: typing.Callable[[bytes], bytes], answer: byt
         connection, _address = control.accept()
         with connection, contextlib.suppress(OSError):
             connection.settimeout(_CONTROL_TIMEOUT)
-            connection.sendall(answer)
+            tell(connection, answer, settings)
 
 
 def _serve_clients(

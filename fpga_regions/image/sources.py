@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where packages come from: Glance or a file; either way they pass the same checks."""
 
+import logging
 import pathlib
 
 from oslo_config import cfg
 
+from fpga_regions import errors
 from fpga_regions.image import cache, glance, policy
+from fpga_regions.model import Region
 from fpga_regions.package import once, reader
 from fpga_regions.system import cache as products
 from fpga_regions.system import files
 
 #: Folders of downloads, and of what they hold, in the state folder.
 CACHE, UNPACKED = "cache", "unpacked"
+
+_LOG = logging.getLogger(__name__)
 
 
 def from_glance(conf: cfg.ConfigOpts, image_id: str) -> reader.Package:
@@ -57,3 +62,24 @@ def read(conf: cfg.ConfigOpts, path: pathlib.Path) -> reader.Package:
     """
     with files.opened(path) as file:
         return reader.read_confined(file, reader.Limits.of(conf))
+
+
+def previous(conf: cfg.ConfigOpts, region: Region) -> reader.Package | None:
+    """The package that a region was programmed with: of this host, or from Glance; None for none.
+
+    It passed the checks when it was burnt.
+    """
+
+    def suits(package: reader.Package) -> bool:
+        exposed = [(one.kind, one.name) for one in package.manifest.exposes]
+        nodes = [(node.kind, node.name) for node in region.nodes]
+        return package.loaded == region.loaded and exposed == nodes
+
+    unpacked = products.Cache(pathlib.Path(conf.state_dir) / UNPACKED, conf.packages.cache_size)
+    package = once.find(unpacked, region.digest or "", suits)
+    if package is None and region.image_id is not None:
+        try:
+            package = from_glance(conf, region.image_id)
+        except errors.RegionError as e:
+            _LOG.warning("region %s: what is in it cannot be put back: %s", region.id, e.why)
+    return package if package is not None and suits(package) else None

@@ -19,13 +19,20 @@ FILE = "ledger.sqlite3"
 LOCKS = "locks"
 
 _NEXT = {
-    State.FREE: {State.CLAIMED, State.ERASING, State.QUARANTINED},
-    State.CLAIMED: {State.PROGRAMMING, State.ERASING, State.FREE},
+    State.FREE: {State.REQUESTED, State.CLAIMED, State.ERASING, State.QUARANTINED},
+    State.REQUESTED: {State.PROGRAMMING, State.ERASING, State.FREE},
     # Programming is tried again; a programmed region is marked as lost.
     State.PROGRAMMING: {State.PROGRAMMING, State.PROGRAMMED, State.ERASING},
     State.PROGRAMMED: {State.PROGRAMMED, State.PROGRAMMING, State.ERASING},
-    # A region that was handed out is erased and stays its owner's, marked as lost.
-    State.ERASING: {State.ERASING, State.FREE, State.PROGRAMMED, State.QUARANTINED},
+    State.CLAIMED: {State.PROGRAMMING, State.ERASING},
+    # A region that was handed out is erased and stays its owner's: marked as lost, or as claimed.
+    State.ERASING: {
+        State.ERASING,
+        State.FREE,
+        State.PROGRAMMED,
+        State.CLAIMED,
+        State.QUARANTINED,
+    },
     State.QUARANTINED: {State.ERASING, State.QUARANTINED},
 }
 
@@ -33,8 +40,8 @@ _NEXT = {
 _ON_RECORD = ("owner", "image_id", "digest")
 
 _COLUMNS = (
-    "id, driver, device, slot, vendor, board, part, interface, kinds, simulated, state, since,"
-    " owner, number, handed_out, image_id, function, digest, nodes, lost, quarantine, warm"
+    "id, driver, device, slot, vendor, address, board, part, interface, kinds, simulated, state,"
+    " since, owner, number, handed_out, image_id, function, digest, nodes, lost, quarantine, warm"
 )
 _REASON = (
     "(SELECT note FROM events WHERE region_id = regions.id ORDER BY sequence DESC LIMIT 1)"
@@ -139,15 +146,18 @@ class Ledger:
         :raises OwnerHasRegion: the owner holds another one of this number
         :raises NotFree: somebody else was faster
         """
-        with self._transaction():
-            region = self.region(region_id)
-            if region is None or region.state != State.FREE:
-                raise NotFree
-            if self.held_for(claim) is not None:
-                raise OwnerHasRegion
-            number = None if claim.owner is None else claim.number
-            fields = {"owner": claim.owner, "number": number, "image_id": image_id}
-            return self._write(region, State.CLAIMED, "claimed", **fields)
+        number = None if claim.owner is None else claim.number
+        fields = {"owner": claim.owner, "number": number, "image_id": image_id}
+        return self._give(region_id, claim, State.REQUESTED, "claimed", **fields)
+
+    def hold(self, region_id: str, claim: Claim) -> Region:
+        """Give a free region to an owner who does not want it programmed.
+
+        :raises OwnerHasRegion: the owner holds another one of this number
+        :raises NotFree: somebody else was faster, or it is warm
+        """
+        fields = {"owner": claim.owner, "number": claim.number}
+        return self._give(region_id, claim, State.CLAIMED, "held", **fields)
 
     def move(
         self,
@@ -184,6 +194,19 @@ class Ledger:
                 fields["warm"] = rows.of_warm(warm)
             return self._write(region, after, note, quarantine=cause, **fields)
 
+    def _give(
+        self, region_id: str, claim: Claim, after: State, note: str, **fields: str | int | None
+    ) -> Region:
+        with self._transaction():
+            region = self.region(region_id)
+            if region is None or region.state != State.FREE:
+                raise NotFree
+            if after == State.CLAIMED and region.warm is not None:
+                raise NotFree
+            if self.held_for(claim) is not None:
+                raise OwnerHasRegion
+            return self._write(region, after, note, **fields)
+
     def _see_that_it_is(self, region: Region) -> None:
         if self.region(region.id) != region:
             raise errors.LedgerUnusable(
@@ -195,14 +218,15 @@ class Ledger:
             name: fields.get(name, getattr(region, name)) for name in _ON_RECORD
         }
         handed_out = fields.get("handed_out", region.handed_out)
-        if after == State.PROGRAMMED and region.owner is not None:
+        owner = fields.get("owner", region.owner)
+        if after in (State.PROGRAMMED, State.CLAIMED) and owner is not None:
             fields["handed_out"] = handed_out or now()
         if after == State.FREE or (after == State.QUARANTINED and handed_out is None):
             fields |= {"owner": None, "number": None, "nodes": "[]", "handed_out": None}
-        if after == State.FREE:
+        if after in (State.FREE, State.CLAIMED):
             fields |= dict.fromkeys(("image_id", "function", "digest"))
         fields.setdefault("lost", None)
-        if after not in (State.FREE, State.CLAIMED):
+        if after not in (State.FREE, State.REQUESTED):
             # From then on it is worked on, and nobody knows.
             fields["warm"] = None
         since = region.since if after == region.state else now()
@@ -217,6 +241,7 @@ class Ledger:
     def _register(self, slot: Slot) -> None:
         values = {
             "vendor": slot.vendor,
+            "address": slot.address,
             "board": slot.board,
             "part": slot.part,
             "interface": slot.interface,
@@ -236,9 +261,9 @@ class Ledger:
             return
         region_id = str(uuid.uuid4())
         self._db.execute(
-            "INSERT INTO regions (id, driver, device, slot, vendor, board, part, interface, kinds,"
-            " simulated, state, since, nodes, present)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, '[]', 1)",
+            "INSERT INTO regions (id, driver, device, slot, vendor, address, board, part,"
+            " interface, kinds, simulated, state, since, nodes, present)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'free', ?, '[]', 1)",
             (region_id, slot.driver, slot.device, slot.index, *values.values(), now()),
         )
         self._history.note(region_id, None, State.FREE, "found")

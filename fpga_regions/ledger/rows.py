@@ -43,6 +43,7 @@ def to_region(row: sqlite3.Row) -> Region:
         kinds=frozenset(row["kinds"].split()),
         simulated=bool(row["simulated"]),
         vendor=row["vendor"],
+        address=row["address"],
     )
     return Region(
         id=row["id"],

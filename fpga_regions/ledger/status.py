@@ -40,6 +40,7 @@ def region(region: Region, healthy: bool | None) -> dict[str, typing.Any]:
         "vendor": region.slot.vendor,
         "board": region.slot.board,
         "part": region.slot.part,
+        "address": region.slot.address,
         "simulated": region.slot.simulated,
         "state": region.state,
         "healthy": healthy,

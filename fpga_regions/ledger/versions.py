@@ -4,6 +4,8 @@
 What was released is never changed: a later change is a step of its own.
 """
 
+from fpga_regions.ledger import fifth_version
+
 _FIRST = """
 CREATE TABLE regions (
     id TEXT PRIMARY KEY,
@@ -265,4 +267,4 @@ CREATE UNIQUE INDEX one_region_per_number ON regions (owner, number) WHERE owner
 """
 
 #: Each brings a ledger from the version of its place in this tuple to the next.
-STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, fifth_version.STEP)

@@ -50,6 +50,23 @@ class Image(Bitstream):
         return region.image_id == self.image_id
 
 
+class OnRecord(Bitstream):
+    """What a region was programmed with, as the ledger has it, to be put back."""
+
+    def __init__(self, region: Region, package: Package) -> None:
+        self.image_id = region.image_id
+        self._package = package
+
+    @property
+    def package(self) -> Package:
+        """The package."""
+        return self._package
+
+    def is_in(self, region: Region) -> bool:
+        """Whether a region is on record with it."""
+        return (region.image_id, region.loaded) == (self.image_id, self._package.loaded)
+
+
 class File(Bitstream):
     """A package that is at hand; the region has no image id then."""
 

@@ -29,7 +29,7 @@ class Claims:
     def region(self, claim: Claim, bitstream: Bitstream) -> typing.Iterator[Region]:
         """Hold, locked, the region that the owner holds by this number, or else a free one.
 
-        One that was free is in state CLAIMED then, and the caller programs it or gives it back.
+        One that was free is in state REQUESTED then, and the caller programs it or gives it back.
         The package is fetched before that: nothing is claimed while a download lasts. If the owner
         got a region meanwhile, by another burn, a guest may have it: it is given for the same
         bitstream only.
@@ -53,12 +53,26 @@ class Claims:
             # None where others were faster: what they did is in the ledger, so look again.
             while (region := self._find(lock, claim, bitstream, deadline)) is None:
                 pass
-            if new and region.state != State.CLAIMED and not bitstream.is_in(region):
+            if new and region.state != State.REQUESTED and not bitstream.is_in(region):
                 raise errors.HandedOut(
                     f"while this burn fetched its image, another one gave {region.holder} region "
                     f"{region.id}; a guest may have it, so nothing was changed"
                 )
             yield region
+
+    def hold(self, claim: Claim, board: str | None) -> Region:
+        """Give the owner a region, erased and not programmed: the one that it holds, or a free one.
+
+        :param board: the board that the card must be; None for any
+        :raises errors.NoFreeRegion, errors.NoMatchingHardware: there is none
+        :raises errors.HandedOut: it holds one by this number that is not what it asks for
+        :raises errors.TimedOut: other processes are at work on the free ones and do not end
+        """
+        deadline = Deadline(self._timeout)
+        # None where others were faster.
+        while (region := self._hold(claim, board, deadline)) is None:
+            pass
+        return region
 
     def recover(self) -> None:
         """Undo what dead processes left undone in the regions whose drivers are configured."""
@@ -84,6 +98,38 @@ class Claims:
             except locks.NotLocked:
                 raise self._too_long() from None
             yield self._ledger.region(region.id) or region
+
+    def _hold(self, claim: Claim, board: str | None, deadline: Deadline) -> Region | None:
+        permitted = [
+            region
+            for region in self._permitted(self._ledger.regions(), claim)
+            if board in (None, region.slot.board)
+        ]
+        if (held := self._ledger.held_for(claim)) is not None:
+            with contextlib.ExitStack() as lock:
+                return self._lock_held(lock, claim, _suitable(held, permitted))
+        if not permitted:
+            raise errors.NoMatchingHardware(f"no matching hardware found: here is no board {board}")
+        matching.check_free(permitted)
+        for region in sorted(matching.all_free(permitted), key=lambda one: one.warm is not None):
+            with contextlib.ExitStack() as lock, contextlib.suppress(errors.NotErased, NotFree):
+                try:
+                    self._lock_free(lock, region, deadline)
+                    self._empty(region)
+                    return self._ledger.hold(region.id, claim)
+                except locks.NotLocked:
+                    continue
+                except OwnerHasRegion:
+                    return None
+        if deadline.passed:
+            raise self._too_long()
+        return None
+
+    def _empty(self, region: Region) -> None:
+        """Erase a free region that holds something; one that does not erase is in quarantine."""
+        now = self._ledger.region(region.id)
+        if now is not None and now.state == State.FREE and not self._worker.is_empty(now):
+            self._worker.clear(now, "erased for a claim")
 
     def _find(
         self,
@@ -148,3 +194,16 @@ class Claims:
             "another fpga-cli has been at work on the region for more than "
             f"{self._timeout} seconds (lock_timeout)"
         )
+
+
+def _suitable(held: Region, permitted: list[Region]) -> Region:
+    """The region that an owner holds, if it is one of those that it asks for, and usable."""
+    if held.state == State.QUARANTINED:
+        raise errors.NoFreeRegion(
+            f"region {held.id} of {held.holder} is in quarantine ({held.reason})"
+        )
+    if held.id not in {region.id for region in permitted}:
+        raise errors.HandedOut(
+            f"{held.holder} holds region {held.id}, which is not what is asked for; erase it first"
+        )
+    return held

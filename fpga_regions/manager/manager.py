@@ -11,6 +11,7 @@ from fpga_regions.ledger.ledger import Ledger
 from fpga_regions.manager import dry_run, matching
 from fpga_regions.manager.bitstreams import Bitstream
 from fpga_regions.manager.claims import Claims
+from fpga_regions.manager.replacement import Finder, Outcome, Replacement
 from fpga_regions.manager.steps import Worker
 from fpga_regions.model import Cause, Claim, Region, Slot, State
 from fpga_regions.package.reader import Package
@@ -88,10 +89,33 @@ class Manager:
         self.refresh()
         matching.check_device(self._ledger.regions(), claim.device)
         with self._claims.region(claim, bitstream) as region:
-            if region.state != State.CLAIMED:
+            if region.state != State.REQUESTED:
                 return self._burn_again(region, bitstream, claim)
             with self.worker.undone(region):
                 return self.worker.program(region, bitstream)
+
+    def hold(self, claim: Claim, board: str | None = None) -> str:
+        """Hold a region for an owner without programming it; the one that it holds already.
+
+        :returns: the region's id
+        :raises errors.RegionError: see `Claims.hold`
+        """
+        self.refresh()
+        matching.check_device(self._ledger.regions(), claim.device)
+        return self._claims.hold(claim, board).id
+
+    def replace(
+        self,
+        region_id: str,
+        owner: str,
+        bitstream: Bitstream,
+        find: Finder,
+        same_nodes: bool = False,
+    ) -> Outcome:
+        """Put another bitstream into a region of an owner, in place; see `Replacement`."""
+        self.refresh()
+        work = Replacement(self._ledger, self.worker, self._claims, find)
+        return work.replace(region_id, owner, bitstream, same_nodes)
 
     def plan(
         self, bitstream: Bitstream, claim: Claim

@@ -34,8 +34,12 @@ def order(region: Region, package: Package) -> int:
 
 def free(regions: typing.Iterable[Region], package: Package) -> list[Region]:
     """Those that are free, the best for a package first."""
-    found = (region for region in regions if region.state == State.FREE)
-    return sorted(found, key=lambda region: order(region, package))
+    return sorted(all_free(regions), key=lambda region: order(region, package))
+
+
+def all_free(regions: typing.Iterable[Region]) -> list[Region]:
+    """Those that are free."""
+    return [region for region in regions if region.state == State.FREE]
 
 
 def fitting(regions: typing.Sequence[Region], package: Package) -> list[Region]:

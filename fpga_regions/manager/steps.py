@@ -24,6 +24,9 @@ from fpga_regions.system import sockets
 
 _LOG = logging.getLogger(__name__)
 
+#: What puts a package into a region: a driver's `program` or `replace`.
+Step = typing.Callable[[Region, Package, Deadline], None]
+
 
 class Worker:
     """Programs and clears regions through their drivers."""
@@ -62,13 +65,14 @@ class Worker:
         except errors.NotAccessible as e:
             raise errors.NoAnswer(e.why) from e
 
-    def program(self, region: Region, bitstream: Bitstream) -> str:
+    def program(self, region: Region, bitstream: Bitstream, in_place: bool = False) -> str:
         """Program a region that is claimed or, for the same owner, programmed.
 
         A failure that may have been spurious is followed by another try, as often as
         program_retries says. One that was kept warm with the very same is not programmed, if it
         still holds that.
 
+        :param in_place: have its nodes stay, where the driver can
         :returns: the region's id
         :raises errors.ProgrammingFailed, errors.TimedOut: it did not take the bitfile
         :raises errors.WrongFunction: it holds something else now
@@ -89,7 +93,8 @@ class Worker:
         )
         note = "handed out warm: not programmed"
         if not (warm and self._is_warm(driver, region, driver.resets_again)):
-            region, note = self._program(driver, region, package), "programmed"
+            put = driver.replace if in_place else driver.program
+            region, note = self._program(driver, put, region, package), "programmed"
         nodes = driver.nodes(region, package)
         self._see_that_no_other_has(region, nodes)
         text = json.dumps([dataclasses.asdict(node) for node in nodes])
@@ -140,6 +145,10 @@ class Worker:
         warm = Warm(loaded, region.image_id, exposes)
         self._ledger.move(region, State.FREE, f"{note}; kept warm", warm=warm)
 
+    def is_empty(self, region: Region) -> bool:
+        """Whether a free region is on record as empty, and shows that it is."""
+        return region.warm is None and self._holds(region, None)
+
     def as_it_is(self, region: Region) -> Region:
         """A region without what it was kept warm with, if it does not hold that any more."""
         if region.warm is None or self._holds(region, region.warm.loaded):
@@ -163,11 +172,11 @@ class Worker:
             return False
         return self._holds(region, region.loaded)
 
-    def _program(self, driver: Driver, region: Region, package: Package) -> Region:
+    def _program(self, driver: Driver, put: Step, region: Region, package: Package) -> Region:
         retries = self._conf.program_retries
         # A load that failed at random is soon tried again; a card that needs time gets it.
         pause = self._conf.program_retry_pause / 8
-        while (failure := self._try_to_program(driver, region, package)) is not None:
+        while (failure := self._try_to_program(driver, put, region, package)) is not None:
             if retries == 0:
                 raise failure
             retries -= 1
@@ -183,7 +192,7 @@ class Worker:
         """Erase a region, and free it or put it into quarantine.
 
         One that was handed out, and may be in a guest still, is not freed: it stays its owner's,
-        marked as lost, and can be programmed for that owner again.
+        marked as lost or as claimed, and can be programmed for that owner again.
 
         :param note: why, for the ledger
         :param after: what it is when it is erased: free, or quarantined by an operator
@@ -204,15 +213,17 @@ class Worker:
             raise errors.NotErased(f"{e.why}; the region is in quarantine") from e
         if after == State.FREE and region.handed_out:
             note = f"{note}; {region.holder} has it still"
+            if region.loaded is None:
+                return self._ledger.move(region, State.CLAIMED, note)
             return self._ledger.move(region, State.PROGRAMMED, note, lost=now())
         return self._ledger.move(region, after, note, cause)
 
     def _try_to_program(
-        self, driver: Driver, region: Region, package: Package
+        self, driver: Driver, put: Step, region: Region, package: Package
     ) -> errors.RegionError | None:
         """One try; the failure, if another one may go better."""
         try:
-            driver.program(region, package, Deadline(self._conf.program_timeout))
+            put(region, package, Deadline(self._conf.program_timeout))
         except errors.ProgrammingFailed as e:
             return e
         try:
@@ -260,7 +271,7 @@ class Worker:
         region = self._ledger.region(region_id)
         if region is None or region.state == State.FREE or not self.drives(region):
             return ""
-        if region.state == State.CLAIMED:
+        if region.state == State.REQUESTED:
             self._ledger.move(region, State.FREE, "given back: nothing was programmed")
             return ""
         try:

@@ -39,6 +39,25 @@ def read(file: typing.BinaryIO, digest: str, limits: Limits, store: Cache) -> re
     return package
 
 
+def find(
+    store: Cache, digest: str, suits: typing.Callable[[reader.Package], bool]
+) -> reader.Package | None:
+    """A package that was taken apart on this host and is still in the store.
+
+    :param digest: of its bitfile, as `Package.digest` gives it
+    :param suits: whether it is the one, of those with this bitfile
+    """
+    _, _, digits = digest.partition(":")
+    for file in store.all("files"):
+        # What cannot be read is as good as not there.
+        with file, contextlib.suppress(OSError, ValueError, TypeError, errors.BadPackage):
+            if digits.encode() in _manifest_text(file):
+                package = reader.check(_load(file))
+                if package.digest == digest and suits(package):
+                    return package
+    return None
+
+
 @functools.cache
 def _release() -> str:
     return hashlib.sha256(Path(unpacking.__file__).read_bytes()).hexdigest()
@@ -47,6 +66,13 @@ def _release() -> str:
 def _dump(files: Files) -> bytes:
     sizes = [None if one is None else len(one) for one in files]
     return b"".join([json.dumps(sizes).encode(), b"\n", *(one or b"" for one in files)])
+
+
+def _manifest_text(stored: typing.BinaryIO) -> bytes:
+    sizes = json.loads(stored.readline())
+    text = stored.read(sizes[0])
+    stored.seek(0)
+    return text
 
 
 def _load(stored: typing.BinaryIO) -> Files:

@@ -48,6 +48,15 @@ class Cache:
                 path.unlink()
         return None
 
+    def all(self, kind: str) -> typing.Iterator[typing.BinaryIO]:
+        """All contents of a kind, each open; not checked, and not taken for used.
+
+        :param kind: what their names end with
+        """
+        for path in sorted(self._folder.glob(f"*-*.{kind}")):
+            with contextlib.suppress(FileNotFoundError):
+                yield path.open("rb")
+
     def put(self, name: str, content: bytes) -> typing.BinaryIO:
         """Keep a content, and give it as a file that anybody who is handed it may run."""
         folders.make_private(self._folder)

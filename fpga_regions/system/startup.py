@@ -5,6 +5,8 @@ Imports that fpga-cli does not need are put off, so that it answers fast:
 oslo.config 10.7 imports netaddr and rfc3986 for option types (addresses, URIs) that no option here
 has; with what they import in turn they take a quarter of the time in which `status` answers (57 of
 206 ms of imports), and oslo.config has no way around them.
+Commands that the region manager does import nothing. Without it, `status` is to take at most eight
+times as long as the start of an interpreter (benchmarks/server.py), which needs this.
 `importlib.util.LazyLoader` does not help: in Python 3.11 the import statement itself asks a lazy
 module for its `__spec__`, which loads it.
 """

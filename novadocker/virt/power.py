@@ -9,7 +9,16 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks.instance import devices
-from novadocker import builder, config_drive, containers, errors, request, reverts, sources
+from novadocker import (
+    builder,
+    carriers,
+    config_drive,
+    containers,
+    errors,
+    request,
+    reverts,
+    sources,
+)
 from novadocker.network import network
 from novadocker.virt import networks
 
@@ -203,4 +212,5 @@ class PowerActions:
             self._start(instance, network_info)
             return
         reverts.check(instance.uuid)
+        carriers.check_arrival(instance)
         self.builder.build_anew(context, instance, networks.served(instance, network_info))

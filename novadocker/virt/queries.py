@@ -8,7 +8,7 @@ from nova.compute import power_state
 from nova.virt import driver, hardware
 from oslo_log import log as logging
 
-from novadocker import config_drive, containers, diagnostics, errors, events, request, sources
+from novadocker import config_drive, containers, diagnostics, errors, events, listing, request
 from novadocker.engine import Engine
 from novadocker.network import network
 
@@ -26,13 +26,11 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
     :ivar engine: this host's
     :ivar containers: those of this host
     :ivar network: their networks
-    :ivar sources: containers that wait for the end of a move
     """
 
     engine: Engine
     containers: containers.Containers
     network: network.Network
-    sources: sources.Sources
     _listener: typing.Callable[..., None] | None = None
     _watch: events.Watch | None = None
 
@@ -56,17 +54,17 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
 
     def list_instances(self) -> list[str]:
         """Nova's names of the instances in `list_instance_uuids`."""
-        listed = self.containers.listing.now()
-        others = (request.name_of(uuid) for uuid in self._without_container(listed))
-        return [*(one.name for one in listed.values()), *others]
+        found = self.containers.listing.complete()
+        others = (request.name_of(uuid) for uuid in self._without_container(found))
+        return [*(one.name for one in found.containers.values()), *others]
 
     def list_instance_uuids(self) -> list[str]:
         """The instances that have a container, or of which something else is left here.
 
         Nova has those destroyed that it does not know.
         """
-        listed = self.containers.listing.now()
-        return [*listed, *self._without_container(listed)]
+        found = self.containers.listing.complete()
+        return [*found.containers, *self._without_container(found)]
 
     def get_num_instances(self) -> int:
         """How many instances have a container.
@@ -130,6 +128,6 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
         # Nova asks only for an instance that runs.
         return diagnostics.as_object(usage, instance, power_state.STATE_MAP[power_state.RUNNING])
 
-    def _without_container(self, listed: typing.Container[str]) -> list[str]:
-        others = self.network.uuids().union(config_drive.uuids(), self.sources.uuids())
-        return [uuid for uuid in sorted(others) if uuid not in listed]
+    def _without_container(self, found: listing.Answer) -> list[str]:
+        others = self.network.uuids().union(config_drive.uuids(), found.sources)
+        return [uuid for uuid in sorted(others) if uuid not in found.containers]

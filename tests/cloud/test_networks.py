@@ -9,8 +9,8 @@ import uuid
 
 import pytest
 
-from tests.cloud.site import COMPUTE2, NETWORKS
-from tests.cloud.users import CloudOfHosts, wait_for
+from tests.cloud.site import COMPUTE2, CONTROLLER, NETWORKS
+from tests.cloud.users import FOLDER, CloudOfHosts, wait_for
 
 pytestmark = pytest.mark.skipif(not NETWORKS, reason="this cloud has no networks")
 
@@ -40,7 +40,11 @@ with socket.create_connection((address, port), timeout=5) as connection:
     connection.shutdown(socket.SHUT_WR)
     print(sum(len(part) for part in iter(lambda: connection.recv(65536), b"")))
 """
-VSCTL = "ovs-vsctl --db=unix:/var/lib/fpga-nova/cloud/run/openvswitch/db.sock"
+VSCTL = f"ovs-vsctl --db=unix:{FOLDER}/run/openvswitch/db.sock"
+#: The port of OVN's southbound database, the files of the hosts that it lets in, and their options.
+SOUTHBOUND = 24779
+TLS = f"{FOLDER}/etc/ovn"
+KEYS = f"-p {TLS}/key.pem -c {TLS}/cert.pem -C {TLS}/ca.pem"
 
 SWITCH = {
     "the switch starts again": "systemctl restart fpga-nova-ovs-vswitchd",
@@ -162,6 +166,37 @@ def test_frames_between_the_hosts_are_in_tunnels(pair: Pair) -> None:
         "compute1", f"{VSCTL} --columns=options find Interface type=geneve"
     )
     assert pair.cloud.site.tunnel(COMPUTE2).partition("/")[0] in tunnels
+
+
+def southbound(pair: Pair, words: str, scheme: str = "ssl") -> typing.Any:
+    """What compute1 gets of OVN's southbound database."""
+    database = f"--db={scheme}:{pair.cloud.site.address(CONTROLLER)}:{SOUTHBOUND}"
+    return pair.cloud.site.ssh("compute1", f"ovn-sbctl --timeout=20 {database} {words}", False)
+
+
+def test_host_without_a_certificate_does_not_reach_ovn(pair: Pair) -> None:
+    assert southbound(pair, f"{KEYS} show").returncode == 0
+    assert southbound(pair, "show").returncode
+    assert southbound(pair, "show", "tcp").returncode
+
+
+def test_certificate_of_a_host_changes_no_other_chassis(pair: Pair) -> None:
+    for host, status in {"compute1": 0, "compute2": 1}.items():
+        done = southbound(pair, f"{KEYS} set Chassis {host} external_ids:test=1")
+        assert done.returncode == status, done.stderr
+        assert ("permission error" in done.stderr) == bool(status)
+    assert southbound(pair, f"{KEYS} remove Chassis compute1 external_ids test").returncode == 0
+
+
+def test_hosts_get_certificates_of_a_new_authority(pair: Pair) -> None:
+    site, stolen = pair.cloud.site, "-p /root/key.pem -c /root/cert.pem"
+    site.ask("compute1", f"cp {TLS}/*.pem /root")
+    site.ask("controller", f"rm -r {FOLDER}/etc/ovn-authority")
+    site.up()
+    wait_for("the network is whole", pair.works, 60)
+    assert southbound(pair, f"{KEYS} show").returncode == 0
+    assert southbound(pair, f"{stolen} -C {TLS}/ca.pem show").returncode
+    site.ask("compute1", "rm /root/*.pem")
 
 
 def test_security_group_keeps_another_group_out_on_both_hosts(

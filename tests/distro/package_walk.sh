@@ -102,6 +102,59 @@ code_is 3 fpga-patch status
 apt-get install -y --reinstall python3-nova
 code_is 0 fpga-patch verify
 
+step "fpga-api and its engine, from Debian's packages, as their units start them"
+apt-get install -y memcached curl $(dpkg-query -W -f '${Suggests}' fpga-nova | tr -d ,)
+mkdir -p /etc/fpga-nova
+cat > /etc/fpga-nova/fpga-api.conf <<'EOF'
+[database]
+connection = sqlite:////tmp/fpga-api/fpga.sqlite
+[cache]
+memcache_servers = 127.0.0.1:11211
+[hosts]
+transport_url = rabbit://fpga:SECRET@127.0.0.1:1/fpga
+[availability]
+public = true
+[service_credentials]
+auth_type = password
+auth_url = http://127.0.0.1:1/v3
+[keystone_authtoken]
+auth_type = password
+auth_url = http://127.0.0.1:1/v3
+www_authenticate_uri = http://127.0.0.1:1
+service_token_roles_required = true
+memcached_servers = 127.0.0.1:11211
+EOF
+chown fpga-api: /etc/fpga-nova/fpga-api.conf
+chmod 400 /etc/fpga-nova/fpga-api.conf
+install -d -o fpga-api /tmp/fpga-api
+as_service() { setpriv --reuid fpga-api --regid fpga-api --clear-groups "$@"; }
+as_service fpga-api-manage db sync
+as_service fpga-status upgrade check
+memcached -d -u nobody -l 127.0.0.1
+for unit in fpga-api fpga-api-engine; do
+    command=$(sed -n 's/^ExecStart=//p' "/lib/systemd/system/$unit.service")
+    # Two words, as systemd reads them.
+    # shellcheck disable=SC2086
+    as_service $command > "/tmp/$unit.log" 2>&1 &
+done
+answers() {
+    for _ in $(seq 300); do
+        ! curl -s -o /tmp/answer "$1" || ! grep -q "$2" /tmp/answer || return 0
+        sleep 1
+    done
+    cat /tmp/fpga-api.log /tmp/fpga-api-engine.log /tmp/answer >&2
+    fail "$1 has no $2"
+}
+answers http://127.0.0.1:8690/ '"v1"'
+answers http://127.0.0.1:8690/v1/regions fpga.unauthorized
+answers http://127.0.0.1:8690/v1/availability fpga.not_published
+answers http://127.0.0.1:8691/metrics '^fpga_engine_active 1.0'
+answers http://127.0.0.1:8691/metrics 'result="failure",task="availability"'
+# shellcheck disable=SC2046
+kill $(jobs -p)
+wait
+rm -r /etc/fpga-nova/fpga-api.conf /tmp/fpga-api
+
 step "a change of somebody else: removal is refused, and settled by a reinstall"
 echo "# theirs" >> "$nova/virt/driver.py"
 code_is 4 fpga-patch status

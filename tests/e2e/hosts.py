@@ -14,7 +14,7 @@ from cloud import Cloud, CloudError
 from tests.e2e.nova_compute import DOCKER, NovaCompute
 from tests.support.host import Host
 
-__all__ = ["DOCKER", "KEEPING", "ComputeHost", "Schedulers", "known"]
+__all__ = ["DOCKER", "KEEPING", "ComputeHost", "Schedulers", "glance_of", "known"]
 
 KEEPING = "tests.support.virt:KeepingDriver"
 
@@ -26,6 +26,7 @@ class ComputeHost(NovaCompute):
 
     :param audit: seconds between two audits
     :param cli: the regions of another host; its own if None
+    :param user: who runs nova-compute; this process's user if None
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class ComputeHost(NovaCompute):
         driver: str,
         audit: int = 1,
         cli: Host | None = None,
+        user: str | None = None,
     ) -> None:
-        folder.mkdir(parents=True)
-        self.cli = cli or Host(folder, _glance(cloud), drivers="fake")
+        folder.mkdir(parents=True, exist_ok=cli is not None)
+        self.cli = cli or Host(folder, glance_of(cloud), drivers="fake")
         self.cli.python = str(cloud.folder / "venv" / "regions" / "bin" / "python")
-        super().__init__(cloud, folder, name, driver, self._options(folder, name, driver, audit))
+        options = self._options(folder, name, driver, audit)
+        super().__init__(cloud, folder, name, driver, options, user)
 
     def _options(self, folder: pathlib.Path, name: str, driver: str, audit: int) -> list[str]:
         state = folder / "nova"
@@ -149,7 +152,7 @@ def known(cloud: Cloud, names: list[str]) -> None:
         time.sleep(0.5)
 
 
-def _glance(cloud: Cloud) -> str:
+def glance_of(cloud: Cloud) -> str:
     """How the cloud's own fpga-cli reaches Glance."""
     configuration = configparser.RawConfigParser(strict=False)
     configuration.read(cloud.folder / "etc" / "fpga" / "fpga-cli.conf")

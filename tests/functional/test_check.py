@@ -12,6 +12,7 @@ from nova.db.main import api as main_db_api
 from fpga_manage import command
 from fpga_manage.check import sources
 from fpga_nova import host_status
+from tests.functional.test_claims import ClaimsTestCase
 from tests.functional.test_placement import PlacementTestCase
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -111,3 +112,25 @@ class Check(PlacementTestCase):
         self.assertEqual(
             (0, "0 found on 1 hosts, 0 with a status\n"), self.command("--no-placement")
         )
+
+
+class CheckOfClaims(ClaimsTestCase):
+    """A claim is no instance, and nothing is wrong with that."""
+
+    get = Check.get
+    codes = Check.codes
+
+    def test_nothing_is_found_beside_claims(self):
+        self.held()
+        self.held(bitstream=self.image)
+        self.audit()
+        self.assertEqual([], self.codes())
+
+    def test_region_whose_claim_has_no_allocation_is_found_until_the_audit_erases_it(self):
+        claim, _document = self.held()
+        self.audit()
+        self.placement.delete(f"/allocations/{claim}")
+        self.assertIn("region-without-instance", self.codes())
+        for _ in range(2):
+            self.audit()
+        self.assertEqual([], self.codes())

@@ -12,9 +12,9 @@ import sys
 import time
 import typing
 
+from fpga_nova.confined import groups
 from fpga_nova.deadline import Deadline
 from fpga_regions.command import client
-from fpga_regions.emulator import groups
 from fpga_regions.emulator.server import Servers
 from fpga_regions.system import processes
 

@@ -10,6 +10,7 @@ from keystoneauth1 import session
 from oslo_config import cfg
 from placement import conf as placement_conf
 from placement import db_api, deploy
+from placement.objects import resource_class, trait
 from wsgi_intercept import interceptor
 
 from tests.support.clouds import Nova
@@ -24,17 +25,21 @@ class Placement(Nova):
     """A cloud whose Placement is real.
 
     :param url: of an empty database
+    :ivar conf: its configuration
     """
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        conf = cfg.ConfigOpts()
+        self.conf = conf = cfg.ConfigOpts()
         placement_conf.register_opts(conf)
         conf.set_override("connection", url, group="placement_database")
         conf.set_override("sync_on_startup", True, group="placement_database")
         conf.set_override("auth_strategy", "noauth2", group="api")
         conf([], project="placement", default_config_files=[])
+        # One after another in a process: what the one before noted does not hold for this one.
         db_api.placement_context_manager.__init__()  # type: ignore[misc]
+        db_api.configure.reset()
+        trait._TRAITS_SYNCED = resource_class._RESOURCE_CLASSES_SYNCED = False
         db_api.configure(conf)
         self._app = deploy.loadapp(conf)
         self._interceptor = interceptor.RequestsInterceptor(lambda: self._app, url=_URL)

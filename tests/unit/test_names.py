@@ -19,6 +19,7 @@ PACKAGES = (
     "fpga_hooks",
     "fpga_manage",
     "fpga_nova",
+    "fpga_opencl",
     "fpga_patch",
     "fpga_regions",
     "migrations",

@@ -16,12 +16,13 @@ from oslo_log import log as logging
 from oslo_utils import strutils
 
 from fpga_api.availability import specs
-from fpga_api.availability.cloud import Cloud, MissingError
+from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.demand import UncountableError
 from fpga_api.availability.flavors import Flavor
 from fpga_api.availability.hosts import Host, is_usable, metadata_by_host
 from fpga_api.availability.sources.base import Counts, Source
 from fpga_api.availability.tenancy import Count, Rules
+from fpga_api.peers import MissingError
 
 LOG = logging.getLogger(__name__)
 

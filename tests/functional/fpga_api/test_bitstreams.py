@@ -15,7 +15,8 @@ import pytest
 import requests
 import requests_mock
 
-from fpga_api.bitstreams import documents, lookup
+from fpga_api import publication
+from fpga_api.bitstreams import lookup
 from fpga_api.bitstreams.glance import Glance
 from fpga_nova import request as flavors
 from tests.support import api as support
@@ -242,7 +243,7 @@ def test_lookup_reads_each_package_once(api: support.Api) -> None:
         with requests_mock.Mocker(real_http=True) as mocker:
             task.refresh()
             looks.append(sum(one.path.endswith("/file") for one in mocker.request_history))
-    published = api.service.publication.read(documents.PUBLISHED)
+    published = api.service.publication.read(publication.BITSTREAMS)
     assert published is not None
     read = list(published.document["packages"].values())
     assert looks == [2, 0, 0]
@@ -254,7 +255,7 @@ def test_lookup_sees_what_is_uploaded_later(api: support.Api) -> None:
     task.refresh()
     _raw(api, PACKAGE, persona="admin", visibility="public")
     task.refresh()
-    published = api.service.publication.read(documents.PUBLISHED)
+    published = api.service.publication.read(publication.BITSTREAMS)
     assert published is not None
     assert len(published.document["packages"]) == 1
 

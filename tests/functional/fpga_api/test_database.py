@@ -43,6 +43,22 @@ def test_samples_come_back(database: connection.Database) -> None:
     checks.samples_come_back(database)
 
 
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.claims_come_back,
+        checks.claims_come_in_pages,
+        checks.project_gets_as_many_claims_as_its_limit,
+        checks.programs_come_back,
+        checks.one_of_many_programs_a_server,
+    ],
+)
+def test_claims_and_programs(
+    database: connection.Database, check: typing.Callable[[connection.Database], None]
+) -> None:
+    check(database)
+
+
 def test_one_of_many_gets_the_lease(database: connection.Database) -> None:
     checks.one_of_many_gets_the_lease(database)
 

@@ -7,19 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import typing
 import urllib.request
 from pathlib import Path
-from wsgiref import simple_server
 
-import flask
 import pytest
-from keystoneauth1 import fixture as keystone_fixtures
 
 from fpga_api.db import schema
 from tests.support import api as support
+from tests.support import stub_cloud
 
 ROOT = Path(__file__).parents[3]
 _PATIENCE = 60
@@ -38,41 +35,14 @@ backend = dogpile.cache.memory
 [database]
 connection = {database}
 [service_credentials]
-auth_type = password
-auth_url = {keystone}
-username = fpga
-password = secret
-project_name = service
-user_domain_name = Default
-project_domain_name = Default
-"""
-
-
-class _Quiet(simple_server.WSGIRequestHandler):
-    def log_message(self, *_words: typing.Any) -> None:
-        """Say nothing."""
+{credentials}"""
 
 
 @pytest.fixture
 def keystone() -> typing.Iterator[str]:
     """A Keystone, a Nova without anything beside it; the URL."""
-    app = flask.Flask("cloud")
-    with simple_server.make_server("127.0.0.1", 0, app, handler_class=_Quiet) as server:
-        url = f"http://127.0.0.1:{server.server_port}"
-        token = keystone_fixtures.V3Token()
-        token.add_service("compute").add_standard_endpoints(public=f"{url}/compute")
-
-        @app.post("/v3/auth/tokens")
-        def authenticate() -> typing.Any:
-            return dict(token), 201, {"X-Subject-Token": "token"}
-
-        @app.get("/compute/<path:path>")
-        def compute(path: str) -> typing.Any:
-            return {"flavors": [], "aggregates": []}
-
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"{url}/v3"
-        server.shutdown()
+    with stub_cloud.running({"compute": lambda _path: {"flavors": [], "aggregates": []}}) as url:
+        yield url
 
 
 class EngineProcess:
@@ -83,7 +53,12 @@ class EngineProcess:
             self.port = server.getsockname()[1]
         file = folder / f"{self.port}.conf"
         file.write_text(
-            _CONF.format(lease=_LEASE, port=self.port, database=database, keystone=keystone)
+            _CONF.format(
+                lease=_LEASE,
+                port=self.port,
+                database=database,
+                credentials=stub_cloud.CREDENTIALS.format(url=keystone),
+            )
         )
         words = ["-m", "fpga_api.command.serve", "--config-file", str(file), "engine"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -79,21 +79,25 @@ class Mover:
         instance.obj_reset_changes()
         return self.migrations[number]
 
+    def pass_on(self, instance, migration, flavor=None):
+        """Have the driver of the source host do its part; what the other host gets."""
+        with self.on(migration.source_compute) as driver:
+            return driver.migrate_disk_and_power_off(
+                self.servers.context,
+                instance,
+                "192.0.2.1",
+                flavor or instance.flavor,
+                [],
+                {},
+                timeout=0,
+                retry_interval=0,
+            )
+
     def send(self, instance, to="host2", flavor=None):
         """Do what the source host does; the migration and what the other host gets."""
         migration = self.begin(instance, to)
         try:
-            with self.on(migration.source_compute) as driver:
-                disk_info = driver.migrate_disk_and_power_off(
-                    self.servers.context,
-                    instance,
-                    "192.0.2.1",
-                    flavor or instance.flavor,
-                    [],
-                    {},
-                    timeout=0,
-                    retry_interval=0,
-                )
+            disk_info = self.pass_on(instance, migration, flavor)
         except BaseException:
             migration.status, instance.task_state = "error", None
             raise

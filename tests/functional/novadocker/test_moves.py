@@ -4,6 +4,7 @@
 import json
 from unittest import mock
 
+import docker
 import pytest
 from nova import exception
 from nova.compute import power_state, vm_states
@@ -204,6 +205,21 @@ def test_a_server_whose_files_glance_does_not_take_is_as_before(
         assert mover.remainder() == []
 
 
+def test_a_server_whose_files_grow_after_the_check_is_as_before(
+    servers, mover, server, config, monkeypatch, to
+):
+    def grow(*_arguments):
+        servers.run(server, "dd if=/dev/zero of=/sparse bs=1 count=1 seek=9999999")
+
+    config(image_max_unpacked_size=8, group="docker")
+    monkeypatch.setattr(moves.Moves, "check", grow)
+    monkeypatch.setattr(docker.APIClient, "commit", None)
+    with pytest.raises(exception.InstanceFaultRollback, match="image_max_unpacked_size"):
+        mover.send(server, to)
+    assert mover.containers() == {container_of(server): "running"}
+    assert mover.remainder() == []
+
+
 def test_a_hard_reboot_goes_on_with_a_move_that_failed(servers, mover, server, monkeypatch, to):
     migration, disk_info = mover.send(server, to)
     with monkeypatch.context() as patch:
@@ -224,6 +240,18 @@ def test_a_hard_reboot_goes_on_with_a_move_that_failed(servers, mover, server, m
     mover.destroy(server)
     assert mover.containers() == {}
     assert mover.remainder() == []
+
+
+def test_a_hard_reboot_makes_no_empty_container_while_the_files_are_on_the_former_host(
+    servers, mover, server
+):
+    mover.send(server)
+    with (
+        mover.on("host2") as driver,
+        pytest.raises(errors.NotMoved, match="in its source container on host1"),
+    ):
+        driver.reboot(servers.context, server, [], "HARD")
+    assert mover.containers() == {f"{container_of(server)}-source": "exited"}
 
 
 def test_a_server_whose_move_failed_is_deleted(mover, server, monkeypatch, to):

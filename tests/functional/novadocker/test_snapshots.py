@@ -8,12 +8,13 @@ import os
 import pathlib
 import tarfile
 
+import docker
 import nova.conf
 import pytest
 from nova import exception, objects
 from nova.compute import power_state, task_states
 
-from novadocker import errors, request, snapshots
+from novadocker import containers, errors, pauses, request, sizes, snapshots
 
 CONF = nova.conf.CONF
 
@@ -204,19 +205,46 @@ def test_a_container_that_is_too_large_is_not_copied(servers, manager, config, m
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_a_sparse_file_counts_with_its_whole_size(servers, manager, config):
-    instance = servers.boot()
-    servers.run(instance, "dd if=/dev/zero of=/sparse bs=1 count=1 seek=9999999")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_sparse_file_counts_with_its_whole_size_whenever_it_is_made(
+    servers, manager, config, monkeypatch, when
+):
+    def look(self, instance, attributes):
+        size = before(self, instance, attributes)
+        if when == "after":
+            servers.run(instance, sparse)
+        return size
+
+    instance, before = servers.boot(), snapshots.Snapshots.check
+    sparse = "dd if=/dev/zero of=/sparse bs=1 count=1 seek=9999999"
+    if when == "before":
+        servers.run(instance, sparse)
     config(image_max_unpacked_size=8, group="docker")
-    with pytest.raises(errors.NoSnapshot, match=r"image_max_unpacked_size|unpack to more than"):
+    monkeypatch.setattr(snapshots.Snapshots, "check", look)
+    monkeypatch.setattr(docker.APIClient, "commit", None)
+    with pytest.raises(errors.NoSnapshot, match="image_max_unpacked_size"):
         manager.take(instance)
+    assert servers.driver.get_info(instance).state == power_state.RUNNING
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_container_writes_nothing_while_it_is_measured_and_copied(servers, manager, monkeypatch):
+    def exact(*arguments):
+        states.append(servers.container(instance).status)
+        return measure(*arguments)
+
+    instance, states, measure = servers.boot(), [], sizes.exact
+    monkeypatch.setattr(sizes, "exact", exact)
+    manager.take(instance)
+    assert states == ["paused"]
+    assert servers.container(instance).status == "running"
 
 
 @pytest.mark.usefixtures("nothing_left")
 def test_the_engine_writes_no_more_than_the_limit(servers, manager, config, monkeypatch):
     instance = servers.boot()
     servers.run(instance, "dd if=/dev/zero of=/large bs=1M count=5")
-    monkeypatch.setattr(snapshots.Snapshots, "check", lambda *_: None)
+    monkeypatch.setattr(snapshots, "_check_size", lambda _size: None)
     monkeypatch.setattr(snapshots, "_ROOM", 0)
     config(image_max_unpacked_size=4, group="docker")
     with pytest.raises(errors.NoSnapshot, match="more than 4 MiB"):
@@ -328,15 +356,21 @@ def test_an_audit_leaves_a_snapshot_alone_that_goes_on(servers, manager):
     assert manager.take(servers.boot(), lambda **_states: manager.audit())
 
 
-def test_a_container_that_a_dead_engine_left_paused_goes_on(servers, manager):
+def test_a_container_that_a_dead_engine_left_paused_goes_on(servers, manager, monkeypatch):
+    def fails(*_arguments):
+        raise errors.EngineUnavailable("unix:///s", ConnectionError())
+
     instance, other = servers.boot(), servers.boot()
     with (
+        monkeypatch.context() as patch,
         pytest.raises(errors.EngineUnavailable),
-        servers.driver.snapshots._pause_noted(instance.uuid),
+        servers.driver.snapshots._pauses.held(instance.uuid),
     ):
-        raise errors.EngineUnavailable("unix:///s", ConnectionError())
-    for paused in (instance, other):
-        servers.driver.pause(paused)
+        patch.setattr(containers.Containers, "unpause", fails)
+        fails()
+    servers.driver.snapshots._interrupted = True
+    servers.driver.pause(other)
+    assert servers.driver.get_info(instance).state == power_state.PAUSED
     manager.audit()
     assert servers.driver.get_info(instance).state == power_state.RUNNING
     assert servers.driver.get_info(other).state == power_state.PAUSED
@@ -347,7 +381,7 @@ def test_a_container_that_a_dead_engine_left_paused_goes_on(servers, manager):
 
 def test_an_audit_forgets_a_pause_of_a_container_that_is_gone(servers, manager):
     instance = servers.boot()
-    snapshots._PAUSES.write(instance.uuid, {})
+    pauses._RECORDS.write(instance.uuid, {})
     servers.destroy(instance)
     manager.audit(starts=True)
-    assert snapshots._PAUSES.uuids() == []
+    assert pauses._RECORDS.uuids() == []

@@ -95,6 +95,35 @@ class TestPreflight:
             "is the host fpga1 of Nova: name the node so, or run `down` for it first"
         ]
 
+    def test_certificate_that_up_makes_anew_is_named_and_keeps_up_from_nothing(
+        self,
+        hosts: Hosts,
+        folder: Folder,
+        played: list[tuple[str, list[str]]],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        folder.make()
+        folder.vault.touch()
+        hosts.fit(present="yes", certificate="yes")
+        assert call("check", folder) == 0
+        hosts.fit(present="yes", certificate="")
+        assert call("check", folder) == 1
+        words = "its certificate for OVN's database"
+        assert " ".join(capsys.readouterr().out.split()).count("its certificate") == 3, words
+        assert call("up", folder) == 0
+        assert played
+
+    def test_hosts_that_share_no_database_need_no_certificate(self, hosts: Hosts) -> None:
+        controller, compute1, _ = hosts.cloud.nodes
+        usages = [preflight.usage_of(hosts.cloud, node) for node in (controller, compute1)]
+        assert usages == ["serverAuth", "clientAuth"]
+        alone = dataclasses.replace(controller, roles=("controller", "compute"))
+        for cloud in (
+            dataclasses.replace(hosts.cloud, nodes=(alone,)),
+            dataclasses.replace(hosts.cloud, networks=False),
+        ):
+            assert preflight.usage_of(cloud, cloud.nodes[0]) is None
+
     @pytest.mark.parametrize(
         ("changes", "tunnel", "external", "fault"),
         [

@@ -22,6 +22,7 @@ INSTALLED_WITH = {
     "fpga_hooks": ["nova"],
     "fpga_manage": ["nova"],
     "fpga_nova": ["nova"],
+    "fpga_opencl": ["opencl"],
     "fpga_patch": ["nova"],
     "fpga_regions": ["regions", "castellan"],
     "migrations": ["nova"],
@@ -96,7 +97,7 @@ def test_what_a_package_imports_is_named(package: str) -> None:
     assert not unnamed
 
 
-@pytest.mark.parametrize("extra", ["api", "client", "nova", "regions", "castellan"])
+@pytest.mark.parametrize("extra", ["api", "client", "nova", "opencl", "regions", "castellan"])
 def test_what_an_extra_names_is_imported(extra: str) -> None:
     packages = [package for package, extras in INSTALLED_WITH.items() if extra in extras]
     imported = {module for package in packages for module in _imported(package)}
@@ -111,7 +112,7 @@ def test_what_is_locked_is_what_the_extra_names(extra: str, name: str) -> None:
     lines = (ROOT / "requirements" / f"{name}.in").read_text().splitlines()
     locked = _names([line for line in lines if line and line[0] not in "#-"])
     if extra == "dev":
-        assert locked == _needed(["dev", "castellan"]) - _needed([]) - {"fpga-nova"}
+        assert locked == _needed(["dev", "castellan", "opencl"]) - _needed([]) - {"fpga-nova"}
     else:
         assert locked == _needed([extra])
 
@@ -127,7 +128,7 @@ def test_debian_package_depends_on_what_the_extra_names() -> None:
 def test_modules_are_of_the_distributions_that_the_names_say() -> None:
     providers = importlib.metadata.packages_distributions()
     installed = {d.name.lower().replace("_", "-") for d in importlib.metadata.distributions()}
-    for name in _needed(["api", "client", "nova", "regions", "castellan"]):
+    for name in _needed(["api", "client", "nova", "opencl", "regions", "castellan"]):
         if name.replace(".", "-") in {one.replace(".", "-") for one in installed}:
             found = {d.lower().replace("_", "-") for d in providers.get(_module(name), [])}
             assert name.replace(".", "-") in {one.replace(".", "-") for one in found}, name

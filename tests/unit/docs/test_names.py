@@ -16,7 +16,7 @@ ROOT = pages.ROOT
 
 PACKAGES = (
     *("fpga_hooks", "fpga_manage", "fpga_nova", "fpga_patch", "fpga_regions", "novadocker"),
-    *("fpga_api", "fpga_client", "scheduler_filters"),
+    *("fpga_api", "fpga_client", "fpga_opencl", "scheduler_filters"),
 )
 ARCHITECTURE = ROOT / "docs/architecture.md"
 

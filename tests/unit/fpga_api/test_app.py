@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all routes share: versions, tokens, queries, bodies and the form of failures."""
 
+import concurrent.futures
 import dataclasses
 import io
+import threading
 import typing
 
 import pytest
@@ -16,6 +18,7 @@ from fpga_api.schemas import common
 from tests.support import api as support
 
 ADMIN = "fpga:admin"
+_WAITS, _END = threading.Semaphore(0), threading.Event()
 _NUMBERS = common.members({"n": {"type": "integer"}})
 
 
@@ -23,6 +26,12 @@ def _echo(request: Request) -> Answer:
     if request.stream is not None:
         return 200, {"size": sum(map(len, request.chunks()))}
     return 200, {"query": request.query, "body": request.body}
+
+
+def _wait(_request: Request) -> Answer:
+    _WAITS.release()
+    assert _END.wait(30)
+    return 200, {}
 
 
 def _object(request: Request) -> Answer:
@@ -64,6 +73,7 @@ ROUTES = [
         answers={204: None},
     ),
     dataclasses.replace(_ROUTE, path="/unchecked", handler=_unchecked, rule=ADMIN, of_object=True),
+    dataclasses.replace(_ROUTE, path="/slow", method="GET", handler=_wait, outside=True),
     dataclasses.replace(_ROUTE, path="/broken", method="GET", handler=_broken),
 ]
 
@@ -115,6 +125,19 @@ def test_rule_of_a_route_is_checked(
     api: support.Api, path: str, persona: str | None, status: int
 ) -> None:
     assert api.call("GET", path, persona).status_code == status
+
+
+def test_who_waits_for_other_services_leaves_threads_to_others(api: support.Api) -> None:
+    places = api.service.conf.fpga_api.threads * 3 // 4
+    with concurrent.futures.ThreadPoolExecutor(places) as pool:
+        slow = [pool.submit(api.call, "GET", "/slow") for _ in range(places)]
+        for _ in slow:
+            assert _WAITS.acquire(timeout=30)
+        assert _failure(api.call("GET", "/slow")) == (503, "fpga.busy")
+        assert api.call("GET", "/echo").status_code == 200
+        _END.set()
+        assert [one.result().status_code for one in slow] == [200] * places
+    assert api.call("GET", "/slow").status_code == 200
 
 
 def test_who_has_no_token_reads_where_to_get_one(api: support.Api) -> None:

@@ -39,6 +39,14 @@ POST /v1/bitstreams/validate | - no no yes yes yes no no yes
 GET /v1/bitstreams | - no yes yes yes yes no yes yes
 GET /v1/bitstreams/<bitstream_id> | - no yes yes yes yes no yes yes
 DELETE /v1/bitstreams/<bitstream_id> | - gone no yes yes yes gone no no
+POST /v1/claims   | -      no      no     no     no      yes     yes   no           no
+GET /v1/claims    | -      no      yes    yes    yes     yes     yes   yes          yes
+GET /v1/claims/<claim_id> | - gone yes yes yes yes gone gone gone
+PATCH /v1/claims/<claim_id> | - gone no yes yes yes gone gone gone
+DELETE /v1/claims/<claim_id> | - gone no yes yes yes gone gone gone
+POST /v1/servers/<server_id>/programs | - gone no yes yes yes gone gone gone
+GET /v1/programs  | -      no      yes    yes    yes     yes     no    yes          yes
+GET /v1/programs/<program_id> | - gone yes yes yes yes gone gone gone
 """
 
 

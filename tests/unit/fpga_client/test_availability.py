@@ -93,6 +93,18 @@ def test_totals_that_grow_come_with_a_warning(
     assert "totals may lack hosts" in openstack("fpga", "availability", "list").err
 
 
+def test_zone_has_its_own_counts(
+    openstack: OpenStack, address: str, published: publication.Publication
+) -> None:
+    counts = {"east": {"free": 1, "total": 2}}
+    flavors = [flavor("fpga-lzo", 3, 8) | {"zones": counts}]
+    published.publish("availability", {"flavors": flavors, "complete": True}, 15)
+    result = openstack("fpga", "availability", "list", "--zone", "east", "-f", "json")
+    assert json.loads(result.out) == [{"Flavor": "fpga-lzo", "Free": 1, "Total": 2}]
+    result = openstack("fpga", "availability", "show", "fpga-lzo", "--zone", "west", "-f", "json")
+    assert json.loads(result.out)["Free"] == 0
+
+
 def test_service_that_has_not_counted_yet_says_when_to_try_again(
     openstack: OpenStack, address: str
 ) -> None:

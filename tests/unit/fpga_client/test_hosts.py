@@ -6,7 +6,7 @@ import typing
 
 import pytest
 
-from fpga_api.hosts import view
+from fpga_api import publication
 from tests.support import api as support
 from tests.support.client import OpenStack
 from tests.unit.fpga_api.handlers.test_hosts import BARE, CARD, DOCUMENT, MINE
@@ -23,7 +23,7 @@ class As(typing.Protocol):
 def run(
     openstack: OpenStack, address: str, api: support.Api, monkeypatch: pytest.MonkeyPatch
 ) -> As:
-    api.service.publication.publish(view.NAME, DOCUMENT, 15)
+    api.service.publication.publish(publication.HOSTS, DOCUMENT, 15)
 
     def run(persona: str, *words: str) -> tuple[int, typing.Any, str]:
         monkeypatch.setenv("OS_TOKEN", persona)

@@ -18,7 +18,7 @@ from oslo_config import fixture as config_fixture
 import fpga_nova
 from fpga_hooks import calls  # noqa: F401 - registers the options
 from fpga_hooks.instance import background, guests, needs
-from fpga_hooks.placement import function_traits
+from fpga_hooks.placement import claims, function_traits
 
 OWNER = "11111111-2222-3333-4444-555555555555"
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
@@ -196,6 +196,12 @@ def burns(monkeypatch: pytest.MonkeyPatch) -> background.Burns:
     burns = background.Burns()
     monkeypatch.setattr(background, "burns", burns)
     return burns
+
+
+@pytest.fixture(autouse=True)
+def _placement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Placement without claims."""
+    monkeypatch.setattr(claims, "may_have_region_here", lambda claim: False)
 
 
 @pytest.fixture

@@ -106,6 +106,24 @@ def test_a_delete_erases_by_owner_and_clears_the_column(program, context) -> Non
     assert instance.fpga_device is None
 
 
+def test_nova_saves_the_column_of_a_build_with_what_it_saves_next(program, context) -> None:
+    program.answers(out=REGION)
+    instance = _fpga()
+    build.FpgaBuildInstanceHook().build_instance(context, instance, objects.ImageMeta())
+    assert "fpga_device" in instance.obj_what_changed()
+
+
+@pytest.mark.parametrize(("task", "by_nova"), [("deleting", True), ("spawning", False)])
+def test_nova_saves_the_column_of_a_delete_and_of_nothing_else(
+    program, context, task, by_nova
+) -> None:
+    instance = _fpga(REGION)
+    instance.task_state = task
+    instance.obj_reset_changes()
+    delete.FpgaDeleteInstanceHook().delete_instance(context, instance)
+    assert ("fpga_device" in instance.obj_what_changed()) == by_nova
+
+
 def test_a_stale_column_does_not_decide_what_is_erased(program, context) -> None:
     instance = _fpga("region-of-somebody-else")
     delete.FpgaDeleteInstanceHook().delete_instance(context, instance)

@@ -34,10 +34,11 @@ Verb = typing.Callable[[Manager], object]
 LEDGER = [
     "fpga_regions.ledger.ledger:Ledger.register",
     "fpga_regions.ledger.ledger:Ledger.claim",
+    "fpga_regions.ledger.ledger:Ledger.hold",
     "fpga_regions.ledger.ledger:Ledger.move",
     "fpga_regions.ledger.events:History.note",
 ]
-STEPS = ["program", "read_back", "clear", "nodes", "reset"]
+STEPS = ["program", "replace", "read_back", "clear", "nodes", "reset"]
 DRIVERS = {
     "emulator": (
         "fpga_regions.drivers.emulator:EmulatorDriver",
@@ -241,6 +242,52 @@ def test_burn_in_place_of_another_can_be_killed_anywhere(host: Tried) -> None:
         found = host.regions()
         assert (found[burnt].owner, found[burnt].function) == (owner(), "crc32")
         assert {region.owner for region in found.values()} <= {owner(), owner(1), None}
+
+
+def test_replacement_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        region_id = host.burn(0)
+        host.burn(0, 1)
+        return lambda manager: manager.replace(
+            region_id, owner(), host.file(1), lambda _region: host.packages[0]
+        )
+
+    for _ in every_point(host, prepare, 10):
+        (held,) = [one for one in host.regions().values() if one.owner == owner()]
+        host.do(
+            lambda manager, one=held.id: manager.replace(
+                one, owner(), host.file(1), lambda _region: None
+            )
+        )
+        found = host.regions()
+        assert (found[held.id].owner, found[held.id].function) == (owner(), "crc32")
+        assert len({region.owner for region in found.values()}) == 2
+
+
+def test_hold_can_be_killed_anywhere(warm: Tried) -> None:
+    def prepare() -> Verb:
+        warm.erase_all()
+        warm.burn(0)
+        warm.burn(0, 1)
+        warm.erase_all()
+        return lambda manager: manager.hold(Claim(owner()))
+
+    warm.settled |= {"claimed"}
+    for _ in every_point(warm, prepare, 8):
+        held = warm.do(lambda manager: manager.hold(Claim(owner())))
+        region = warm.regions()[held]
+        assert (region.state, region.owner, region.function) == (State.CLAIMED, owner(), None)
+
+
+def test_release_of_what_is_held_can_be_killed_anywhere(host: Tried) -> None:
+    def prepare() -> Verb:
+        host.do(lambda manager: manager.hold(Claim(owner())))
+        return lambda manager: manager.erase(None, owner())
+
+    host.settled |= {"claimed"}
+    for _ in every_point(host, prepare, 6):
+        host.erase()
+        assert {region.state for region in host.regions().values()} == {State.FREE}
 
 
 def test_burn_of_another_number_can_be_killed_anywhere(host: Tried) -> None:

@@ -67,3 +67,20 @@ def test_a_refusal_is_logged_with_its_figures(caplog) -> None:
     fpga_filter.FpgaFilter().host_passes(_host(2, 2), _spec(FPGA))
     assert "FpgaFilter" in caplog.text
     assert "0 of 2 FPGA regions free" in caplog.text
+
+
+def _passed(extra_specs: dict[str, str], **hints: list[str]) -> list[int]:
+    """How many regions the hosts have free that pass, of hosts with 0 to 2."""
+    spec = objects.RequestSpec(flavor=objects.Flavor(extra_specs=extra_specs))
+    spec.scheduler_hints = hints
+    hosts = [_host(2, used) for used in (2, 1, 0)]
+    return [2 - one.fpga_regions_used for one in fpga_filter.FpgaFilter().filter_all(hosts, spec)]
+
+
+def test_of_all_hosts_those_pass_that_have_as_many_free() -> None:
+    two = FPGA | {"hw:fpga_ip_id_2": FPGA["hw:fpga_ip_id"]}
+    assert (_passed({}), _passed(FPGA), _passed(two)) == ([0, 1, 2], [1, 2], [2])
+
+
+def test_a_rebuild_passes_on_its_full_host() -> None:
+    assert _passed(FPGA, _nova_check_type=["rebuild"]) == [0, 1, 2]

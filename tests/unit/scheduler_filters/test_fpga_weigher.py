@@ -107,3 +107,13 @@ def test_a_host_that_never_reported_weighs_as_one_without_regions(config) -> Non
     bare.fpga_regions = bare.fpga_regions_used = None
     bare.stats = None
     assert _first(_host(4, 0), bare, fpga=False) == "0/0"
+
+
+def test_a_weigher_takes_over_a_changed_multiplier_with_the_next_weights(config) -> None:
+    weigher, spec = FpgaWeigher(), SimpleNamespace(flavor=objects.Flavor(extra_specs={}))
+    found = [weigher.weight_multiplier(_host(1, 0))]
+    for value in (2.0, 3.0):
+        config(weight_multiplier=value)
+        weigher.weigh_objects([], spec)
+        found.append(weigher.weight_multiplier(_host(1, 0)))
+    assert found == [1.0, 2.0, 3.0]

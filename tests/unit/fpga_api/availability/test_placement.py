@@ -203,6 +203,17 @@ def test_aggregates_of_projects_are_for_them(
     assert {found.projects.get(project, found.count) for project in ("p1", "p2", "p3")} == {mine}
 
 
+def test_each_availability_zone_has_its_counts(cloud: Cloud) -> None:
+    cloud.aggregates.append(_aggregate("x", "a", availability_zone="east"))
+    cloud.aggregates.append(_aggregate("y", "a", filter_tenant_id="p1"))
+    assert cloud.counted(cloud.source()).zones == {None: {"east": (3, 4), "nova": (2, 2)}}
+    options = {"tenant_aggregates": ["filter"], "default_zone": "west"}
+    assert cloud.counted(cloud.source(**options)).zones == {
+        None: {"west": (2, 2)},
+        "p1": {"east": (3, 4), "west": (2, 2)},
+    }
+
+
 def test_isolated_aggregates_are_for_flavors_that_ask_for_their_trait(cloud: Cloud) -> None:
     cloud.aggregates.append(_aggregate("x", "a", **{f"trait:{BOARD}": "required"}))
     assert cloud.count() == (5, 6)

@@ -8,8 +8,9 @@ import pytest
 
 from fpga_api import clock
 from fpga_api.command import manage
-from fpga_api.db import samples, schema
+from fpga_api.db import claims, programs, samples, schema
 from tests.support import api as support
+from tests.support import api_database as checks
 
 
 @pytest.fixture
@@ -33,15 +34,22 @@ def test_schema_goes_up_and_down(file: Path, capsys: pytest.CaptureFixture[str])
     ]
 
 
-def test_purge_deletes_old_samples_alone(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+_ROWS = [(1, "samples"), (1, "claims"), (0, "programs")]
+
+
+def test_purge_deletes_what_is_old_and_over(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _run(file, "sync")
     database = support.database(f"sqlite:///{file.parent}/fpga.sqlite")
+    for name, state in (("live", "active"), ("old", "released")):
+        claims.add(database, checks.claim(name, state=state), checks.permit)
+    programs.add(database, checks.program())
     ages = [datetime.timedelta(days=days) for days in (1, 29, 31)]
     samples.add(database, [samples.Sample("f", clock.now() - age, 1, 1) for age in ages])
     assert _run(file, "purge") == 0
     assert _run(file, "purge", "--days", "2") == 0
     lines = [line.split(" from ")[0] for line in capsys.readouterr().out.splitlines()[1:]]
-    assert lines == ["deleted 1 samples", "deleted 1 samples"]
+    samples_, claims_, programs_ = (f"deleted {n} {name}" for n, name in _ROWS)
+    assert lines == [samples_, claims_, programs_, samples_, "deleted 0 claims", programs_]
 
 
 @pytest.mark.parametrize(

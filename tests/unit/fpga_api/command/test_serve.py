@@ -80,7 +80,7 @@ def test_process_answers_by_http(served: str) -> None:
 def test_slow_clients_keep_nobody_waiting(served: str, port: int) -> None:
     start = b"POST /v1/bitstreams HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nPK"
     with contextlib.ExitStack() as stack:
-        for _ in range(5):
+        for _ in range(150):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
             client.sendall(start)
         with urllib.request.urlopen(f"{served}/", timeout=30) as answer:
@@ -94,15 +94,50 @@ def test_body_that_is_much_too_large_is_not_taken(port: int, served: str) -> Non
         assert client.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
-@pytest.mark.parametrize("text", ["[fpga_api]\nport = many\n", None])
+_USABLE = "[service_credentials]\nauth_type = none\n[database]\nconnection = sqlite://\n"
+_TOKENS = "[keystone_authtoken]\nmemcached_servers = 127.0.0.1:1\n"
+
+
+@pytest.mark.parametrize(
+    ("verb", "text"),
+    [
+        ("serve", None),
+        ("serve", "[fpga_api]\nport = many\n"),
+        ("serve", "[cache]\nbackend = dogpile.cache.pymemcach\n"),
+        ("serve", "[cache]\nbackend = dogpile.cache.memcached\n"),
+        ("serve", "[keystone_authtoken]\nauth_type = passwort\n"),
+        ("serve", f"{_TOKENS}memcache_security_strategy = ENCRYPT\n"),
+        ("serve", f"{_TOKENS}memcache_sasl_enabled = true\n"),
+        ("engine", "[hosts]\ntransport_url = rabit://fpga:hush@h/\n"),
+        ("engine", "[hosts]\ntransport_url = rabbit://fpga:hush@h:port/\n"),
+        ("engine", "[service_credentials]\nauth_type =\n"),
+        ("engine", "[database]\nconnection = mysql+pymysql//fpga:hush@h/fpga\n"),
+        ("serve", "[keystone_authtoken]\nmemcached_servers = 127.0.0.1:one\n"),
+        ("engine", "[service_credentials]\nauth_type = password\n"),
+        ("engine", "[availability]\nsources = none\n"),
+        ("engine", "[availability]\npci_alias = [1]\n"),
+    ],
+)
 def test_configuration_that_cannot_be_used_is_a_failure(
-    text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    verb: str, text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "fpga-api.conf"
     if text is not None:
-        file.write_text(text)
+        file.write_text(f"{_USABLE}{text}")
+    assert serve.main(["--config-file", str(file), verb]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Error: fpga-api - ")
+    assert "hush" not in error
+
+
+def test_policy_that_cannot_be_read_is_a_failure(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text('"fpga:admin": "role:admin\n- x')
+    file.write_text(f"{file.read_text()}[oslo_policy]\npolicy_file = {policy}\n")
     assert serve.main(["--config-file", str(file), "serve"]) == 2
-    assert capsys.readouterr().err.startswith("Error: fpga-api - ")
+    assert "policy" in capsys.readouterr().err
 
 
 def test_port_of_another_is_a_failure(

@@ -10,12 +10,17 @@ from fpga_api.command import status
 from fpga_api.db import schema
 from tests.support import api as support
 
-_GOOD = """
+_HOSTS = """[hosts]
+transport_url = rabbit://fpga:secret@127.0.0.1:1/fpga
+"""
+_GOOD = f"""
 [keystone_authtoken]
 auth_type = password
+auth_url = http://127.0.0.1:1
 [service_credentials]
 auth_type = password
-"""
+auth_url = http://127.0.0.1:1
+{_HOSTS}"""
 
 
 @pytest.fixture
@@ -53,10 +58,19 @@ def test_good_service_is_ready(run) -> None:
         (_GOOD, False, "{}", 2, "Database"),
         (f"{_GOOD}[cache]\nenabled = false\n", True, "{}", 2, "Cache"),
         (f"{_GOOD}[cache]\nbackend = dogpile.cache.memory\n", True, "{}", 1, "Cache"),
-        ("", True, "{}", 2, "Credentials"),
+        (_GOOD.partition("[service")[0] + _HOSTS, True, "{}", 2, "Credentials"),
+        (_GOOD.replace("auth_url", "url", 1), True, "{}", 2, "Credentials"),
+        (_GOOD.replace("= password", "= passwort", 1), True, "{}", 2, "Credentials"),
         (_GOOD, True, '"fpga:admin": "rule:nobody"', 2, "Policy"),
+        (_GOOD, True, '"fpga:admin": "role:admin\n- x', 2, "Policy"),
+        (f"{_GOOD}[availability]\nsources = none\n", True, "{}", 2, "Engine"),
+        (f"{_GOOD}[availability]\npci_alias = [1]\n", True, "{}", 2, "Engine"),
+        (_GOOD.replace("rabbit:", "rabit:"), True, "{}", 2, "Engine"),
+        (_GOOD.replace(_HOSTS, ""), True, "{}", 1, "Engine"),
+        (f"{_GOOD}[fpga_api]\nupload_folder = /nowhere\n", True, "{}", 2, "Uploads"),
     ],
 )
 def test_fault_is_named(run, text: str, synced: bool, rules: str, code: int, failed: str) -> None:
     found, lines = run(text, synced, rules)
     assert (found, _failed(lines)) == (code, [failed])
+    assert "secret" not in "".join(lines)

@@ -26,6 +26,7 @@ def flavor(flavor_id: str, **members: typing.Any) -> dict[str, typing.Any]:
         "free": 3,
         "total": 4,
         "counts": {},
+        "zones": {"east": {"free": 1, "total": 2}},
         "accelerators": {"CUSTOM_FPGA_REGION": 1},
         "limited": {"VCPU": 4, "CUSTOM_FPGA_REGION": 1},
         "source": "placement",
@@ -33,11 +34,12 @@ def flavor(flavor_id: str, **members: typing.Any) -> dict[str, typing.Any]:
     } | members
 
 
+OTHERS = {"free": 7, "total": 9, "zones": {"east": {"free": 5, "total": 6}}}
 ERROR = {"code": "fpga.flavor_invalid", "detail": "it is not"}
 PUBLIC = flavor("1")
 PRIVATE = flavor("2", public=False, projects=[support.PROJECT])
 BAD = flavor("3", free=None, total=None, error=ERROR)
-ISOLATED = flavor("4", counts={support.OTHER_PROJECT: {"free": 7, "total": 9}})
+ISOLATED = flavor("4", counts={support.OTHER_PROJECT: OTHERS})
 DOCUMENT = {"flavors": [PUBLIC, PRIVATE, BAD, ISOLATED], "complete": True}
 
 
@@ -102,6 +104,20 @@ def test_counts_are_those_of_the_hosts_that_admit_the_project(api: support.Api) 
 
     assert count(READER) == (3, 4)
     assert count(OTHER) == (7, 9)
+
+
+def test_counts_are_those_of_the_availability_zone_that_is_asked_for(api: support.Api) -> None:
+    def count(flavor: str, zone: str, persona: str = READER) -> tuple[int, int]:
+        path = f"/v1/availability/{flavor}?zone={zone}"
+        found = api.call("GET", path, persona).json["flavor"]
+        return found["free"], found["total"]
+
+    assert count("1", "east") == (1, 2)
+    assert count("1", "nowhere") == (0, 0)
+    assert count("4", "east") == (1, 2)
+    assert count("4", "east", OTHER) == (5, 6)
+    assert count("3", "east") == (None, None)
+    assert api.call("GET", "/v1/availability?zone=", READER).status_code == 400
 
 
 def test_old_shape_has_the_members_that_it_had(api: support.Api) -> None:

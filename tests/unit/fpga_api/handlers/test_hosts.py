@@ -8,8 +8,8 @@ import uuid
 
 import pytest
 
-from fpga_api import service
-from fpga_api.hosts import reports, view
+from fpga_api import publication, service
+from fpga_api.hosts import reports
 from tests.support import api as support
 from tests.support.api import OTHER_PROJECT, PROJECT
 
@@ -40,9 +40,9 @@ def _region(name: str, server: str | None, project: str | None, host: str = "hos
         }
     )
     (region,) = report.regions
-    rest = {k: v for k, v in region.items() if k not in ("owner", "image_id")}
+    rest = {k: v for k, v in region.items() if k not in ("owner", "image_id", "claimed")}
     mine = {"host": host, "card": CARD, "at": AT, "server_id": server, "project_id": project}
-    return rest | mine | {"bitstream_id": None}
+    return rest | mine | {"bitstream_id": None, "claim_id": None}
 
 
 def _card(name: str, host: str | None, total: int | None) -> dict[str, typing.Any]:
@@ -85,7 +85,7 @@ DOCUMENT = {
 
 @pytest.fixture(autouse=True)
 def published(api: support.Api, tokens: support.Tokens) -> None:
-    api.service.publication.publish(view.NAME, DOCUMENT, 15)
+    api.service.publication.publish(publication.HOSTS, DOCUMENT, 15)
 
 
 def _seen(api: support.Api, persona: str, query: str = "") -> list[str]:
@@ -188,7 +188,7 @@ def test_traits_are_for_all_readers(api) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/cards", "/v1/regions", "/v1/regions/r1", "/v1/traits"])
 def test_what_could_not_be_renewed_is_stale(api, path: str) -> None:
-    api.service.publication.fail(view.NAME, "the broker of the hosts does not answer")
+    api.service.publication.fail(publication.HOSTS, "the broker of the hosts does not answer")
     answer = api.call("GET", path, "admin")
     assert (answer.status_code, answer.json["stale"]) == (200, True)
 

@@ -11,6 +11,7 @@ from nova import exception, objects
 from fpga_hooks.host import backoff, reconcile
 from fpga_hooks.instance import cards, owner_locks
 from fpga_hooks.instance.guests import Guest
+from fpga_hooks.placement import claims
 from fpga_hooks.program import client, errors
 from fpga_nova import host_status
 from fpga_nova.instance_request import InstanceRequest
@@ -121,6 +122,28 @@ def test_the_region_of_an_owner_that_nova_does_not_know_is_erased(
     reconciler, program, ledger, nova
 ) -> None:
     nova.elsewhere[OWNER] = None
+    assert reconciler.audit(HOST, ledger(_held()))
+    assert program.calls == [f"erase --owner {OWNER}"]
+
+
+def test_region_of_a_claim_is_kept_while_that_has_it_allocated(
+    reconciler, program, ledger, nova, monkeypatch
+) -> None:
+    nova.elsewhere[OWNER] = None
+    monkeypatch.setattr(claims, "may_have_region_here", lambda claim: claim == OWNER)
+    held = region(state="claimed", nodes=None)
+    assert not reconciler.audit(HOST, ledger(held))
+    assert (program.calls, reconciler.claimed, reconciler.stray) == ([], {REGION}, set())
+    monkeypatch.setattr(claims, "may_have_region_here", lambda claim: False)
+    assert reconciler.audit(HOST, ledger(held))
+    assert (program.calls, reconciler.claimed) == ([f"erase --owner {OWNER}"], set())
+
+
+def test_region_of_a_deleted_instance_is_no_claims(
+    reconciler, program, ledger, nova, monkeypatch
+) -> None:
+    nova.elsewhere[OWNER] = SimpleNamespace(deleted=True)
+    monkeypatch.setattr(claims, "may_have_region_here", lambda claim: True)
     assert reconciler.audit(HOST, ledger(_held()))
     assert program.calls == [f"erase --owner {OWNER}"]
 

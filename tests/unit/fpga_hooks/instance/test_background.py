@@ -57,7 +57,7 @@ def burner(monkeypatch: pytest.MonkeyPatch, burns: background.Burns) -> typing.I
 def values(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """What was written to the column, in order."""
     values: list[str | None] = []
-    monkeypatch.setattr(column, "write", lambda _instance, region_id: values.append(region_id))
+    monkeypatch.setattr(column, "write", lambda _instance, value, at_once: values.append(value))
     return values
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ledger, database and Placement may not disagree on."""
 
+import dataclasses
+
 import pytest
 
 from fpga_manage.check import rules
@@ -127,6 +129,16 @@ def test_the_count_of_used_regions_is_that_of_the_instances(node, here, codes) -
     assert [f.code for f in rules.of_database(_node(**node), here)] == codes
 
 
+@pytest.mark.parametrize("state", ["programmed", "claimed"])
+def test_region_of_a_claim_is_as_it_should_be(state: str) -> None:
+    region = _region(owner="c", state=state)
+    assert "region-without-instance" in _ledger([region], total=1)
+    status = _status(region)
+    (known,) = status.regions
+    status = dataclasses.replace(status, regions=(dataclasses.replace(known, of_claim=True),))
+    assert list(rules.of_ledger(_node(0, 0), status, [])) == []
+
+
 @pytest.mark.parametrize(
     ("provider", "node", "codes"),
     [
@@ -137,6 +149,8 @@ def test_the_count_of_used_regions_is_that_of_the_instances(node, here, codes) -
         (rules.Provider(1, 0, {"i": 1, "gone": 1}), {}, ["allocation-orphan"]),
         (rules.Provider(1, 0, {"migration": 1, "i": 1}), {}, []),
         (rules.Provider(1, 0, {}), {}, ["allocation-missing"]),
+        (rules.Provider(2, 0, {"i": 1, "c": 1}, frozenset("c")), {}, []),
+        (rules.Provider(1, 0, {"i": 1, "c": 1}, frozenset("c")), {}, ["inventory-differs"]),
     ],
 )
 def test_placement_has_what_the_host_has(provider, node, codes) -> None:

@@ -74,6 +74,14 @@ def test_regions_are_those_of_the_kernel(soc: Soc) -> None:
     ]
 
 
+def test_address_is_that_of_the_device_on_pci(soc: Soc) -> None:
+    assert {s.address for s in soc.driver().discover()} == {None}
+    device = soc.folder / "devices/pci0000:00/0000:00:1c.0/0000:3b:00.0/dfl-fme.0"
+    device.mkdir(parents=True)
+    soc.kernel.attribute("fpga0", "device").symlink_to(device)
+    assert {s.address for s in soc.driver().discover()} == {"0000:3b:00.0"}
+
+
 def test_compatibility_id_is_the_interface(soc: Soc) -> None:
     file = soc.kernel.sysfs / "class/fpga_region/region1/compat_id"
     file.write_text(f"{UUID.replace('-', '')}\n")

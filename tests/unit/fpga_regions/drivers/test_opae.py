@@ -376,6 +376,10 @@ def test_vendor_is_known_by_its_number_on_pcie(
     assert [slot.vendor for slot in pac.driver().discover()] == [vendor]
 
 
+def test_address_is_that_of_the_card(pac: Pac) -> None:
+    assert [slot.address for slot in pac.driver().discover()] == [SECOND]
+
+
 def test_vendor_that_is_configured_goes_before_the_number(pac: Pac) -> None:
     (pac.folder / "sys/bus/pci/devices" / SECOND / "vendor").write_text("0x8086\n")
     assert [slot.vendor for slot in pac.driver(vendor="acme").discover()] == ["acme"]

@@ -417,6 +417,10 @@ def test_options_that_cannot_be_used_are_reported(
         alveo.driver(**options)
 
 
+def test_address_is_that_of_the_card(alveo: Alveo) -> None:
+    assert [slot.address for slot in alveo.driver().discover()] == [ADDRESS]
+
+
 def test_vendor_is_known_by_its_number_on_pcie(alveo: Alveo) -> None:
     (alveo.folder / "sys/bus/pci/devices" / ADDRESS / "vendor").write_text("0x10ee\n")
     assert [slot.vendor for slot in alveo.driver().discover()] == ["xilinx"]

@@ -94,7 +94,7 @@ def load_conf(folder: pathlib.Path, text: str) -> cfg.ConfigOpts:
 def region_of(slot: Slot, number: int = 0) -> Region:
     """A claimed region."""
     region_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{slot.device} {slot.index} {number}"))
-    return Region(region_id, slot, State.CLAIMED, "", image_id=IMAGE)
+    return Region(region_id, slot, State.REQUESTED, "", image_id=IMAGE)
 
 
 class Card:

@@ -11,8 +11,8 @@ import uuid
 
 import pytest
 
+from fpga_nova.confined import groups
 from fpga_nova.deadline import Deadline
-from fpga_regions.emulator import groups
 from tests.support import bitstreams
 from tests.support.host import wait_until
 from tests.unit.fpga_regions.emulator.conftest import Board

@@ -129,6 +129,30 @@ def test_region_of_an_older_ledger_can_be_used_on(old: Path) -> None:
     assert ledger.move(claimed, State.FREE, "given back").id == IDS[1]
 
 
+def test_region_of_an_older_ledger_can_be_held(old: Path) -> None:
+    ledger = Ledger(old, 1)
+    ledger.register([slot(0), slot(1, address="0000:3b:00.0")])
+    region = ledger.hold(IDS[1], Claim(owner(1)))
+    assert (region.state, region.slot.address) == (State.CLAIMED, "0000:3b:00.0")
+    assert region.handed_out == region.since
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "owner = NULL, number = NULL, handed_out = NULL",
+        "handed_out = NULL",
+        "function = 'f', digest = 'sha256:00'",
+        "state = 'free'",
+    ],
+)
+def test_database_refuses_a_held_region_that_is_nobodys_or_ours(old: Path, change: str) -> None:
+    ledger = Ledger(old, 1)
+    ledger.hold(IDS[1], Claim(owner(1)))
+    with sqlite3.connect(ledger.path) as db, pytest.raises(sqlite3.IntegrityError):
+        db.execute(f"UPDATE regions SET {change} WHERE id = ?", (IDS[1],))
+
+
 def test_ledger_stays_for_root_only(old: Path) -> None:
     assert stat.S_IMODE(Ledger(old, 1).path.stat().st_mode) == 0o600
 

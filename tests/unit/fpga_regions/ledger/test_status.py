@@ -12,7 +12,7 @@ SINCE = "2026-01-02T03:04:05.678+00:00"
 FREE = Region("r0", slot(0), State.FREE, SINCE)
 HELD = Region(
     "r1",
-    slot(1, vendor="acme"),
+    slot(1, vendor="acme", address="0000:3b:00.0"),
     State.PROGRAMMED,
     SINCE,
     owner(),
@@ -31,7 +31,7 @@ OUT = Region(
 
 def test_text_counts_every_region_that_is_neither_free_nor_in_quarantine() -> None:
     regions = [Region(f"r{i}", slot(i), state, SINCE) for i, state in enumerate(State)]
-    assert status.text([(region, None) for region in regions]) == "Used regions: 4/6"
+    assert status.text([(region, None) for region in regions]) == "Used regions: 5/7"
 
 
 def test_text_of_a_host_without_regions_is_told() -> None:
@@ -52,6 +52,7 @@ def test_json_tells_everything_of_a_held_region() -> None:
         "vendor": "acme",
         "board": "emulator",
         "part": "software",
+        "address": "0000:3b:00.0",
         "simulated": False,
         "state": "programmed",
         "healthy": True,

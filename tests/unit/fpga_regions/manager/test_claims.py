@@ -113,7 +113,7 @@ def test_region_whose_driver_is_not_configured_is_not_recovered(narrow: Rig) -> 
     with first_fetch(narrow, dies):
         narrow.burn(LZO, owner())
     states = {region.slot.driver: region.state for region in narrow.ledger.regions()}
-    assert states == {slot(0).driver: State.PROGRAMMED, "gone": State.CLAIMED}
+    assert states == {slot(0).driver: State.PROGRAMMED, "gone": State.REQUESTED}
 
 
 def test_region_that_others_claim_first_is_passed_over(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Control groups of the kernel (cgroups(7)): what all processes of a region may use together.
+"""Control groups of the kernel (cgroups(7)): what the processes of one user may use together.
 
 Version 2 where memory, CPU time and processes are controlled by it, else version 1; a host may have
 some in one and some in the other. Where none can be made (no root, a container), nothing is bound

@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boots with a network, with and without a region: beside each other, at once, to the first byte.
+
+    python benchmarks/boots.py DEMO_DIR [-n 10] [--turns 3]
+
+The demo's host gets 20 emulated regions, and 20 of fpga-cli's fake driver, for as long as this
+takes. Kinds take turns.
+
+* `beside`: a region whose burn takes a second, and none, on a server with a network.
+* `at once`: 20 servers in one request, each with a region, and without.
+* `first byte`: from the request to the first byte out of the region, and out of a container without
+  one, network included.
+
+It fails where a ratio is more than it may be. It shows the memory of nova-compute and of the region
+manager, with the processes below them (PSS), after each part. Run it as root with the Python of the
+cloud.
+"""
+
+import argparse
+import configparser
+import contextlib
+import statistics
+import sys
+import time
+import typing
+import uuid
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+sys.path[1:1] = [str(CHECKOUT), str(CHECKOUT / "build_scripts")]
+
+import boot  # noqa: E402
+import figures  # noqa: E402
+from cloud import Cloud, CloudError  # noqa: E402
+
+from fpga_regions.command import client  # noqa: E402
+from tests.support import bitstreams  # noqa: E402
+from tests.support.host import wait_until  # noqa: E402
+
+PREFIX = "bench-boots"
+PLAIN, FAKE, SOFTWARE, BITSTREAM = "plain", "fake", "emulator, software", "emulator, bitstream"
+COUNT = 20
+BURN = 1.0  # seconds of a whole burn
+_MODELS = 180  # seconds until the emulator has compiled
+_LIMITS = {"beside": 1.10, "at once": 1.25, "first byte": 1.5}
+
+#: Any part of a host's processors and disk: what is asked of it is regions.
+_ROOM = {"resources:VCPU": "0", "resources:DISK_GB": "0"}
+#: Where a server without a region answers, and one with.
+_ECHO = ["cat"]
+_CLIENT = ["fpga-client", "/dev/fpga0"]
+
+
+class Stage:
+    """The demo's host with more regions, flavors for them, and no quota.
+
+    :param cleanup: takes all of it away
+    """
+
+    def __init__(self, cloud: Cloud, cleanup: contextlib.ExitStack) -> None:
+        self.cloud = cloud
+        self._config = cloud.folder / "etc" / "fpga" / "fpga-cli.conf"
+        self._before = self._config.read_text()
+        self._compute, self._images = cloud.api.compute, cloud.api.image
+        self.image = self._images.find_image("ubuntu_lzo", ignore_missing=False).id
+        self.network = cloud.api.network.find_network("demo", ignore_missing=False).id
+        cleanup.callback(self._restore)
+        self.program_for(0)
+        self._restart()
+        project = cloud.api.current_project_id
+        cloud.api.set_compute_quotas(project, instances=-1, cores=-1, ram=-1)
+        cleanup.callback(cloud.api.delete_compute_quotas, project)
+        self._cleanup = cleanup
+        demo = {"software": "fpga-lzo", "bitstream": "fpga-packbits"}
+        self.bitstreams = {kind: self._bitstream_of(flavor) for kind, flavor in demo.items()}
+        self.fake = self._fake_image()
+        self.flavors = {
+            PLAIN: self._flavor(None),
+            FAKE: self._flavor(self.fake),
+            SOFTWARE: self._flavor(self.bitstreams["software"]),
+            BITSTREAM: self._flavor(self.bitstreams["bitstream"]),
+        }
+        cleanup.callback(self._delete_servers)
+
+    def program_for(self, seconds: float) -> None:
+        """Have the fake driver take so long from now on."""
+        configuration = configparser.RawConfigParser(strict=False)
+        configuration.read_string(self._before)
+        options = {
+            "DEFAULT": {"drivers": "emulator, fake"},
+            "emulator": {"regions": str(COUNT)},
+            "fake": {"regions": str(COUNT), "program_delay": str(seconds)},
+        }
+        configuration.read_dict(options)
+        with self._config.open("w") as file:
+            configuration.write(file)
+        # The region manager starts anew once it is asked for something.
+        wait_until(self._served, 60)
+
+    def _served(self) -> bool:
+        try:
+            with client._connected(str(self.cloud.folder / "run" / "fpga")):
+                return True
+        except OSError:
+            time.sleep(0.2)
+            return False
+
+    def _restart(self) -> None:
+        """Have nova-compute report the regions that there are now."""
+        self.cloud.stop("nova-compute")
+        self.cloud.start("nova-compute")
+
+    def _restore(self) -> None:
+        self._config.write_text(self._before)
+        self.cloud.status()
+        self._restart()
+
+    def _bitstream_of(self, name: str) -> str:
+        flavor = self._compute.find_flavor(name, ignore_missing=False, get_extra_specs=True)
+        return str(flavor.extra_specs["hw:fpga_ip_id"])
+
+    def _fake_image(self) -> str:
+        exposes = [{"kind": "socket", "name": "/dev/fpga0"}]
+        package = bitstreams.package(target={"board": "fake", "part": "fake"}, exposes=exposes)
+        image = self._images.create_image(
+            f"{PREFIX}-bitstream",
+            data=package,
+            container_format="fpga",
+            disk_format="raw",
+            visibility="public",  # fpga-cli has a project of its own
+            validate_checksum=True,
+        )
+        self._cleanup.callback(self._images.delete_image, image.id)
+        return str(image.id)
+
+    def _flavor(self, image: str | None) -> str:
+        """A flavor's name."""
+        name = f"{PREFIX}-{uuid.uuid4().hex[:8]}"
+        flavor = self._compute.create_flavor(name=name, ram=64, vcpus=1, disk=1)
+        self._cleanup.callback(self._compute.delete_flavor, flavor.id)
+        extra_specs = _ROOM | ({"hw:fpga_ip_id": image} if image else {})
+        self._compute.create_flavor_extra_specs(flavor, extra_specs)
+        return name
+
+    def servers(self) -> list[typing.Any]:
+        """Those of this benchmark."""
+        return list(self._compute.servers(name=f"^{PREFIX}"))
+
+    def _delete_servers(self) -> None:
+        self.cloud.delete(*(server.id for server in self.servers()))
+
+    def create(self, kind: str, networks: typing.Any, **more: typing.Any) -> str:
+        """Ask for a server; its id, or that of one of many."""
+        flavor = self._compute.find_flavor(self.flavors[kind], ignore_missing=False).id
+        server = self._compute.create_server(
+            name=PREFIX, flavor_id=flavor, image_id=self.image, networks=networks, **more
+        )
+        return str(server.id)
+
+
+def beside(stage: Stage, turns: int) -> dict[str, typing.Any]:
+    """Seconds to ACTIVE with a burn of a second, and without a region."""
+    stage.program_for(BURN - _software(stage))
+    networks = [{"uuid": stage.network}]
+    times: dict[str, list[float]] = {PLAIN: [], FAKE: []}
+    for turn in range(turns + 1):
+        for kind, durations in times.items():
+            booted, _ = boot.one(stage.cloud, stage.flavors[kind], PREFIX, networks)
+            if turn:  # the first turn warms up
+                durations.append(booted)
+    stage.program_for(0)
+    return _compared("beside", times)
+
+
+def _software(stage: Stage) -> float:
+    """Seconds of a burn whose programming takes none."""
+    durations = []
+    for _ in range(4):
+        owner = str(uuid.uuid4())
+        start = time.monotonic()
+        stage.cloud.run("fpga-cli.py", "burn", stage.fake, "--owner", owner)
+        durations.append(time.monotonic() - start)
+        stage.cloud.run("fpga-cli.py", "erase", "--owner", owner)
+    return statistics.median(durations[1:])
+
+
+def at_once(stage: Stage, turns: int) -> dict[str, typing.Any]:
+    """Seconds until the last one of 20 is ACTIVE."""
+    times: dict[str, list[float]] = {PLAIN: [], FAKE: [], SOFTWARE: []}
+    for turn in range(turns + 1):
+        for kind, durations in times.items():
+            duration = _many(stage, kind)
+            if turn:
+                durations.append(duration)
+    return _compared("at once", times)
+
+
+def _many(stage: Stage, kind: str) -> float:
+    start = time.monotonic()
+    stage.create(kind, "none", min_count=COUNT, max_count=COUNT)
+    while (states := [one.status for one in stage.servers()]).count("ACTIVE") < COUNT:
+        if "ERROR" in states:
+            faults = {str((one.fault or {}).get("message")) for one in stage.servers()}
+            raise CloudError(f"a boot of {kind} failed: {faults}")
+        time.sleep(0.2)
+    duration = time.monotonic() - start
+    stage.cloud.delete(*(server.id for server in stage.servers()), timeout=300)
+    return duration
+
+
+def first_byte(stage: Stage, turns: int) -> dict[str, typing.Any]:
+    """Seconds from the request to the first byte that the container's program gives."""
+    record = stage.cloud.folder / "state"
+    wait_until(lambda: any(record.glob("*/fpga/emulator-models/models/*.verilator")), _MODELS)
+    programs = {PLAIN: _ECHO, SOFTWARE: _CLIENT, BITSTREAM: _CLIENT}
+    times: dict[str, list[float]] = {kind: [] for kind in programs}
+    for turn in range(turns + 1):
+        for kind, program in programs.items():
+            start = time.monotonic()
+            server = stage.create(kind, [{"uuid": stage.network}])
+            while (found := stage.cloud.api.compute.get_server(server)).status == "BUILD":
+                time.sleep(0.05)
+            if found.status != "ACTIVE":
+                raise CloudError(f"the boot failed: {stage.cloud.fault(server)}")
+            _byte(stage, server, program)
+            duration = time.monotonic() - start
+            stage.cloud.delete(server)
+            if turn:
+                times[kind].append(duration)
+    return _compared("first byte", times)
+
+
+def _byte(stage: Stage, server: str, program: list[str]) -> None:
+    # As who uses the demo does; the program is found where its credentials say.
+    command = ["docker", "exec", "-i", f"nova-{server}", *program]
+    answer = stage.cloud.run(*command, data=bytes(64)).stdout
+    if not answer:
+        raise CloudError(f"nothing comes from {' '.join(program)} of {server}")
+
+
+def _compared(name: str, times: dict[str, list[float]]) -> dict[str, typing.Any]:
+    """The median of each kind, and what it is beside that without a region."""
+    medians = {kind: statistics.median(durations) for kind, durations in times.items()}
+    rows: dict[str, typing.Any] = {}
+    for kind, durations in times.items():
+        rows[f"{name}, {kind}"] = {
+            "min": round(min(durations), 2),
+            "median": round(medians[kind], 2),
+            "max": round(max(durations), 2),
+            "ratio": figures.ratio(medians[kind], medians[PLAIN]),
+        }
+        if kind != PLAIN:
+            rows[f"{name}, {kind}"]["may"] = _LIMITS[name]
+    return rows
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("demo_dir", type=Path)
+    parser.add_argument("-n", type=int, default=10, help="boots of each kind (default: 10)")
+    parser.add_argument("--turns", type=int, default=3, help="of 20 boots at once (default: 3)")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    cloud = Cloud(arguments.demo_dir)
+    rows: dict[str, typing.Any] = {}
+    with contextlib.ExitStack() as cleanup:
+        stage = Stage(cloud, cleanup)
+        parts = [(beside, arguments.n), (at_once, arguments.turns), (first_byte, arguments.n)]
+        memory: dict[str, dict[str, int]] = {}
+        for part, turns in parts:
+            if turns:
+                rows |= part(stage, turns)
+                memory[f"after {part.__name__}"] = boot.resident(cloud)
+    for service in ("nova-compute", "fpga-regions"):
+        rows[f"memory of {service}, MiB"] = {when: one[service] for when, one in memory.items()}
+    figures.report(rows, arguments.json, unit="s", n=arguments.n, turns=arguments.turns)
+    late = [name for name, row in rows.items() if "may" in row and row["ratio"] > row["may"]]
+    if late:
+        sys.exit(f"Error: {'; '.join(late)} took longer than it may")
+
+
+if __name__ == "__main__":
+    main()

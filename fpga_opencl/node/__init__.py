@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The node server: one confined worker for each session, which runs its kernels."""

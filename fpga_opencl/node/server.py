@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts a confined worker for each client that connects, and ends it when either leaves.
+
+The process has one thread and reads nothing that clients send.
+"""
+
+import contextlib
+import dataclasses
+import os
+import select
+import signal
+import socket
+import sys
+import typing
+from pathlib import Path
+
+from fpga_nova.confined import groups
+from fpga_nova.deadline import Deadline
+from fpga_opencl.node import sandbox, worker
+from fpga_opencl.node.settings import Settings
+
+_GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_MOMENT = 0.02  # seconds that are waited for processes that were killed; then others are served
+_END = 5.0  # seconds for the same when the server ends
+
+
+@dataclasses.dataclass
+class _Session:
+    connection: socket.socket
+    pid: int
+    process: int
+    slot: int
+
+
+class Server:
+    """The sessions of a listening socket.
+
+    :param listener: where clients connect
+    :param folder: an empty one, for workers' roots
+    :param settings: of each worker; its users begin with the one that is named there
+    :param most: sessions at once; more clients are turned away
+    """
+
+    def __init__(
+        self, listener: socket.socket, folder: Path, settings: Settings, most: int
+    ) -> None:
+        self._listener = listener
+        self._folder = folder
+        self._settings = settings
+        self._free = list(range(most - 1, -1, -1))
+        self._poll = select.epoll()
+        self._poll.register(listener.fileno(), select.EPOLLIN)
+        self._by_descriptor: dict[int, _Session] = {}
+        self._ending: list[int] = []
+
+    def serve(self, until: int) -> None:
+        """Serve until a descriptor is readable; then all sessions end."""
+        self._poll.register(until, select.EPOLLIN)
+        try:
+            while True:
+                events = self._poll.poll(_MOMENT if self._ending else None)
+                ready = {descriptor for descriptor, _ in events}
+                if until in ready:
+                    return
+                for descriptor in ready:
+                    if session := self._by_descriptor.get(descriptor):
+                        self._end(session)
+                # Last: a new session may have the descriptors of one that has just ended.
+                if self._listener.fileno() in ready:
+                    self._accept()
+                self._free_slots()
+        finally:
+            for session in {id(one): one for one in self._by_descriptor.values()}.values():
+                self._end(session)
+            deadline = Deadline(_END)
+            while self._ending and not deadline.passed:
+                self._free_slots()
+            self._poll.close()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return  # it left before; or no descriptors are free, and it is tried again
+        if not self._free:
+            connection.close()
+            return
+        slot = self._free.pop()
+        try:
+            self._start(connection, slot)
+        except OSError as e:
+            print(f"a worker cannot be started: {e}", file=sys.stderr, flush=True)
+            connection.close()
+            self._free.append(slot)
+
+    def _start(self, connection: socket.socket, slot: int) -> None:
+        settings = dataclasses.replace(self._settings, uid=self._settings.uid + slot)
+        limits = groups.Limits(settings.memory, settings.cpu_percent, settings.processes)
+        entrances = groups.make(self._group(slot), limits)
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(connection, settings, entrances)
+        session = _Session(connection, pid, os.pidfd_open(pid), slot)
+        self._poll.register(session.process, select.EPOLLIN)
+        self._poll.register(connection.fileno(), _GONE)
+        for descriptor in (session.process, connection.fileno()):
+            self._by_descriptor[descriptor] = session
+
+    def _become_worker(
+        self, connection: socket.socket, settings: Settings, entrances: list[str]
+    ) -> typing.NoReturn:
+        try:
+            os.setsid()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            descriptor = os.dup2(connection.fileno(), 3)
+            os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
+            connection = socket.socket(fileno=descriptor)
+            sandbox.run(
+                settings, entrances, str(self._folder), lambda: worker.serve(connection, settings)
+            )
+        finally:
+            os._exit(1)
+
+    def _end(self, session: _Session) -> None:
+        """End a session's processes and free what was kept for it."""
+        for descriptor in (session.process, session.connection.fileno()):
+            self._poll.unregister(descriptor)
+            del self._by_descriptor[descriptor]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(session.pid, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(session.pid, 0)[1])
+        if status > 0:
+            print(f"worker {session.pid} ended with status {status}", file=sys.stderr, flush=True)
+        os.close(session.process)
+        session.connection.close()
+        self._ending.append(session.slot)
+
+    def _free_slots(self) -> None:
+        """Free the slots of whose processes nothing is there any more."""
+        for slot in [*self._ending]:
+            if groups.end(self._group(slot), Deadline(_MOMENT)):
+                self._ending.remove(slot)
+                self._free.append(slot)
+
+    def _group(self, slot: int) -> str:
+        return f"opencl-{self._settings.uid + slot}-{os.getpid()}"

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node server of the tests, what is known of its workers, and the ICD built for them."""
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+from tests.support.host import wait_until
+
+ROOT = Path(__file__).parents[2]
+_READY = 60  # seconds
+#: Servers of tests that run at once have different users.
+_USERS = itertools.count(2_200_000_000 + os.getpid() % 1_000_000 * 1000, 64)
+
+
+class Node:
+    """A node server that runs.
+
+    :param socket: where clients connect
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]", socket: str) -> None:
+        self.process = process
+        self.socket = socket
+
+    def workers(self) -> list[int]:
+        """The processes that serve clients, each the first of its namespace."""
+        return [child for one in _children(self.process.pid) for child in _children(one)]
+
+    def descriptors(self) -> int:
+        """How many descriptors the server has."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def memory(self) -> int:
+        """KiB of the server's own."""
+        return int(status(self.process.pid)["RssAnon"].split()[0])
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def status(pid: int) -> dict[str, str]:
+    """What the kernel says of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *options: str) -> typing.Iterator[Node]:
+    """A node server that listens in a folder; it ends with all its workers."""
+    path = str(folder / "s")
+    words = [sys.executable, "-m", "fpga_opencl.node", "--socket", path]
+    words += ["--first-uid", str(next(_USERS)), *options]
+    process = subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    try:
+        wait_until(lambda: Path(path).exists() or process.poll() is not None, _READY)
+        assert process.poll() is None
+        yield Node(process, path)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        # Killed by its test, or ended as it should.
+        assert process.wait(_READY) in (0, -signal.SIGKILL)
+
+
+def build(folder: Path, sanitize: str = "") -> Path:
+    """The ICD, built in a folder."""
+    words = ["make", "--no-print-directory", "-C", str(ROOT / "fpga_opencl/icd"), f"OUT={folder}"]
+    subprocess.run(
+        [*words, f"PYTHON={sys.executable}", f"SANITIZE={sanitize}"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return folder / "libfpga-opencl.so"
+
+
+def environment(library: Path, socket: str) -> dict[str, str]:
+    """For a program that shall find this ICD alone, and through it a node."""
+    (library.parent / "fpga-nova.icd").write_text(f"{library}\n")
+    return {
+        **os.environ,
+        "OCL_ICD_VENDORS": str(library.parent),
+        "FPGA_OPENCL_SOCKET": socket,
+        # The loader keeps what it loads.
+        "ASAN_OPTIONS": "detect_leaks=0",
+    }

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""However a session ends, nothing of it stays: on either side, within a second."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from fpga_opencl import client
+from fpga_opencl.client.resources import DeviceMemoryObject
+from tests.support import opencl
+from tests.support.host import wait_until
+from tests.unit.fpga_opencl.conftest import desk
+
+#: Seconds; a machine with much other work needs more than the one that is promised.
+SOON = 1.0 * float(os.environ.get("GATE_FACTOR", "5"))
+
+
+@pytest.fixture
+def quiet(node: opencl.Node) -> opencl.Node:
+    """A node server without sessions."""
+    wait_until(lambda: not node.workers())
+    return node
+
+
+def test_worker_ends_with_its_session(quiet: opencl.Node) -> None:
+    session = client.open_session(quiet.socket)
+    assert len(quiet.workers()) == 1
+    session.close()
+    wait_until(lambda: not quiet.workers(), SOON)
+
+
+def test_worker_ends_with_a_client_that_is_killed(quiet: opencl.Node) -> None:
+    code = (
+        "import sys, time; from fpga_opencl import client;"
+        "session = client.open_session(sys.argv[1]); print('open', flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, quiet.socket], stdout=subprocess.PIPE, cwd=opencl.ROOT
+    )
+    assert process.stdout
+    assert process.stdout.readline() == b"open\n"
+    assert len(quiet.workers()) == 1
+    process.kill()
+    process.wait()
+    wait_until(lambda: not quiet.workers(), SOON)
+    process.stdout.close()
+
+
+def test_client_sees_that_its_worker_was_killed(quiet: opencl.Node) -> None:
+    with client.open_session(quiet.socket) as session:
+        os.kill(quiet.workers()[0], signal.SIGKILL)
+        begin = time.monotonic()
+        with pytest.raises(client.DeviceLost, match="CL_DEVICE_NOT_AVAILABLE"):
+            while True:
+                session.devices.show(1)
+        assert time.monotonic() - begin < SOON
+
+
+def test_kernel_without_an_end_ends_with_its_client(quiet: opencl.Node) -> None:
+    work = desk(quiet.socket)
+    kernel = work.session.kernels.create(work.program, "endless")
+    work.session.kernels.setkernelarg(kernel, 0, DeviceMemoryObject(work.buffer(bytes(64))))
+    work.session.queues.enqueue_task(work.queue, kernel)
+    waiter = threading.Thread(target=_finish, args=(work.session, work.queue))
+    waiter.start()
+    assert len(quiet.workers()) == 1
+    work.session.abort()
+    wait_until(lambda: not quiet.workers(), SOON)
+    waiter.join()
+
+
+def _finish(session: client.Session, queue: int) -> None:
+    with pytest.raises(client.DeviceLost):
+        session.queues.finish(queue)
+
+
+def test_server_that_is_killed_leaves_no_worker(tmp_path: Path, node: opencl.Node) -> None:
+    with opencl.serving(tmp_path) as one, client.open_session(one.socket) as session:
+        workers = one.workers()
+        assert len(workers) == 1
+        one.process.kill()
+        with pytest.raises(client.DeviceLost):
+            while True:
+                session.devices.show(1)
+        wait_until(lambda: not Path(f"/proc/{workers[0]}").exists(), SOON)
+
+
+def test_one_client_too_many_is_turned_away(tmp_path: Path, node: opencl.Node) -> None:
+    with opencl.serving(tmp_path, "--sessions", "2") as one:
+        first, second = client.open_session(one.socket), client.open_session(one.socket)
+        with pytest.raises(client.DeviceLost):
+            client.open_session(one.socket)
+        first.close()
+        wait_until(lambda: len(one.workers()) == 1)
+        client.open_session(one.socket).close()
+        second.close()
+
+
+def test_nothing_grows_with_the_sessions(quiet: opencl.Node) -> None:
+    """Without devices that are looked for: what grows would, and it takes less time."""
+    for count in (5, 50):
+        for _ in range(count):
+            client.open_session(quiet.socket).close()
+        wait_until(lambda: not quiet.workers())
+        if count == 5:
+            before = (quiet.descriptors(), quiet.memory(), _groups())
+    assert quiet.descriptors() == before[0]
+    assert _groups() == before[2] == 0
+    assert quiet.memory() <= before[1] + 1536  # it levels off after some fifty
+
+
+def _groups() -> int:
+    return len(list(Path("/sys/fs/cgroup").glob("**/fpga-nova/opencl-*")))
