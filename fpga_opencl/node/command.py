@@ -87,12 +87,14 @@ def _alone(uid: int) -> typing.Iterator[None]:
 
 @contextlib.contextmanager
 def _listener(path: str) -> typing.Iterator[socket.socket]:
+    # Nobody finds the socket before it listens.
+    unready = Path(f"{path}.new")
     with socket.socket(socket.AF_UNIX) as listener:
-        with contextlib.suppress(FileNotFoundError):
-            Path(path).unlink()
-        listener.bind(path)
-        Path(path).chmod(0o666)
+        unready.unlink(missing_ok=True)
+        listener.bind(str(unready))
+        unready.chmod(0o666)
         listener.listen(socket.SOMAXCONN)
+        unready.rename(path)
         try:
             yield listener
         finally:
