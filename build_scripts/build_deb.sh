@@ -37,6 +37,7 @@ sed -n '/^\[console_scripts\]/,/^$/s/ = /:/p' "$packages"/fpga_nova-*.dist-info/
     done
 
 install -D -m 644 etc/rootwrap.d/fpga.filters "$tree/usr/share/nova/rootwrap/fpga.filters"
+install -m 644 etc/rootwrap.d/fpga-live.filters "$tree/usr/share/nova/rootwrap/"
 for unit in fpga-api fpga-api-engine; do
     install -D -m 644 "etc/systemd/$unit.service" "$tree/lib/systemd/system/$unit.service"
 done

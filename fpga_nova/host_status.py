@@ -14,7 +14,7 @@ NOT_ERASED, BY_OPERATOR = "erase", "operator"
 #: What another program than ours may leave out; it is None then.
 _OPTIONAL = (
     *("image_id", "healthy", "vendor", "board", "function"),
-    *("quarantine", "number", "device", "handed_out", "part", "address"),
+    *("quarantine", "number", "device", "handed_out", "part", "address", "digest"),
 )
 
 
@@ -43,6 +43,7 @@ class Region:
     handed_out: str | None = None
     part: str | None = None
     address: str | None = None
+    digest: str | None = None
     health_reported: bool = False
     stray: bool = False
     of_claim: bool = False

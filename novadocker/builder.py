@@ -17,6 +17,7 @@ from novadocker import (
     image_request,
     images,
     limits,
+    live_launch,
     privileges,
     request,
     root_disk,
@@ -76,7 +77,8 @@ class Builder:
             with self._network.built(instance, vifs) as joined:
                 image_id = images.ensure(self._engine, context, image_meta)
             command = request.command_of(image_meta, images.config_of(self._engine, image_id))
-            self._make(instance, asked, image_id, command, vifs, joined, power_on)
+            live = live_launch.of(context, instance, image_meta)
+            self._make(instance, asked, image_id, command, vifs, joined, power_on, live)
             if vifs and not power_on:
                 self._network.down(instance)
 
@@ -149,11 +151,14 @@ class Builder:
         vifs: "typing.Sequence[model.VIF]",
         joined: str | None,
         power_on: bool,
+        live: live_launch.Launch | None = None,
     ) -> None:
         passed = devices.for_instance(instance)
         request.check_devices(passed)
         options = request.container_options(instance, image_id, command, passed, joined)
         options |= self._confinement(instance, asked) | {"environment": dict(asked.environment)}
+        if live:
+            options["runtime"] = live_launch.RUNTIME
         with self._nothing_stays_of(instance):
             if config_drive.is_required(instance):
                 config_drive.write(instance, vifs)
@@ -162,7 +167,8 @@ class Builder:
             if asked.authorized_keys:
                 authorized_keys.put(self._engine, instance, asked.authorized_keys)
             if power_on:
-                self._containers.start(instance.uuid)
+                with live_launch.marked(self._containers, instance, live):
+                    self._containers.start(instance.uuid)
 
     def _confinement(
         self, instance: "objects.Instance", asked: image_request.ImageRequest

@@ -91,6 +91,17 @@ class NoSnapshot(exception.NovaException):  # type: ignore[misc]
         self.reason = reason
 
 
+class NoLiveImage(exception.NovaException):  # type: ignore[misc]
+    """The root program for live images did not do what it was asked for.
+
+    :param reason: why, and what to do
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Live image: {reason}")
+        self.reason = reason
+
+
 class NotMoved(exception.NovaException):  # type: ignore[misc]
     """A container did not move to its new host or size.
 

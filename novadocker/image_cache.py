@@ -14,7 +14,7 @@ from nova import exception
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from novadocker import images
+from novadocker import images, live_store
 from novadocker.engine import Engine
 
 if typing.TYPE_CHECKING:
@@ -72,10 +72,12 @@ def _remove_if_old(engine: Engine, name: str) -> None:
             LOG.warning("An unused image stays: %s", e.message)
             return
         marker.unlink(missing_ok=True)
+        live_store.remove(name)
     LOG.info("Image %s was not used for %d seconds and is removed", name, least)
 
 
 def _forget_all_but(names: set[str]) -> None:
+    live_store.remove_all_but(names)
     known = {images.marker(name).name for name in names}
     folder = pathlib.Path(CONF.instances_path, images.MARKERS)
     for marker in folder.glob("*") if folder.is_dir() else ():

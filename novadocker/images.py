@@ -16,7 +16,7 @@ from oslo_log import log as logging
 
 from fpga_nova.confined import folders
 from fpga_nova.container_image import reading
-from novadocker import errors, loading
+from novadocker import errors, live_store, loading
 from novadocker.engine import Engine
 
 if typing.TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _ensure(
     with lock(image_id):
         image = IMAGE_API.get(context, image_id)
         name = reference(image_id, image)
-        known = find(engine, name)
+        known = find(engine, name) if live_store.complete(image, name) else None
         engine_id = known or _fetch(engine, context, image_id, image, name)
         note_use(name)
     return engine_id, known is None
@@ -129,6 +129,10 @@ def check_format(image_meta: "objects.ImageMeta") -> None:
     :raises errors.BadImage: it is not ``docker``
     """
     found = image_meta.container_format if "container_format" in image_meta else None
+    if found == live_store.FORMAT:
+        if CONF.docker.live_images:
+            return
+        raise errors.ImageNotReady(image_meta.id, "[docker] live_images is off on this host")
     if found != "docker":
         raise errors.BadImage(
             image_meta.id,
@@ -174,6 +178,8 @@ def _fetch(
         IMAGE_API.download(context, image_id, dest_path=str(fetched))
         _check_size(image_id, fetched.stat().st_size)
         verify(fetched, image_id, image)
+        if image.get("container_format") == live_store.FORMAT:
+            fetched = live_store.unpack(fetched, image_id, name)
         clean = folder / "image.tar"
         layers = _rewrite(fetched, clean, image_id, name)
         fetched.unlink()

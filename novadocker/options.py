@@ -166,6 +166,39 @@ A commit of a container for a snapshot, and each part of what the engine saves o
 long.
 """,
     ),
+    cfg.BoolOpt(
+        "live_images",
+        default=False,
+        help="""
+Whether servers of this host can be dumped to live images, and made of them.
+
+The host needs CRIU 4.2 or later, ``fpga-live`` with its settings, and the runtime ``live`` in the
+engine. nova-compute has root try it when it starts. If that fails, the log has the reason, and the
+host serves everything else.
+""",
+    ),
+    cfg.StrOpt(
+        "live_exec",
+        default="fpga-live",
+        help="""
+The program that dumps containers as root; rootwrap's filters name it.
+""",
+    ),
+    cfg.StrOpt(
+        "live_settings",
+        default="/etc/fpga-nova/live.toml",
+        help="""
+The settings of that program. Root writes them, and nova-compute reads them.
+""",
+    ),
+    cfg.IntOpt(
+        "live_timeout",
+        default=300,
+        min=1,
+        help="""
+Seconds that each call of that program may take.
+""",
+    ),
 ]
 
 

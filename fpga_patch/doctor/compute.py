@@ -68,9 +68,14 @@ def filters_path(settings: Settings) -> list[pathlib.Path]:
     return [pathlib.Path(one) for one in _rootwrap(settings, "filters_path")]
 
 
+def exec_dirs(settings: Settings) -> list[str]:
+    """The folders in which rootwrap looks for programs."""
+    return _rootwrap(settings, "exec_dirs")
+
+
 def program(settings: Settings) -> list[Finding]:
     """rootwrap must find the program, and nobody but root may change it."""
-    name, folders = settings.conf.fpga.exec, _rootwrap(settings, "exec_dirs")
+    name, folders = settings.conf.fpga.exec, exec_dirs(settings)
     path = shutil.which(name, path=os.pathsep.join(folders))
     if path is None:
         text = f"{name} is in none of rootwrap's exec_dirs ({', '.join(folders) or 'none'})"

@@ -34,7 +34,11 @@ _OPTS: dict[str, list[cfg.Opt]] = {
         cfg.MultiStrOpt("available_filters", default=[ALL_FILTERS]),
         cfg.ListOpt("enabled_filters"),
     ],
-    "docker": [cfg.StrOpt("host_url", default="unix:///var/run/docker.sock")],
+    "docker": [
+        cfg.StrOpt("host_url", default="unix:///var/run/docker.sock"),
+        cfg.BoolOpt("live_images", default=False),
+        cfg.StrOpt("live_exec", default="fpga-live"),
+    ],
     "database": [cfg.StrOpt("connection", secret=True)],
     "api_database": [cfg.StrOpt("connection", secret=True)],
 }

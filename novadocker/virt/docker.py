@@ -23,6 +23,8 @@ from novadocker import (
     host,
     image_request,
     images,
+    live_bless,
+    live_host,
     moves,
     options,
     privileges,
@@ -84,6 +86,8 @@ class DockerDriver(
         self.containers = containers.Containers(self.engine)
         self.network = Network(self.engine, virtapi)
         self.snapshots = snapshots.Snapshots(self.engine, self.containers)
+        self.live = live_host.LiveHost(self.engine)
+        self.blessings = live_bless.Blessings(self.containers, self.snapshots, self.live)
         self.sources = sources.Sources(self.engine, self.containers)
         self.moves = moves.Moves(
             self.engine, self.containers, self.sources, self.network, self.snapshots
@@ -237,6 +241,7 @@ class DockerDriver(
         """
         self.watch()
         self._resources = host.resources(self.engine.info())
+        self.live.look()
         self.snapshots.recover()  # each audit comes here, the first at the end of the start
         self.moves.recover()
         return dict(self._resources)
@@ -264,6 +269,7 @@ class DockerDriver(
             self._get_reserved_host_disk_gb_from_config(),
         )
         provider_tree.update_inventory(nodename, {**known, **ours})
+        self.live.update_traits(provider_tree, nodename)
         inventory.update_provider_tree(provider_tree, nodename, allocations)
 
     def get_host_ip_addr(self) -> str:

@@ -8,7 +8,7 @@ from nova.compute import task_states, vm_states
 from oslo_log import log as logging
 from oslo_utils import excutils
 
-from novadocker import images, snapshots
+from novadocker import images, live_bless, snapshots
 from novadocker.virt import power
 
 if typing.TYPE_CHECKING:
@@ -24,9 +24,11 @@ class SnapshotActions(power.PowerActions):
     """The part of a driver that makes images of instances.
 
     :ivar snapshots: of this host's containers
+    :ivar blessings: snapshots with memory
     """
 
     snapshots: snapshots.Snapshots
+    blessings: live_bless.Blessings
 
     def snapshot(
         self,
@@ -41,7 +43,10 @@ class SnapshotActions(power.PowerActions):
         """
         shelves = instance.task_state == task_states.SHELVING
         try:
-            self.snapshots.take(context, instance, image_id, update_task_state)
+            properties = images.IMAGE_API.get(context, image_id).get("properties") or {}
+            live = not shelves and live_bless.requested(properties)
+            taker = self.blessings if live else self.snapshots
+            taker.take(context, instance, image_id, update_task_state)
         except Exception:
             with excutils.save_and_reraise_exception():
                 if shelves:

@@ -15,6 +15,7 @@ from deployment import command as cloud
 from fpga_manage import command as fpga_manage
 from fpga_patch import command as fpga_patch
 from fpga_regions.command import arguments as fpga_cli
+from novadocker.live import command as fpga_live
 from tests.support.host import Host
 from tests.support.openstack import OpenStack
 from tests.unit.docs import pages
@@ -22,6 +23,7 @@ from tests.unit.docs import pages
 PARSERS = {
     "cloud.sh": cloud._parser,
     "fpga-cli.py": fpga_cli.parser,
+    "fpga-live": fpga_live._parser,
     "fpga-manage": fpga_manage._parser,
     "fpga-patch": fpga_patch._parser,
 }

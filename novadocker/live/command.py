@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``fpga-live``: what nova-compute has root do for live images, and what an operator does."""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import time
+import typing
+
+from novadocker.live import dumping, selftest, settings
+from novadocker.live.errors import LiveError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do one verb.
+
+    :returns: exit status: 0, or 1 with "Error: " and the reason on standard error
+    """
+    asked = _parser().parse_args(arguments)
+    os.umask(0o077)
+    try:
+        asked.run(settings.read(asked.settings), asked)
+    except (LiveError, OSError) as e:
+        sys.stderr.write(f"Error: {e}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fpga-live", description=__doc__)
+    parser.add_argument("--settings", type=pathlib.Path, default=settings.FILE, metavar="FILE")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(
+        name: str, text: str, run: typing.Callable[[settings.Settings, typing.Any], None]
+    ) -> argparse.ArgumentParser:
+        found = verbs.add_parser(name, help=text, description=text)
+        found.set_defaults(run=run)
+        return found
+
+    verb("selftest", "dump and restore a process that listens", _selftest)
+    dump = verb("dump", "dump a container, which goes on", _dump)
+    dump.add_argument("container", metavar="CONTAINER")
+    sign = verb("sign", "sign a dump, and have nova-compute read it", _sign)
+    sign.add_argument("container", metavar="CONTAINER")
+    sign.add_argument("--project", required=True, help="whose server it is")
+    sign.add_argument("--instance", required=True, help="the server")
+    sign.add_argument("--image", required=True, help="SHA-256 of the archive of its files")
+    sign.add_argument(
+        "--bitstreams", required=True, help="digests of the bitstreams with + between them, or none"
+    )
+    discard = verb("discard", "remove a dump", _discard)
+    discard.add_argument("container", metavar="CONTAINER")
+    verb("sweep", "remove all dumps", _sweep)
+    key = verb("key", "make the host's key, or another one", _key)
+    key.add_argument(
+        "--rotate", action="store_true", help="make a new key; the host trusts the old one still"
+    )
+    verb("keys", "list the keys that the host trusts", _keys)
+    return parser
+
+
+def _selftest(config: settings.Settings, _asked: argparse.Namespace) -> None:
+    start = time.monotonic()
+    version = selftest.run(config.criu)
+    print(json.dumps({"criu": version, "seconds": round(time.monotonic() - start, 2)}))
+
+
+def _dump(config: settings.Settings, asked: argparse.Namespace) -> None:
+    dumping.dump(config, asked.container)
+
+
+def _sign(config: settings.Settings, asked: argparse.Namespace) -> None:
+    bitstreams = () if asked.bitstreams == "none" else tuple(asked.bitstreams.split("+"))
+    print(
+        dumping.sign(
+            config, asked.container, asked.project, asked.instance, bitstreams, asked.image
+        )
+    )
+
+
+def _discard(config: settings.Settings, asked: argparse.Namespace) -> None:
+    dumping.discard(config, asked.container)
+
+
+def _sweep(config: settings.Settings, _asked: argparse.Namespace) -> None:
+    for container in dumping.sweep(config):
+        print(container)
+
+
+def _key(config: settings.Settings, asked: argparse.Namespace) -> None:
+    from novadocker.live import signatures
+
+    if asked.rotate or not config.signing_key.exists():
+        print(signatures.create(config.signing_key, config.trusted_keys))
+
+
+def _keys(config: settings.Settings, _asked: argparse.Namespace) -> None:
+    from novadocker.live import signatures
+
+    for name in signatures.public_keys(config.trusted_keys):
+        print(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the host has of a container: its processes, its bundle, its processor."""
+
+import json
+import pathlib
+import re
+import typing
+
+from novadocker.live.errors import LiveError
+
+#: An id of the Docker Engine.
+ID = re.compile("[0-9a-f]{64}")
+
+#: Linux' names of capabilities, in the order of their numbers (linux/capability.h).
+_CAPABILITIES = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
+    "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
+    "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT",
+    "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
+    "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
+    "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
+)  # fmt: skip
+
+_PROC = pathlib.Path("/proc")
+
+
+class Privileges(typing.NamedTuple):
+    """What processes may do.
+
+    :param capabilities: a mask
+    """
+
+    capabilities: int
+    no_new_privileges: bool
+    seccomp: bool
+
+    def within(self, others: "Privileges") -> bool:
+        """Whether they may do no more than others."""
+        return (
+            self.capabilities & ~others.capabilities == 0
+            and self.no_new_privileges >= others.no_new_privileges
+            and self.seccomp >= others.seccomp
+        )
+
+
+class Bundle(typing.NamedTuple):
+    """What the engine asks runc for.
+
+    :param mounts: the places where something is mounted
+    :param privileges: what its first process gets
+    """
+
+    host_name: str
+    mounts: tuple[str, ...]
+    privileges: Privileges
+
+
+def bundle(folder: pathlib.Path) -> Bundle:
+    """Read the bundle of a container.
+
+    :raises LiveError: it cannot be read
+    """
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        process = config["process"]
+        names = (process.get("capabilities") or {}).get("bounding") or ()
+        return Bundle(
+            config.get("hostname", ""),
+            tuple(sorted(mount["destination"] for mount in config.get("mounts") or ())),
+            Privileges(
+                sum(1 << _CAPABILITIES.index(name.removeprefix("CAP_")) for name in names),
+                bool(process.get("noNewPrivileges")),
+                bool(config["linux"].get("seccomp")),
+            ),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise LiveError(f"the bundle {folder} cannot be read: {e!r}") from e
+
+
+def privileges(processes: typing.Iterable[int]) -> Privileges:
+    """What any of some processes may do.
+
+    :raises LiveError: one of them is gone
+    """
+    capabilities, no_new, seccomp = 0, True, True
+    for process in processes:
+        try:
+            text = (_PROC / str(process) / "status").read_text()
+        except OSError as e:
+            raise LiveError(f"process {process} of the container is gone: try again") from e
+        status = dict(line.partition(":\t")[::2] for line in text.splitlines())
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            capabilities |= int(status[name], 16)
+        no_new &= status["NoNewPrivs"] == "1"
+        seccomp &= status["Seccomp"] == "2"
+    return Privileges(capabilities, no_new, seccomp)
+
+
+def processor() -> tuple[str, ...]:
+    """The features of the host's processor."""
+    for line in (_PROC / "cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return tuple(sorted(value.split()))
+    return ()

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dumps a container that goes on, in two steps, so that it stands still for the first alone.
+
+`dump` writes CRIU's files, `sign` measures and signs them, and nova-compute's group may read them
+from then on. `discard` removes them.
+"""
+
+import datetime
+import grp
+import json
+import os
+import pathlib
+import re
+import shutil
+import typing
+
+from novadocker.live import containers, criu, manifest
+from novadocker.live.errors import LiveError
+from novadocker.live.settings import Settings
+
+_FACTS = "facts.json"
+_SECONDS = 300
+
+#: CRIU's reasons, and what they mean for the owner of a server.
+_MEANINGS = {
+    r"External socket is used|Can't dump half of stream unix": (
+        "a process is connected to a socket of the host, such as that of its FPGA region; close "
+        "the connection first"
+    ),
+    r"of that type \[2\d{4}\]|chr.*dev|Can't dump.*device": (
+        "a process has a device open; close it first"
+    ),
+    r"tracing|already traced|Unable to seize|seize task": (
+        "a process is being traced, as by a debugger"
+    ),
+    r"io_uring|userfaultfd|perf_event": "a process uses what CRIU does not dump",
+}
+
+
+def dump(settings: Settings, container: str) -> None:
+    """Dump a container; it is as before afterwards, paused or not.
+
+    :param container: the engine's id
+    :raises LiveError: it cannot be dumped, with the reason; nothing is left
+    """
+    folder = _folder(settings, container)
+    shutil.rmtree(folder, ignore_errors=True)
+    # nova-compute goes through them to what it may read.
+    for parent in (settings.state, settings.spool):
+        _make(parent, 0o711)
+    _make(folder, 0o700)
+    try:
+        facts = _facts(settings, container, folder)
+        _checkpoint(settings, container, folder)
+        (folder / _FACTS).write_text(json.dumps(facts))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def sign(
+    settings: Settings,
+    container: str,
+    project: str,
+    instance: str,
+    bitstreams: tuple[str, ...],
+    image: str,
+) -> pathlib.Path:
+    """Measure and sign a dump.
+
+    :param project: whose server it is
+    :param instance: the server
+    :param bitstreams: the digests of what is in its regions
+    :param image: the digest of the archive with its files
+    :returns: the folder, which nova-compute may read
+    :raises LiveError: there is no dump or no key
+    """
+    from novadocker.live import signatures  # not while the container stands still: it takes longer
+
+    folder = _folder(settings, container)
+    files = folder / manifest.CRIU
+    try:
+        facts = json.loads((folder / _FACTS).read_text())
+    except (OSError, ValueError) as e:
+        raise LiveError(f"there is no dump of container {container}") from e
+    described = manifest.Manifest(
+        project=project,
+        instance=instance,
+        bitstreams=bitstreams,
+        image=image,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        files=manifest.measure(files),
+        **facts,
+    )
+    data = described.dump()
+    (folder / manifest.MANIFEST).write_bytes(data)
+    (folder / manifest.SIGNATURE).write_bytes(signatures.sign(data, settings.signing_key))
+    _hand_over(folder, settings.group)
+    return folder
+
+
+def discard(settings: Settings, container: str) -> None:
+    """Remove a dump; none is as good."""
+    shutil.rmtree(_folder(settings, container), ignore_errors=True)
+
+
+def sweep(settings: Settings) -> list[str]:
+    """Remove all dumps; for a nova-compute that has none in work.
+
+    :returns: the containers
+    """
+    if not settings.spool.is_dir():
+        return []
+    names = sorted(path.name for path in settings.spool.iterdir())
+    for name in names:
+        shutil.rmtree(settings.spool / name, ignore_errors=True)
+    return names
+
+
+def _facts(settings: Settings, container: str, folder: pathlib.Path) -> dict[str, typing.Any]:
+    """What the manifest says of the container and the host."""
+    state = _asked(settings, folder, "state", container)
+    processes = _asked(settings, folder, "ps", "--format", "json", container)
+    bundle = containers.bundle(pathlib.Path(state["bundle"]))
+    found = containers.privileges(processes)
+    if not found.within(bundle.privileges):
+        raise LiveError("its processes have more privileges than the container was made with")
+    return {
+        "criu": criu.version(settings.criu),
+        "kernel": os.uname().release,
+        "machine": os.uname().machine,
+        "cpu": containers.processor(),
+        "capabilities": found.capabilities,
+        "no_new_privileges": found.no_new_privileges,
+        "seccomp": found.seccomp,
+        "mounts": bundle.mounts,
+    }
+
+
+def _asked(settings: Settings, folder: pathlib.Path, *arguments: str) -> typing.Any:
+    """What runc answers of a container."""
+    finished = criu.run_runc(
+        settings,
+        ["--root", str(settings.runc_root), *arguments],
+        folder,
+        capture_output=True,
+        timeout=_SECONDS,
+    )
+    try:
+        return json.loads(finished.stdout)
+    except ValueError as e:
+        reason = finished.stderr.decode(errors="replace").strip()[-300:]
+        raise LiveError(f"runc {arguments[0]} does not know the container: {reason}") from e
+
+
+def _checkpoint(settings: Settings, container: str, folder: pathlib.Path) -> None:
+    work = folder / "work"
+    work.mkdir()
+    arguments = ["--root", str(settings.runc_root), "checkpoint", "--leave-running"]
+    arguments += ["--file-locks", "--image-path", str(folder / manifest.CRIU)]
+    finished = criu.run_runc(
+        settings,
+        [*arguments, "--work-path", str(work), container],
+        folder,
+        capture_output=True,
+        timeout=_SECONDS,
+    )
+    if finished.returncode:
+        reason = criu.complaint(work / "dump.log")
+        said = finished.stderr.decode(errors="replace").strip()[-300:]
+        raise LiveError(f"{meaning(reason)} (CRIU: {reason}; runc: {said})")
+
+
+def meaning(reason: str) -> str:
+    """A reason of CRIU's in plain words."""
+    found = (text for pattern, text in _MEANINGS.items() if re.search(pattern, reason))
+    return next(found, "the container has something that cannot be dumped")
+
+
+def _folder(settings: Settings, container: str) -> pathlib.Path:
+    if not containers.ID.fullmatch(container):
+        raise LiveError(f"'{container}' is not the id of a container")
+    return settings.spool / container
+
+
+def _make(folder: pathlib.Path, mode: int) -> None:
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    folder.chmod(mode)
+
+
+def _hand_over(folder: pathlib.Path, group: str) -> None:
+    """Have a group read what is signed, and only that."""
+    try:
+        number = grp.getgrnam(group).gr_gid
+    except KeyError as e:
+        raise LiveError(f"there is no group {group}") from e
+    named = [folder / manifest.MANIFEST, folder / manifest.SIGNATURE]
+    for path in [*(folder / manifest.CRIU).iterdir(), *named]:
+        os.chown(path, 0, number)
+        path.chmod(0o640)
+    for path in (folder / manifest.CRIU, folder):
+        os.chown(path, 0, number)
+        path.chmod(0o750)

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An OCI runtime: runc, but a container that is marked is restored instead of created.
+
+The engine runs it as root. For a container without a mark it becomes runc at once. nova-compute
+marks a container by a file with its id, which holds good once: a stop and a start of a clone is an
+ordinary start.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import struct
+import sys
+import typing
+
+from fpga_nova.confined import folders
+from novadocker.live import containers, criu, manifest, settings
+from novadocker.live.errors import LiveError, Untrusted
+
+if typing.TYPE_CHECKING:
+    from novadocker.live.settings import Settings
+
+#: runc's options before its command that stand alone; all others take a value.
+_ALONE = ("--debug", "--systemd-cgroup")
+#: Root's own notes of the containers that are restored and not started yet.
+_RESTORED = "restored"
+_MARK_SIZE = 65536
+_SECONDS = 300
+_DOMAIN = b"(none)"
+
+
+class Mark(typing.NamedTuple):
+    """What nova-compute says of a container that is to be restored.
+
+    :param images: the name of the folder of the image
+    :param project: whose server the container is
+    :param bitstreams: the digests of what is in its regions
+    """
+
+    images: str
+    project: str
+    bitstreams: tuple[str, ...]
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the engine asks for.
+
+    :param arguments: the file of the settings; then runc's
+    """
+    runc = arguments[1:]
+    try:
+        config = settings.read(pathlib.Path(arguments[0]))
+    except LiveError as e:
+        _report(runc, str(e))
+        return 1
+    place = command_at(runc)
+    verb, container = runc[place] if place < len(runc) else "", runc[-1] if runc else ""
+    if not containers.ID.fullmatch(container):
+        return _become_runc(config, runc)
+    note = config.state / _RESTORED / container
+    if verb == "start" and note.exists():
+        note.unlink()
+        return 0
+    if verb == "delete":
+        note.unlink(missing_ok=True)
+    if verb != "create":
+        return _become_runc(config, runc)
+    mark = config.incoming / settings.MARKS / container
+    if not os.path.lexists(mark):
+        return _become_runc(config, runc)
+    try:
+        _restore(config, runc, place, _taken(mark))
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        note.touch()
+    except (LiveError, OSError) as e:
+        _report(runc, f"the live image is not restored: {e}")
+        return 1
+    return 0
+
+
+def command_at(arguments: typing.Sequence[str]) -> int:
+    """Where runc's command is among its arguments."""
+    place = 0
+    while place < len(arguments) and arguments[place].startswith("-"):
+        place += 1 if "=" in arguments[place] or arguments[place] in _ALONE else 2
+    return place
+
+
+def check(
+    config: "Settings", mark: Mark, data: bytes, signature: bytes, bundle: containers.Bundle
+) -> manifest.Manifest:
+    """See that an image is what a trusted key has signed, and fits its container and this host.
+
+    :param data: the manifest
+    :raises Untrusted: it is not
+    :raises LiveError: it does not fit
+    """
+    from novadocker.live import signatures  # not needed by all that becomes runc
+
+    signatures.verify(data, signature, config.trusted_keys)
+    found = manifest.load(data)
+    if found.project != mark.project:
+        raise Untrusted("it is of another project")
+    if found.bitstreams != mark.bitstreams:
+        raise Untrusted("it is of a server with another bitstream")
+    if found.machine != os.uname().machine:
+        raise LiveError(f"it is of a host with the architecture {found.machine}")
+    missing = set(found.cpu) - set(containers.processor())
+    if missing:
+        raise LiveError(f"this host's processor lacks {', '.join(sorted(missing))}")
+    had = containers.Privileges(found.capabilities, found.no_new_privileges, found.seccomp)
+    if not had.within(bundle.privileges):
+        raise LiveError("its processes have more privileges than containers have on this host")
+    if found.mounts != bundle.mounts:
+        others = ", ".join(sorted(set(found.mounts) ^ set(bundle.mounts)))
+        raise LiveError(f"it has other mounts than its source: {others}")
+    return found
+
+
+def name_host(folder: pathlib.Path, name: str) -> None:
+    """Have the processes see a host name of their own.
+
+    :param folder: of CRIU's files; those of the kind utsns have eight bytes of magic, then the size
+        of a message and the message: the host name and the domain name
+    """
+    text = name.encode()[:64]
+    message = bytes([10, len(text)]) + text + bytes([18, len(_DOMAIN)]) + _DOMAIN
+    for path in folder.glob("utsns-*.img"):
+        magic = path.read_bytes()[:8]
+        path.write_bytes(magic + struct.pack("<I", len(message)) + message)
+
+
+def _restore(config: "Settings", runc: list[str], place: int, mark: Mark) -> None:
+    folder = pathlib.Path(_value_of(runc[place:], "--bundle") or ".")
+    bundle = containers.bundle(folder)
+    for path in (config.state, config.work):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _images(config, mark) as source, folders.fresh(config.work, "restore-") as work:
+        data = _small(source, manifest.MANIFEST, manifest.MOST)
+        signature = _small(source, manifest.SIGNATURE, _MARK_SIZE)
+        found = check(config, mark, data, signature, bundle)
+        files = work / manifest.CRIU
+        files.mkdir(mode=0o700)
+        with _opened(manifest.CRIU, source) as criu_source:
+            manifest.copy(criu_source, files, found.files)
+        name_host(files, bundle.host_name)
+        argv = [*runc[:place], "restore", "--detach", "--no-subreaper", "--file-locks"]
+        argv += ["--image-path", str(files), "--work-path", str(work), *runc[place + 1 :]]
+        if criu.run_runc(config, argv, work, timeout=_SECONDS).returncode:
+            reason = criu.complaint(work / "restore.log")
+            runc_root = _value_of(runc[:place], "--root")
+            root = ["--root", runc_root] if runc_root else []
+            criu.run_runc(config, [*root, "delete", "--force", runc[-1]], work, timeout=_SECONDS)
+            raise LiveError(f"CRIU: {reason}")
+
+
+def _taken(path: pathlib.Path) -> Mark:
+    """Read a mark, which holds good no more."""
+    with _opened_file(path) as file:
+        data = file.read(_MARK_SIZE)
+    path.unlink()
+    try:
+        table = json.loads(data)
+        mark = Mark(str(table["images"]), str(table["project"]), tuple(table["bitstreams"]))
+    except (ValueError, KeyError, TypeError) as e:
+        raise LiveError(f"{path} cannot be read: {e!r}") from e
+    if "/" in mark.images or mark.images.startswith("."):
+        raise LiveError(f"{path} does not name a folder")
+    return mark
+
+
+@contextlib.contextmanager
+def _opened_file(path: pathlib.Path) -> typing.Iterator[typing.BinaryIO]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _images(config: "Settings", mark: Mark) -> typing.Iterator[int]:
+    with (
+        _opened(os.fspath(config.incoming / settings.IMAGES)) as parent,
+        _opened(mark.images, parent) as found,
+    ):
+        yield found
+
+
+@contextlib.contextmanager
+def _opened(path: str, parent: int | None = None) -> typing.Iterator[int]:
+    """The descriptor of a folder."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, dir_fd=parent)
+    except OSError as e:
+        raise LiveError(f"its folder {path} cannot be read: {e.strerror}") from e
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _small(source: int, name: str, most: int) -> bytes:
+    """A file of a folder that is read whole."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(name, flags, dir_fd=source), "rb") as file:
+            data = file.read(most + 1)
+    except OSError as e:
+        raise Untrusted(f"{name} cannot be read: {e.strerror}") from e
+    if len(data) > most:
+        raise Untrusted(f"{name} is too large")
+    return data
+
+
+def _value_of(arguments: typing.Sequence[str], name: str) -> str | None:
+    """The value of an option of runc's."""
+    for place, word in enumerate(arguments):
+        if word == name and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if word.startswith(f"{name}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _report(runc: typing.Sequence[str], text: str) -> None:
+    """Give the engine the reason where it looks for one."""
+    sys.stderr.write(f"{text}\n")
+    log = _value_of(runc, "--log")
+    if log:
+        with open(log, "a") as file:  # noqa: PTH123 - containerd makes it a pipe in some releases
+            json.dump({"level": "error", "msg": text}, file)
+            file.write("\n")
+
+
+def _become_runc(config: "Settings", arguments: list[str]) -> int:
+    os.execv(config.runc, [os.fspath(config.runc), *arguments])  # noqa: S606 - root's own program
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of what runs as root: a file of root's own."""
+
+import dataclasses
+import pathlib
+import tomllib
+
+from novadocker.live.errors import LiveError
+
+#: Where the file is, unless the program is started with another one.
+FILE = pathlib.Path("/etc/fpga-nova/live.toml")
+
+#: The folder of images and that of marks, in the folder of nova-compute.
+IMAGES, MARKS = "images", "marks"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Where things are on a host.
+
+    :param criu: the program; it need not be in the machine's PATH
+    :param runc: the program
+    :param runc_root: where the Docker Engine has runc keep the states of its containers
+    :param state: the folder of what is dumped and restored; root's alone
+    :param incoming: the folder of nova-compute, with the images and the marks
+    :param group: the group that may read a dump
+    :param signing_key: the private key of this host, in PEM; root's alone
+    :param trusted_keys: the folder of the public keys that are trusted, in PEM
+    """
+
+    criu: pathlib.Path
+    runc: pathlib.Path
+    runc_root: pathlib.Path
+    state: pathlib.Path
+    incoming: pathlib.Path
+    group: str
+    signing_key: pathlib.Path
+    trusted_keys: pathlib.Path
+
+    @property
+    def spool(self) -> pathlib.Path:
+        """Where dumps are until nova-compute has them."""
+        return self.state / "spool"
+
+    @property
+    def work(self) -> pathlib.Path:
+        """Where an image is while it is restored."""
+        return self.state / "work"
+
+
+def read(path: pathlib.Path = FILE) -> Settings:
+    """Read the file.
+
+    :raises LiveError: it is not there, others than root can change it, or it lacks something
+    """
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+        status = path.stat()
+    except (OSError, tomllib.TOMLDecodeError) as e:
+        raise LiveError(f"{path} cannot be read: {e}") from e
+    if status.st_uid != 0 or status.st_mode & 0o022:
+        raise LiveError(f"{path} can be changed by others than root")
+    names = {field.name for field in dataclasses.fields(Settings)}
+    if table.keys() != names or not all(isinstance(one, str) for one in table.values()):
+        raise LiveError(f"{path} needs these names with strings: {', '.join(sorted(names))}")
+    paths = {name: pathlib.Path(value) for name, value in table.items() if name != "group"}
+    relative = [name for name, value in paths.items() if not value.is_absolute()]
+    if relative:
+        raise LiveError(f"{path}: {', '.join(relative)} must be absolute paths")
+    return Settings(group=table["group"], **paths)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes live images: snapshots with the memory of a container that goes on.
+
+The container stands still while root dumps its memory and the engine commits its files, so that
+both are of one moment. Everything else, such as the signature and the upload, comes afterwards.
+"""
+
+import functools
+import pathlib
+import time
+import typing
+
+from nova.compute import task_states
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_utils import strutils
+
+from fpga_hooks.instance import bitstreams
+from novadocker import errors, live_store, snapshot_images
+from novadocker.containers import Containers
+from novadocker.live import manifest
+from novadocker.live_host import LiveHost
+from novadocker.snapshots import Snapshots
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+def requested(properties: typing.Mapping[str, typing.Any]) -> bool:
+    """Whether the properties of an empty image ask for a live one."""
+    return bool(strutils.bool_from_string(properties.get(live_store.PROPERTY)))
+
+
+class Blessings:
+    """Live images of the containers of one engine.
+
+    :param containers: what they are made of
+    :param snapshots: what makes images of their files
+    :param host: what dumps their memory
+    """
+
+    def __init__(self, containers: Containers, snapshots: Snapshots, host: LiveHost) -> None:
+        self._containers, self._snapshots, self._host = containers, snapshots, host
+
+    def take(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        image_id: str,
+        update_task_state: typing.Callable[..., None],
+    ) -> None:
+        """Upload a live image of a container that runs.
+
+        :param image_id: of the empty image in Glance
+        :param update_task_state: Nova's, see nova.virt.driver.ComputeDriver.snapshot
+        :raises nova.exception.NovaException: the reason why there is none; see Snapshots.take
+        """
+        self._host.look()
+        if self._host.refusal is not None:
+            raise errors.NoSnapshot(f"its host has no live images: {self._host.refusal}")
+        attributes = self._containers.attributes(instance.uuid)
+        if attributes["State"]["Status"] != "running":
+            raise errors.NoSnapshot("only a server that runs has a live image; start it first")
+        self._snapshots.check(instance, attributes)
+        changes = self._snapshots.changes(attributes)
+        digests = bitstreams.digests(instance)
+        container = attributes["Id"]
+        update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
+
+        try:
+            with self._snapshots.archive(
+                instance, image_id, changes, dump=functools.partial(self._dump, instance)
+            ) as found:
+                archive = self._complete(instance, container, found[0], digests)
+                update_task_state(
+                    task_state=task_states.IMAGE_UPLOADING,
+                    expected_state=task_states.IMAGE_PENDING_UPLOAD,
+                )
+                command = attributes["Config"]["Cmd"]
+                snapshot_images.upload(context, instance, image_id, archive, command, live=True)
+        except errors.NoLiveImage as e:
+            raise errors.NoSnapshot(e.reason) from e
+        finally:
+            self._host.discard(container)
+
+    def _dump(self, instance: "objects.Instance", container: str) -> None:
+        """Dump a container that stands still."""
+        start = time.monotonic()
+        self._host.dump(container)
+        LOG.info("Its memory is dumped after %.2f s", time.monotonic() - start, instance=instance)
+
+    def _complete(
+        self,
+        instance: "objects.Instance",
+        container: str,
+        image: pathlib.Path,
+        digests: tuple[str, ...],
+    ) -> pathlib.Path:
+        """The archive with the memory beside the files."""
+        digest = manifest.digest_of(image)
+        project = instance.project_id or ""
+        dump = self._host.sign(container, project, instance.uuid, digest, digests)
+        archive = image.with_name("live.tar")
+        live_store.write(archive, pathlib.Path(dump), image)
+        image.unlink()
+        if archive.stat().st_size > CONF.docker.image_max_size << 20:
+            raise errors.NoSnapshot(
+                f"it is larger than {CONF.docker.image_max_size} MiB ([docker] image_max_size), so "
+                "that no server could be made of it"
+            )
+        return archive

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What root does for live images on this host, and whether the host can do it at all."""
+
+import json
+import shutil
+import typing
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from fpga_hooks.program import root
+from novadocker import errors, live_store
+from novadocker.engine import Engine
+from novadocker.live import settings
+
+if typing.TYPE_CHECKING:
+    from nova.compute import provider_tree as nova_provider_tree
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: The name of the runtime in the engine.
+RUNTIME = "live"
+
+
+class LiveHost:
+    """This host, as far as live images go.
+
+    :param engine: where its containers are
+    :ivar refusal: why it has none; None if it has them
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._looked = False
+        self.refusal: str | None = "it was not tried yet"
+
+    def look(self) -> None:
+        """Try once whether the host can dump and restore, and remove what a killed service left."""
+        if self._looked:
+            return
+        if not CONF.docker.live_images:
+            self.refusal, self._looked = "[docker] live_images is off on this host", True
+            return
+        try:
+            self._look()
+        except errors.EngineUnavailable as e:
+            self.refusal = e.message  # the next audit tries again
+        except (errors.NoLiveImage, errors.EngineRefused, OSError) as e:
+            self.refusal, self._looked = str(e), True
+            LOG.warning("This host has no live images: %s", self.refusal)
+
+    def _look(self) -> None:
+        runtimes = self._engine.info().get("Runtimes") or {}
+        if RUNTIME not in runtimes:
+            raise errors.NoLiveImage(f"the Docker Engine has no runtime '{RUNTIME}'")
+        incoming = live_store.configuration().incoming
+        shutil.rmtree(incoming / settings.MARKS, ignore_errors=True)
+        for name in (settings.IMAGES, settings.MARKS):
+            (incoming / name).mkdir(mode=0o750, parents=True, exist_ok=True)
+        report = json.loads(self._run("selftest"))
+        self._run("sweep")
+        self.refusal, self._looked = None, True
+        LOG.info("This host has live images, by CRIU %s", report["criu"])
+
+    def update_traits(
+        self, provider_tree: "nova_provider_tree.ProviderTree", nodename: str
+    ) -> None:
+        """Tell the scheduler whether servers can be made of live images here."""
+        if self.refusal is None:
+            provider_tree.add_traits(nodename, live_store.TRAIT)
+        else:
+            provider_tree.remove_traits(nodename, live_store.TRAIT)
+
+    def dump(self, container: str) -> None:
+        """Dump a container.
+
+        :raises errors.NoLiveImage: with the reason
+        """
+        self._run("dump", container)
+
+    def sign(
+        self, container: str, project: str, instance: str, image: str, bitstreams: tuple[str, ...]
+    ) -> str:
+        """Sign a dump; the folder that has it.
+
+        :raises errors.NoLiveImage: with the reason
+        """
+        options = {
+            "--project": project,
+            "--instance": instance,
+            "--image": image,
+            "--bitstreams": "+".join(bitstreams) or "none",
+        }
+        words = [word for option in options.items() for word in option]
+        return self._run("sign", container, *words).strip()
+
+    def discard(self, container: str) -> None:
+        """Remove a dump; logs what is left."""
+        try:
+            self._run("discard", container)
+        except errors.NoLiveImage as e:
+            LOG.warning("The dump of container %s stays: %s", container, e.message)
+
+    def _run(self, *arguments: str) -> str:
+        program = CONF.docker.live_exec
+        try:
+            answer = root.run([program, *arguments], CONF.docker.live_timeout)
+        except root.TimedOutError as e:
+            raise errors.NoLiveImage(
+                f"{program} {arguments[0]} did not end within {CONF.docker.live_timeout} s "
+                "([docker] live_timeout)"
+            ) from e
+        except root.NotRunError as e:
+            raise errors.NoLiveImage(f"{program} cannot be run as root: {e}") from e
+        if answer.code:
+            lines = [line for line in answer.err.splitlines() if line.startswith("Error: ")]
+            reason = lines[-1].removeprefix("Error: ") if lines else answer.err.strip()[-300:]
+            raise errors.NoLiveImage(f"{reason} ({program} {arguments[0]}, exit {answer.code})")
+        return answer.out

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes containers of live images: marks them, so that the engine's runtime restores them."""
+
+import contextlib
+import json
+import pathlib
+import typing
+
+from fpga_hooks.instance import bitstreams
+from novadocker import errors, images, live_host, live_store
+from novadocker.containers import Containers
+from novadocker.live import errors as live_errors
+from novadocker.live import settings
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+RUNTIME = live_host.RUNTIME
+
+
+class Launch(typing.NamedTuple):
+    """What a container is to be restored from.
+
+    :param name: of the image in the engine
+    :param project: whose server it is
+    :param bitstreams: the digests of what is in its regions
+    """
+
+    name: str
+    project: str
+    bitstreams: tuple[str, ...]
+
+
+def of(
+    context: "nova_context.RequestContext",
+    instance: "objects.Instance",
+    image_meta: "objects.ImageMeta",
+) -> Launch | None:
+    """How a server is made of its image, which is in the engine; None if that is not a live one.
+
+    Root looks at the same again; here it is an error of the user's, before anything is made.
+
+    :raises errors.BadImage: it is another project's, or of another bitstream
+    """
+    if "container_format" not in image_meta or image_meta.container_format != live_store.FORMAT:
+        return None
+    name = images.reference(image_meta.id, images.IMAGE_API.get(context, image_meta.id))
+    try:
+        found = live_store.described(name)
+    except live_errors.LiveError as e:
+        raise errors.BadImage(image_meta.id, f"the live image is refused: {e}") from e
+    if found.project != instance.project_id:
+        raise errors.BadImage(image_meta.id, "the live image is of another project")
+    digests = bitstreams.digests(instance)
+    if found.bitstreams != digests:
+        raise errors.BadImage(
+            image_meta.id,
+            "the live image is of a server with another bitstream; take the flavor of that server",
+        )
+    return Launch(name, found.project, digests)
+
+
+@contextlib.contextmanager
+def marked(
+    containers: Containers, instance: "objects.Instance", launch: Launch | None
+) -> typing.Iterator[None]:
+    """Have the start of a container restore it; a start without a launch is an ordinary one."""
+    if launch is None:
+        yield
+        return
+    container = containers.attributes(instance.uuid)["Id"]
+    mark = live_store.configuration().incoming / settings.MARKS / container
+    _write(mark, launch)
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _write(mark: pathlib.Path, launch: Launch) -> None:
+    table = {
+        "images": launch.name.rpartition("/")[2],
+        "project": launch.project,
+        "bitstreams": launch.bitstreams,
+    }
+    mark.write_text(json.dumps(table))

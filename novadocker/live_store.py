@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of live images that the engine does not have: CRIU's files, manifest and signature.
+
+They are in a folder of nova-compute's, under the name that the image has in the engine. Root copies
+and compares them each time a container is restored, so that nothing here has to be trusted.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import tarfile
+import typing
+import uuid
+
+from oslo_config import cfg
+
+from fpga_nova.container_image import indexing
+from fpga_nova.container_image.limits import Refused
+from fpga_nova.container_image.reading import NotRead
+from novadocker import errors, options
+from novadocker.live import errors as live_errors
+from novadocker.live import manifest, settings, signatures
+
+CONF = cfg.CONF
+options.register_opts(CONF)
+
+#: The container format in Glance.
+FORMAT = "live"
+#: The property that asks for a live image.
+PROPERTY = "live_image"
+#: The trait of hosts that can restore one.
+TRAIT = "CUSTOM_LIVE_IMAGE"
+
+#: The archive of the container's files, in that of a live image.
+_IMAGE = "image.tar"
+_MOST_FILES = 100_000
+_CHUNK = 1 << 20
+_NAME = re.compile(
+    rf"{re.escape(manifest.MANIFEST)}|{re.escape(manifest.SIGNATURE)}|{re.escape(_IMAGE)}"
+    rf"|{manifest.CRIU}/[A-Za-z0-9][A-Za-z0-9._-]{{0,200}}"
+)
+
+
+def configuration() -> settings.Settings:
+    """The settings of root's program.
+
+    :raises errors.NoLiveImage: they cannot be had
+    """
+    try:
+        return settings.read(pathlib.Path(CONF.docker.live_settings))
+    except live_errors.LiveError as e:
+        raise errors.NoLiveImage(str(e)) from e
+
+
+def folder_of(name: str) -> pathlib.Path:
+    """Where the parts of an image are.
+
+    :param name: in the engine
+    """
+    return configuration().incoming / settings.IMAGES / name.rpartition("/")[2]
+
+
+def complete(image: typing.Mapping[str, typing.Any], name: str) -> bool:
+    """Whether the parts of an image are here; of one that is not live, they are.
+
+    :param image: the image's attributes in Glance
+    :param name: in the engine
+    """
+    return image.get("container_format") != FORMAT or folder_of(name).is_dir()
+
+
+def write(target: pathlib.Path, dump: pathlib.Path, image: pathlib.Path) -> None:
+    """Write the archive that Glance gets.
+
+    :param dump: the folder with the manifest, the signature and CRIU's files
+    :param image: the archive of the container's files
+    """
+    with tarfile.open(target, "x") as archive:
+        for name in (manifest.MANIFEST, manifest.SIGNATURE):
+            archive.add(dump / name, name, filter=_plain)
+        for path in sorted((dump / manifest.CRIU).iterdir()):
+            archive.add(path, f"{manifest.CRIU}/{path.name}", filter=_plain)
+        archive.add(image, _IMAGE, filter=_plain)
+
+
+def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
+    """Take an archive of Glance's apart; the archive of the container's files.
+
+    :param fetched: it is removed
+    :param name: in the engine
+    :raises errors.BadImage: it is not what a trusted key has signed
+    :raises errors.ImageNotReady: it was not read to its end
+    """
+    target = folder_of(name)
+    target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    new = target.with_name(f".{uuid.uuid4().hex}")
+    image = fetched.with_name("live-image.tar")
+    try:
+        with fetched.open("rb") as archive:
+            _take_apart(archive, new, image)
+        found = _verified(new)
+        if manifest.digest_of(image) != found.image:
+            raise live_errors.Untrusted("its files are not those that were signed")
+        fetched.unlink()
+        shutil.rmtree(target, ignore_errors=True)
+        new.rename(target)
+    except (live_errors.Untrusted, Refused) as e:
+        raise errors.BadImage(image_id, f"the live image is refused: {e}") from e
+    except (live_errors.LiveError, NotRead) as e:
+        raise errors.ImageNotReady(image_id, str(e)) from e
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return image
+
+
+def described(name: str) -> manifest.Manifest:
+    """What a trusted key has signed of an image that is here.
+
+    :param name: in the engine
+    :raises live.errors.LiveError: no trusted key has
+    """
+    return _verified(folder_of(name))
+
+
+def remove(name: str) -> None:
+    """Remove the parts of an image; none is as good."""
+    if CONF.docker.live_images:
+        shutil.rmtree(folder_of(name), ignore_errors=True)
+
+
+def remove_all_but(names: typing.Iterable[str]) -> None:
+    """Remove the parts of images that the engine does not have."""
+    if not CONF.docker.live_images:
+        return
+    known = {name.rpartition("/")[2] for name in names}
+    folder = configuration().incoming / settings.IMAGES
+    for one in folder.iterdir() if folder.is_dir() else ():
+        if one.name not in known and not one.name.startswith("."):
+            shutil.rmtree(one, ignore_errors=True)
+
+
+def _verified(folder: pathlib.Path) -> manifest.Manifest:
+    try:
+        data = (folder / manifest.MANIFEST).read_bytes()
+        signature = (folder / manifest.SIGNATURE).read_bytes()
+    except OSError as e:
+        raise live_errors.Untrusted("it is not signed") from e
+    signatures.verify(data, signature, configuration().trusted_keys)
+    return manifest.load(data)
+
+
+def _take_apart(archive: typing.BinaryIO, target: pathlib.Path, image: pathlib.Path) -> None:
+    places = indexing.index(archive, _MOST_FILES)
+    strange = next((name for name in places if not _NAME.fullmatch(name)), None)
+    if strange is not None:
+        raise Refused(f"it has the file {strange[:100]!r}")
+    if _IMAGE not in places:
+        raise Refused(f"it lacks the file {_IMAGE}")
+    for name in (manifest.MANIFEST, manifest.SIGNATURE):
+        if name in places and places[name].size > manifest.MOST:
+            raise Refused(f"its {name} is too large")
+    (target / manifest.CRIU).mkdir(mode=0o750, parents=True)
+    for name, place in places.items():
+        _copy(archive, place, image if name == _IMAGE else target / name)
+
+
+def _copy(archive: typing.BinaryIO, place: indexing.Place, target: pathlib.Path) -> None:
+    start, left = place
+    with target.open("xb") as file:
+        while left:
+            part = os.pread(archive.fileno(), min(_CHUNK, left), start)
+            if not part:
+                raise Refused("it is cut short")
+            file.write(part)
+            start, left = start + len(part), left - len(part)
+
+
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """An entry without the names and times of this host."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mode, entry.mtime = 0o644, 0
+    return entry

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nova-compute is killed at each step of a blessing and of a launch."""
+
+import multiprocessing
+import os
+import pathlib
+
+import nova.conf
+import pytest
+from nova.compute import power_state
+
+from novadocker import containers, live_host, live_launch, live_store, snapshot_images, snapshots
+
+CONF = nova.conf.CONF
+
+#: Where nova-compute dies: before the call, or after it.
+BLESSING = [
+    (containers.Containers, "pause", "after"),
+    (live_host.LiveHost, "dump", "after"),
+    (containers.Containers, "unpause", "before"),
+    (live_host.LiveHost, "sign", "after"),
+    (live_store, "write", "after"),
+    (snapshot_images, "upload", "before"),
+    (live_host.LiveHost, "discard", "before"),
+]
+
+
+def _dies(work):
+    """Run a nova-compute that dies by itself."""
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join(900)
+    assert process.exitcode == 9
+
+
+def _deadly(owner, name, when):
+    plain = getattr(owner, name)
+
+    def replacement(*arguments, **more):
+        if when == "after":
+            plain(*arguments, **more)
+        os._exit(9)
+
+    setattr(owner, name, replacement)
+
+
+def _next_start(servers):
+    """What the next nova-compute does at its start."""
+    driver = type(servers.driver)(None)
+    driver.init_host("host1")
+    driver.get_available_resource("host1")
+
+
+@pytest.mark.parametrize(("owner", "name", "when"), BLESSING)
+def test_a_killed_blessing_leaves_nothing_and_the_source_goes_on(
+    blesser, servers, live, owner, name, when
+):
+    source = blesser.warm()
+
+    def bless():
+        _deadly(owner, name, when)
+        blesser.bless(source)
+
+    _dies(bless)
+    _next_start(servers)
+    assert servers.driver.get_info(source).state == power_state.RUNNING
+    assert servers.client.api.images(name=snapshots.REPOSITORY, all=True) == []
+    assert list(live.spool.glob("*")) == []
+    assert list(pathlib.Path(CONF.instances_path).glob("docker-image-*")) == []
+    word = blesser.answer(source)[0]
+    assert blesser.answer(blesser.launch(blesser.bless(source)))[0] == word
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "when"),
+    [(live_store, "unpack", "after"), (live_launch, "_write", "after")],
+)
+def test_a_killed_launch_leaves_nothing_that_restores(blesser, servers, live, owner, name, when):
+    image_id = blesser.bless(blesser.warm())
+    clone = blesser.instance(image_id)
+
+    def launch():
+        _deadly(owner, name, when)
+        blesser.servers.spawn(clone, clone.image_meta)
+
+    _dies(launch)
+    _next_start(servers)
+    assert list((live.incoming / "marks").glob("*")) == []
+    servers.destroy(clone)
+    assert list(live.work.glob("*")) == []
+    blesser.launch(image_id)

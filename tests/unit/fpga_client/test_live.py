@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``openstack live image``, with what Nova and Glance would answer."""
+
+import json
+import typing
+
+import pytest
+from keystoneauth1 import fixture as keystone
+
+from tests.support.client import OpenStack
+
+_KEYSTONE = "http://keystone.invalid/v3"
+_COMPUTE = "http://compute.invalid/v2.1"
+_IMAGE = "http://image.invalid"
+_LIVE = {"id": "image-1", "name": "warm", "status": "active", "container_format": "live"}
+_PLAIN = {**_LIVE, "id": "image-2", "name": "plain", "container_format": "docker"}
+_SERVER = {"id": "server-1", "name": "one", "status": "ACTIVE", "image": {"id": "image-1"}}
+
+
+class Cloud:
+    """A Nova and a Glance that answer, and keep what they were asked for."""
+
+    def __init__(self, mock: typing.Any) -> None:
+        self.mock = mock
+        self.servers: list[dict[str, typing.Any]] = []
+        mock.get(_COMPUTE, json=keystone.DiscoveryList(_COMPUTE, v2=False, v3=False))
+        mock.get(
+            f"{_COMPUTE}/",
+            json={
+                "version": {
+                    "id": "v2.1",
+                    "status": "CURRENT",
+                    "version": "2.96",
+                    "min_version": "2.1",
+                    "links": [{"rel": "self", "href": f"{_COMPUTE}/"}],
+                }
+            },
+        )
+        mock.get(
+            f"{_IMAGE}/",
+            json={
+                "versions": [
+                    {
+                        "id": "v2.16",
+                        "status": "CURRENT",
+                        "links": [{"rel": "self", "href": f"{_IMAGE}/v2/"}],
+                    }
+                ]
+            },
+        )
+        for image in (_LIVE, _PLAIN):
+            mock.get(f"{_IMAGE}/v2/images/{image['name']}", status_code=404)
+            mock.get(f"{_IMAGE}/v2/images/{image['id']}", json=image)
+            mock.get(
+                f"{_IMAGE}/v2/images?name={image['name']}",
+                json={"images": [image]},
+                complete_qs=False,
+            )
+        mock.get(f"{_IMAGE}/v2/images?container_format=live", json={"images": [_LIVE]})
+        mock.delete(f"{_IMAGE}/v2/images/image-1", status_code=204)
+        mock.get(f"{_COMPUTE}/servers/server-1", json={"server": _SERVER})
+        mock.get(f"{_COMPUTE}/servers/detail", json=lambda *_: {"servers": self.servers})
+        mock.post(
+            f"{_COMPUTE}/servers/server-1/action",
+            status_code=202,
+            json={"image_id": "image-1"},
+        )
+        mock.get(f"{_COMPUTE}/flavors/small", json={"flavor": {"id": "small", "name": "small"}})
+        mock.post(f"{_COMPUTE}/servers", status_code=202, json={"server": {"id": "server-1"}})
+
+    def sent(self, path: str) -> list[dict[str, typing.Any]]:
+        """The bodies that were posted to a path."""
+        return [
+            one.json()
+            for one in self.mock.request_history
+            if one.method == "POST" and one.url.startswith(f"{_COMPUTE}{path}")
+        ]
+
+
+@pytest.fixture
+def cloud(requests_mock: typing.Any, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The cloud that the command asks."""
+    token = keystone.V3Token(project_id="1")
+    token.add_service("compute").add_standard_endpoints(public=_COMPUTE)
+    token.add_service("image").add_standard_endpoints(public=_IMAGE)
+    requests_mock.get(_KEYSTONE, json={"version": keystone.V3Discovery(_KEYSTONE)})
+    requests_mock.post(f"{_KEYSTONE}/auth/tokens", json=token, headers={"X-Subject-Token": "1"})
+    for name, value in {
+        "OS_AUTH_URL": _KEYSTONE,
+        "OS_USERNAME": "u",
+        "OS_PASSWORD": "p",
+        "OS_PROJECT_ID": "1",
+        "OS_USER_DOMAIN_ID": "default",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return Cloud(requests_mock)
+
+
+def test_create_asks_nova_for_an_image_with_memory(cloud: Cloud, openstack: OpenStack) -> None:
+    result = openstack("live", "image", "create", "server-1", "--name", "warm", "-f", "json")
+    assert result.status == 0, result.err
+    (body,) = cloud.sent("/servers/server-1/action")
+    assert body == {"createImage": {"name": "warm", "metadata": {"live_image": "true"}}}
+    assert json.loads(result.out)["ID"] == "image-1"
+
+
+def test_list_has_live_images_alone(cloud: Cloud, openstack: OpenStack) -> None:
+    result = openstack("live", "image", "list", "-f", "json")
+    assert [one["Name"] for one in json.loads(result.out)] == ["warm"]
+
+
+def test_launch_makes_several_servers(
+    cloud: Cloud, openstack: OpenStack, tmp_path: typing.Any
+) -> None:
+    (tmp_path / "data").write_text("hello")
+    words = ["--flavor", "small", "--count", "2", "--key-name", "k", "--hint", "group=g"]
+    words += ["--user-data", str(tmp_path / "data"), "--security-group", "s"]
+    result = openstack("live", "image", "launch", "image-1", "one", *words, "-f", "json")
+    assert result.status == 0, result.err
+    first, second = cloud.sent("/servers")
+    assert (first["server"]["name"], second["server"]["name"]) == ("one-1", "one-2")
+    assert first["server"]["imageRef"] == "image-1"
+    assert first["server"]["user_data"] == "aGVsbG8="
+    assert first["server"]["security_groups"] == [{"name": "s"}]
+    assert first["OS-SCH-HNT:scheduler_hints"] == {"group": "g"}
+
+
+def test_another_image_is_not_launched(cloud: Cloud, openstack: OpenStack) -> None:
+    result = openstack("live", "image", "launch", "image-2", "one", "--flavor", "small")
+    assert result.status == 1
+    assert "image-2 is not a live image" in result.err
+
+
+def test_servers_lists_those_of_the_image(cloud: Cloud, openstack: OpenStack) -> None:
+    cloud.servers = [_SERVER]
+    result = openstack("live", "image", "servers", "image-1", "-f", "json")
+    assert [one["ID"] for one in json.loads(result.out)] == ["server-1"]
+
+
+def test_discard_refuses_an_image_with_servers(cloud: Cloud, openstack: OpenStack) -> None:
+    cloud.servers = [_SERVER]
+    result = openstack("live", "image", "discard", "image-1")
+    assert result.status == 1
+    assert "Servers were made of it: one" in result.err
+    assert not [one for one in cloud.mock.request_history if one.method == "DELETE"]
+    assert openstack("live", "image", "discard", "image-1", "--force").status == 0
+
+
+def test_discard_deletes_an_image_once(cloud: Cloud, openstack: OpenStack) -> None:
+    assert openstack("live", "image", "discard", "image-1").status == 0
+    cloud.mock.get(f"{_IMAGE}/v2/images/image-1", status_code=404)
+    cloud.mock.get(f"{_IMAGE}/v2/images", json={"images": []})
+    result = openstack("live", "image", "discard", "image-1")
+    assert (result.status, "No image is called image-1" in result.err) == (1, True)

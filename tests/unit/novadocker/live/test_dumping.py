@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What root dumps and signs, with a runc that writes what CRIU would."""
+
+import json
+import os
+import pathlib
+import stat
+
+import pytest
+
+from novadocker.live import command, dumping, errors, manifest, signatures
+from tests.unit.novadocker.live.conftest import BUNDLE, ID, Host
+
+INSTANCE = "0e8a4ac6-5f0c-4f9e-8a55-0d1c7a3c2b11"
+
+
+@pytest.fixture
+def dumper(host: Host, tmp_path: pathlib.Path) -> Host:
+    """A host whose runc dumps this very process."""
+    criu = tmp_path / "criu"
+    criu.write_text("#!/bin/sh\necho Version: 4.2.1\n")
+    criu.chmod(0o755)
+    host.file.write_text(host.file.read_text().replace("/bin/false", str(criu)))
+    bundle = {**BUNDLE, "process": {"capabilities": {"bounding": _all()}}, "linux": {}}
+    (host.bundle / "config.json").write_text(json.dumps(bundle))
+    host.settings.runc.write_text(
+        "#!/bin/sh\nPATH=/usr/bin:/bin\ncase $3 in\n"
+        f'state) echo \'{{"bundle": "{host.bundle}"}}\' ;;\n'
+        f'ps) echo "[{os.getpid()}]" ;;\n'
+        'checkpoint) mkdir "$7"; echo core > "$7/core-1.img" ;;\nesac\n'
+    )
+    return host
+
+
+def _all() -> list[str]:
+    from novadocker.live import containers
+
+    return [f"CAP_{name}" for name in containers._CAPABILITIES]
+
+
+def _run(host: Host, *words: str) -> int:
+    return command.main(["--settings", str(host.file), *words])
+
+
+def _sign(host: Host, bitstreams: str = "none") -> int:
+    options = ["--project", "p", "--instance", INSTANCE, "--image", "0" * 64]
+    return _run(host, "sign", ID, *options, "--bitstreams", bitstreams)
+
+
+def test_a_dump_is_signed_with_what_it_was_made_of(
+    dumper: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(dumper, "dump", ID) == 0
+    assert _sign(dumper, f"{'a' * 64}+{'b' * 64}") == 0
+    folder = pathlib.Path(capsys.readouterr().out.strip())
+    data = (folder / manifest.MANIFEST).read_bytes()
+    signature = (folder / manifest.SIGNATURE).read_bytes()
+    signatures.verify(data, signature, dumper.settings.trusted_keys)
+    found = manifest.load(data)
+    assert (found.project, found.instance, found.criu) == ("p", INSTANCE, "4.2.1")
+    assert found.bitstreams == ("a" * 64, "b" * 64)
+    assert [file.name for file in found.files] == ["core-1.img"]
+    assert found.mounts == ("/etc/hosts", "/proc")
+
+
+def test_only_what_is_signed_can_be_read_by_the_group(dumper: Host) -> None:
+    _run(dumper, "dump", ID)
+    folder = dumper.settings.spool / ID
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    _sign(dumper)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o750
+    assert stat.S_IMODE((folder / manifest.CRIU / "core-1.img").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("verb", ["discard", "sweep"])
+def test_nothing_of_a_dump_stays(dumper: Host, verb: str) -> None:
+    _run(dumper, "dump", ID)
+    _run(dumper, verb, *([ID] if verb == "discard" else []))
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
+def test_a_dump_that_fails_leaves_nothing_and_gives_the_reason(
+    dumper: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = dumper.settings.runc.read_text()
+    failing = (
+        'checkpoint) echo "(0.1) Error (criu/sk-unix.c:1): External socket is used. Consider '
+        'using --ext-unix-sk" > "$9/dump.log"; exit 1 ;;\n'
+    )
+    dumper.settings.runc.write_text(text.replace("checkpoint)", failing + "other)"))
+    assert _run(dumper, "dump", ID) == 1
+    reason = capsys.readouterr().err
+    assert "a process is connected to a socket of the host" in reason
+    assert "External socket is used" in reason
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
+def test_processes_with_more_than_the_container_are_not_dumped(dumper: Host) -> None:
+    bundle = {**BUNDLE, "process": {"capabilities": {"bounding": []}}, "linux": {}}
+    (dumper.bundle / "config.json").write_text(json.dumps(bundle))
+    with pytest.raises(errors.LiveError, match="more privileges"):
+        from novadocker.live import settings
+
+        dumping.dump(settings.read(dumper.file), ID)
+
+
+@pytest.mark.parametrize("name", ["..", "../../etc", ID[:-1], f"{ID}/x", ""])
+def test_a_container_is_named_by_its_id_alone(dumper: Host, name: str) -> None:
+    assert _run(dumper, "dump", name) == 1
+    assert _run(dumper, "discard", name) == 1
+
+
+def test_what_was_not_dumped_is_not_signed(dumper: Host) -> None:
+    assert _sign(dumper) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "meaning"),
+    [
+        ("Can't dump half of stream unix connection.", "connected to a socket of the host"),
+        ("Can't dump file 3 of that type [20666] (chr 10:237)", "has a device open"),
+        ("something else", "has something that cannot be dumped"),
+    ],
+)
+def test_reasons_of_criu_are_in_plain_words(reason: str, meaning: str) -> None:
+    assert meaning in dumping.meaning(reason)
