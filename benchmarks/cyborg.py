@@ -33,6 +33,7 @@ import figures  # noqa: E402
 from cloud import Cloud  # noqa: E402
 from region_host import ServedHost  # noqa: E402
 
+from fpga_regions.model import State  # noqa: E402
 from tests.e2e.hosts import known  # noqa: E402
 from tests.support import bitstreams  # noqa: E402
 
@@ -162,9 +163,9 @@ class Comparison:
         began, seconds = {}, []
         for event in events:
             at = datetime.datetime.fromisoformat(event["at"])
-            if event["state"] == "programming":
+            if event["state"] == State.PROGRAMMING:
                 began[event["region_id"]] = at
-            elif event["state"] == "programmed" and event["before"] == "programming":
+            elif (event["before"], event["state"]) == (State.PROGRAMMING, State.PROGRAMMED):
                 seconds.append((at - began[event["region_id"]]).total_seconds())
         return statistics.median(seconds)
 
@@ -211,7 +212,7 @@ def verdicts(ratios: dict[str, dict[str, float]]) -> dict[str, dict[str, typing.
     for what, kind, other, share in LIMITS:
         adds = ratios[f"{what}, {kind}"]["adds"]
         most = share if other is None else share * ratios[f"{what}, {other}"]["adds"]
-        of = "" if other is None else f", 1/{1 / share:.0f} of {other}"
+        of = f", {most:.2f} s" if other is None else f", 1/{1 / share:.0f} of {other}"
         found[f"{what}, {kind}{of}"] = {"adds": adds, "may": round(most, 3), "met": adds <= most}
     return found
 

@@ -15,7 +15,7 @@ CLAIMS_OPTS = [
         "max_ttl",
         default=86400,
         min=1,
-        help="Most seconds that an owner may choose; a renewal begins them anew.",
+        help="Most seconds that a claim gets; a renewal begins them anew.",
     ),
     cfg.IntOpt(
         "timeout",

@@ -65,9 +65,7 @@ def _new(
     request: Document,
     bitstream: str | None,
 ) -> Claim:
-    own = service.conf.claims
-    ttl = request.get("ttl", min(own.ttl, own.max_ttl))
-    check_ttl(service, ttl)
+    ttl = grant_ttl(service, request.get("ttl", service.conf.claims.ttl))
     now = clock.now()
     return Claim(
         id=claim_id or str(uuid.uuid4()),
@@ -83,14 +81,9 @@ def _new(
     )
 
 
-def check_ttl(service: Service, ttl: int) -> None:
-    """See that a claim may last so long.
-
-    :raises errors.BadRequest: it may not
-    """
-    most = service.conf.claims.max_ttl
-    if ttl > most:
-        raise errors.BadRequest(f"the ttl is at most {most} seconds")
+def grant_ttl(service: Service, ttl: int) -> int:
+    """The seconds that a claim may last of those that were asked for."""
+    return int(min(ttl, service.conf.claims.max_ttl))
 
 
 def _bitstream(

@@ -49,8 +49,7 @@ def show(request: Request) -> Answer:
 
 def renew(request: Request) -> Answer:
     """Have a claim expire later, or sooner."""
-    claim, ttl = _load(request), request.body["ttl"]
-    creation.check_ttl(request.service, ttl)
+    claim, ttl = _load(request), creation.grant_ttl(request.service, request.body["ttl"])
     end = clock.now() + datetime.timedelta(seconds=ttl)
     database = request.service.database
     if not claims.change(database, claim.id, claims.HELD, ttl=ttl, expires_at=end):

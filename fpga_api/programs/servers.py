@@ -3,13 +3,8 @@
 
 import dataclasses
 
-from keystoneauth1 import exceptions
-
-from fpga_api import errors
+from fpga_api import errors, peers
 from fpga_api.service import Service
-
-#: The microversion of Nova since Zed.
-_COMPUTE = "2.79"
 
 #: The status of a server whose cell is down.
 _UNKNOWN = "UNKNOWN"
@@ -38,15 +33,12 @@ def find(service: Service, server_id: str) -> Server | None:
     :param server_id: a uuid
     :raises errors.CloudUnavailable: Nova does not answer, or its cell does not
     """
-    try:
-        path = f"/servers/detail?all_tenants=true&uuid={server_id}"
-        answer = service.adapter("compute").get(path, microversion=_COMPUTE).json()
-        found = next((one for one in answer["servers"] if one["id"] == server_id), None)
-        if found is None:
-            return None
-        if found["status"] == _UNKNOWN:
-            raise errors.CloudUnavailable("the cell of the server does not answer")
-        host, task = found.get("OS-EXT-SRV-ATTR:host"), found.get("OS-EXT-STS:task_state")
-        return Server(server_id, found["tenant_id"], host, task)
-    except (exceptions.ClientException, ValueError, LookupError) as e:
-        raise errors.CloudUnavailable(f"Nova does not answer for the server: {e}") from e
+    path = f"/servers/detail?all_tenants=true&uuid={server_id}"
+    answer = peers.Peers(service.adapter).get("compute", path, peers.COMPUTE)
+    found = next((one for one in answer["servers"] if one["id"] == server_id), None)
+    if found is None:
+        return None
+    if found["status"] == _UNKNOWN:
+        raise errors.CloudUnavailable("the cell of the server does not answer")
+    host, task = found.get("OS-EXT-SRV-ATTR:host"), found.get("OS-EXT-STS:task_state")
+    return Server(server_id, found["tenant_id"], host, task)

@@ -8,14 +8,6 @@ _MANIFEST: Schema = {
     "description": "The package's manifest.json; null if it is not known.",
     "type": ["object", "null"],
 }
-#: As in the schema of manifests.
-_WORD: Schema = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": 64,
-    "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$",
-}
-
 SUMMARY: dict[str, Schema] = {
     "id": {**common.UUID, "description": "Id of the Glance image; flavors name it."},
     "name": _TEXT,
@@ -48,10 +40,10 @@ VALID = common.members(
 
 LIST_QUERY = common.parameters(
     {
-        "function": _WORD,
-        "board": _WORD,
-        "vendor": _WORD,
-        "type": _WORD,
+        "function": common.WORD,
+        "board": common.WORD,
+        "vendor": common.WORD,
+        "type": common.WORD,
         "limit": common.PAGE["limit"],
         "marker": common.UUID,
     }

@@ -7,7 +7,7 @@ _TEXT: Schema = {"type": ["string", "null"]}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 _SYMBOL: Schema = {"type": "string", "pattern": "^[A-Z0-9_]+$", "minLength": 1, "maxLength": 255}
 _TTL: Schema = {
-    "description": "Seconds from now after which the claim expires.",
+    "description": "Seconds from now after which the claim expires; the operator may grant fewer.",
     "type": "integer",
     "minimum": 1,
     "maximum": 2_000_000_000,
@@ -57,7 +57,7 @@ CREATE = common.members(
             "description": "Name of the card on its host, or its resource provider.",
             **_NAME,
         },
-        "type": {"description": "Program the newest bitstream of this type.", **_NAME},
+        "type": {"description": "Program the newest bitstream of this type.", **common.WORD},
         "resource_class": {"description": "Class of the accelerator in Placement.", **_SYMBOL},
         "traits": {
             "description": "Traits that the card has to have.",

@@ -8,6 +8,13 @@ UUID: Schema = {
     "format": "uuid",
     "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
 }
+#: As in the schema of manifests.
+WORD: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 64,
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$",
+}
 TIME: Schema = {
     "description": "RFC 3339, in UTC.",
     "type": "string",

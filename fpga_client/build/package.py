@@ -31,18 +31,26 @@ def word(text: str) -> str:
     return _OTHERS.sub("_", text).lstrip("._+-")[:64] or "bitstream"
 
 
-def manifest(region: Region, name: str, function: str, bitfile: bytes) -> dict[str, typing.Any]:
+def parts(region: Region) -> list[str]:
+    """The parts for which a region takes bitfiles."""
+    return [one for one in str(region.part or "").split(",") if one]
+
+
+def manifest(
+    region: Region, part: str, name: str, function: str, bitfile: bytes
+) -> dict[str, typing.Any]:
     """The manifest of a bitfile that takes the place of what a region has.
 
+    :param part: that the bitfile is for
     :param name: of the package
-    :raises UnknownRegionError: board, part or devices of the region are not known
+    :raises UnknownRegionError: board or devices of the region are not known
     """
     exposes = [
         {"kind": node["kind"], "name": node["name"]} for node in region.nodes if node.get("name")
     ]
-    if not (region.board and region.part and exposes):
+    if not (region.board and exposes):
         raise UnknownRegionError(
-            f"the service does not know board, part and devices of region {region.id}"
+            f"the service does not know the board and the devices of region {region.id}"
         )
     return {
         "manifest_version": 1,
@@ -50,7 +58,7 @@ def manifest(region: Region, name: str, function: str, bitfile: bytes) -> dict[s
         "version": hashlib.sha256(bitfile).hexdigest()[:12],
         "vendor": word(region.vendor or "unknown"),
         "function": word(function),
-        "target": {"board": region.board, "part": region.part},
+        "target": {"board": region.board, "part": part},
         "bitfile": "bitfile.bin",
         "digests": {"sha256": hashlib.sha256(bitfile).hexdigest()},
         "exposes": exposes,

@@ -102,21 +102,35 @@ class CreateProgram(base.FpgaShow):
 
     def _build(self, parsed_args: argparse.Namespace, region: Region) -> typing.BinaryIO:
         first = (parsed_args.source or [parsed_args.bitfile])[0]
+        part = parsed_args.part or _part(region, parsed_args.source is not None)
         try:
             bitfile = (
                 first.read_bytes()
                 if parsed_args.source is None
-                else synthesis.build(
-                    parsed_args.source, parsed_args.top, str(region.part), parsed_args.pins
-                )
+                else synthesis.build(parsed_args.source, parsed_args.top, part, parsed_args.pins)
             )
             name = parsed_args.name or first.stem
             function = parsed_args.function or first.stem
-            return package.write(package.manifest(region, name, function, bitfile), bitfile)
+            return package.write(package.manifest(region, part, name, function, bitfile), bitfile)
         except (synthesis.BuildError, package.UnknownRegionError) as e:
             raise exceptions.CommandError(str(e)) from e
         except OSError as e:
             raise exceptions.CommandError(f"{first} cannot be read: {e.strerror}") from e
+
+
+def _part(region: Region, source: bool) -> str:
+    """The part of a region for which the bitfile is, or is to be built.
+
+    :param source: whether it is to be built
+    :raises osc_lib.exceptions.CommandError: there is none, or are several
+    """
+    found = package.parts(region)
+    if source:
+        found = [one for one in found if one in synthesis.PARTS] or found
+    if len(found) != 1:
+        names = ", ".join(found) or "none that is known"
+        raise exceptions.CommandError(f"the parts of the region are {names}: choose by --part")
+    return found[0]
 
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
@@ -143,6 +157,11 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         metavar="<file>",
         type=pathlib.Path,
         help="Constraints of --source in PCF (default: those of the emulator's shell)",
+    )
+    group.add_argument(
+        "--part",
+        metavar="<part>",
+        help="Part that the bitfile is for (default: that of the region, if it is one)",
     )
     group.add_argument(
         "--function",

@@ -154,7 +154,7 @@ static char *open_file(const struct search *search, const struct file *from, con
         snprintf(path, PATH_MAX, "%.*s", size, name);
         return read_file(path);
     }
-    if (quoted && from->outer) { /* the source itself is in no folder */
+    if (quoted) { /* the source itself counts as a file of the working directory */
         const char *end = strrchr(from->path, '/');
 
         snprintf(path, PATH_MAX, "%.*s/%.*s", end ? (int)(end - from->path) : 1,
@@ -245,9 +245,10 @@ char *includes_expand(const char *source, const char *options)
     struct search search = {.count = 0};
     struct file file = {"source", NULL, 0};
 
-    if (!options || !strstr(options, "-I") || !strstr(source, "include"))
+    if (!strstr(source, "include"))
         return NULL;
-    find_folders(&search, options);
+    if (options)
+        find_folders(&search, options);
     expand(&search, &file, source);
     for (unsigned i = 0; i < search.count; i++)
         free(search.folders[i]);

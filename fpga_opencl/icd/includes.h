@@ -4,8 +4,8 @@
 #ifndef FPGA_OPENCL_INCLUDES_H
 #define FPGA_OPENCL_INCLUDES_H
 
-/* The source with the headers that the folders of the options (-I) have, to be freed; NULL if there
- * is nothing to put in place. */
+/* The source with the headers that the working directory and the folders of the options (-I) have,
+ * to be freed; NULL if there is nothing to put in place. */
 char *includes_expand(const char *source, const char *options);
 
 #endif

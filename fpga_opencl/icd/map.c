@@ -220,8 +220,12 @@ cl_int CL_API_CALL icd_clEnqueueUnmapMemObject(cl_command_queue command_queue, c
     else
         status = mark(command_queue, CL_COMMAND_UNMAP_MEM_OBJECT, false, num_events_in_wait_list,
                       event_wait_list, event);
+    if (status) {
+        add(memobj, mapping);
+        return status;
+    }
     if (!memobj->host)
         free(mapped_ptr);
     free(mapping);
-    return status;
+    return CL_SUCCESS;
 }

@@ -35,13 +35,14 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         source=not options.no_source,
         binaries=frozenset(options.binary) if options.binary is not None else None,
     )
+    end = _signals()  # before anybody can know that we are there
     try:
         with (
             _alone(options.first_uid),
             tempfile.TemporaryDirectory() as folder,
             _listener(options.socket) as listener,
         ):
-            Server(listener, Path(folder), settings, options.sessions).serve(_signals())
+            Server(listener, Path(folder), settings, options.sessions).serve(end)
     except OSError as e:
         print(f"Error: OpenCL cannot be served - {e}", file=sys.stderr)
         return 1

@@ -100,5 +100,10 @@ def _confine(settings: Settings, folder: str, filters: seccomp.Filter) -> None:
     # A write beyond the limit fails instead of ending the worker; pocl waits for its linker.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # A compiler's messages would fill the server's log.
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
     os.environ.clear()
     os.environ.update(_ENVIRONMENT)

@@ -47,11 +47,13 @@ class Server:
         self._listener = listener
         self._folder = folder
         self._settings = settings
-        self._free = list(range(most - 1, -1, -1))
+        self._free: list[int] = []
         self._poll = select.epoll()
         self._poll.register(listener.fileno(), select.EPOLLIN)
         self._by_descriptor: dict[int, _Session] = {}
-        self._ending: list[int] = []
+        # All: a server that was killed may have left something of them.
+        self._ending = list(range(most))
+        self._free_slots()
 
     def serve(self, until: int) -> None:
         """Serve until a descriptor is readable; then all sessions end."""
@@ -85,7 +87,7 @@ class Server:
         if not self._free:
             connection.close()
             return
-        slot = self._free.pop()
+        slot = self._free.pop(0)
         try:
             self._start(connection, slot)
         except OSError as e:
@@ -144,4 +146,4 @@ class Server:
                 self._free.append(slot)
 
     def _group(self, slot: int) -> str:
-        return f"opencl-{self._settings.uid + slot}-{os.getpid()}"
+        return f"opencl-{self._settings.uid + slot}"

@@ -148,7 +148,10 @@ class Session:
                 os._exit(0)  # the client has left
             done(status)
 
-        self._threads.submit(run)
+        try:
+            self._threads.submit(run)
+        except RuntimeError:  # no thread can be started: the limit of processes
+            raise Refused(codes.OUT_OF_RESOURCES) from None
 
     def must_not_block(self, flags: int) -> bool:
         """Whether waiting here might last until a message that only this thread can receive."""

@@ -131,11 +131,13 @@ as_service() { setpriv --reuid fpga-api --regid fpga-api --clear-groups "$@"; }
 as_service fpga-api-manage db sync
 as_service fpga-status upgrade check
 memcached -d -u nobody -l 127.0.0.1
+running=
 for unit in fpga-api fpga-api-engine; do
     command=$(sed -n 's/^ExecStart=//p' "/lib/systemd/system/$unit.service")
     # Two words, as systemd reads them.
     # shellcheck disable=SC2086
     as_service $command > "/tmp/$unit.log" 2>&1 &
+    running="$running $!"
 done
 answers() {
     for _ in $(seq 300); do
@@ -150,8 +152,8 @@ answers http://127.0.0.1:8690/v1/regions fpga.unauthorized
 answers http://127.0.0.1:8690/v1/availability fpga.not_published
 answers http://127.0.0.1:8691/metrics '^fpga_engine_active 1.0'
 answers http://127.0.0.1:8691/metrics 'result="failure",task="availability"'
-# shellcheck disable=SC2046
-kill $(jobs -p)
+# shellcheck disable=SC2086
+kill $running
 wait
 rm -r /etc/fpga-nova/fpga-api.conf /tmp/fpga-api
 

@@ -79,7 +79,7 @@ def test_others_and_what_is_not_accepted_are_refused(
 ) -> None:
     with pytest.raises(CloudError, match="there is no"):
         user("program", "create", server.id, str(uuid.uuid4()))
-    with pytest.raises(CloudError, match="no region of"):
+    with pytest.raises(CloudError, match="no region 6"):
         user("program", "create", server.id, "packbits", "--number", "6")
     api = scenario.Walk(cloud).api
     path = f"/v1/servers/{uuid.uuid4()}/programs"

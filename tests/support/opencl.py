@@ -15,18 +15,27 @@ from tests.support.host import wait_until
 ROOT = Path(__file__).parents[2]
 _READY = 60  # seconds
 #: Servers of tests that run at once have different users.
-_USERS = itertools.count(2_200_000_000 + os.getpid() % 1_000_000 * 1000, 64)
+SESSIONS = 64
+_USERS = itertools.count(2_200_000_000 + os.getpid() % 1_000_000 * 1000, SESSIONS)
 
 
 class Node:
     """A node server that runs.
 
     :param socket: where clients connect
+    :param first: the first of its workers' users
     """
 
-    def __init__(self, process: "subprocess.Popen[bytes]", socket: str) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", socket: str, first: int) -> None:
         self.process = process
         self.socket = socket
+        self.first = first
+
+    def groups(self) -> int:
+        """How many control groups its workers have."""
+        folders = Path("/sys/fs/cgroup").glob("**/fpga-nova/opencl-*")
+        users = [int(one.name.rpartition("-")[2]) for one in folders]
+        return len([user for user in users if self.first <= user < self.first + SESSIONS])
 
     def workers(self) -> list[int]:
         """The processes that serve clients, each the first of its namespace."""
@@ -59,12 +68,13 @@ def serving(folder: Path, *options: str) -> typing.Iterator[Node]:
     """A node server that listens in a folder; it ends with all its workers."""
     path = str(folder / "s")
     words = [sys.executable, "-m", "fpga_opencl.node", "--socket", path]
-    words += ["--first-uid", str(next(_USERS)), *options]
+    first = next(_USERS)
+    words += ["--first-uid", str(first), *options]
     process = subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
     try:
         wait_until(lambda: Path(path).exists() or process.poll() is not None, _READY)
         assert process.poll() is None
-        yield Node(process, path)
+        yield Node(process, path, first)
     finally:
         process.send_signal(signal.SIGTERM)
         # Killed by its test, or ended as it should.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The regions of many hosts, some of them dead: a real broker, engine, memcached and service.
 
-``FPGA_NOVA_ALL_POINTS`` has it be 1,000 hosts, of which 50 die.
+``FPGA_NOVA_ALL_POINTS`` has it run, on 1,000 hosts of which 50 die; ``FPGA_NOVA_HOSTS`` is another
+number of them.
 """
 
 import collections
@@ -29,7 +30,7 @@ from tests.support import api as support
 from tests.support import broker, memcached, stub_cloud
 
 ROOT = Path(__file__).parents[3]
-HOSTS = 1000 if os.environ.get("FPGA_NOVA_ALL_POINTS") else 40
+HOSTS = int(os.environ.get("FPGA_NOVA_HOSTS", 1000))
 DEAD = HOSTS // 20
 _PROCESSES = 4
 _INTERVAL = 5
@@ -179,6 +180,9 @@ def stage(tmp_path: Path) -> typing.Iterator[Stage]:
         yield Stage(tmp_path, stack)
 
 
+@pytest.mark.skipif(
+    "FPGA_NOVA_ALL_POINTS" not in os.environ, reason="it takes minutes: set FPGA_NOVA_ALL_POINTS"
+)
 @pytest.mark.timeout(900)
 def test_dead_hosts_delay_no_answer(stage: Stage) -> None:
     mortal = stage.host_processes()

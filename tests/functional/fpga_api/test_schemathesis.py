@@ -14,7 +14,7 @@ from tests.support import api as support
 from tests.support import bitstreams, glance
 from tests.unit.fpga_api.handlers import test_availability, test_hosts
 
-NOVA = "http://nova.test"
+NOVA, PLACEMENT = "http://nova.test", "http://placement.test"
 LIMITS = {
     "maxTotalInstances": 10,
     "totalInstancesUsed": 1,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.xdist_group("glance")
 @pytest.fixture(scope="module")
 def description(glance_url: str, tmp_path_factory: pytest.TempPathFactory) -> typing.Any:
     """The description, of an application that has everything behind it."""
-    catalogue = {"image": glance_url, "compute": NOVA}
+    catalogue = {"image": glance_url, "compute": NOVA, "placement": PLACEMENT}
     file = tmp_path_factory.mktemp("fpga") / "fpga.sqlite"
     service = glance.service_of(catalogue, database={"connection": f"sqlite:///{file}"})
     database_schema.sync(service.database)
@@ -42,6 +42,8 @@ def description(glance_url: str, tmp_path_factory: pytest.TempPathFactory) -> ty
     service.publication.publish("hosts", test_hosts.DOCUMENT, 1e6)
     with requests_mock.Mocker(real_http=True) as nova, support.Tokens(catalogue):
         nova.get(f"{NOVA}/flavors/detail", json={"flavors": []})
+        nova.get(f"{NOVA}/servers/detail", json={"servers": []})
+        nova.get(f"{PLACEMENT}/allocation_candidates", json={"allocation_requests": []})
         nova.get(f"{NOVA}/limits", json={"limits": {"absolute": LIMITS}})
         yield schemathesis.openapi.from_wsgi("/openapi.json", support.Api(service).app)
         admin = support.PERSONAS["admin"].headers

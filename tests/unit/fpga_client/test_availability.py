@@ -139,7 +139,9 @@ def test_watch_clears_a_terminal_and_ends_at_the_users_word(
     address: str, published: publication.Publication
 ) -> None:
     screen, terminal = pty.openpty()
-    command = [sys.executable, "-m", "openstackclient.shell", "fpga", "availability", "list"]
+    # What a shell runs in the background ignores SIGINT, and that is inherited.
+    python = ["env", "--default-signal=INT", sys.executable]
+    command = [*python, "-m", "openstackclient.shell", "fpga", "availability", "list"]
     process = subprocess.Popen(
         [*command, "--watch", "--interval", "1"], stdout=terminal, stderr=terminal
     )

@@ -132,6 +132,8 @@ static void check_map(void)
     GOOD(clGetMemObjectInfo(memory, CL_MEM_MAP_COUNT, sizeof maps, &maps, NULL));
     CHECK(maps == 1);
     mapped[0] = 5;
+    CHECK(clEnqueueUnmapMemObject(queue, memory, mapped, 1, NULL, NULL) ==
+          CL_INVALID_EVENT_WAIT_LIST);
     GOOD(clEnqueueUnmapMemObject(queue, memory, mapped, 0, NULL, NULL));
     CHECK(clEnqueueUnmapMemObject(queue, memory, mapped, 0, NULL, NULL) == CL_INVALID_VALUE);
     GOOD(clEnqueueReadBuffer(queue, memory, CL_TRUE, 0, SIZE, answer, 0, NULL, NULL));

@@ -21,15 +21,16 @@ from tests.support import opencl
 from tests.unit.fpga_opencl.conftest import SOURCE
 from tests.unit.fpga_opencl.test_icd import checks  # noqa: F401 - a fixture
 
-FRAMES = int(os.environ.get("OPENCL_FRAMES", "1500"))
+FRAMES = int(os.environ.get("OPENCL_FRAMES", "800"))
 _NUMBERS = (0, 1, 2, 3, 7, 8, 16, 64, 4096, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
 _DOMAIN = {
     "dimensions": (1, 2, 3),
     "size": (1, 4, 16, 64, 4096, 2**40),
     "waits": (0, 0, 0, 1, 2),
-    "magic": (table.MAGIC,),
-    "version": (table.VERSION,),
 }
+#: A kernel is native code: what it does beyond its buffers is its own fault, and its end.
+_SMALL = {"offset", "global", "local"}
+_MESSAGES = [one for one in table.MESSAGES.values() if one.name != "hello"]
 
 
 class Client:
@@ -79,8 +80,9 @@ class Client:
 
     def anything(self) -> None:
         """Send one frame: most of its numbers make sense, some do not."""
-        message = self._random.choice(list(table.MESSAGES.values()))
-        values = [self._value(field) for field in message.fields for _ in range(field.count)]
+        message = self._random.choice(_MESSAGES)
+        small = message.name == "enqueue_kernel"
+        values = [self._value(field, small) for field in message.fields for _ in range(field.count)]
         size = self._random.choice((0, 0, 1, 4, 8, 16, 24, 64, 4096))
         tail = self._random.randbytes(size)
         if self._random.random() < 0.5:
@@ -91,10 +93,15 @@ class Client:
         number = self._random.randrange(1 << 16) if self._random.random() < 0.02 else -1
         try:
             self.send(message.name, values, tail, number)
+            if message.name == "create_user_event":
+                # Whoever waits for it would wait for ever.
+                self.send("set_user_event", [values[0], 0, 0])
         except (EOFError, ConnectionError):
             self._connect()
 
-    def _value(self, field: table.Field) -> int:
+    def _value(self, field: table.Field, small: bool) -> int:
+        if small and field.name in _SMALL:
+            return self._random.randrange(5)
         bits = {"u16": 16, "u32": 32, "i32": 31, "u64": 64}[field.type]
         if field.name in _DOMAIN and self._random.random() < 0.9:
             number = self._random.choice(_DOMAIN[field.name])

@@ -74,7 +74,6 @@ def test_claim_of_a_host_card_board_and_class_is_there(cloud: Cloud) -> None:
         ({"resource_class": "CUSTOM_NO_SUCH_CLASS"}, 400, "fpga.bad_request"),
         ({"bitstream": str(uuid.UUID(int=5))}, 404, "fpga.not_found"),
         ({"ttl": 0}, 400, "fpga.bad_request"),
-        ({"ttl": 86401}, 400, "fpga.bad_request"),
         ({"nodename": "host1"}, 400, "fpga.bad_request"),
     ],
 )
@@ -147,7 +146,7 @@ def test_claim_expires_unless_it_is_renewed(cloud: Cloud) -> None:
     late = cloud.api.call("PATCH", f"/v1/claims/{short}", "admin", json={"ttl": 100})
     assert late.json["error"]["code"] == "fpga.claim_ended"
     too_long = cloud.api.call("PATCH", f"/v1/claims/{long}", "admin", json={"ttl": 86401})
-    assert too_long.status_code == 400
+    assert too_long.json["claim"]["ttl"] == 86400
 
 
 @pytest.mark.parametrize(
