@@ -61,7 +61,7 @@ def dockerd(
         engine.live = folder  # type: ignore[attr-defined]
         yield engine
         engine.remove_containers()
-        # With cgroup v1, runc leaves what CRIU made of a clone in the unified hierarchy.
+        # A clone whose removal took too long leaves its group in the unified hierarchy.
         for entry in pathlib.Path("/sys/fs/cgroup/unified").glob(f"{engine._group}/*"):
             if entry.is_dir():
                 entry.rmdir()
