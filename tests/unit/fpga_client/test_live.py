@@ -48,6 +48,7 @@ class Cloud:
                 ]
             },
         )
+        mock.get(f"{_IMAGE}/v2/images", json={"images": [_LIVE, _PLAIN]})
         for image in (_LIVE, _PLAIN):
             mock.get(f"{_IMAGE}/v2/images/{image['name']}", status_code=404)
             mock.get(f"{_IMAGE}/v2/images/{image['id']}", json=image)
@@ -56,7 +57,6 @@ class Cloud:
                 json={"images": [image]},
                 complete_qs=False,
             )
-        mock.get(f"{_IMAGE}/v2/images?container_format=live", json={"images": [_LIVE]})
         mock.delete(f"{_IMAGE}/v2/images/image-1", status_code=204)
         mock.get(f"{_COMPUTE}/servers/server-1", json={"server": _SERVER})
         mock.get(f"{_COMPUTE}/servers/detail", json=lambda *_: {"servers": self.servers})

