@@ -98,9 +98,9 @@ def contend(cloud: support.Cloud) -> dict[str, typing.Any]:
         }
         list(pool.map(lambda one: cloud.api.call("DELETE", f"/v1/claims/{one}", "admin"), active))
         settle(cloud, {"released", "failed"})
-    left = len(cloud.allocated()) + len(cloud.owners())
+    remainder = len(cloud.allocated()) + len(cloud.owners())
     return figure | {
-        "left over": left,
+        "left over": remainder,
         "seconds to ask": round(asked, 1),
         "seconds to settle": round(settled, 1),
     }

@@ -166,14 +166,14 @@ def _take_apart(archive: typing.BinaryIO, target: pathlib.Path, image: pathlib.P
 
 
 def _copy(archive: typing.BinaryIO, place: indexing.Place, target: pathlib.Path) -> None:
-    start, left = place
+    start, remainder = place
     with target.open("xb") as file:
-        while left:
-            part = os.pread(archive.fileno(), min(_CHUNK, left), start)
+        while remainder:
+            part = os.pread(archive.fileno(), min(_CHUNK, remainder), start)
             if not part:
                 raise Refused("it is cut short")
             file.write(part)
-            start, left = start + len(part), left - len(part)
+            start, remainder = start + len(part), remainder - len(part)
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:

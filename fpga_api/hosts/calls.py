@@ -91,7 +91,7 @@ class Calls:
         return _read(host, answer)
 
 
-_made: "weakref.WeakKeyDictionary[Service, Calls]" = weakref.WeakKeyDictionary()
+_calls: "weakref.WeakKeyDictionary[Service, Calls]" = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -101,11 +101,11 @@ def of(service: Service) -> Calls:
     :raises errors.HostUnavailable: the configuration names no broker
     """
     with _lock:
-        if service not in _made:
+        if service not in _calls:
             if not service.conf.hosts.transport_url:
                 raise errors.HostUnavailable("the configuration has no [hosts] transport_url")
-            _made[service] = Calls(service.conf)
-        return _made[service]
+            _calls[service] = Calls(service.conf)
+        return _calls[service]
 
 
 def _failure(host: str, error: Exception) -> Exception:

@@ -71,7 +71,9 @@ class CreateClaim(base.FpgaShow):
         parser.add_argument(
             "--ttl", metavar="<seconds>", type=int, help="Seconds after which the claim expires"
         )
-        parser.add_argument("--id", metavar="<uuid>", help="ID of the claim, to be repeatable")
+        parser.add_argument(
+            "--id", metavar="<uuid>", help="Its own ID: the same request again makes no other claim"
+        )
         waiting.add_arguments(parser, "claim")
         return parser
 

@@ -38,7 +38,7 @@ _BUSY = ("requested", "running")
 
 
 class CreateProgram(base.FpgaShow):
-    """Program a region of a server that runs, with a bitstream, with Verilog or with a bitfile"""
+    """Program a region of a running server"""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The server, what to program, and how."""

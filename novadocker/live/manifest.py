@@ -136,11 +136,11 @@ def _copy(source: int, target: pathlib.Path, file: File) -> str:
         status = os.fstat(opened.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size != file.size:
             raise Untrusted(f"{file.name} does not have the size that was signed")
-        digest, left = hashlib.sha256(), file.size
-        while left and (part := opened.read(min(_CHUNK, left))):
+        digest, remainder = hashlib.sha256(), file.size
+        while remainder and (part := opened.read(min(_CHUNK, remainder))):
             digest.update(part)
             copied.write(part)
-            left -= len(part)
+            remainder -= len(part)
     return digest.hexdigest()
 
 

@@ -59,9 +59,9 @@ def fits(folder: Path, name: str, usage: str = "clientAuth") -> bool:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    made = Authority(tmp_path)
-    assert made.make() == "made"
-    return made
+    authority = Authority(tmp_path)
+    assert authority.make() == "made"
+    return authority
 
 
 class TestCertificates:
@@ -188,13 +188,13 @@ def wait_for(condition: collections.abc.Callable[[], bool]) -> None:
 
 @pytest.fixture
 def database(authority: Authority, tmp_path: Path) -> collections.abc.Iterator[Database]:
-    made = Database(tmp_path / "ovn", authority)
-    made.folder.mkdir()
+    database = Database(tmp_path / "ovn", authority)
+    database.folder.mkdir()
     try:
-        made.start()
-        yield made
+        database.start()
+        yield database
     finally:
-        for daemon in made.daemons:
+        for daemon in database.daemons:
             daemon.kill()
             daemon.wait()
 

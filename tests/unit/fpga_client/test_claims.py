@@ -151,8 +151,8 @@ def test_pins_are_those_of_the_emulator() -> None:
 
 
 def test_verilog_becomes_the_bitstream_that_ships() -> None:
-    made = synthesis.build([ROOT / "cores/packbits.v"], "top", "hx1k")
-    assert len(made) == (ROOT / "cores/packbits-hx1k.bin").stat().st_size
+    bitstream = synthesis.build([ROOT / "cores/packbits.v"], "top", "hx1k")
+    assert len(bitstream) == (ROOT / "cores/packbits-hx1k.bin").stat().st_size
 
 
 def test_build_that_fails_says_why(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,10 +35,10 @@ def test_a_clone_serves_at_its_own_address_and_its_source_at_its_own(
 ):
     def boot(instance, image, address):
         servers.spawn(instance, image, network_info=ports.info(ports.vif(address)))
-        made.append(instance)
+        booted.append(instance)
         return instance
 
-    made = []
+    booted = []
     data = glance.images[servers.image.id][1]
     try:
         peer = boot(servers.instance(), servers.image, "10.20.0.9")
@@ -57,5 +57,5 @@ def test_a_clone_serves_at_its_own_address_and_its_source_at_its_own(
         assert _ask(servers, peer, "10.20.0.5") == [word, source.hostname]
         assert "10.20.0.6" in servers.run(clone, "cat /etc/hosts")[1]
     finally:
-        for instance in made:
+        for instance in booted:
             servers.destroy(instance)

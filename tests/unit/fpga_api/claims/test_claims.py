@@ -17,7 +17,7 @@ from tests.support.claims import BOARD, IMAGE, Cloud
 PROJECT = api.PERSONAS["admin"].project
 
 
-def _made(cloud: Cloud, **body) -> str:
+def _claim(cloud: Cloud, **body) -> str:
     answer = cloud.claim(**body)
     assert answer.status_code == 202, answer.json
     return answer.json["claim"]["id"]
@@ -56,7 +56,7 @@ def test_claim_of_a_host_card_board_and_class_is_there(cloud: Cloud) -> None:
         {"device": "card9"},
         {"device": cloud.providers["host2"], "resource_class": "CUSTOM_FPGA_REGION"},
     ):
-        claim = _made(cloud, traits=[BOARD], **body)
+        claim = _claim(cloud, traits=[BOARD], **body)
         cloud.settle(claim)
         assert cloud.show(claim)["host"] == "host2", body
         cloud.api.call("DELETE", f"/v1/claims/{claim}", "admin")
@@ -92,7 +92,7 @@ def test_claim_that_cannot_be_is_refused_and_leaves_nothing(
 
 
 def test_bitstream_is_programmed_on_a_card_of_its_board(cloud: Cloud) -> None:
-    claim = _made(cloud, bitstream=IMAGE)
+    claim = _claim(cloud, bitstream=IMAGE)
     assert cloud.settle(claim) == ["active"]
     assert cloud.show(claim)["bitstream_id"] == IMAGE
     cloud.placement.documents["image", f"/v2/images/{IMAGE}"]["board"] = "other"
@@ -100,7 +100,7 @@ def test_bitstream_is_programmed_on_a_card_of_its_board(cloud: Cloud) -> None:
 
 
 def test_five_claims_of_four_regions_are_four(cloud: Cloud) -> None:
-    ids = [_made(cloud) for _ in range(4)]
+    ids = [_claim(cloud) for _ in range(4)]
     assert cloud.claim().status_code == 409
     assert cloud.settle(*ids) == ["active"] * 4
     assert cloud.owners() == set(ids)
@@ -112,10 +112,10 @@ def test_five_claims_of_four_regions_are_four(cloud: Cloud) -> None:
 def test_host_that_is_full_is_followed_by_the_next_one(cloud: Cloud) -> None:
     """As where Placement allocated more than there is."""
     cloud.hosts["host1"].owners = dict.fromkeys(cloud.hosts["host1"].owners, "server")
-    ids = [_made(cloud) for _ in range(2)]
+    ids = [_claim(cloud) for _ in range(2)]
     assert cloud.settle(*ids) == ["active"] * 2
     assert {cloud.show(one)["host"] for one in ids} == {"host2"}
-    third = _made(cloud)
+    third = _claim(cloud)
     assert cloud.settle(third) == ["failed"]
     assert cloud.show(third)["fault"]["code"] == "fpga.none_free"
     assert set(cloud.allocated()) == set(ids)
@@ -123,7 +123,7 @@ def test_host_that_is_full_is_followed_by_the_next_one(cloud: Cloud) -> None:
 
 def test_request_with_the_same_id_is_one_claim(cloud: Cloud) -> None:
     claim = str(uuid.uuid4())
-    assert _made(cloud, id=claim, ttl=50) == claim
+    assert _claim(cloud, id=claim, ttl=50) == claim
     assert cloud.settle(claim) == ["active"]
     again = cloud.claim(id=claim, ttl=50)
     assert (again.status_code, again.json["claim"]["state"]) == (202, "active")
@@ -135,7 +135,7 @@ def test_request_with_the_same_id_is_one_claim(cloud: Cloud) -> None:
 
 
 def test_claim_expires_unless_it_is_renewed(cloud: Cloud) -> None:
-    short, long = _made(cloud, ttl=1), _made(cloud, ttl=1)
+    short, long = _claim(cloud, ttl=1), _claim(cloud, ttl=1)
     answer = cloud.api.call("PATCH", f"/v1/claims/{long}", "admin", json={"ttl": 100})
     end = clock.parse(answer.json["claim"]["expires_at"])
     assert 90 < (end - clock.now()).total_seconds() <= 100
@@ -162,7 +162,7 @@ def test_claim_that_a_host_does_not_hold_fails_and_leaves_nothing(
 ) -> None:
     for host in cloud.hosts.values():
         vars(host).update(failure)
-    claim = _made(cloud)
+    claim = _claim(cloud)
     assert cloud.settle(claim) == ["failed"]
     assert cloud.show(claim)["fault"]["code"] == code
     assert cloud.allocated() == {}
@@ -173,7 +173,7 @@ def test_host_that_takes_long_is_waited_for(cloud: Cloud, monkeypatch: pytest.Mo
     monkeypatch.setattr(work, "_WAIT", 0.1)
     for host in cloud.hosts.values():
         host.seconds = 0.5
-    claim = _made(cloud)
+    claim = _claim(cloud)
     assert cloud.settle(claim) == ["active"]
     calls = [one for host in cloud.hosts.values() for one in host.calls]
     assert len(calls) > 1
@@ -183,7 +183,7 @@ def test_host_that_takes_long_is_waited_for(cloud: Cloud, monkeypatch: pytest.Mo
 def test_host_that_cannot_hold_now_is_waited_for_and_not_for_ever(cloud: Cloud) -> None:
     for host in cloud.hosts.values():
         host.refusals = {"hold": "unanswered"}
-    claim = _made(cloud)
+    claim = _claim(cloud)
     cloud.work.run()
     assert cloud.show(claim)["state"] == "programming"
     cloud.service.conf.set_override("timeout", 10, "claims")
@@ -195,7 +195,7 @@ def test_host_that_cannot_hold_now_is_waited_for_and_not_for_ever(cloud: Cloud) 
 
 
 def test_release_waits_for_a_host_that_has_something_in_the_way(cloud: Cloud) -> None:
-    claim = _made(cloud)
+    claim = _claim(cloud)
     cloud.settle(claim)
     for host in cloud.hosts.values():
         host.refusals = {"release": "guest"}
@@ -214,7 +214,7 @@ def test_release_does_not_wait_for_a_host_that_is_gone(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "_RELEASE", 0.2)
-    claim = _made(cloud)
+    claim = _claim(cloud)
     cloud.settle(claim)
     for host in cloud.hosts.values():
         host.silent = True
@@ -225,7 +225,7 @@ def test_release_does_not_wait_for_a_host_that_is_gone(
 
 
 def test_hold_that_comes_after_the_release_is_undone(cloud: Cloud) -> None:
-    claim = _made(cloud)
+    claim = _claim(cloud)
     row = claims.get(cloud.service.database, claim)
     assert row is not None
     claims.change(cloud.service.database, claim, claims.HELD, state=claims.RELEASED)
@@ -271,7 +271,7 @@ def test_api_that_ends_while_it_allocates_leaves_nothing(
 def test_allocation_of_an_ended_claim_is_swept(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, living = _made(cloud), _made(cloud)
+    claim, living = _claim(cloud), _claim(cloud)
     claims.change(cloud.service.database, claim, claims.HELD, state=claims.FAILED)
     cloud.work.sweep()
     assert claim in cloud.allocated()
@@ -300,7 +300,7 @@ def test_placement_that_does_not_answer_leaves_the_rest_to_the_engine(
 
 def test_owners_see_their_claims_and_nobody_else_s(cloud: Cloud) -> None:
     mine = cloud.claim("service").json["claim"]["id"]
-    theirs = _made(cloud)
+    theirs = _claim(cloud)
 
     def ids(persona: str, query: str = "") -> list[str]:
         answer = cloud.api.call("GET", f"/v1/claims{query}", persona)

@@ -17,7 +17,7 @@ SERVER, FIRST, SECOND = (str(uuid.UUID(int=number)) for number in (21, 31, 32))
 
 
 @pytest.fixture
-def kept(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> typing.Callable[[], list[str]]:
+def images_there(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> typing.Callable[[], list[str]]:
     """Let the engine look once; the images that are there then."""
     found = {one: image(one, **{images.PROPERTY: SERVER}) for one in (FIRST, SECOND)}
     found |= {name: image(name, **{images.PROPERTY: name}) for name in ("not-ours", "..")}
@@ -46,30 +46,30 @@ def _finish(cloud: Cloud, name: str, bitstream: str, state: str = programs.DONE)
     programs.change(cloud.service.database, name, programs.BUSY, state=state)
 
 
-def test_bitstream_stays_until_another_one_took_its_place(cloud: Cloud, kept) -> None:
-    assert kept() == [FIRST, SECOND]  # they have no program yet
+def test_bitstream_stays_until_another_one_took_its_place(cloud: Cloud, images_there) -> None:
+    assert images_there() == [FIRST, SECOND]  # they have no program yet
     _finish(cloud, "1", FIRST)
     _finish(cloud, "2", SECOND, programs.FAILED)
-    assert kept() == [FIRST]
+    assert images_there() == [FIRST]
     _finish(cloud, "3", str(uuid.UUID(int=99)))
-    assert kept() == []
+    assert images_there() == []
 
 
-def test_bitstream_of_a_program_that_runs_stays(cloud: Cloud, kept) -> None:
+def test_bitstream_of_a_program_that_runs_stays(cloud: Cloud, images_there) -> None:
     _finish(cloud, "1", FIRST)
     programs.add(cloud.service.database, rows.program("2", SERVER, bitstream_id=SECOND))
-    assert kept() == [FIRST, SECOND]
+    assert images_there() == [FIRST, SECOND]
 
 
-def test_bitstream_in_a_region_stays(cloud: Cloud, kept) -> None:
+def test_bitstream_in_a_region_stays(cloud: Cloud, images_there) -> None:
     _finish(cloud, "1", FIRST, programs.LOST)
     document = cloud.service.publication.read(publication.HOSTS).document
     changed = {**document, "regions": [{"bitstream_id": FIRST}]}
     cloud.service.publication.publish(publication.HOSTS, changed, 1e6)
-    assert kept() == [FIRST, SECOND]
+    assert images_there() == [FIRST, SECOND]
 
 
-def test_bitstream_goes_with_its_server(cloud: Cloud, kept) -> None:
+def test_bitstream_goes_with_its_server(cloud: Cloud, images_there) -> None:
     _finish(cloud, "1", FIRST)
     _see(cloud, False)
-    assert kept() == []
+    assert images_there() == []

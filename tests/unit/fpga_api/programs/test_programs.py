@@ -49,7 +49,7 @@ def _program(cloud: Cloud, persona: str = "member", **body: typing.Any) -> typin
     return cloud.api.call("POST", PATH, persona, json={"bitstream": IMAGE, **body})
 
 
-def _made(cloud: Cloud, **body: typing.Any) -> str:
+def _begun(cloud: Cloud, **body: typing.Any) -> str:
     answer = _program(cloud, **body)
     assert answer.status_code == 202, answer.json
     return answer.json["program"]["id"]
@@ -87,7 +87,7 @@ def test_program_is_followed_to_its_end(cloud: Cloud, engine: follow.Follow) -> 
 
 
 def test_token_is_kept_nowhere(cloud: Cloud) -> None:
-    _made(cloud)
+    _begun(cloud)
     with cloud.service.database.begin() as connection:
         (row,) = connection.exec_driver_sql("SELECT * FROM programs").all()
     assert "member" not in map(str, row)
@@ -100,7 +100,7 @@ def test_token_is_kept_nowhere(cloud: Cloud) -> None:
 def test_failure_says_what_is_in_the_region(
     cloud: Cloud, engine: follow.Follow, code, restored, of_answer: str
 ) -> None:
-    program = _made(cloud)
+    program = _begun(cloud)
     end = {"state": "failed", "code": code, "restored": restored, "fault": "no"}
     cloud.hosts["host1"].programs[program] |= end
     found = _settle(cloud, engine, program, "failed")
@@ -136,7 +136,7 @@ def test_program_that_the_host_refuses_never_was(
 
 
 def test_only_one_program_of_a_server_at_a_time(cloud: Cloud, engine: follow.Follow) -> None:
-    first = _made(cloud)
+    first = _begun(cloud)
     assert _program(cloud).json["error"]["code"] == "fpga.program_running"
     cloud.hosts["host1"].programs[first]["state"] = "done"
     _settle(cloud, engine, first, "done")
@@ -208,8 +208,8 @@ def test_bitstream_with_other_devices_needs_a_reboot(cloud: Cloud) -> None:
 
 def test_request_with_the_same_id_is_one_program(cloud: Cloud) -> None:
     program = str(uuid.uuid4())
-    assert _made(cloud, id=program) == program
-    assert _made(cloud, id=program) == program
+    assert _begun(cloud, id=program) == program
+    assert _begun(cloud, id=program) == program
     assert len(cloud.hosts["host1"].calls) == 1
     answer = _program(cloud, id=program, number=2)
     assert answer.json["error"]["code"] == "fpga.id_taken"
@@ -237,7 +237,7 @@ def test_program_whose_host_does_not_answer_is_followed(
 def test_program_that_a_host_does_not_know_is_lost(
     cloud: Cloud, engine: follow.Follow, known: str
 ) -> None:
-    program = _made(cloud)
+    program = _begun(cloud)
     cloud.hosts["host1"].programs.clear()
     database = cloud.service.database
     programs.change(database, program, programs.BUSY, state=known)
@@ -253,7 +253,7 @@ def test_program_that_a_host_does_not_know_is_lost(
 
 
 def test_host_that_says_nothing_for_long_has_lost_it(cloud: Cloud, engine: follow.Follow) -> None:
-    program = _made(cloud)
+    program = _begun(cloud)
     cloud.hosts["host1"].refusals = {"program_status": "unanswered"}
     engine.run()
     cloud.service.conf.set_override("timeout", 30, "programs")
