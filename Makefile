@@ -140,6 +140,11 @@ test-ui: tools ## the page of fpga-api in Debian's chromium
 	@$(play) ui_needs.yml
 	@.tools/bin/tox -e ui
 
+.PHONY: test-live
+test-live: tools ## live images: CRIU built, containers dumped and launched on a real engine
+	@$(play) live_needs.yml
+	@.tools/bin/tox -e functional -- tests/functional/novadocker/live
+
 .PHONY: screenshots
 screenshots: ## the same, and its pictures for the documentation
 	@FPGA_NOVA_SCREENSHOTS=1 $(MAKE) --no-print-directory test-ui
