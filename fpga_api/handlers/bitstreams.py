@@ -26,14 +26,13 @@ _QUESTIONS = 10
 def create(request: Request) -> Answer:
     """Check a package, and upload it."""
     query, service = request.query, request.service
-    more: dict[str, typing.Any] = {}
+    visibility, more = query["visibility"], dict[str, typing.Any]()
     if "server" in query:
-        if query["visibility"] != upload.PRIVATE:
-            raise errors.BadRequest("a bitstream of one server is private")
+        visibility = upload.PRIVATE
         more = {"os_hidden": True, images.PROPERTY: query["server"]}
     with packages.checked(service.conf, request.chunks()) as package:
         image = upload.create(
-            service, _glance(request), package, query.get("name"), query["visibility"], more
+            service, _glance(request), package, query.get("name"), visibility, more
         )
     return 201, documents.describe(image, {})
 

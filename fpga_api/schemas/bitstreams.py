@@ -64,8 +64,9 @@ CREATE_QUERY = common.parameters(
             "default": "private",
         },
         "server": {
-            "description": "Server whose programs alone need it: the image is hidden, and deleted "
-            "when another program has taken its place, or with the server.",
+            "description": "Server whose programs alone need it: the image is private, whatever "
+            "`visibility` is, and hidden. It is deleted when another program has taken its place, "
+            "or with the server.",
             **common.UUID,
         },
     }

@@ -50,6 +50,7 @@ class Cloud:
         database: str,
         hosts: dict[str, FakeHost],
         url: str = "fake://",
+        /,
         **groups: dict[str, typing.Any],
     ) -> None:
         self.placement = placement
@@ -142,6 +143,7 @@ def cloud(
     database: str,
     hosts: dict[str, FakeHost],
     url: str = "fake://",
+    /,
     **groups: typing.Any,
 ) -> typing.Iterator[Cloud]:
     """A cloud, and tokens for the personas; nothing of it stays in Placement.

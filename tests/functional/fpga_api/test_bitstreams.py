@@ -284,10 +284,10 @@ def test_bitstream_of_a_flavor_is_not_deleted(api: support.Api, nova: requests_m
     path = f"/v1/bitstreams/{image_id}"
     pages = [
         {
-            "flavors": [{"extra_specs": {}}],
+            "flavors": [{"id": "1", "extra_specs": {}}],
             "flavors_links": [{"rel": "next", "href": f"{NOVA}/flavors/detail?marker=1"}],
         },
-        {"flavors": [{"extra_specs": {f"{flavors.EXTRA_SPEC}_2": image_id}}]},
+        {"flavors": [{"id": "2", "extra_specs": {f"{flavors.EXTRA_SPEC}_2": image_id}}]},
     ]
     nova.get(f"{NOVA}/flavors/detail", [{"json": page} for page in pages])
     assert _code(api.call("DELETE", path, "member")) == (409, "fpga.bitstream_in_use")
