@@ -136,7 +136,9 @@ def clouds(kind: str) -> typing.Iterator[typing.Callable[[int], typing.Any]]:
             url = server.url(f"fpga{retries}")
             hosts = {f"host{n}": FakeHost(REGIONS // 2, f"card{n}") for n in range(2)}
             database = {"connection": url, "max_pool_size": 20, "max_overflow": 20}
-            return support.cloud(placement, url, hosts, broker.url, database=database)
+            # As many as ask at once, with those that may not wait for others.
+            api = {"threads": 2 * THREADS}
+            return support.cloud(placement, url, hosts, broker.url, database=database, fpga_api=api)
 
         yield cloud
         placement.close()

@@ -36,6 +36,9 @@ _FORMATS = {"fault": DictColumn}
 #: The states of a program that is not at its end.
 _BUSY = ("requested", "running")
 
+#: Seconds after which a server without regions is taken for one; the service asks its host in less.
+_REGIONS = 60.0
+
 
 class CreateProgram(base.FpgaShow):
     """Program a region of a running server"""
@@ -95,7 +98,9 @@ class CreateProgram(base.FpgaShow):
 
     def _region(self, server: str, number: int) -> Region:
         """The region of a server, whose place the new bitstream takes."""
-        for region in self.service.regions(server=server):
+        # The service learns of a server's regions some seconds after the boot.
+        regions = waiting.for_some(lambda: list(self.service.regions(server=server)), _REGIONS)
+        for region in regions:
             if region.number == number:
                 return region
         raise exceptions.CommandError(f"the service knows no region {number} of server {server}")

@@ -44,3 +44,13 @@ def wait(
                 f"the {what} {found.id} is {found.state} after {timeout:g} seconds; it goes on"
             )
         pause.wait(_PAUSE)
+
+
+def for_some(read: typing.Callable[[], list[_T]], timeout: float) -> list[_T]:
+    """What is read as soon as it is not empty; empty if it was not in time."""
+    pause, end = threading.Event(), time.monotonic() + timeout
+    while True:
+        found = read()
+        if found or time.monotonic() > end:
+            return found
+        pause.wait(_PAUSE)

@@ -26,6 +26,7 @@ from fpga_nova.programs import Program
 LOG = logging.getLogger(__name__)
 
 _NEVER, _IF_NEEDED = "never", "if_needed"
+_OTHER = "another program of the server goes on"
 _STATES = frozenset({vm_states.ACTIVE, vm_states.STOPPED, vm_states.PAUSED})
 
 #: Those of this service, by their own ids.
@@ -69,6 +70,8 @@ def program(values: typing.Any, document: typing.Any, wait: typing.Any) -> dict[
         _check_bitstream(context, order)
         with owner_locks.held_at_once(order.server) as held:
             if not held:
+                if instance.task_state == programs.TASK:
+                    raise RefusedError(RefusedError.PROGRAM, _OTHER)
                 raise RefusedError(
                     RefusedError.TASK, "this host is at work on the server's regions"
                 )
@@ -164,7 +167,7 @@ def _begin(context: "nova_context.RequestContext", order: _Order) -> Program:
     """
     instance = _instance(order.server)
     if instance.task_state == programs.TASK:
-        raise RefusedError(RefusedError.PROGRAM, "another program of the server goes on")
+        raise RefusedError(RefusedError.PROGRAM, _OTHER)
     if instance.task_state is not None:
         raise RefusedError(RefusedError.TASK, f"the server has the task {instance.task_state}")
     if instance.vm_state not in _STATES:

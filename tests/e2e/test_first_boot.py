@@ -30,9 +30,11 @@ def new_image(cloud: Cloud, tmp_path: Path) -> typing.Iterator[str]:
     content = _COMMENT % uuid.uuid4().hex.encode() + core.removeprefix(empty)
     package = tmp_path / "package.zip"
     package.write_bytes(bitstreams.real_package("packbits", "hx8k", content))
-    kind = ("--container-format", "fpga", "--disk-format", "raw", "--tag", "FPGA", "--public")
-    command = ("openstack", "image", "create", *kind, "--file", str(package), "-f", "value")
-    image = cloud.run(*command, "-c", "id", f"test-{uuid.uuid4().hex[:8]}").stdout.decode().strip()
+    kind = ("--container-format", "fpga", "--disk-format", "raw", "--visibility", "public")
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    command = ("glance", "image-create", *kind, "--file", str(package), "--name", name)
+    cloud.run(*command, "--tags", "FPGA")
+    image = cloud.api.image.find_image(name, ignore_missing=False).id
     yield image
     cloud.api.image.delete_image(image)
 

@@ -118,8 +118,9 @@ class Claims(ClaimsTestCase):
         for code, claims in cases.items():
             for claim in claims:
                 self.assertEqual(code, self.hold(claim)["refusal"]["code"])
+        claim = self.allocate()
         for bad in ({"id": "x"}, {"device": "../x"}, {"bitstream": 1}):
-            self.assertEqual("invalid", self.hold(self.allocate(), **bad)["refusal"]["code"])
+            self.assertEqual("invalid", self.hold(claim, **bad)["refusal"]["code"])
         self.assertEqual({}, self.regions())
 
     def test_allocation_on_another_host_is_none_here(self):

@@ -49,7 +49,7 @@ class ProgramsTestCase(HooksTestCase):
         known = {"id": image_id, "name": "bitstream", "owner": owner, "properties": {}}
         self.glance.create(self.admin_context(), known)
 
-    def order(self, server, bitstream=None, **changes):
+    def order(self, server, bitstream=None, /, **changes):
         """What fpga-api asks for."""
         return {
             "id": str(uuid.uuid4()),
