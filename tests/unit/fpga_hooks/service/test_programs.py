@@ -152,7 +152,7 @@ def test_server_has_a_task_while_it_is_programmed(world: type[World]) -> None:
 
     world.during = look
     assert done()["state"] == "done"
-    assert tasks == [records.TASK, "task"]
+    assert tasks == [records.TASK, "program"]
 
 
 def test_second_program_is_refused_while_one_goes_on(world: type[World]) -> None:
