@@ -12,7 +12,7 @@ from nova.db.main import api as main_db_api
 from fpga_manage import command
 from fpga_manage.check import sources
 from fpga_nova import host_status
-from tests.functional.test_claims import ClaimsTestCase
+from tests.functional.service.test_claims import ClaimsTestCase
 from tests.functional.test_placement import PlacementTestCase
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
