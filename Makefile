@@ -215,9 +215,13 @@ matrix-quick: tools ## every diff applied, compiled and taken back on the releas
 
 .PHONY: e2e
 e2e: demo-up ## end-to-end tests on the demo cloud
-	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_first_boot.py tests/e2e/test_api.py tests/e2e/test_errors.py \
+	@$(e2e) tests/e2e/test_walk.py tests/e2e/test_api.py tests/e2e/test_errors.py \
 		tests/e2e/test_networks.py tests/e2e/test_living_guests.py tests/e2e/test_snapshots.py \
-		tests/e2e/test_network_kills.py tests/e2e/test_programs.py tests/e2e/test_claims.py
+		tests/e2e/test_network_kills.py
+
+.PHONY: e2e-programs
+e2e-programs: demo-up ## programs, claims, and the first boot of a new bitstream on the demo cloud
+	@$(e2e) tests/e2e/test_first_boot.py tests/e2e/test_programs.py tests/e2e/test_claims.py
 
 .PHONY: e2e-ml2-ovs
 e2e-ml2-ovs: demo-up ## networks of a Neutron with ML2/OVS, in the place of the demo's ML2/OVN
