@@ -34,6 +34,9 @@ MARK = "fpga-nova's walk"
 PORT = "9000"
 OUTSIDE = ("ip", "netns", "exec", "fpga-nova-outside")
 
+#: Seconds until OVN has done what Neutron has accepted.
+WIRED_WITHIN = 60
+
 _LZO = """
 import sys, lzallright
 data, size = sys.stdin.buffer.read(), int(sys.argv[1])
@@ -190,6 +193,7 @@ class Walk:
             *("-f", "value", "-c", "floating_ip_address"),
         )
         self.shell("openstack", "server", "add", "floating", "ip", server.name, created)
+        self.wired(created)
         client = (*OUTSIDE, "busybox", "nc", "-w", "5", created, PORT)
         self.say(f"$ {' '.join(client)} < input")
         closed = self.cloud.run(*client, data=sample(), check=False)
@@ -200,7 +204,19 @@ class Walk:
             *("openstack", "security", "group", "rule", "create", group, "--protocol", "tcp"),
             *("--dst-port", PORT, "--description", MARK, "-f", "value", "-c", "id"),
         )
-        self.compress("from beyond the router", client, expand)
+        patient = (*OUTSIDE, "busybox", "nc", "-w", str(WIRED_WITHIN), created, PORT)
+        self.compress("from beyond the router", patient, expand)
+
+    def wired(self, address: str) -> None:
+        """Wait until the router answers for a floating IP; one that nobody has is closed, too."""
+        ask = (*OUTSIDE, "busybox", "arping", "-c", "1", "-w", "1", "-I", "eth0", address)
+        end = time.monotonic() + WIRED_WITHIN
+        while self.cloud.run(*ask, check=False).returncode:
+            if time.monotonic() > end:
+                raise CloudError(
+                    f"{address} has not answered ARP requests for {WIRED_WITHIN} s;"
+                    " the logs of ovn-controller and ovn-northd say what became of it"
+                )
 
     def refused(self, start: int) -> None:
         """The third FPGA server finds no host, because Placement has none for it."""
