@@ -213,10 +213,11 @@ class Walk:
         end = time.monotonic() + WIRED_WITHIN
         while self.cloud.run(*ask, check=False).returncode:
             if time.monotonic() > end:
-                raise CloudError(
-                    f"{address} has not answered ARP requests for {WIRED_WITHIN} s;"
-                    " the logs of ovn-controller and ovn-northd say what became of it"
-                )
+                of = f"unix:{self.cloud.folder}/run/ovn/"
+                self.shell("ovn-nbctl", f"--db={of}nb.sock", "find", "NAT", f"external_ip={address}")
+                redirects = ("find", "Port_Binding", "type=chassisredirect")
+                self.shell("ovn-sbctl", f"--db={of}sb.sock", *redirects)
+                raise CloudError(f"{address} has not answered ARP requests for {WIRED_WITHIN} s")
 
     def refused(self, start: int) -> None:
         """The third FPGA server finds no host, because Placement has none for it."""

@@ -33,7 +33,8 @@ ROOT = Path(__file__).parents[3]
 HOSTS = int(os.environ.get("FPGA_NOVA_HOSTS", 1000))
 DEAD = HOSTS // 20
 _PROCESSES = 4
-_INTERVAL = 5
+#: Seconds between questions to all hosts, whose processes share the cores of one machine here.
+_INTERVAL = 30
 _REQUESTS = 100
 _PATIENCE = 240
 
