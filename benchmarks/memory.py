@@ -152,8 +152,7 @@ def look(settings: dict[str, typing.Any], manager: int) -> dict[str, float]:
     command = [sys.executable, "-W", "ignore", __file__, "--child", json.dumps(settings)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
+        if next(iter(process.stdout or ()), "") != "ready\n":
             raise SystemExit("Error: the process in the place of nova-compute has failed")
         daemons = sorted(map(with_those_below, below(process.pid)))
         while below(manager):  # what it does for itself, from time to time
