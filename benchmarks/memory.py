@@ -155,6 +155,8 @@ def look(settings: dict[str, typing.Any], manager: int) -> dict[str, float]:
         if next(iter(process.stdout or ()), "") != "ready\n":
             raise SystemExit("Error: the process in the place of nova-compute has failed")
         daemons = sorted(map(with_those_below, below(process.pid)))
+        if len(daemons) != (_AT_ONCE if settings["patched"] else 0):
+            raise SystemExit(f"Error: {len(daemons)} processes below nova-compute, not {_AT_ONCE}")
         while below(manager):  # what it does for itself, from time to time
             time.sleep(0.05)
         own = share(process.pid, "Anonymous")
