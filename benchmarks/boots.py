@@ -20,6 +20,8 @@ cloud.
 import argparse
 import configparser
 import contextlib
+import io
+import signal
 import statistics
 import sys
 import time
@@ -43,6 +45,7 @@ PLAIN, FAKE, SOFTWARE, BITSTREAM = "plain", "fake", "emulator, software", "emula
 COUNT = 20
 BURN = 1.0  # seconds of a whole burn
 _MODELS = 180  # seconds until the emulator has compiled
+_BOOTED = 300  # seconds until 20 servers are up
 _LIMITS = {"beside": 1.10, "at once": 1.25, "first byte": 1.5}
 
 #: Any part of a host's processors and disk: what is asked of it is regions.
@@ -93,10 +96,18 @@ class Stage:
             "fake": {"regions": str(COUNT), "program_delay": str(seconds)},
         }
         configuration.read_dict(options)
-        with self._config.open("w") as file:
-            configuration.write(file)
+        text = io.StringIO()
+        configuration.write(text)
+        self._write(text.getvalue())
         # The region manager starts anew once it is asked for something.
         wait_until(self._served, 60)
+
+    def _write(self, configuration: str) -> None:
+        """Change the configuration in one step: the region manager reads it at any time."""
+        new = self._config.with_suffix(".new")
+        new.touch(mode=0o600)  # it has a password
+        new.write_text(configuration)
+        new.replace(self._config)
 
     def _served(self) -> bool:
         try:
@@ -112,7 +123,7 @@ class Stage:
         self.cloud.start("nova-compute")
 
     def _restore(self) -> None:
-        self._config.write_text(self._before)
+        self._write(self._before)
         self.cloud.status()
         self._restart()
 
@@ -203,6 +214,8 @@ def _many(stage: Stage, kind: str) -> float:
         if "ERROR" in states:
             faults = {str((one.fault or {}).get("message")) for one in stage.servers()}
             raise CloudError(f"a boot of {kind} failed: {faults}")
+        if time.monotonic() > start + _BOOTED:
+            raise CloudError(f"boots of {kind}, after {_BOOTED} s: {states}")
         time.sleep(0.2)
     duration = time.monotonic() - start
     stage.cloud.delete(*(server.id for server in stage.servers()), timeout=300)
@@ -265,6 +278,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3, help="of 20 boots at once (default: 3)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    # As an interrupt does, it undoes everything first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Error: terminated"))
     cloud = Cloud(arguments.demo_dir)
     rows: dict[str, typing.Any] = {}
     with contextlib.ExitStack() as cleanup:

@@ -162,6 +162,7 @@ class Cyborg:
         catalogue = {
             "users": {NAME: ["admin", "service"]},
             "services": {"accelerator": {"name": NAME, "url": self._url}},
+            "people": [],
         }
         script = CHECKOUT / "build_scripts" / "roles" / "keystone" / "files" / "catalogue.py"
         more = {

@@ -34,9 +34,9 @@ class ServedHost(ComputeHost):
 
     def __init__(self, cloud: Cloud, folder: Path, name: str, **regions: typing.Any) -> None:
         folder.mkdir(parents=True)
-        cli = Host(folder, glance_of(cloud), **regions)
-        cli.config.chmod(0o600)  # it has a password
         user = str(cloud.description("nova-compute")["user"])
+        cli = Host(folder, glance_of(cloud), status_group=user, **regions)
+        cli.config.chmod(0o600)  # it has a password
         super().__init__(cloud, folder, name, KEEPING, audit=0, cli=cli, user=user)
         self._sudoers = _SUDOERS / f"fpga-nova-{name}"
         self._server: subprocess.Popen[bytes] | None = None
@@ -49,6 +49,9 @@ class ServedHost(ComputeHost):
         rootwrap = [f"rootwrap_config = {folder}/rootwrap.conf", "use_rootwrap_daemon = True"]
         lines[at:at] = rootwrap
         lines[lines.index("disable_rootwrap = True")] = "disable_rootwrap = False"
+        # The cloud's own is of another host.
+        at = lines.index("[fpga]") + 1
+        lines[at:at] = [f"status_file = {self.cli.runtime}/status.json"]
         return lines
 
     def program(self) -> Path:

@@ -214,7 +214,9 @@ class Walk:
         while self.cloud.run(*ask, check=False).returncode:
             if time.monotonic() > end:
                 of = f"unix:{self.cloud.folder}/run/ovn/"
-                self.shell("ovn-nbctl", f"--db={of}nb.sock", "find", "NAT", f"external_ip={address}")
+                self.shell(
+                    "ovn-nbctl", f"--db={of}nb.sock", "find", "NAT", f"external_ip={address}"
+                )
                 redirects = ("find", "Port_Binding", "type=chassisredirect")
                 self.shell("ovn-sbctl", f"--db={of}sb.sock", *redirects)
                 raise CloudError(f"{address} has not answered ARP requests for {WIRED_WITHIN} s")

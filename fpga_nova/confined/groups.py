@@ -20,7 +20,7 @@ _PARENT = "fpga-nova"
 _MOUNTS = Path("/proc/self/mountinfo")
 _PERIOD = 100_000  # microseconds
 _PAUSE = 0.01  # seconds between two looks at a group that ends
-_VERSION_2 = "cgroup2"
+_VERSION_1, _VERSION_2 = "cgroup", "cgroup2"
 _CONTROLLERS: tuple[str, ...] = ("memory", "pids", "cpu")
 
 
@@ -139,18 +139,29 @@ def _members(group: Path) -> list[int]:
 
 
 def _hierarchies() -> typing.Iterator[_Hierarchy]:
-    """The hierarchies that are mounted, each controller in one of them."""
+    """The hierarchies that are mounted and can be reached, each controller in one of them."""
     for line in _MOUNTS.read_text().splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split()[:3]
-        root = Path(before.split()[4])
+        device, root = before.split()[2], Path(before.split()[4])
+        if kind not in (_VERSION_2, _VERSION_1) or _is_hidden(root, device):
+            continue
         if kind == _VERSION_2:
             known = (root / "cgroup.controllers").read_text().split()
             controllers = tuple(name for name in _CONTROLLERS if name in known)
-        elif kind == "cgroup":
+        else:
             known = options.split(",")
             controllers = tuple(f"{name} 1" for name in _CONTROLLERS if name in known)
-        else:
-            continue
         if controllers:
             yield _Hierarchy(root, controllers)
+
+
+def _is_hidden(root: Path, device: str) -> bool:
+    """Whether another mount lies on a hierarchy, or on a folder above it.
+
+    :param device: of the hierarchy's mount, MAJOR:MINOR
+    """
+    try:
+        return root.stat().st_dev != os.makedev(*map(int, device.split(":")))
+    except (FileNotFoundError, NotADirectoryError):
+        return True

@@ -131,7 +131,9 @@ def test_limits_are_written_for_version_2(
     # No host of ours has memory in version 2; a folder shows what is written to which file.
     (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory hugetlb pids\n")
     mounts = tmp_path / "mountinfo"
-    mounts.write_text(f"31 25 0:27 / {tmp_path} rw,nosuid shared:9 - cgroup2 cgroup2 rw\n")
+    device = tmp_path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    mounts.write_text(f"31 25 {number} / {tmp_path} rw,nosuid shared:9 - cgroup2 cgroup2 rw\n")
     monkeypatch.setattr(groups, "_MOUNTS", mounts)
     group = tmp_path / "fpga-nova" / "a"
     assert groups.make("a", groups.Limits(256 * MIB, 50, 24)) == [str(group / "cgroup.procs")]
@@ -143,6 +145,28 @@ def test_limits_are_written_for_version_2(
         "cpu.max": "50000 100000",
     }
     assert (tmp_path / "fpga-nova" / "cgroup.subtree_control").exists()
+
+
+#: Prints what groups are made below mounts that hide them, whether they end, and what is there.
+HIDDEN = """
+import pathlib, subprocess, sys
+from fpga_nova.confined import groups
+from fpga_nova.deadline import Deadline
+root = pathlib.Path("/sys/fs/cgroup")
+subprocess.run(["mount", "-t", "tmpfs", "none", root], check=True)
+for name in sys.argv[1:]:
+    (root / name).mkdir()
+made = groups.make("hidden", groups.Limits(1 << 28, 50, 24))
+print(made, groups.end("hidden", Deadline(0)), list(root.glob("**/fpga-nova")))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+@pytest.mark.parametrize("folders", [(), ("memory", "pids", "cpu", "unified")])
+def test_control_groups_below_another_mount_are_left_alone(folders: tuple[str, ...]) -> None:
+    command = ["unshare", "--mount", sys.executable, "-c", HIDDEN, *folders]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[] True []\n", "")
 
 
 def test_host_without_control_groups_runs_regions_all_the_same(
