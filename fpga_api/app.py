@@ -22,6 +22,9 @@ LOG = logging.getLogger(__name__)
 
 HEALTHCHECK = "/healthcheck"
 
+#: Seconds that Keystone has for an answer, unless the operator says otherwise.
+_PATIENCE = 10
+
 _OF_BODY = ("Content-Type", "Content-Length")
 
 _WSGI = typing.Callable[..., typing.Any]
@@ -65,6 +68,8 @@ def register_middleware_opts(conf: cfg.ConfigOpts) -> None:
     """Register what the middleware would register when it is made."""
     for group, opts in auth_token.list_opts():
         conf.register_opts(opts, group=group)
+    # Each question to Keystone, not its connection alone; by default a thread waits for ever.
+    conf.set_default("http_connect_timeout", _PATIENCE, "keystone_authtoken")
 
 
 def _wrap(
@@ -80,7 +85,7 @@ def _wrap(
         # Keystone does not answer. So who has a token meets it, and who has none does not.
         confirmed = functools.partial(_confirm, application)
         register_middleware_opts(conf)
-        local = {"oslo_config_config": conf}
+        local = {"oslo_config_config": conf, "delay_auth_decision": False}
         cache = tokens.cache(conf)
         if cache is not None:
             local["cache"] = tokens.ENVIRON

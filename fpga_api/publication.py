@@ -40,7 +40,7 @@ class Published:
     """A document as it was read.
 
     :ivar document: what was published; all requests share it, so nobody changes it
-    :ivar at: when the engine published it
+    :ivar at: when the engine began to look
     :ivar interval: seconds after which the engine publishes it again
     :ivar fault: why the engine's last try since then failed; None if none failed
     """
@@ -52,13 +52,17 @@ class Published:
 
     @property
     def age(self) -> float:
-        """Seconds since it was published."""
+        """Seconds since then; 0 where the clocks of two hosts say that it is to come."""
         return max(0.0, (clock.now() - self.at).total_seconds())
 
     @property
     def stale(self) -> bool:
-        """Whether the cloud may have changed since, and the engine did not see it."""
-        return self.fault is not None or self.age > STALE_INTERVALS * self.interval
+        """Whether the cloud may have changed since, and the engine did not see it.
+
+        What is far in the future says nothing of its age: a clock was set.
+        """
+        distance = abs((clock.now() - self.at).total_seconds())
+        return self.fault is not None or distance > STALE_INTERVALS * self.interval
 
     def freshness(self) -> dict[str, typing.Any]:
         """The members of an answer that say how old it is."""
@@ -97,12 +101,17 @@ class Publication:
         return cls(region)
 
     def publish(
-        self, name: str, document: typing.Mapping[str, typing.Any], interval: float
+        self,
+        name: str,
+        document: typing.Mapping[str, typing.Any],
+        interval: float,
+        at: datetime.datetime | None = None,
     ) -> None:
         """Replace a document.
 
         :param document: anything that JSON has
         :param interval: seconds after which the caller publishes it again
+        :param at: when the caller began to look; None for now
         :raises errors.CacheUnavailable: the cache does not take it
         """
         data = zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 1)
@@ -113,7 +122,7 @@ class Publication:
             keys = _part_keys(name, version, len(parts))
             self._region.set_multi(dict(zip(keys, parts, strict=True)))
             head = {"version": version, "parts": len(parts), "interval": interval}
-            head["at"] = clock.text(clock.now())
+            head["at"] = clock.text(at or clock.now())
             head["before"] = {k: before[k] for k in ("version", "parts")} if before else None
             self._region.set(_head_key(name), json.dumps(head))
             self._region.delete(_fault_key(name))

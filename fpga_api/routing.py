@@ -121,7 +121,8 @@ class Route:
     :ivar body: schema of a JSON body; None if there is no body, or another one
     :ivar package: whether the body is a bitstream package
     :ivar answers: the schema of each answer by status; None if it has no body
-    :ivar outside: whether its answer waits for other services, or for the reader of packages
+    :ivar outside: whether its answer waits for other services, the database or the reader of
+        packages
     :ivar failures: statuses of failures beside those that each route has
     :ivar anonymous: whether the operator lets anybody ask
     :ivar variables: schema of each variable of the path

@@ -7,7 +7,7 @@ import stevedore
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_api import errors, publication
+from fpga_api import clock, errors, publication
 from fpga_api.availability.cloud import Cloud
 from fpga_api.availability.demand import UncountableError
 from fpga_api.availability.flavors import Flavor
@@ -73,12 +73,13 @@ class Refresh:
         :raises errors.CloudUnavailable: another service does not answer
         :raises fpga_api.errors.CacheUnavailable: memcached does not take it
         """
+        at = clock.now()
         try:
             document = self.count()
         except errors.CloudUnavailable as e:
             self._publication.fail(publication.AVAILABILITY, str(e))
             raise
-        self._publication.publish(publication.AVAILABILITY, document, self._interval)
+        self._publication.publish(publication.AVAILABILITY, document, self._interval, at)
         self.flavors = document["flavors"]
 
     def count(self) -> Document:

@@ -2,6 +2,7 @@
 """Bitstreams as the API shows them, from what Glance and the engine know."""
 
 import json
+import math
 import typing
 
 from fpga_api.publication import BITSTREAMS, Publication
@@ -10,12 +11,22 @@ _PROPERTIES = ("vendor", "type", "board")
 
 
 def read_manifest(text: typing.Any) -> dict[str, typing.Any] | None:
-    """The manifest in an image's property, which its owner may have changed; None if it is none."""
+    """The manifest in an image's property, which its owner may have changed; None if it is none.
+
+    Python reads numbers that no other reader of JSON takes; with these, it is none.
+    """
     try:
-        manifest = json.loads(text)
+        manifest = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (TypeError, ValueError, RecursionError):
         return None
     return manifest if isinstance(manifest, dict) else None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number of JSON")
+    return number
 
 
 def manifests(publication: Publication) -> dict[str, typing.Any]:

@@ -5,6 +5,7 @@ Images are looked up by tag and time of change. One without the property ``manif
 package read, once for all images of the same data, so that it is shown as any other.
 """
 
+import collections
 import itertools
 import tempfile
 import typing
@@ -52,11 +53,11 @@ class Lookup:
             self._packages = dict(documents.manifests(self._service.publication))
         glance = Glance(self._service.adapter("image"))
         self._look(glance, everything=next(self._looks) % _ALL == 0)
-        for digest, image in list(self._unread.items())[:DOWNLOADS]:
+        for digest, image in _in_turn(self._unread)[:DOWNLOADS]:
             del self._unread[digest]
             try:
                 self._packages[digest] = self._read(glance, image)
-            except errors.ReaderUnavailable as e:
+            except errors.ApiError as e:
                 LOG.warning("the package of image %s comes again last: %s", image["id"], e)
                 self._unread[digest] = image
         self._service.publication.publish(
@@ -91,6 +92,16 @@ class Lookup:
                 return {"manifest": packages.check(self._service.conf, file).manifest}
         except (errors.BadPackage, errors.NotFound, errors.TooLarge) as e:
             return {"manifest": None, "fault": e.detail}
+
+
+def _in_turn(images: dict[str, Image]) -> list[tuple[str, Image]]:
+    """Images by digest, the first one of each project before the second one of any."""
+    counts: collections.Counter[str | None] = collections.Counter()
+    ranks: dict[str, int] = {}
+    for digest, image in images.items():
+        ranks[digest] = counts[image.get("owner")]
+        counts[image.get("owner")] += 1
+    return sorted(images.items(), key=lambda one: ranks[one[0]])
 
 
 def _all(glance: Glance, filters: dict[str, str]) -> typing.Iterator[Image]:

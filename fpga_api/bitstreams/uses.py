@@ -18,11 +18,17 @@ def check_unused(service: Service, image_id: str) -> None:
     Regions are those that the engine saw last; a host that does not answer has none there.
 
     :raises errors.BitstreamInUse: a flavor or a region has it
-    :raises errors.Unavailable: Nova does not answer, so that it is not known
+    :raises errors.Unavailable: Nova does not answer, or the hosts were not asked yet, so that it
+        is not known
     """
     if _is_in_a_flavor(service, image_id):
         raise errors.BitstreamInUse(f"a flavor names the bitstream {image_id}")
     published = service.publication.read(publication.HOSTS)
+    if published is None and service.conf.hosts.transport_url:
+        raise errors.NotPublished(
+            "the engine has not asked the hosts yet, so whether a region has the bitstream is not "
+            "known"
+        )
     if published and image_id in _images(published.document):
         raise errors.BitstreamInUse(f"a region has the bitstream {image_id}")
 

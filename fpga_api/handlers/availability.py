@@ -137,6 +137,7 @@ def _route(
         rule="fpga:availability:read",
         answers={200: answer},
         anonymous=_public,
+        outside=handler is history,
         failures=(503, 404) if "<flavor>" in path else (503,),
         query=query,
     )

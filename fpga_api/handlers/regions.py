@@ -36,11 +36,13 @@ def index(request: Request) -> Answer:
 def show(request: Request) -> Answer:
     """One region; where several hosts have one of this id, the query names the host."""
     published = request.service.publication.require(publication.HOSTS)
-    wanted = {"id": request.path["region_id"], "host": request.query.get("host")}
-    found = [one for one in published.document["regions"] if _is(one, wanted)]
-    seen = _visible(request, found)
+    wanted = request.path["region_id"]
+    named = [one for one in published.document["regions"] if one["id"] == wanted]
+    # Compared with what the user sees: who sees no host learns none by guessing.
+    host = {"host": request.query.get("host")}
+    seen = [one for one in _visible(request, named) if _is(one, host)]
     if not seen:
-        raise errors.NotFound(f"there is no region {wanted['id']}")
+        raise errors.NotFound(f"there is no region {wanted}")
     if len(seen) > 1:
         raise errors.BadRequest("several hosts have a region of this id; give the query host")
     request.check(seen[0])

@@ -39,13 +39,13 @@ class Hosts:
         :raises errors.Unavailable: Placement, Nova, the broker or the cache does not answer; what
             was published is stale then
         """
-        published = self._service.publication
+        published, at = self._service.publication, clock.now()
         try:
             document = self.collect()
         except errors.Unavailable as e:
             published.fail(publication.HOSTS, str(e))
             raise
-        published.publish(publication.HOSTS, document, self._service.conf.hosts.interval)
+        published.publish(publication.HOSTS, document, self._service.conf.hosts.interval, at)
 
     def collect(self) -> Document:
         """The document: cards, regions, hosts that did not answer, traits.

@@ -6,8 +6,8 @@ import { Refusal, Service } from "./service.js";
 
 const REFRESH = 15_000;
 const HISTORY = 300_000;
-/** An answer that is older than three refreshes is stale, whatever the service said of it. */
-const STALE = 45;
+/** After three refreshes an answer is stale, whatever the service said of it when it came. */
+const STALE = 3 * REFRESH;
 
 const element = (id) => document.getElementById(id);
 const service = new Service();
@@ -21,8 +21,12 @@ let paused = false;
 /** The newest request; an answer to an older one is not shown. */
 let turn = 0;
 
+function sinceAnswer() {
+  return performance.now() - answer.came;
+}
+
 function age() {
-  return answer.age + (performance.now() - answer.came) / 1000;
+  return answer.age + sinceAnswer() / 1000;
 }
 
 function ageText(seconds) {
@@ -54,7 +58,7 @@ function noteOf(stale) {
 }
 
 function render() {
-  const stale = answer !== null && (failure !== null || answer.stale || age() > STALE);
+  const stale = answer !== null && (failure !== null || answer.stale || sinceAnswer() > STALE);
   const badge = element("age");
   badge.hidden = answer === null;
   if (answer) badge.textContent = `${stale ? "Stale: c" : "C"}ounted ${ageText(age())}`;

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page in a browser: what it shows, when, and to whom."""
 
+import datetime
 import re
 
 import pytest
 from playwright.sync_api import expect
 
+from fpga_api import clock
 from tests.support import loopback
 from tests.support.availability import allow, flavor
 from tests.ui.conftest import FLAVORS, Site, Tab
@@ -119,6 +121,15 @@ def test_pause_stops_the_updates(site: Site, tab: Tab) -> None:
     pause.click()
     expect(tab.card("fpga-lzo")).to_contain_text("2 of 8 free")
     expect(tab.page.locator("#age")).not_to_contain_text("Stale")
+
+
+def test_numbers_of_a_service_that_counts_seldom_are_not_stale(site: Site, tab: Tab) -> None:
+    document = {"flavors": [flavor("fpga-lzo", 2, 8)], "complete": True}
+    at = clock.now() - datetime.timedelta(seconds=100)
+    site.service.publication.publish("availability", document, 60, at)
+    tab.open(site.address)
+    expect(tab.page.locator("#age")).to_have_text(re.compile(r"Counted 1\d\d s ago"))
+    expect(tab.page.get_by_role("status")).to_be_empty()
 
 
 def test_numbers_that_the_engine_could_not_renew_are_shown_as_stale(site: Site, tab: Tab) -> None:

@@ -268,9 +268,14 @@ def test_what_there_is_not_has_a_code(api: support.Api, method: str, path: str, 
     assert response.json["error"]["code"] == code
 
 
-def test_keystone_that_does_not_answer_is_no_reason_to_refuse_a_token() -> None:
+@pytest.mark.parametrize("delay", [False, True])
+def test_keystone_that_does_not_answer_is_no_reason_to_refuse_a_token(delay: bool) -> None:
     conf = support.configuration(
-        keystone_authtoken={"auth_type": "password", "http_request_max_retries": 0}
+        keystone_authtoken={
+            "auth_type": "password",
+            "http_request_max_retries": 0,
+            "delay_auth_decision": delay,
+        }
     )
     conf.register_opts(loading.get_auth_plugin_conf_options("password"), "keystone_authtoken")
     conf.set_override("auth_url", "http://127.0.0.1:1", "keystone_authtoken")
@@ -279,6 +284,21 @@ def test_keystone_that_does_not_answer_is_no_reason_to_refuse_a_token() -> None:
     response = api.call("GET", "/nothing", headers=token)
     assert _failure(response) == (503, "fpga.keystone_unavailable")
     assert api.call("GET", "/", headers=token).status_code == 200
+
+
+def test_token_that_keystone_does_not_know_is_none_where_the_operator_delays_the_decision(
+    tokens: support.Tokens,
+) -> None:
+    conf = support.configuration(
+        availability={"public": True}, keystone_authtoken={"delay_auth_decision": True}
+    )
+    api = support.Api(service.Service(conf))
+    response = api.call("GET", "/v1/availability", headers={"X-Auth-Token": "stranger"})
+    assert _failure(response) == (401, "fpga.unauthorized")
+
+
+def test_keystone_has_some_seconds_for_an_answer(conf: cfg.ConfigOpts) -> None:
+    assert conf.keystone_authtoken.http_connect_timeout == 10
 
 
 def test_health_is_seen_without_keystone(conf: cfg.ConfigOpts) -> None:

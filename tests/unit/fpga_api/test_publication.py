@@ -103,10 +103,19 @@ def test_document_is_stale_after_a_failure_until_it_is_published_again(cache: Ca
     assert (renewed.stale, renewed.fault) == (False, None)
 
 
-@pytest.mark.parametrize(("age", "stale"), [(44, False), (46, True)])
+@pytest.mark.parametrize(("age", "stale"), [(44, False), (46, True), (-44, False), (-46, True)])
 def test_document_is_stale_after_three_intervals(age: float, stale: bool) -> None:
     at = clock.now() - datetime.timedelta(seconds=age)
     assert publication.Published({}, at, 15).stale is stale
+
+
+def test_age_is_counted_from_the_beginning_of_the_look(cache: Cache) -> None:
+    published = publication.Publication(cache.region)
+    published.publish("hosts", {}, 15, clock.now() - datetime.timedelta(seconds=60))
+    read = published.read("hosts")
+    assert read is not None
+    assert read.age >= 60
+    assert read.stale
 
 
 def test_cache_that_does_not_answer_is_a_failure_of_its_own() -> None:

@@ -4,11 +4,12 @@
 The functional tests compare its counts with a real Placement's; here are the answers of one.
 """
 
+import time
 import typing
 
 import pytest
 
-from fpga_api import errors
+from fpga_api import clock, errors
 from fpga_api.availability.demand import UncountableError
 from fpga_api.availability.refresh import Refresh, load_sources
 from fpga_api.availability.sources.placement import PlacementSource
@@ -305,6 +306,25 @@ def test_published_counts_are_stale_while_placement_does_not_answer(cloud: Cloud
     assert found is not None
     assert found.stale
     assert found.document["flavors"][0]["free"] == 5
+
+
+def test_count_is_as_old_as_its_beginning(cloud: Cloud) -> None:
+    began = []
+
+    class Slow:
+        complete = True
+
+        def count(self, _flavors: typing.Any) -> dict[str, typing.Any]:
+            began.append(clock.now())
+            time.sleep(0.05)
+            return {}
+
+    cloud.update()
+    published = Publication.of(support.configuration())
+    Refresh(cloud.cloud(), support.configuration(), published, {"slow": Slow()})()
+    found = published.read("availability")
+    assert found is not None
+    assert found.at <= began[0]
 
 
 def test_first_source_that_counts_a_flavor_counts(cloud: Cloud) -> None:

@@ -44,8 +44,12 @@ def test_any_property_gives_a_document_of_the_schema(
         ({"os_hash_value": "3"}, None),
         ({"os_hash_value": None}, None),
         ({"manifest": "[" * 100_000}, None),
+        ({"manifest": '{"function": "own", "x": 1.5}'}, "own"),
+        ({"manifest": '{"function": "own", "x": NaN}'}, None),
+        ({"manifest": '{"function": "own", "x": -Infinity}'}, None),
+        ({"manifest": '{"function": "own", "x": 1e999}'}, None),
     ],
-    ids=["own", "read", "bad", "unread", "queued", "deep"],
+    ids=["own", "read", "bad", "unread", "queued", "deep", "float", "nan", "infinity", "huge"],
 )
 def test_function_is_of_the_property_or_of_the_package(
     image: dict[str, typing.Any], function: str | None

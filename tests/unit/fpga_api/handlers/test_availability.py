@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Availability as users read it: from what the engine published, and only what is theirs."""
 
+import contextlib
 import typing
 
 import pytest
@@ -215,6 +216,19 @@ def test_quota_that_nobody_knows_is_a_failure(api: support.Api, services: Servic
     response = api.call("GET", "/v1/availability/1?mine=true", READER)
     assert response.status_code == 503
     assert response.json["error"]["code"] == "fpga.quota_unavailable"
+
+
+def test_database_that_is_slow_keeps_nobody_from_the_counts(api: support.Api) -> None:
+    one = f"/{support.PLACEHOLDER}"
+    calls = [("GET", "/v1/availability/1/history"), ("DELETE", f"/v1/claims{one}")]
+    calls += [("GET", f"/v1/{kind}{path}") for kind in ("claims", "programs") for path in ("", one)]
+    with contextlib.ExitStack() as stack:
+        for _ in range(api.service.conf.fpga_api.threads * 3 // 4):
+            stack.enter_context(api.service.outside())
+        for method, path in calls:
+            response = api.call(method, path, ADMIN)
+            assert response.json["error"]["code"] == "fpga.busy", path
+        assert api.call("GET", "/v1/availability", ADMIN).status_code == 200
 
 
 def test_history_is_what_was_kept(tmp_path: typing.Any, tokens: support.Tokens) -> None:
