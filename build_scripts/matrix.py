@@ -8,6 +8,9 @@
                                 Nova's own unit tests of the modules that the diff touches, and its
                                 functional tests of servers and ports; at last, where no SERIES is
                                 named, the chain
+    matrix.py servers [--like REGEX] [SERIES ...]
+                                Nova's functional tests of servers and ports alone, or those of
+                                these whose names match, on the tree as shipped and patched
     matrix.py chain             a cloud that goes through five series, and services with and without
                                 the patch in one cloud
 
@@ -20,19 +23,12 @@ import argparse
 import dataclasses
 import functools
 import pathlib
-import subprocess
 import sys
-import tempfile
-import tomllib
 import typing
 from concurrent import futures
 
-import hunks
-import make_patches
-import nova_wheels
+import matrix_diffs
 from matrix_environment import NOVA_FUNCTIONAL, NOVA_UNIT, Environment, Outcome, StepError, Suite
-
-from fpga_patch import errors, releases
 
 #: Our own tests that every series has to pass; of fpga_regions nothing depends on Nova.
 UNIT = ("fpga_hooks", "fpga_manage", "fpga_nova", "novadocker", "scheduler_filters")
@@ -46,14 +42,6 @@ ENGINE = {
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent / "tests"
 
-_FAILURES = (
-    StepError,
-    hunks.HunkError,
-    nova_wheels.FetchError,
-    errors.PatchError,
-    SyntaxError,
-)
-
 
 @dataclasses.dataclass
 class Row:
@@ -64,96 +52,14 @@ class Row:
     failed: bool = False
 
 
-def try_on(version: str, source: hunks.Source, entry: dict[str, typing.Any]) -> None:
-    """Apply, compile and revert the diffs of an entry of the table on the files of one release.
-
-    :raises StepError: something is not as it should be
-    """
-    nowhere = pathlib.Path("nova")
-    diffs = releases.find_diffs(nowhere, version, with_tests=True, patches=hunks.PATCHES)
-    changes = make_patches.make(version, source)
-    for diff, change, part in zip(diffs, changes, ("diff", "tests"), strict=True):
-        if diff.file.name != entry[part]["file"]:
-            raise StepError(f"{diff.file.name} is not the diff that its entry names")
-        before = {name: pair[0].encode() for name, pair in change.files.items()}
-        after = {name: pair[1].encode() for name, pair in change.files.items()}
-        if diff.result("patched", before) != after or diff.result("stock", after) != before:
-            raise StepError(f"{diff.file.name} leaves other contents than hunks.toml")
-        for name, text in after.items():
-            compile(text, name, "exec", dont_inherit=True)
-
-
-def check_text(version: str, source: hunks.Source) -> None:
-    """Compare the committed diffs with what their source makes for the release they are named for.
-
-    :raises StepError: they differ
-    """
-    changes = make_patches.make(version, source)
-    for change, header, suffix in zip(changes, source.headers, ("", "-tests"), strict=True):
-        file = hunks.PATCHES / f"nova-{version}{suffix}.patch"
-        if change.diff(file.name, header) != file.read_text():
-            raise StepError(f"{file.name} is not what hunks.toml makes; run make_patches.py")
-
-
-def quick(whole: bool, series: typing.Collection[int] = ()) -> int:
-    """Try every diff on its releases, or on the one that it is named for; how often it failed.
-
-    :param series: only diffs of these; empty for all
-    """
-    source, failures = hunks.read(), 0
-    for entry in _entries(hunks.PATCHES, series):
-        newest = max(entry["versions"], key=nova_wheels.order_of)
-        for version in entry["versions"] if whole else [newest]:
-            try:
-                if version == newest:
-                    check_text(version, source)
-                try_on(version, source, entry)
-                print(f"{version}: {entry['diff']['file']} applies, compiles and reverts")
-            except _FAILURES as e:
-                failures += 1
-                print(f"{version}: {e}", file=sys.stderr)
-    return failures
-
-
-def _entries(
-    patches: pathlib.Path, series: typing.Collection[int] = ()
-) -> list[dict[str, typing.Any]]:
-    """The entries of a table, of these series or of all."""
-    found = tomllib.loads((patches / make_patches.TABLE).read_text())["release"]
-    return [
-        entry
-        for entry in found
-        if not series or nova_wheels.series_of(entry["versions"][0]) in series
-    ]
-
-
-def add_again() -> str:
-    """Take the newest release out of a copy of the table of the two newest series; add it again.
-
-    :returns: the release
-    :raises StepError: the documented command fails, or makes something else than is committed
-    """
-    known = sorted(make_patches.known_versions(hunks.PATCHES), key=nova_wheels.order_of)
-    two = known_series()[-2:]
-    older = [version for version in known[:-1] if nova_wheels.series_of(version) in two]
-    with tempfile.TemporaryDirectory() as folder:
-        copy = pathlib.Path(folder)
-        make_patches.write(make_patches.share(older, hunks.read()), copy)
-        command = [sys.executable, make_patches.__file__, "--patches", folder, known[-1]]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode or _entries(copy) != _entries(hunks.PATCHES, two):
-            raise StepError(f"the release makes another table: {result.stdout}{result.stderr}")
-        for file in copy.glob("*.patch"):
-            if file.read_text() != (hunks.PATCHES / file.name).read_text():
-                raise StepError(f"{file.name} is another one when it is added")
-    return known[-1]
-
-
-def full(series: int, ours: bool, functional: bool, unpatched: bool) -> Row:
+def full(
+    series: int, suites: typing.Sequence[Suite], ours: bool, functional: bool, unpatched: bool
+) -> Row:
     """Run the tests of one series in its virtual environment.
 
+    :param suites: of Nova's own tests
     :param ours: run our own tests, too
-    :param functional: run functional tests, too, ours and Nova's
+    :param functional: functional ones of these, too
     :param unpatched: run all of Nova's own tests on the tree as shipped, and not only those that
         fail patched
     """
@@ -172,7 +78,6 @@ def full(series: int, ours: bool, functional: bool, unpatched: bool) -> Row:
             folder = TESTS / "functional/novadocker"
             for name, files in ENGINE.items():
                 row.cells[name] = env.pytest(name, [str(folder / file) for file in files])
-        suites = [NOVA_UNIT, NOVA_FUNCTIONAL] if functional else [NOVA_UNIT]
         patched = {suite: env.nova_tests(suite, "patched") for suite in suites}
         for suite, outcome in patched.items():
             row.cells[f"{suite.title}, patched"] = str(outcome)
@@ -227,9 +132,9 @@ def chain() -> Row:
     """Run tests/upgrade, in the newest environment, on those of all series."""
     row = Row("chain", {})
     try:
-        for series in known_series():
+        for series in matrix_diffs.known_series():
             Environment(series).make()
-        newest = Environment(known_series()[-1])
+        newest = Environment(matrix_diffs.known_series()[-1])
         row.cells["tests"] = newest.pytest("chain", ["tests/upgrade"], longest=(3600, 3 * 3600))
     except StepError as e:
         row.failed = True
@@ -237,47 +142,55 @@ def chain() -> Row:
     return row
 
 
-def known_series() -> list[int]:
-    """The series in the table."""
-    versions = make_patches.known_versions(hunks.PATCHES)
-    return sorted({nova_wheels.series_of(version) for version in versions})
-
-
 def main() -> int:
     """Run the command line."""
+    arguments = _parse()
+    if arguments.command in ("quick", "full"):
+        failures = matrix_diffs.try_all(arguments.command == "full", arguments.series)
+        if failures or arguments.command == "quick":
+            return int(failures > 0)
+    steps: list[typing.Callable[[], Row]] = []
+    if arguments.command in ("full", "servers"):
+        options = _options(arguments)
+        for series in arguments.series or matrix_diffs.known_series():
+            steps.append(functools.partial(full, series, **options))
+    if arguments.command == "chain" or (arguments.command == "full" and not arguments.series):
+        steps.append(chain)
+    return int(sum(_report(step()) for step in steps) > 0)
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Try the diffs on the releases of Nova.")
     parser.set_defaults(series=[])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("quick", help="apply, compile and revert every diff")
     more = commands.add_parser("full", help="the same on all releases, and the tests")
-    more.add_argument("series", nargs="*", type=int, choices=known_series(), metavar="SERIES")
     more.add_argument("--no-functional", action="store_true", help="leave functional tests out")
     more.add_argument("--nova-only", action="store_true", help="leave our own tests out")
     help_text = "run Nova's own tests unpatched, too, for the whole count"
     more.add_argument("--unpatched", action="store_true", help=help_text)
+    help_text = "Nova's functional tests of servers and ports, as shipped and patched"
+    servers = commands.add_parser("servers", help=help_text)
+    servers.add_argument("--like", default="", metavar="REGEX", help="only tests of such names")
+    known = matrix_diffs.known_series()
+    for one in (more, servers):
+        one.add_argument("series", nargs="*", type=int, choices=known, metavar="SERIES")
     commands.add_parser("chain", help="go through the releases; mix patched and stock services")
-    arguments = parser.parse_args()
-    if arguments.command != "chain":
-        failures = quick(arguments.command == "full", arguments.series)
-        try:
-            print(f"{add_again()}: taken out of the table and added again")
-        except _FAILURES as e:
-            failures += 1
-            print(f"Error: matrix - {e}", file=sys.stderr)
-        if failures or arguments.command == "quick":
-            return int(failures > 0)
-    steps: list[typing.Callable[[], Row]] = []
-    if arguments.command == "full":
-        options = {
-            "ours": not arguments.nova_only,
-            "functional": not arguments.no_functional,
-            "unpatched": arguments.unpatched,
-        }
-        for series in arguments.series or known_series():
-            steps.append(functools.partial(full, series, **options))
-    if not arguments.series:
-        steps.append(chain)
-    return int(sum(_report(step()) for step in steps) > 0)
+    return parser.parse_args()
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, typing.Any]:
+    """The arguments of `full`, but for the series."""
+    if arguments.command == "servers":
+        suites = [NOVA_FUNCTIONAL._replace(like=arguments.like)]
+        return {"suites": suites, "ours": False, "functional": True, "unpatched": True}
+    functional = not arguments.no_functional
+    return {
+        "suites": [NOVA_UNIT, NOVA_FUNCTIONAL] if functional else [NOVA_UNIT],
+        "ours": not arguments.nova_only,
+        "functional": functional,
+        "unpatched": arguments.unpatched,
+    }
 
 
 def _report(row: Row) -> bool:
