@@ -35,6 +35,19 @@ if typing.TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
+class Source(typing.NamedTuple):
+    """What a container is made of.
+
+    :ivar image_id: in the engine
+    :ivar command: None for the image's own
+    :ivar live: what it is to be restored from, if its image is a live one
+    """
+
+    image_id: str
+    command: list[str] | None
+    live: live_launch.Launch | None = None
+
+
 class Builder:
     """Makes containers in one engine.
 
@@ -67,20 +80,19 @@ class Builder:
     ) -> None:
         """Make the container of an instance; nothing stays of one that fails.
 
-        The network comes first, so that Neutron finishes it while the image is loaded.
+        The network is made beside the container, which starts once Neutron has it active.
 
         :param vifs: its ports
         :raises nova.exception.NovaException: the reason why there is none
         """
         asked = image_request.of(instance)  # before anything is made
-        with self._network.undone_on_failure(instance, vifs):
-            with self._network.built(instance, vifs) as joined:
-                image_id = images.ensure(self._engine, context, image_meta)
+
+        def fetch() -> Source:
+            image_id = images.ensure(self._engine, context, image_meta)
             command = request.command_of(image_meta, images.config_of(self._engine, image_id))
-            live = live_launch.of(context, instance, image_meta)
-            self._make(instance, asked, image_id, command, vifs, joined, power_on, live)
-            if vifs and not power_on:
-                self._network.down(instance)
+            return Source(image_id, command, live_launch.of(context, instance, image_meta))
+
+        self._make(instance, asked, fetch, vifs, power_on)
 
     def build_moved(
         self,
@@ -98,12 +110,11 @@ class Builder:
         """
         # The user's key, if the image wants one, is among the files.
         asked = dataclasses.replace(image_request.of(instance), authorized_keys=None)
-        with self._network.undone_on_failure(instance, vifs):
-            with self._network.built(instance, vifs) as joined:
-                image_id = carriers.fetch(self._engine, context, carrier)
-            self._make(instance, asked, image_id, carrier.command, vifs, joined, power_on)
-            if vifs and not power_on:
-                self._network.down(instance)
+
+        def fetch() -> Source:
+            return Source(carriers.fetch(self._engine, context, carrier), carrier.command)
+
+        self._make(instance, asked, fetch, vifs, power_on)
         carriers.note_arrival(instance.uuid)
         carriers.discard(self._engine, instance.uuid, context)
 
@@ -134,41 +145,67 @@ class Builder:
         except image_properties.CutError as e:
             raise errors.BadImage(image_meta.id, f"{e}; rebuild the server") from e
         LOG.warning("Its container is gone; it is made anew from its image", instance=instance)
-        with self._network.undone_on_failure(instance, vifs):
-            with self._network.built(instance, vifs) as joined:
-                image_id = self._in_engine(image_meta.id) or images.ensure(
-                    self._engine, context, image_meta
-                )
+
+        def find() -> Source:
+            image_id = self._in_engine(image_meta.id) or images.ensure(
+                self._engine, context, image_meta
+            )
             command = request.command_of(image_meta, images.config_of(self._engine, image_id))
-            self._make(instance, asked, image_id, command, vifs, joined, power_on=True)
+            return Source(image_id, command)
+
+        self._make(instance, asked, find, vifs)
 
     def _make(
         self,
         instance: "objects.Instance",
         asked: image_request.ImageRequest,
-        image_id: str,
-        command: list[str] | None,
+        source: typing.Callable[[], Source],
         vifs: "typing.Sequence[model.VIF]",
-        joined: str | None,
-        power_on: bool,
-        live: live_launch.Launch | None = None,
+        power_on: bool = True,
     ) -> None:
+        with self._network.undone_on_failure(instance, vifs), contextlib.ExitStack() as stack:
+            with self._network.built(instance, vifs) as joined:
+                found = source()
+                options = self._options(instance, asked, found, joined)
+                stack.enter_context(self._nothing_stays_of(instance))
+                self._create(instance, asked, options, vifs)
+            if power_on:
+                with live_launch.marked(self._containers, instance, found.live):
+                    self._containers.start(instance.uuid)
+            elif vifs:
+                self._network.down(instance)
+
+    def _options(
+        self,
+        instance: "objects.Instance",
+        asked: image_request.ImageRequest,
+        source: Source,
+        joined: str | None,
+    ) -> dict[str, typing.Any]:
+        """The arguments of the SDK's ``containers.create``; waits for the region."""
         passed = devices.for_instance(instance)
         request.check_devices(passed)
-        options = request.container_options(instance, image_id, command, passed, joined)
+        options = request.container_options(
+            instance, source.image_id, source.command, passed, joined
+        )
         options |= self._confinement(instance, asked) | {"environment": dict(asked.environment)}
-        if live:
+        if source.live:
             options["runtime"] = live_launch.RUNTIME
-        with self._nothing_stays_of(instance):
-            if config_drive.is_required(instance):
-                config_drive.write(instance, vifs)
-                options["mounts"].append(config_drive.mount(instance.uuid))
-            self._containers.create(instance.uuid, options)
-            if asked.authorized_keys:
-                authorized_keys.put(self._engine, instance, asked.authorized_keys)
-            if power_on:
-                with live_launch.marked(self._containers, instance, live):
-                    self._containers.start(instance.uuid)
+        return options
+
+    def _create(
+        self,
+        instance: "objects.Instance",
+        asked: image_request.ImageRequest,
+        options: dict[str, typing.Any],
+        vifs: "typing.Sequence[model.VIF]",
+    ) -> None:
+        if config_drive.is_required(instance):
+            config_drive.write(instance, vifs)
+            options["mounts"].append(config_drive.mount(instance.uuid))
+        self._containers.create(instance.uuid, options)
+        if asked.authorized_keys:
+            authorized_keys.put(self._engine, instance, asked.authorized_keys)
 
     def _confinement(
         self, instance: "objects.Instance", asked: image_request.ImageRequest

@@ -19,7 +19,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from novadocker import errors
 from novadocker.engine import Engine
-from novadocker.network import events, interfaces, links, records, sandboxes
+from novadocker.network import beside, events, interfaces, links, records, sandboxes
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -64,9 +64,10 @@ class Network:
     def built(
         self, instance: "objects.Instance", vifs: typing.Sequence[model.VIF]
     ) -> typing.Iterator[str | None]:
-        """Make the network of an instance; Neutron finishes it beside what is done meanwhile.
+        """Make the network of an instance beside what is done meanwhile; it is complete at the end.
 
-        :returns: the container whose network the instance's own joins; None without ports
+        :returns: the container whose network the instance's own joins, which may not be there yet;
+            None without ports
         :raises errors.PlugFailed: with the reason
         :raises errors.EngineRefused, errors.EngineUnavailable: there is no sandbox
         """
@@ -74,8 +75,13 @@ class Network:
             yield None
             return
         self.remove(instance)  # a crash left it
-        with events.awaited(self._virtapi, instance, vifs):
-            self.up(instance, vifs)
+
+        def make() -> None:
+            self._sandboxes.make(instance, vifs)
+            self.plug(instance, vifs)
+
+        name = f"network of {instance.uuid}"
+        with events.awaited(self._virtapi, instance, vifs), beside.run(make, name):
             yield sandboxes.name_of(instance.uuid)
 
     def up(self, instance: "objects.Instance", vifs: typing.Sequence[model.VIF]) -> None:

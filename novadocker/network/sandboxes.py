@@ -63,8 +63,25 @@ class Sandboxes:
         try:
             self._start(instance.uuid)
         except errors.NoContainer:
-            self._make(instance, vifs)
-            self._start(instance.uuid)
+            self.make(instance, vifs)
+
+    def make(self, instance: "objects.Instance", vifs: "typing.Sequence[model.VIF]") -> None:
+        """Make and start the sandbox of an instance that has none.
+
+        :param vifs: the ports of the instance
+        :raises errors.EngineRefused: the engine does not start it
+        :raises errors.EngineUnavailable: it may run
+        """
+        options = _options(instance, vifs)
+        try:
+            self._create(options)
+        except docker.errors.NotFound:
+            self._load_image()  # of the first sandbox in this engine
+            try:
+                self._create(options)
+            except docker.errors.NotFound as e:
+                raise errors.EngineRefused("make the network's sandbox", str(e)) from e
+        self._start(instance.uuid)
 
     def stop(self, uuid: str) -> None:
         """End the network of an instance; none is as good.
@@ -121,23 +138,16 @@ class Sandboxes:
             except docker.errors.NotFound as e:
                 raise errors.NoContainer(uuid) from e
 
-    def _make(self, instance: "objects.Instance", vifs: "typing.Sequence[model.VIF]") -> None:
-        self._ensure_image()
+    def _create(self, options: dict[str, typing.Any]) -> None:
         with self._engine.asked_to("make the network's sandbox") as client:
-            try:
-                client.containers.create(**_options(instance, vifs))
-            except docker.errors.NotFound as e:
-                raise errors.EngineRefused("make the network's sandbox", str(e)) from e
+            client.containers.create(**options)
 
-    def _ensure_image(self) -> None:
+    def _load_image(self) -> None:
         with self._engine.asked_to("load the image of networks' sandboxes") as client:
-            try:
-                client.images.get(f"{_IMAGE}:{_TAG}")
-            except docker.errors.NotFound:
-                # The engine's machine is in the words of uname(1).
-                client.api.import_image_from_data(
-                    pause.archive(client.info()["Architecture"]), repository=_IMAGE, tag=_TAG
-                )
+            # The engine's machine is in the words of uname(1).
+            client.api.import_image_from_data(
+                pause.archive(client.info()["Architecture"]), repository=_IMAGE, tag=_TAG
+            )
 
 
 def _options(

@@ -24,6 +24,13 @@ def test_time_of_os_vif_is_not_ours(stage):
     assert found["spawn"]["ours"] == found["spawn"]["ms"]
 
 
+def test_what_a_port_adds_is_of_the_same_turns(stage):
+    found = stage.steps(1)
+    for action in ("spawn", "destroy"):
+        difference = found[f"{action} with a port"]["ms"] - found[action]["ms"]
+        assert found[f"a port adds to a {action}"]["ms"] == pytest.approx(difference, abs=0.2)
+
+
 @pytest.mark.skipif(shutil.which("ethtool") is None, reason="ethtool is for benchmarks alone")
 def test_namespaces_on_the_switch_reach_each_other_and_go(stage, host):
     with stage._bare("10.20.0.11", "10.20.0.12") as (_, client):

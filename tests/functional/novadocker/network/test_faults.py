@@ -116,7 +116,8 @@ def test_a_port_that_vanishes_mid_way(fails, net, virtapi):
 def test_a_boot_takes_over_what_a_killed_nova_compute_left(net, host):
     instance, vif, other = net.instance(), ports.vif("10.20.0.5"), ports.vif("10.20.0.9")
     with net.driver.network.built(instance, [other]):
-        assert len(host.remainder()) == 3
+        pass
+    assert len(host.remainder()) == 3
     assert net.driver.list_instance_uuids() == [instance.uuid]
     net.spawn(instance, network_info=ports.info(vif))
     assert len(host.remainder()) == 3
