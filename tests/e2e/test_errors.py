@@ -79,16 +79,27 @@ def moved_away(cloud: Cloud, failing_boot) -> typing.Iterator[typing.Callable[[P
         aside.rename(path)
 
 
-def test_fpga_cli_is_missing_on_the_host(cloud: Cloud, failing_boot, moved_away) -> None:
+@pytest.fixture
+def go_on(cloud: Cloud, failing_boot) -> typing.Iterator[typing.Callable[[], None]]:
+    """nova-compute stands still until this is called, so that no audit comes before the boot."""
+    compute = cloud.pid("nova-compute")
+    os.kill(compute, signal.SIGSTOP)
+    yield lambda: os.kill(compute, signal.SIGCONT)
+    os.kill(compute, signal.SIGCONT)
+
+
+def test_fpga_cli_is_missing_on_the_host(cloud: Cloud, failing_boot, moved_away, go_on) -> None:
     moved_away(cloud.folder / "bin" / "fpga-cli.py")
-    fault = failing_boot("fpga-lzo")
+    fault = failing_boot("fpga-lzo", meanwhile=go_on)
     assert "cannot be run as root" in fault
     assert "exec_dirs" in fault
 
 
-def test_fpga_cli_is_not_permitted_by_rootwrap(cloud: Cloud, failing_boot, moved_away) -> None:
+def test_fpga_cli_is_not_permitted_by_rootwrap(
+    cloud: Cloud, failing_boot, moved_away, go_on
+) -> None:
     moved_away(cloud.folder / "etc" / "nova" / "rootwrap.d" / "fpga.filters")
-    fault = failing_boot("fpga-lzo")
+    fault = failing_boot("fpga-lzo", meanwhile=go_on)
     assert "cannot be run as root" in fault
     assert "fpga.filters" in fault
 
@@ -100,18 +111,12 @@ def repaired(cloud: Cloud, failing_boot) -> typing.Iterator[None]:
     subprocess.run(["make", "demo-up"], cwd=CHECKOUT, check=True, capture_output=True)
 
 
-def test_glance_goes_down_in_the_middle(cloud: Cloud, failing_boot, repaired) -> None:
-    compute = cloud.pid("nova-compute")
-
+def test_glance_goes_down_in_the_middle(cloud: Cloud, failing_boot, repaired, go_on) -> None:
     def stop_glance() -> None:
         os.kill(cloud.pid("glance-api"), signal.SIGTERM)
-        os.kill(compute, signal.SIGCONT)
+        go_on()
 
-    os.kill(compute, signal.SIGSTOP)
-    try:
-        fault = failing_boot("fpga-lzo", meanwhile=stop_glance)
-    finally:
-        os.kill(compute, signal.SIGCONT)
+    fault = failing_boot("fpga-lzo", meanwhile=stop_glance)
     # Either the container's image or the bitstream, whichever is fetched first.
     assert "glance" in fault.lower()
 
