@@ -83,6 +83,7 @@ def test_backups_are_rotated(servers: Servers) -> None:
         servers.compute.backup_server(source, f"{servers.name}-{number}", "daily", 1)
         servers.active_image(f"{servers.name}-{number}")
         servers.state(source, "ACTIVE")
+        time.sleep(1)  # Nova tells their age by Glance's times, which have whole seconds
     first = f"{servers.name}-1"
     wait_until(lambda: not [*servers.images.images(name=first)], 60)
     copy = servers.boot("small", f"{servers.name}-2")
