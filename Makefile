@@ -204,6 +204,11 @@ matrix: tools ## the diffs on all releases of Nova, and the tests of each series
 	@$(play) test_needs.yml
 	@.tools/bin/tox -e matrix -- full $(SERIES)
 
+.PHONY: nova-servers
+nova-servers: tools ## Nova's own functional tests of servers and ports, as shipped and patched
+	@$(play) test_needs.yml
+	@.tools/bin/tox -e matrix -- servers $(if $(LIKE),--like '$(LIKE)') $(SERIES)
+
 .PHONY: chain
 chain: tools ## a cloud that goes through five releases, and patched beside stock services
 	@$(play) test_needs.yml
@@ -268,6 +273,11 @@ bench: demo-up ## boots with and without an FPGA region, and the cloud's memory
 bench-network: demo-up ## plug and unplug, traffic between containers, boots with and without a network
 	@$(play) bench_needs.yml
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/network.py $(DEMO_DIR)
+
+.PHONY: bench-network-hosts
+bench-network-hosts: tools ## TCP between containers on two local hosts, beside bare namespaces there
+	@build_scripts/dev.sh
+	@$(e2e_cloud) tests/cloud/test_traffic.py
 
 .PHONY: bench-boots
 bench-boots: demo-up ## a burn beside a network, 20 boots at once, and the first byte out of a region

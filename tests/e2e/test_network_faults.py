@@ -22,7 +22,7 @@ ALL = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
 _SLOW = pytest.mark.skipif(not ALL, reason="make faults runs it")
 
 #: The steps of a boot at which a daemon is killed, and those of a delete.
-PLUG = ("start sandbox:before", "make interface:after", "plug port:after", "load image:after")
+PLUG = ("make sandbox:before", "make interface:after", "plug port:after", "load image:after")
 UNPLUG = ("remove sandbox:before", "remove interface:after", "unplug port:after")
 DAEMONS = ("dockerd", "ovsdb", "ovs-vswitchd", "ovn-controller")
 
@@ -118,7 +118,7 @@ def test_port_that_never_becomes_active_holds_nothing_up_where_it_is_not_fatal(
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param("start sandbox:before", marks=_SLOW), "make interface:after"]
+    "point", [pytest.param("make sandbox:before", marks=_SLOW), "make interface:after"]
 )
 def test_port_that_vanishes_mid_way_fails_the_boot(
     compute: NovaCompute, networks: Networks, point: str

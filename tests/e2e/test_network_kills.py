@@ -15,6 +15,7 @@ from cloud import Cloud
 from tests.e2e import remainder
 from tests.e2e.networks import Networks
 from tests.e2e.nova_compute import NovaCompute
+from tests.support import network_points
 from tests.support.host import wait_until
 
 ALL = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
@@ -111,79 +112,34 @@ class Scene:
 
 @dataclasses.dataclass(frozen=True)
 class Course:
-    """What is asked of a server, and the points at which nova-compute is killed."""
+    """What is asked of a server."""
 
     prepare: typing.Callable[[Scene], None]
     act: typing.Callable[[Scene], None]
-    points: tuple[str, ...]
-
-
-def _points(**steps: str) -> tuple[str, ...]:
-    return tuple(
-        f"{name.replace('_', ' ')}:{when}"
-        for name, whens in steps.items()
-        for when in whens.split()
-    )
 
 
 def _nothing(_scene: Scene) -> None:
     pass
 
 
-PLUG = _points(
-    record_port="before after",
-    make_interface="within after",
-    plug_port="within after",
-    connect_interface="within after",
-)
-UNPLUG = _points(
-    remove_interface="before within after", unplug_port="within after", forget_port="after"
-)
-
 PATHS = {
-    "boot": Course(
-        _nothing,
-        Scene.create,
-        _points(start_sandbox="before within after")
-        + PLUG
-        + _points(load_image="after")
-        + _points(spawn="after"),
-    ),
-    "boot that fails": Course(
-        _nothing,
-        lambda scene: scene.create(image_id=scene.spoilt_image),
-        UNPLUG,
-    ),
-    "delete": Course(
-        Scene.boot_two,
-        lambda scene: scene.compute.delete_server(scene.server),
-        _points(destroy="before after", remove_sandbox="before within after") + UNPLUG,
-    ),
-    "stop": Course(
-        Scene.boot,
-        lambda scene: scene.compute.stop_server(scene.server),
-        _points(stop_sandbox="before after") + UNPLUG,
-    ),
-    "start": Course(
-        Scene.boot_stopped,
-        lambda scene: scene.compute.start_server(scene.server),
-        _points(start_sandbox="before after") + PLUG,
-    ),
+    "boot": Course(_nothing, Scene.create),
+    "boot that fails": Course(_nothing, lambda scene: scene.create(image_id=scene.spoilt_image)),
+    "delete": Course(Scene.boot_two, lambda scene: scene.compute.delete_server(scene.server)),
+    "stop": Course(Scene.boot, lambda scene: scene.compute.stop_server(scene.server)),
+    "start": Course(Scene.boot_stopped, lambda scene: scene.compute.start_server(scene.server)),
     "hard reboot": Course(
-        Scene.boot,
-        lambda scene: scene.compute.reboot_server(scene.server, "HARD"),
-        _points(stop_sandbox="after", remove_interface="after", unplug_port="after")
-        + _points(start_sandbox="after", plug_port="after"),
+        Scene.boot, lambda scene: scene.compute.reboot_server(scene.server, "HARD")
     ),
-    "attach": Course(Scene.boot, Scene.attach, PLUG),
-    "detach": Course(Scene.boot_two, Scene.detach, UNPLUG),
+    "attach": Course(Scene.boot, Scene.attach),
+    "detach": Course(Scene.boot_two, Scene.detach),
 }
 
 SOME = {("boot", "plug port:after"), ("delete", "remove interface:after")}
 CASES = [
     pytest.param(name, point, id=f"{name}-{point}")
-    for name, path in PATHS.items()
-    for point in path.points
+    for name in PATHS
+    for point in network_points.POINTS[name]
     if ALL or (name, point) in SOME
 ]
 

@@ -3,6 +3,9 @@
 
 stestr would import all of Nova's tests to find these; naming them saves a minute. Each series of
 Nova has these modules. Classes that repeat all tests of another one are left out.
+
+The events of a server's power are left out, too: in Nova 26 that test needs Ironic's client, and
+calls sys.exit without it, so that the other tests of stestr's worker never run.
 """
 
 import os
@@ -17,7 +20,6 @@ _MODULES = (
     "test_ip_allocation",
     "test_list_servers_ip_filter",
     "test_routed_networks",
-    "test_server_external_events",
     "test_servers",
     "test_servers_resource_request",
 )
