@@ -33,8 +33,13 @@ class Node:
 
     def groups(self) -> int:
         """How many control groups its workers have."""
-        folders = Path("/sys/fs/cgroup").glob("**/fpga-nova/opencl-*")
-        users = [int(one.name.rpartition("-")[2]) for one in folders]
+        users = [
+            int(name.rpartition("-")[2])
+            # Passes over groups that go meanwhile, which a glob does not.
+            for folder, names, _ in os.walk("/sys/fs/cgroup")
+            for name in names
+            if Path(folder).name == "fpga-nova" and name.startswith("opencl-")
+        ]
         return len([user for user in users if self.first <= user < self.first + SESSIONS])
 
     def workers(self) -> list[int]:
