@@ -59,7 +59,8 @@ def _remove_if_old(engine: Engine, name: str) -> None:
     least = max(CONF.image_cache.remove_unused_original_minimum_age_seconds, _SOONEST)
     with images.lock(_glance_id(name)):
         marker = images.marker(name)
-        if not marker.exists():  # loaded before there were markers
+        # Loaded before there were markers, or used while the clock of the host was wrong.
+        if not marker.exists() or marker.stat().st_mtime > time.time():
             images.note_use(name)
         if time.time() - marker.stat().st_mtime < least:
             return

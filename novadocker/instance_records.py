@@ -10,6 +10,9 @@ from oslo_config import cfg
 
 CONF = cfg.CONF
 
+#: How the name of a file ends that is not a record yet.
+_BEGUN = ".new"
+
 
 class Records:
     """The records of one kind.
@@ -23,13 +26,22 @@ class Records:
     def write(self, uuid: str, content: typing.Mapping[str, typing.Any]) -> None:
         """Keep a record, in place of the one that is there; on disk when it returns."""
         path = self._path(uuid)
+        is_first = not path.parent.is_dir()
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
-        with new.open("w") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        new = path.with_suffix(_BEGUN)
+        try:
+            with new.open("w") as file:
+                json.dump(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            remove_if_empty(path.parent)
+            raise
+        sync(path.parent)
+        if is_first:
+            sync(path.parent.parent)
 
     def read(self, uuid: str) -> typing.Any:
         """The content of a record.
@@ -54,7 +66,23 @@ class Records:
         return pathlib.Path(CONF.instances_path, uuid, self._name)
 
 
+def sync(folder: pathlib.Path) -> None:
+    """Have the names in a folder on disk when it returns; fsync(2) of a file is not enough."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove_if_empty(folder: pathlib.Path) -> None:
-    """Remove the folder of an instance once nothing is in it; none is as good."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    """Remove the folder of an instance once nothing is in it; none is as good.
+
+    A record that a nova-compute began to write, and was killed, is nothing.
+    """
+    files = list(folder.iterdir()) if folder.is_dir() else None
+    if files is None or any(file.suffix != _BEGUN for file in files):
+        return
+    for file in files:
+        file.unlink(missing_ok=True)
+    folder.rmdir()

@@ -10,7 +10,16 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_nova import server_states
-from novadocker import carriers, config_drive, errors, image_request, limits, numbers, request
+from novadocker import (
+    carriers,
+    config_drive,
+    errors,
+    image_request,
+    limits,
+    numbers,
+    request,
+    reverts,
+)
 from novadocker.carriers import Carrier
 from novadocker.containers import Containers
 from novadocker.engine import Engine
@@ -104,6 +113,8 @@ class Moves:
             waiting = set(self._sources.uuids())
             for uuid in waiting.union(carriers.uuids()):
                 self._recover(uuid, uuid in waiting)
+            for uuid in reverts.uuids():
+                self._end_revert(uuid)
         except errors.NO_ANSWER as e:
             LOG.warning("Interrupted moves are looked for again: %s", e.message)
 
@@ -137,6 +148,18 @@ class Moves:
             if instance.host != CONF.host:
                 self.leave(instance)
         carriers.discard(self._engine, uuid)
+
+    def _end_revert(self, uuid: str) -> None:
+        """Forget a revert whose instance is gone, elsewhere, or has a container here again."""
+        try:
+            instance = _instance(uuid)
+        except exception.InstanceNotFound:
+            reverts.end(uuid)
+            return
+        if instance.task_state is None and (
+            instance.host != CONF.host or self._has_container(uuid)
+        ):
+            reverts.end(uuid)
 
     def _is_needless(self, uuid: str) -> bool:
         """Whether a source container has nothing that its server lacks for sure."""

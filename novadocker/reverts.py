@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Remembers that the container of an instance is removed for a revert.
 
-If that fails, the instance stays on this host, and its files may be on its source host alone.
+Until its source host has it again, the instance stays on this host in Nova's record, and its files
+are on its source host alone. Nova tells that host after the removal, and may fail before.
 """
 
 from novadocker import errors
@@ -16,8 +17,13 @@ def begin(uuid: str) -> None:
 
 
 def end(uuid: str) -> None:
-    """Note that it was removed."""
+    """Note that the instance is not on this host any more, or has a container here again."""
     _RECORDS.remove(uuid)
+
+
+def uuids() -> list[str]:
+    """The instances with such a note on this host."""
+    return _RECORDS.uuids()
 
 
 def check(uuid: str) -> None:

@@ -7,12 +7,11 @@ and taken back before the engine is asked. Where nothing is written, a living co
 region's devices, and the delete waits for the engine: a file that is missing proves nothing.
 """
 
-import os
 import pathlib
 
 from oslo_config import cfg
 
-from novadocker.instance_records import remove_if_empty
+from novadocker.instance_records import remove_if_empty, sync
 
 CONF = cfg.CONF
 
@@ -35,7 +34,7 @@ def forget(uuid: str) -> None:
         return
     for name in (_MARKER, _MARKER_OF_0_2):
         (folder / name).unlink(missing_ok=True)
-    _sync(folder)
+    sync(folder)
     remove_if_empty(folder)
 
 
@@ -46,11 +45,3 @@ def certainly_none(uuid: str) -> bool:
 
 def _path(uuid: str) -> pathlib.Path:
     return pathlib.Path(CONF.instances_path, uuid, _MARKER)
-
-
-def _sync(folder: pathlib.Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -208,7 +208,8 @@ class DockerDriver(
                 raise
             state.forget(instance.uuid)
             LOG.info("No container was ever made, so none is removed", instance=instance)
-        reverts.end(instance.uuid)
+        if not reverted:
+            reverts.end(instance.uuid)
         config_drive.remove(instance.uuid)
         self.network.remove(instance)
         carriers.discard(self.engine, instance.uuid, context)

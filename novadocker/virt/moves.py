@@ -7,7 +7,7 @@ from nova import exception, objects
 from nova.compute import power_state
 from oslo_log import log as logging
 
-from novadocker import carriers, errors, moves, request
+from novadocker import carriers, errors, moves, request, reverts
 from novadocker.carriers import Carrier
 from novadocker.engine import Engine
 from novadocker.virt import networks, power
@@ -132,6 +132,7 @@ class MoveActions(power.PowerActions):
             self._remake(context, instance, network_info, power_on)
         elif power_on:
             self._start(instance, network_info)
+        reverts.end(instance.uuid)  # of a resize on this host
 
     def _remake(
         self,

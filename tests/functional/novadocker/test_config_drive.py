@@ -86,6 +86,17 @@ class ConfigDrives(cloud.CloudTestCase):
             self.assertNotEqual(0, self.run_in(server, "sh", "-c", line)[0], line)
         self.read(server, "ec2/latest/meta-data.json")
 
+    def test_a_root_that_cannot_be_written_has_one_too(self):
+        image = self.upload(self.archive, properties={"docker_read_only": "true"})
+        server = self.boot(image=image, config_drive=True, metadata={"state": "first"})
+        self.assertEqual({"state": "first"}, self.metadata(server))
+        self.assertEqual(0, self.run_in(server, "touch", "/run/new")[0])
+        for path in ("/run/openstack/new", "/new"):
+            self.assertNotEqual(0, self.run_in(server, "touch", path)[0], path)
+        self._stop_server(server)
+        self._start_server(server)
+        self.assertEqual({"state": "first"}, self.metadata(server))
+
     def test_a_server_that_asks_for_none_has_none(self):
         server = self.boot(user_data=base64.b64encode(b"x").decode())
         self.assertNotEqual(0, self.run_in(server, "ls", "/run/openstack")[0])

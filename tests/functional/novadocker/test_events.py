@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the driver tells Nova of containers that change by themselves or by somebody's hand."""
 
+import pathlib
 import subprocess
 import sys
 import time
@@ -131,6 +132,47 @@ def test_an_end_of_the_engine_ends_its_containers(servers, nova, server, dockerd
     nova.events.clear()
     servers.driver.power_on(servers.context, server, [])
     nova.time_of(server, STARTED)
+
+
+@pytest.fixture
+def restoring(dockerd, monkeypatch):
+    """The engine with live-restore, for the time of a test."""
+    dockerd.stop()
+    with monkeypatch.context() as patch:
+        patch.setattr(dockerd, "_arguments", ("--live-restore",))
+        dockerd.start()
+        yield dockerd
+    dockerd.remove_containers()
+    dockerd.stop()
+    dockerd.start()
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_container_outlives_an_engine_with_live_restore(restoring, servers, nova, server, end):
+    getattr(restoring, end)()
+    assert servers.driver.get_info(server).state == power_state.NOSTATE
+    nova.events.clear()
+    restoring.start()
+    nova.time_of(server, STARTED)
+    assert nova.of(server) == [STARTED]
+    assert servers.driver.get_info(server).state == power_state.RUNNING
+    begin = time.monotonic()
+    servers.run(server, "touch /end")
+    assert nova.time_of(server, STOPPED) - begin < 1
+
+
+def test_a_container_that_ended_without_its_engine_is_told_once_that_is_back(
+    restoring, servers, nova, server
+):
+    process = pathlib.Path("/proc", str(servers.container(server).attrs["State"]["Pid"]))
+    restoring.kill()
+    (process / "root/end").touch()
+    wait_until(lambda: not process.exists())
+    nova.events.clear()
+    restoring.start()
+    begin = time.monotonic()
+    assert nova.time_of(server, STOPPED) - begin < 2
+    assert servers.driver.get_info(server).state == power_state.SHUTDOWN
 
 
 def test_an_engine_that_comes_late_is_followed(servers, nova, dockerd):

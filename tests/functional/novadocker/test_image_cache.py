@@ -101,6 +101,16 @@ def test_an_image_of_unknown_age_is_young(servers, unused):
     assert _names(servers) == []
 
 
+def test_an_image_that_a_wrong_clock_dated_later_is_young(servers, unused, monkeypatch):
+    _age(-365 * _DAY)
+    _manage(servers)
+    assert len(_names(servers)) == 1
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 2 * _DAY)
+    _manage(servers)
+    assert _names(servers) == []
+
+
 def test_images_of_others_stay(servers, unused):
     (name,) = _names(servers)
     servers.client.images.get(name).tag("busybox", "1")

@@ -7,7 +7,7 @@ from unittest import mock
 import docker
 import pytest
 from nova import exception
-from nova.compute import power_state, vm_states
+from nova.compute import power_state, task_states, vm_states
 
 from fpga_hooks.instance import devices
 from novadocker import carriers, errors, images, moves, request
@@ -71,6 +71,7 @@ def test_a_reverted_server_is_as_it_was(servers, mover, server, to):
     assert mover.containers() == {container_of(server): "running"}
     assert servers.container(server).id == before
     assert servers.run(server, "cat /file") == (0, "kept\n")
+    mover.audit()
     assert mover.remainder() == []
 
 
@@ -252,6 +253,29 @@ def test_a_hard_reboot_makes_no_empty_container_while_the_files_are_on_the_forme
     ):
         driver.reboot(servers.context, server, [], "HARD")
     assert mover.containers() == {f"{container_of(server)}-source": "exited"}
+
+
+def test_a_hard_reboot_makes_no_empty_container_of_a_revert_that_did_not_arrive(
+    servers, mover, server
+):
+    """The former host never got the message, or died with it."""
+    mover.move(server)
+    server.task_state = task_states.RESIZE_REVERTING
+    with mover.on("host2") as driver:
+        driver.destroy(servers.context, server, [])
+    for vm_state in (vm_states.ERROR, vm_states.ACTIVE):
+        server.task_state, server.vm_state = None, vm_state
+        mover.audit()
+        with (
+            mover.on("host2") as driver,
+            pytest.raises(errors.NotMoved, match="its revert failed"),
+        ):
+            driver.reboot(servers.context, server, [], "HARD")
+    assert mover.containers() == {f"{container_of(server)}-source": "exited"}
+    mover.destroy(server)
+    mover.audit()
+    assert mover.containers() == {}
+    assert mover.remainder() == []
 
 
 def test_a_server_whose_move_failed_is_deleted(mover, server, monkeypatch, to):

@@ -85,6 +85,18 @@ def test_disks_are_counted_together(usage):
     assert (usage.disk["read_bytes"], usage.disk["write_bytes"]) == (4096, 512)
 
 
+def test_requests_are_counted_where_the_engine_counts_them(config):
+    first, second = (diagnostics.of(Containers(FIGURES[version]), UUID) for version in (1, 2))
+    assert (first.disk["read_requests"], first.disk["write_requests"]) == (4096, 0)
+    assert set(second.disk) == {"read_bytes", "write_bytes"}
+
+
+def test_requests_that_are_not_counted_are_null_in_the_object(config, instance):
+    usage = diagnostics.of(Containers(FIGURES[2]), UUID)
+    (disk,) = diagnostics.as_object(usage, instance, "running").disk_details
+    assert (disk.read_bytes, disk.read_requests) == (4096, None)
+
+
 def test_the_object_goes_to_the_api_and_back(usage, instance):
     found = diagnostics.as_object(usage, instance, "running")
     again = nova_diagnostics.Diagnostics.obj_from_primitive(found.obj_to_primitive())
