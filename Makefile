@@ -287,6 +287,10 @@ bench-boots: demo-up ## a burn beside a network, 20 boots at once, and the first
 bench-cyborg: demo-up ## boots with an FPGA region, with a device of Cyborg's, and with neither
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/cyborg.py $(DEMO_DIR)
 
+.PHONY: bench-programs
+bench-programs: demo-up ## programs beside burns, and claims beside Cyborg's accelerator requests
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/programs.py $(DEMO_DIR)
+
 .PHONY: bench-api
 bench-api: tools ## availability of 1,000 hosts counted and answered, beside OpenstackGPUService's way
 	@.tools/bin/tox -q -e functional --notest

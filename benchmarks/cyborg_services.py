@@ -218,7 +218,7 @@ class Cyborg:
             message = done.stderr.strip()
             raise CloudError(f"{' '.join(command)}: exit {done.returncode}: {message}")
 
-    def _providers(self) -> list[dict[str, typing.Any]]:
+    def providers(self) -> list[dict[str, typing.Any]]:
         """The fake driver's cards in Placement; it names them for their hosts."""
         answer = self._cloud.api.placement.get("/resource_providers").json()
         return [one for one in answer["resource_providers"] if one["name"].endswith("_FakeDevice")]
@@ -227,7 +227,7 @@ class Cyborg:
         end = time.monotonic() + _PATIENCE
         placement = self._cloud.api.placement
         while time.monotonic() < end:
-            for provider in self._providers():
+            for provider in self.providers():
                 url = f"/resource_providers/{provider['uuid']}/traits"
                 # The traits are told last.
                 if placement.get(url, microversion="1.6").json()["traits"]:
@@ -237,7 +237,7 @@ class Cyborg:
         raise CloudError(f"Cyborg told Placement of no card: {log.read_text()[-2000:]}")
 
     def _remove_providers(self) -> None:
-        for provider in self._providers():
+        for provider in self.providers():
             self._cloud.api.placement.delete(f"/resource_providers/{provider['uuid']}")
         self._cloud.api.placement.delete(f"/traits/{_TRAIT}", microversion="1.6")
 

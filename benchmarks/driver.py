@@ -9,6 +9,7 @@ The processor time is that of nova-compute, without the engine's.
 
 import argparse
 import contextlib
+import itertools
 import pathlib
 import statistics
 import subprocess
@@ -23,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "build_scripts"))
 
 import figures
 import nova.conf
+import psutil
 from nova import objects
 
 from build_scripts.images import build_docker_image
@@ -32,7 +34,7 @@ from tests.functional.novadocker import conftest, dockerd
 
 CONF = nova.conf.CONF
 
-_PROC = pathlib.Path("/proc")
+_MIB = 2**20
 
 
 class Bench:
@@ -133,69 +135,40 @@ class Bench:
         for _ in range(containers):
             self.servers.boot()
         alone = sum(
-            _pss(pid)
+            _pss(process)
             for container in self.client.containers.list()
-            for pid in _below(_shim(container.id))
+            for shim in [_shim(container.id)]
+            for process in [shim, *shim.children(recursive=True)]
         )
         engine = _engine_memory() - before
         return {
             "containers": containers,
-            "shim, init, program": round(alone / containers / 1024, 2),
-            "growth of the engine": round(engine / containers / 1024, 2),
+            "shim, init, program": round(alone / containers / _MIB, 2),
+            "growth of the engine": round(engine / containers / _MIB, 2),
         }
 
 
 def _engine_memory() -> int:
-    """KiB of dockerd and its containerd, without shims: the newest dockerd and its children."""
-    for folder in _PROC.glob("[0-9]*"):
-        if _parent(folder.name) == _own_pid() and _name(folder.name) == "dockerd":
-            children = [pid for pid in _children(folder.name) if _name(pid) == "containerd"]
-            return sum(map(_pss, [folder.name, *children]))
+    """Bytes of dockerd and its containerd, without shims."""
+    for one in psutil.Process().children():
+        if one.name() == "dockerd":
+            below = [child for child in one.children() if child.name() == "containerd"]
+            return sum(map(_pss, [one, *below]))
     raise SystemExit("Error: the engine does not run")
 
 
-def _own_pid() -> str:
-    return str(_PROC.joinpath("self").readlink())
-
-
-def _name(pid: str) -> str:
-    try:
-        return (_PROC / pid / "comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _parent(pid: str) -> str:
-    try:
-        return (_PROC / pid / "stat").read_text().rpartition(")")[2].split()[1]
-    except OSError:
-        return ""
-
-
-def _children(pid: str) -> list[str]:
-    return [one.name for one in _PROC.glob("[0-9]*") if _parent(one.name) == pid]
-
-
-def _below(pid: str) -> list[str]:
-    """A process and all below it."""
-    return [pid, *(one for child in _children(pid) for one in _below(child))]
-
-
-def _shim(container: str) -> str:
+def _shim(container: str) -> psutil.Process:
     """The shim of a container."""
-    for folder in _PROC.glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if f"-id\0{container}" in (folder / "cmdline").read_text():
-                return folder.name
+    for one in psutil.process_iter(["cmdline"]):
+        command = one.info["cmdline"] or []
+        if ("-id", container) in itertools.pairwise(command):
+            return one
     raise SystemExit(f"Error: container {container} has no shim")
 
 
-def _pss(pid: str) -> int:
-    """KiB."""
-    for line in (_PROC / pid / "smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
+def _pss(process: psutil.Process) -> int:
+    """Bytes of a process; pages that it shares are divided among those who do."""
+    return int(process.memory_full_info().pss)
 
 
 def main() -> None:

@@ -27,6 +27,8 @@ import typing
 import uuid
 from pathlib import Path
 
+import psutil
+
 CHECKOUT = Path(__file__).parents[1]
 sys.path.insert(0, str(CHECKOUT))
 
@@ -37,6 +39,7 @@ LIMIT = 60
 _NOVA = ("nova.cmd.compute", "nova.compute.manager", "nova.virt.driver")
 _HOST = "node"
 _AT_ONCE = 2
+_MIB = 2**20
 
 
 class Stub(types.ModuleType):
@@ -127,39 +130,29 @@ def child(settings: dict[str, typing.Any]) -> None:
     sys.stdin.read()
 
 
-def share(pid: int, pages: str = "Pss") -> float:
-    """MiB of a process.
-
-    :param pages: as proc(5) names them
-    """
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{pages}:")) / 1024
+def share(process: psutil.Process) -> float:
+    """MiB of a process."""
+    return float(process.memory_full_info().pss / _MIB)
 
 
-def below(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(one) for children in tasks for one in children.read_text().split()]
-
-
-def with_those_below(pid: int) -> float:
+def with_those_below(process: psutil.Process) -> float:
     """MiB of a process and of all below it."""
-    return share(pid) + sum(map(with_those_below, below(pid)))
+    return sum(map(share, [process, *process.children(recursive=True)]))
 
 
-def look(settings: dict[str, typing.Any], manager: int) -> dict[str, float]:
+def look(settings: dict[str, typing.Any], manager: psutil.Process) -> dict[str, float]:
     """MiB of a nova-compute, of the daemons below it, and of the region manager."""
     command = [sys.executable, "-W", "ignore", __file__, "--child", json.dumps(settings)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603
+    with psutil.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         if next(iter(process.stdout or ()), "") != "ready\n":
             raise SystemExit("Error: the process in the place of nova-compute has failed")
-        daemons = sorted(map(with_those_below, below(process.pid)))
+        daemons = sorted(map(with_those_below, process.children()))
         if len(daemons) != (_AT_ONCE if settings["patched"] else 0):
             raise SystemExit(f"Error: {len(daemons)} processes below nova-compute, not {_AT_ONCE}")
-        while below(manager):  # what it does for itself, from time to time
+        while manager.children():  # what it does for itself, from time to time
             time.sleep(0.05)
-        own = share(process.pid, "Anonymous")
+        own = sum(one.anonymous for one in process.memory_maps()) / _MIB
         found = {"nova-compute": own, "region manager": share(manager)}
         names = (f"rootwrap's daemon {number + 1}" for number in range(len(daemons)))
         found |= dict(zip(names, daemons, strict=True))
@@ -187,8 +180,9 @@ def measure(count: int, regions: str) -> dict[str, float]:
         )
         settings = {"folder": name, "image": cloud.add(bitstreams.package()), "count": count}
         with host.served() as server:
-            stock = look(settings | {"patched": False}, server.pid)
-            ours = look(settings | {"patched": True}, server.pid)
+            manager = psutil.Process(server.pid)
+            stock = look(settings | {"patched": False}, manager)
+            ours = look(settings | {"patched": True}, manager)
         host.close()
     parts = {"hooks in nova-compute": ours.pop("nova-compute") - stock["nova-compute"], **ours}
     return {part: round(size, 1) for part, size in (parts | {"all": sum(parts.values())}).items()}

@@ -53,7 +53,7 @@ class Published:
     @property
     def age(self) -> float:
         """Seconds since then; 0 where the clocks of two hosts say that it is to come."""
-        return max(0.0, (clock.now() - self.at).total_seconds())
+        return max(0.0, self._distance)
 
     @property
     def stale(self) -> bool:
@@ -61,8 +61,11 @@ class Published:
 
         What is far in the future says nothing of its age: a clock was set.
         """
-        distance = abs((clock.now() - self.at).total_seconds())
-        return self.fault is not None or distance > STALE_INTERVALS * self.interval
+        return self.fault is not None or abs(self._distance) > STALE_INTERVALS * self.interval
+
+    @property
+    def _distance(self) -> float:
+        return (clock.now() - self.at).total_seconds()
 
     def freshness(self) -> dict[str, typing.Any]:
         """The members of an answer that say how old it is."""

@@ -22,6 +22,10 @@ LOG = logging.getLogger(__name__)
 
 NEVER = "never"
 
+#: Seconds that a host may wait for the end of a short program before it answers; whoever programs
+#: learns of it then without a second question.
+_WAIT = 1.0
+
 Document = dict[str, typing.Any]
 
 #: What the host of a server refuses, as the API has it.
@@ -146,7 +150,8 @@ def _call(service: Service, user: User, program: Program) -> Document | Refusal:
         "any_bitstream": user.any_bitstream,
     }
     seconds = service.conf.programs.start_timeout
-    return calls.of(service).call(program.host or "", "program", seconds, who, program=question)
+    host, wait = program.host or "", min(_WAIT, seconds / 2)
+    return calls.of(service).call(host, "program", seconds, who, program=question, wait=wait)
 
 
 def _check_nodes(service: Service, server: Server, number: int, image: Image) -> None:

@@ -6,12 +6,13 @@ turns, pytest by itself a few.
 """
 
 import os
-import time
 import typing
 
 import openstack.exceptions
 import pytest
-from cloud import Cloud, CloudError
+from cloud import Cloud
+
+from tests.support.host import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -53,14 +54,15 @@ def test_no_server_is_refused_or_built_twice(cloud: Cloud, no_quota: None) -> No
 def _delete(compute: typing.Any, server: str) -> None:
     """Delete a server, and return as soon as Nova does not have it any more."""
     compute.delete_server(server)
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        try:
-            compute.get_server(server)
-        except openstack.exceptions.NotFoundException:
-            return
-        time.sleep(0.02)
-    raise CloudError(f"server {server} is not gone after {_PATIENCE} s")
+    wait_until(lambda: _gone(compute, server), _PATIENCE)
+
+
+def _gone(compute: typing.Any, server: str) -> bool:
+    try:
+        compute.get_server(server)
+    except openstack.exceptions.NotFoundException:
+        return True
+    return False
 
 
 def _builds(compute: typing.Any, server: str) -> int:

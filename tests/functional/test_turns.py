@@ -7,7 +7,6 @@ That is why the erase is inside the delete (docs/lifecycle.md). With FPGA_NOVA_A
 
 import os
 import threading
-import time
 
 import fixtures
 from nova.conductor import manager
@@ -16,6 +15,7 @@ from nova.tests.functional.api import client as api_client
 from fpga_hooks.program import client
 from tests.functional.test_hooks import HooksTestCase
 from tests.support import bitstreams
+from tests.support.host import wait_until
 
 TURNS = 200 if os.environ.get("FPGA_NOVA_ALL_POINTS") else 3
 REGIONS = 2
@@ -60,14 +60,15 @@ class FullHost(HooksTestCase):
 
     def gone(self, server):
         """Return as soon as the API does not have a server any more."""
-        end = time.monotonic() + _PATIENCE
-        while time.monotonic() < end:
+
+        def asked():
             try:
                 self.api.get_server(server["id"])
             except api_client.OpenStackApiNotFoundException:
-                return
-            time.sleep(0.01)
-        self.fail(f"waited {_PATIENCE} s for the end of server {server['id']}")
+                return True
+            return False
+
+        wait_until(asked, _PATIENCE)
 
 
 class EraseInsideDelete(FullHost):

@@ -30,7 +30,8 @@ class FakeHost:
     :ivar failures: by method, an exit status to fail with
     :ivar seconds: that a programming takes
     :ivar silent: it answers nothing until `end` is set
-    :ivar programs: by id; the test sets their ends
+    :ivar programs: by id
+    :ivar program_seconds: until the end of each; None where the test sets it
     """
 
     target = oslo_messaging.Target(namespace=contract.RPC_NAMESPACE, version=contract.RPC_VERSION)
@@ -46,6 +47,7 @@ class FakeHost:
         self.silent = False
         self.end = threading.Event()
         self.programs: dict[str, Document] = {}
+        self.program_seconds: float | None = None
         self._ready: dict[str, float] = {}
         self._bitstreams: dict[str, str | None] = {}
         self._lock = threading.Lock()
@@ -97,7 +99,7 @@ class FakeHost:
         return {"refusal": None, "released": True}
 
     def program(self, context: Document, program: Document, wait: float = 0) -> Document:
-        """Begin a program; the test ends it."""
+        """Begin a program, and answer at its end if it is soon."""
         refused = self._note("program", program["id"], context)
         if refused:
             return refused | {"program": None}
@@ -108,7 +110,11 @@ class FakeHost:
             "previous": None,
             **dict.fromkeys(("restored", "reboot_required", "code", "fault")),
         }
-        return {"refusal": None, "program": self.programs.setdefault(program["id"], new)}
+        begun = self.programs.setdefault(program["id"], new)
+        if self.program_seconds is not None and self.program_seconds <= wait:
+            time.sleep(self.program_seconds)
+            begun["state"] = "done"
+        return {"refusal": None, "program": begun}
 
     def program_status(self, context: Document, server: str, program_id: str) -> Document:
         """What became of it."""

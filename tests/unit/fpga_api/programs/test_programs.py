@@ -86,6 +86,13 @@ def test_program_is_followed_to_its_end(cloud: Cloud, engine: follow.Follow) -> 
     assert row is not None and row.in_place
 
 
+@pytest.mark.parametrize(("seconds", "state"), [(0.1, "done"), (100, "running")])
+def test_short_program_is_done_with_the_answer(cloud: Cloud, seconds: float, state: str) -> None:
+    cloud.hosts["host1"].program_seconds = seconds
+    answer = _program(cloud)
+    assert (answer.status_code, answer.json["program"]["state"]) == (202, state)
+
+
 def test_token_is_kept_nowhere(cloud: Cloud) -> None:
     _begun(cloud)
     with cloud.service.database.begin() as connection:
