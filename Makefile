@@ -37,6 +37,7 @@ export ENGINE_DIR
 
 play = cd build_scripts && ANSIBLE_HOME=$(CURDIR)/.tools/ansible ../.tools/bin/ansible-playbook
 cloud_python = $(DEMO_DIR)/venv/cloud/bin/python
+record = PYTHONDONTWRITEBYTECODE=1 asciinema rec --quiet --overwrite --cols 100 --rows 50
 e2e = PYTHONDONTWRITEBYTECODE=1 $(cloud_python) -m pytest -c pyproject.toml \
 	-p no:cacheprovider -W ignore::DeprecationWarning
 hosts = PYTHONDONTWRITEBYTECODE=1 .tools/bin/python build_scripts/hosts.py
@@ -62,12 +63,13 @@ demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
 
 .PHONY: recording
-recording: demo-up ## the picture of the demo in the README; asciinema has to be installed
+recording: demo-up ## the pictures of the demo and of a developer's loop; asciinema has to be installed
 	@build_scripts/dev.sh
 	@mkdir -p build
-	@asciinema rec --quiet --overwrite --cols 100 --rows 50 \
-		--command '$(MAKE) --no-print-directory demo' build/demo.cast
-	@.dev/bin/python build_scripts/recording.py build/demo.cast docs/demo.svg
+	@$(record) --command '$(MAKE) --no-print-directory demo' build/demo.cast
+	@.dev/bin/python build_scripts/recording.py build/demo.cast docs/demo.svg 'make demo'
+	@$(record) --command '$(cloud_python) build_scripts/developers_loop.py $(DEMO_DIR)' build/loop.cast
+	@.dev/bin/python build_scripts/recording.py build/loop.cast docs/loop.svg "A developer's loop"
 
 .PHONY: demo-shell
 demo-shell: ## a shell with the demo cloud's credentials

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Renders the walk of a recorded `make demo` as the picture of the README.
+"""Renders a walk on the demo cloud as a picture of the documentation.
 
-recording.py CAST SVG
+recording.py CAST SVG TITLE
 
 CAST is a file of asciinema, version 2. The picture leaves out what comes before the walk, the
 checks, and the tables of the client.
@@ -27,20 +27,20 @@ _STYLES = {r"(?m)^== .*$": "bold cyan", r"(?m)^\$ .*$": "bold"}
 
 def main(arguments: list[str]) -> int:
     """Render the recording; what the process exits with."""
-    if len(arguments) != 2:
-        print("usage: recording.py CAST SVG", file=sys.stderr)
+    if len(arguments) != 3:
+        print("usage: recording.py CAST SVG TITLE", file=sys.stderr)
         return 2
-    cast, picture = map(pathlib.Path, arguments)
+    cast, picture = map(pathlib.Path, arguments[:2])
     walk = walk_of(cast.read_text())
     if walk is None:
-        print(f"recording.py: {cast} has no walk; did 'make demo' fail?", file=sys.stderr)
+        print(f"recording.py: {cast} has no walk; did it fail?", file=sys.stderr)
         return 1
     text = Text(walk, no_wrap=True, overflow="ellipsis")
     for pattern, style in _STYLES.items():
         text.highlight_regex(pattern, style)
     console = Console(record=True, width=_COLUMNS, file=io.StringIO())
     console.print(text)
-    console.save_svg(str(picture), title="make demo")
+    console.save_svg(str(picture), title=arguments[2])
     return 0
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which containers of the engine have which nodes of the host, for whoever gives regions out."""
 
+import contextlib
 import typing
 
 import docker.errors
@@ -24,6 +25,8 @@ class Probe:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        #: Of each container, by its id; nothing changes them.
+        self._devices: dict[str, frozenset[str]] = {}
 
     def guests(self) -> list[Guest]:
         """The containers as guests.
@@ -31,14 +34,19 @@ class Probe:
         :raises errors.EngineUnavailable: the engine does not answer
         :raises errors.EngineRefused: it does not for one of them
         """
-        found = []
+        # The list has no devices, so a container is asked for them once.
         with self._engine.asked_to("list containers") as client:
-            for listed in client.api.containers(all=True):
-                try:
-                    found.append(guest_of(client.api.inspect_container(listed["Id"])))
-                except docker.errors.NotFound:
-                    continue  # removed since it was listed
-        return found
+            listing = client.api.containers(all=True)
+            known = {}
+            for listed in listing:
+                container = listed["Id"]
+                if container in self._devices:
+                    known[container] = self._devices[container]
+                    continue
+                with contextlib.suppress(docker.errors.NotFound):  # removed since it was listed
+                    known[container] = device_paths(client.api.inspect_container(container))
+        self._devices = known
+        return [_guest(one, known[one["Id"]]) for one in listing if one["Id"] in known]
 
     def stop(self, guest: Guest) -> None:
         """Kill the processes of a container.
@@ -56,19 +64,20 @@ class Probe:
                     raise
 
 
-def guest_of(attributes: typing.Mapping[str, typing.Any]) -> Guest:
+def _guest(listed: typing.Mapping[str, typing.Any], devices: frozenset[str]) -> Guest:
     """A container as a guest.
 
-    :param attributes: what the engine tells about the container
+    :param listed: what the engine's list tells about the container
     """
-    instance = (attributes["Config"].get("Labels") or {}).get(request.LABEL_UUID)
-    devices = device_paths(attributes)
-    sources = {mount["Source"] for mount in attributes.get("Mounts") or () if mount.get("Source")}
+    instance = (listed.get("Labels") or {}).get(request.LABEL_UUID)
+    sources = {mount["Source"] for mount in listed.get("Mounts") or () if mount.get("Source")}
     recorded = numbers.of(instance) if instance else {}
+    # Others are what containers with a link to it call it; one that is being removed may have none.
+    names = [name[1:] for name in listed.get("Names") or () if name.count("/") == 1]
     return Guest(
-        name=attributes["Name"].removeprefix("/"),
+        name=(names or [listed["Id"]])[0],
         instance=instance,
-        running=attributes["State"]["Status"] in _RUNNING,
+        running=listed["State"] in _RUNNING,
         nodes=devices | sources,
         numbers=frozenset((path, recorded[path]) for path in devices & recorded.keys()),
     )

@@ -35,7 +35,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 VERBS = frozenset(
     (
         *("burn", "erase", "status", "describe", "events", "reconcile"),
-        *("quarantine", "release", "prepare"),
+        *("hold", "quarantine", "release", "replace", "prepare"),
     )
 )
 

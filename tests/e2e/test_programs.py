@@ -6,6 +6,7 @@ import typing
 import uuid
 from pathlib import Path
 
+import developers_loop
 import pytest
 import scenario
 from cloud import Cloud, CloudError
@@ -72,6 +73,10 @@ def test_developer_s_loop_ends_with_an_answer_of_the_new_core(
         wait(lambda: cloud.api.image.find_image(image), None)
     finally:
         cloud.api.image.delete_image(image)
+
+
+def test_loop_of_the_documentation_ends_with_the_answers_of_both_cores(cloud: Cloud) -> None:
+    assert len(developers_loop.walk(cloud)) == 2
 
 
 def test_others_and_what_is_not_accepted_are_refused(

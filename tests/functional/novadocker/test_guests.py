@@ -3,7 +3,9 @@
 
 import os
 import stat
+from unittest import mock
 
+import docker
 import pytest
 
 from fpga_hooks.instance import devices, guests
@@ -70,6 +72,21 @@ def test_container_that_an_operator_made_counts_with_its_devices_and_mounts(
     for node in (device, str(file)):
         (guest,) = guests.machine.with_nodes({node})
         assert (guest.name, guest.instance, guest.running) == (other.name, None, running)
+
+
+def test_containers_that_are_known_are_asked_for_by_one_call(servers, boot, region):
+    nodes = region("a", 5), region("b", 8)
+    engine = servers.driver.engine
+    instances = [boot(node) for node in nodes]
+    probe = Probe(engine)
+    assert {guest.instance for guest in probe.guests()} == {one.uuid for one in instances}
+    with mock.patch.object(docker.APIClient, "inspect_container") as inspect:
+        assert [_of(probe, one).nodes for one in instances] == [{node} for node in nodes]
+    assert inspect.call_count == 0
+    late = boot(region("c", 3))
+    assert _of(probe, late).nodes == {region("c", 3)}
+    servers.destroy(instances[0])
+    assert {guest.instance for guest in probe.guests()} == {instances[1].uuid, late.uuid}
 
 
 def test_guest_is_found_by_a_link_to_its_node_and_by_its_number(boot, probe, region, tmp_path):

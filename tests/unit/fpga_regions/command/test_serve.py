@@ -15,7 +15,7 @@ import typing
 
 import pytest
 
-from fpga_regions.command import client
+from fpga_regions.command import arguments, client
 from tests.support import bitstreams
 from tests.support.host import Host, wait_until
 from tests.support.openstack import OpenStack
@@ -116,6 +116,12 @@ def test_outputs_and_exit_statuses_are_the_same_either_way(
             )
     assert [one[0] for one in outcomes[0]] == [67, 0, 0, 0, 65, 33, 0, 2, 0, 0, 0]
     assert outcomes[0] == outcomes[1]
+
+
+def test_server_does_all_verbs_but_its_own_and_those_of_packages() -> None:
+    verbs = set(arguments.verbs_of(arguments.parser()))
+    assert verbs - client.VERBS == {"serve", "image"}
+    assert verbs >= client.VERBS
 
 
 @pytest.mark.parametrize("number", client.SIGNALS)
