@@ -20,6 +20,9 @@ from pathlib import Path
 
 import sqlalchemy
 from cloud import Cloud, CloudError
+from keystoneauth1 import adapter
+from keystoneauth1 import session as keystoneauth
+from keystoneauth1.identity import v3
 
 CHECKOUT = Path(__file__).parents[1]
 NAME = "cyborg"
@@ -73,6 +76,14 @@ class Cyborg:
         new = self._programming.with_suffix(".new")
         new.write_text(str(seconds))
         new.replace(self._programming)
+
+    def adapter(self) -> adapter.Adapter:
+        """Its API as a service calls it: others may not bind accelerators."""
+        of = dict(self._nova["placement"])
+        names = ("auth_url", "password", "project_name", "project_domain_name", "user_domain_name")
+        auth = v3.Password(username=NAME, **{name: of[name] for name in names})
+        session = keystoneauth.Session(auth=auth)
+        return adapter.Adapter(session, endpoint_override=self._url)
 
     def remove(self) -> None:
         """Take everything away, also what an interrupted run has left."""

@@ -31,6 +31,7 @@ sys.path[1:1] = [str(CHECKOUT), str(CHECKOUT / "build_scripts")]
 import cyborg_services  # noqa: E402
 import figures  # noqa: E402
 from cloud import Cloud  # noqa: E402
+from keystoneauth1 import adapter  # noqa: E402
 
 NAME = "bench-programs"
 #: The demo's flavor whose bitstream is in the server's region at first, and both bitstreams.
@@ -46,18 +47,13 @@ Document = dict[str, typing.Any]
 
 
 class Rest:
-    """A REST API of the cloud, as its administrator.
+    """A REST API of the cloud."""
 
-    :param cloud: the demo cloud
-    :param service: its type in Keystone's catalogue
-    """
-
-    def __init__(self, cloud: Cloud, service: str) -> None:
-        self._session = cloud.api.session
-        self._endpoint = {"service_type": service}
+    def __init__(self, api: adapter.Adapter) -> None:
+        self._api = api
 
     def __call__(self, method: str, path: str, body: typing.Any = None) -> Document:
-        answer = self._session.request(path, method, json=body, endpoint_filter=self._endpoint)
+        answer = self._api.request(path, method, json=body)
         return typing.cast(Document, answer.json() if answer.content else {})
 
     def until(self, path: str, look: typing.Callable[[Document], bool]) -> Document:
@@ -89,8 +85,8 @@ class Stage:
         if server.status != "ACTIVE":
             raise SystemExit(f"Error: the boot failed - {cloud.fault(server.id)}")
         self.server = server.id
-        self._fpga = Rest(cloud, "fpga")
-        self._cyborg = Rest(Cloud(cloud.folder), "accelerator")
+        self._fpga = Rest(adapter.Adapter(cloud.api.session, service_type="fpga"))
+        self._cyborg = Rest(cyborg.adapter())
         (card,) = cyborg.providers()
         self._card = card["uuid"]
         self._owner = str(uuid.uuid4())

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a program as root: by sudo and rootwrap, or by rootwrap's daemon where nova.conf says so.
 
-A daemon runs one command at a time. So there are two of them, and a command that finds both busy
-for a moment gets a process of its own: one that takes long lets no other wait.
+A daemon runs one command at a time. So there are two of them. A command waits its turn while others
+come to their ends. Where none does for a moment, it gets a process of its own: those that take long
+let no other wait.
 """
 
 import os
@@ -10,6 +11,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import typing
 
 from nova import utils
@@ -51,13 +53,14 @@ class Daemons:
     """Rootwrap's daemons, started when they are needed.
 
     :param most: how many there are at once
-    :param patience: seconds to wait for one that is busy
+    :param patience: seconds to wait from the end of one command to that of the next
     """
 
     def __init__(self, most: int = 2, patience: float = 1.0) -> None:
         # The one that was used last is used next; None stands for one to be started.
         self._idle: queue.LifoQueue[rootwrap_client.Client | None] = queue.LifoQueue()
         self._patience = patience
+        self._last_end = 0.0
         for _ in range(most):
             self._idle.put(None)
 
@@ -68,7 +71,7 @@ class Daemons:
         :raises TimedOutError: it did not end in time, and goes on
         """
         try:
-            daemon = [self._idle.get(timeout=self._patience)]
+            daemon = [self._next()]
         except queue.Empty:
             return None
         returned = None
@@ -76,8 +79,21 @@ class Daemons:
             answer, returned = _ask(daemon, command, timeout)
         finally:
             # One that is at a command still, or did not work, is left alone.
+            self._last_end = time.monotonic()
             self._idle.put(returned)
         return answer
+
+    def _next(self) -> "rootwrap_client.Client | None":
+        """The next one that is idle.
+
+        :raises queue.Empty: all of them are at commands that last
+        """
+        while True:
+            try:
+                return self._idle.get(timeout=self._patience)
+            except queue.Empty:
+                if time.monotonic() - self._last_end > self._patience:
+                    raise
 
 
 #: Those of this service.

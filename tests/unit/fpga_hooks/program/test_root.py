@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """rootwrap's daemon: a real one, started without sudo."""
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -86,6 +87,15 @@ def test_calls_that_last_let_no_other_wait(
     start = time.monotonic()
     assert client.status().total == 0
     assert time.monotonic() - start < 20
+    assert len(pids(tmp_path)) == 2
+
+
+def test_short_calls_wait_their_turn(program: Program, daemon, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(root, "daemons", root.Daemons(patience=2))
+    program.answers(out=f"{REGION}\n", first="sleep 0.7")
+    monkeypatch.setattr(root, "_by_process", lambda *_: pytest.fail("it has a process of its own"))
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        assert set(pool.map(lambda _: client.burn(IMAGE, OWNER), range(10))) == {REGION}
     assert len(pids(tmp_path)) == 2
 
 
