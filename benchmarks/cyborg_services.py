@@ -20,7 +20,7 @@ from pathlib import Path
 
 import sqlalchemy
 from cloud import Cloud, CloudError
-from keystoneauth1 import adapter
+from keystoneauth1 import adapter, service_token
 from keystoneauth1 import session as keystoneauth
 from keystoneauth1.identity import v3
 
@@ -78,11 +78,12 @@ class Cyborg:
         new.replace(self._programming)
 
     def adapter(self) -> adapter.Adapter:
-        """Its API as a service calls it: others may not bind accelerators."""
+        """Its API as a service calls it, with a service token: others bind no accelerators."""
         of = dict(self._nova["placement"])
         names = ("auth_url", "password", "project_name", "project_domain_name", "user_domain_name")
         auth = v3.Password(username=NAME, **{name: of[name] for name in names})
-        session = keystoneauth.Session(auth=auth)
+        both = service_token.ServiceTokenAuthWrapper(user_auth=auth, service_auth=auth)
+        session = keystoneauth.Session(auth=both)
         return adapter.Adapter(session, endpoint_override=self._url)
 
     def remove(self) -> None:

@@ -78,7 +78,10 @@ class Stage:
         self._host = next(iter(cloud.api.compute.services(binary="nova-compute"))).host
         cyborg = cyborg_services.Cyborg(cloud, self._host)
         cyborg.remove()
+        # It remembers the card's provider, and would fail to boot without it.
+        cleanup.callback(cloud.start, "nova-compute")
         cleanup.callback(cyborg.remove)
+        cleanup.callback(cloud.stop, "nova-compute")
         cyborg.start()
         server = cloud.boot(NAME, _FLAVOR)
         cleanup.callback(cloud.delete, server.id)

@@ -16,7 +16,7 @@ from nova.compute import vm_states
 from oslo_log import log as logging
 
 from fpga_hooks.instance import owner_locks
-from fpga_hooks.program import client, errors, last_look
+from fpga_hooks.program import client, errors, last_look, published
 from fpga_hooks.service import answers, notices, works
 from fpga_hooks.service.answers import RefusedError
 from fpga_nova import bitstream_images, grants, host_status, program_bitstreams, programs
@@ -173,7 +173,10 @@ def _begin(context: "nova_context.RequestContext", order: _Order) -> Program:
     if instance.vm_state not in _STATES:
         raise RefusedError(RefusedError.STATE, f"the server is in state {instance.vm_state}")
     try:
-        regions = client.status().owned_by(order.server)
+        # What it says of the hardware is as good here: `replace` looks itself.
+        regions = published.owned_by(order.server, {order.number}) or client.status().owned_by(
+            order.server
+        )
     except errors.CliError as e:
         raise RefusedError(RefusedError.UNANSWERED, e.reason) from e
     request = InstanceRequest.of(instance)
