@@ -306,8 +306,8 @@ bench-opencl: tools ## OpenCL by a worker, beside the same device in the program
 	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/opencl.py
 
 .PHONY: opencl
-opencl: ## libfpga-opencl.so, in build/opencl
-	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl
+opencl: ## libfpga-opencl.so, and what containers need beside it, in build/opencl
+	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl container
 
 .PHONY: dist
 dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a release
