@@ -45,9 +45,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def region(monkeypatch: pytest.MonkeyPatch) -> typing.Iterator[Host]:
     """A host whose one region compiles, and is every instance's."""
     with tempfile.TemporaryDirectory() as name:
-        host = Host(
-            pathlib.Path(name), drivers="opencl", opencl__parts="source", opencl__regions=1
-        )
+        host = Host(pathlib.Path(name), drivers="opencl", opencl__parts="source", opencl__regions=1)
         package = pathlib.Path(name, "package.zip")
         package.write_bytes(bitstreams.opencl_package())
         region_id = host.burn("--file", str(package))
