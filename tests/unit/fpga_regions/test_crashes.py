@@ -18,7 +18,7 @@ from tests.unit.fpga_regions.conftest import owner
 CRASH = Path(__file__).with_name("crash.py")
 MOVE = "fpga_regions.ledger.ledger:Ledger.move"
 EMULATOR = "fpga_regions.drivers.emulator:EmulatorDriver"
-SERVERS = "fpga_regions.emulator.server:Servers"
+SERVERS = "fpga_regions.served.server:Servers"
 POINTS_OF_BURN = {
     "ledger made": ("after", 1, "fpga_regions.ledger.ledger:Ledger.register"),
     "image fetched": ("after", 1, "fpga_regions.image.glance:fetch"),
