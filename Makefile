@@ -316,3 +316,7 @@ dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a
 .PHONY: deb
 deb: tools ## the Debian package, in dist/
 	@build_scripts/build_deb.sh dist
+
+.PHONY: deb-opencl
+deb-opencl: ## the Debian packages of OpenCL for hosts and for images, in dist/
+	@build_scripts/build_opencl_deb.sh dist
