@@ -306,8 +306,8 @@ bench-opencl: tools ## OpenCL by a worker, beside the same device in the program
 	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/opencl.py
 
 .PHONY: opencl
-opencl: ## libfpga-opencl.so, in build/opencl
-	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl
+opencl: ## libfpga-opencl.so, and what containers need beside it, in build/opencl
+	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl container
 
 .PHONY: dist
 dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a release
@@ -316,3 +316,7 @@ dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a
 .PHONY: deb
 deb: tools ## the Debian package, in dist/
 	@build_scripts/build_deb.sh dist
+
+.PHONY: deb-opencl
+deb-opencl: ## the Debian packages of OpenCL for hosts and for images, in dist/
+	@build_scripts/build_opencl_deb.sh dist
