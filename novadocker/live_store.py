@@ -29,6 +29,8 @@ options.register_opts(CONF)
 FORMAT = "live"
 #: The property that asks for a live image.
 PROPERTY = "live_image"
+#: The property with the flavor of the server that it was made of, for who launches others.
+FLAVOR = "live_flavor"
 #: The trait of hosts that can restore one.
 TRAIT = "CUSTOM_LIVE_IMAGE"
 
