@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 import typing
@@ -58,6 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument(
         "--rotate", action="store_true", help="make a new key; the host trusts the old one still"
     )
+    adopt = verb("import", "verify a live image, and sign it for another project", _import)
+    adopt.add_argument("archive", type=pathlib.Path, metavar="FILE")
+    adopt.add_argument("--project", required=True, type=_project, help="its id")
+    adopt.add_argument(
+        "--output", required=True, type=pathlib.Path, metavar="FILE", help="the new archive"
+    )
+    adopt.add_argument(
+        "--keys",
+        type=pathlib.Path,
+        metavar="FOLDER",
+        help="the public keys of another cloud's hosts; default: those that this host trusts",
+    )
     verb("keys", "list the keys that the host trusts", _keys)
     return parser
 
@@ -88,6 +101,21 @@ def _discard(config: settings.Settings, asked: argparse.Namespace) -> None:
 def _sweep(config: settings.Settings, _asked: argparse.Namespace) -> None:
     for container in dumping.sweep(config):
         print(container)
+
+
+def _import(config: settings.Settings, asked: argparse.Namespace) -> None:
+    from novadocker.live import adoption
+
+    keys = asked.keys or config.trusted_keys
+    found = adoption.adopt(config, asked.archive, asked.output, asked.project, keys)
+    print(json.dumps({"instance": found.instance, "created": found.created}))
+
+
+def _project(text: str) -> str:
+    """The id of a project, in the form that rootwrap's filters let through."""
+    if not re.fullmatch("[0-9A-Za-z_-]{1,255}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the id of a project")
+    return text
 
 
 def _key(config: settings.Settings, asked: argparse.Namespace) -> None:
