@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What root does for live images on this host, and whether the host can do it at all."""
 
+import concurrent.futures
+import contextlib
 import json
 import shutil
+import time
 import typing
 
 from oslo_config import cfg
@@ -12,6 +15,7 @@ from fpga_hooks.program import root
 from novadocker import errors, live_store
 from novadocker.engine import Engine
 from novadocker.live import settings
+from novadocker.network import beside
 
 if typing.TYPE_CHECKING:
     from nova.compute import provider_tree as nova_provider_tree
@@ -21,6 +25,8 @@ LOG = logging.getLogger(__name__)
 
 #: The name of the runtime in the engine.
 RUNTIME = "live"
+#: Seconds between two looks whether root's program waits for the pause.
+_PAUSE = 0.02
 
 
 class LiveHost:
@@ -72,12 +78,33 @@ class LiveHost:
         else:
             provider_tree.remove_traits(nodename, live_store.TRAIT)
 
-    def dump(self, container: str) -> None:
-        """Dump a container.
+    @contextlib.contextmanager
+    def dumped(self, container: str) -> typing.Iterator[None]:
+        """Dump a container that is paused after the beginning; it is dumped at the end.
 
         :raises errors.NoLiveImage: with the reason
         """
-        self._run("dump", container)
+        dump = beside.start(lambda: self._dump(container), f"dump of {container[:12]}")
+        try:
+            self._wait_until_ready(container, dump)
+            yield
+        except BaseException:
+            self.discard(container)  # it waits for the pause no more
+            raise
+        finally:
+            # CRIU pauses a container again that goes on meanwhile, and the engine would not know.
+            concurrent.futures.wait([dump])
+        dump.result()
+
+    def _dump(self, container: str) -> None:
+        LOG.info("The memory of container %s is dumped: %s", container, self._run("dump", container))
+
+    def _wait_until_ready(self, container: str, dump: "concurrent.futures.Future[None]") -> None:
+        sign = live_store.configuration().ready(container)
+        while not (dump.done() or sign.is_dir()):
+            time.sleep(_PAUSE)
+        if dump.done():
+            dump.result()
 
     def sign(
         self, container: str, project: str, instance: str, image: str, bitstreams: tuple[str, ...]

@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         return found
 
     verb("selftest", "dump and restore a process that listens", _selftest)
-    dump = verb("dump", "dump a container, which goes on", _dump)
+    dump = verb("dump", "dump a container once it is paused", _dump)
     dump.add_argument("container", metavar="CONTAINER")
     sign = verb("sign", "sign a dump, and have nova-compute read it", _sign)
     sign.add_argument("container", metavar="CONTAINER")
@@ -82,7 +82,8 @@ def _selftest(config: settings.Settings, _asked: argparse.Namespace) -> None:
 
 
 def _dump(config: settings.Settings, asked: argparse.Namespace) -> None:
-    dumping.dump(config, asked.container)
+    found = dumping.dump(config, asked.container)
+    print(json.dumps({name: round(value, 2) for name, value in found._asdict().items()}))
 
 
 def _sign(config: settings.Settings, asked: argparse.Namespace) -> None:

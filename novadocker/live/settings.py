@@ -42,6 +42,15 @@ class Settings:
         """Where dumps are until nova-compute has them."""
         return self.state / "spool"
 
+    def ready(self, container: str) -> pathlib.Path:
+        """A folder that is there while a dump waits until its container is paused."""
+        return self.spool / f"{container}.ready"
+
+    @property
+    def lock(self) -> pathlib.Path:
+        """Who dumps shares it; who removes all dumps has it alone."""
+        return self.state / "lock"
+
     @property
     def work(self) -> pathlib.Path:
         """Where an image is while it is restored."""

@@ -5,6 +5,9 @@ import json
 import os
 import pathlib
 import stat
+import threading
+import time
+import typing
 
 import pytest
 
@@ -23,9 +26,11 @@ def dumper(host: Host, tmp_path: pathlib.Path) -> Host:
     host.file.write_text(host.file.read_text().replace("/bin/false", str(criu)))
     bundle = {**BUNDLE, "process": {"capabilities": {"bounding": _all()}}, "linux": {}}
     (host.bundle / "config.json").write_text(json.dumps(bundle))
+    (tmp_path / "status").write_text("paused")
     host.settings.runc.write_text(
         "#!/bin/sh\nPATH=/usr/bin:/bin\ncase $3 in\n"
-        f'state) echo \'{{"bundle": "{host.bundle}"}}\' ;;\n'
+        f'state) echo "{{\\"bundle\\": \\"{host.bundle}\\", \\"status\\": '
+        f'\\"$(cat {tmp_path}/status)\\"}}" ;;\n'
         f'ps) echo "[{os.getpid()}]" ;;\n'
         'checkpoint) mkdir "$7"; echo core > "$7/core-1.img" ;;\nesac\n'
     )
@@ -51,6 +56,7 @@ def test_a_dump_is_signed_with_what_it_was_made_of(
     dumper: Host, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(dumper, "dump", ID) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"preparation", "pause", "dump"}
     assert _sign(dumper, f"{'a' * 64}+{'b' * 64}") == 0
     folder = pathlib.Path(capsys.readouterr().out.strip())
     data = (folder / manifest.MANIFEST).read_bytes()
@@ -92,6 +98,77 @@ def test_a_dump_that_fails_leaves_nothing_and_gives_the_reason(
     reason = capsys.readouterr().err
     assert "a process is connected to a socket of the host" in reason
     assert "External socket is used" in reason
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
+@pytest.fixture
+def waiting(dumper: Host, tmp_path: pathlib.Path) -> typing.Iterator[threading.Thread]:
+    """A dump that waits until its container is paused."""
+    (tmp_path / "status").write_text("running")
+    statuses: list[int] = []
+    dump = threading.Thread(target=lambda: statuses.append(_run(dumper, "dump", ID)))
+    dump.statuses = statuses  # type: ignore[attr-defined]
+    dump.start()
+    while not dumper.settings.ready(ID).is_dir():
+        assert dump.is_alive()
+        time.sleep(0.01)
+    yield dump
+    dump.join(60)
+    assert not dump.is_alive()
+
+
+def _end(waiting: threading.Thread) -> int:
+    waiting.join(60)
+    (status,) = waiting.statuses  # type: ignore[attr-defined]
+    return int(status)
+
+
+def test_a_dump_begins_with_the_pause(
+    dumper: Host, waiting: threading.Thread, tmp_path: pathlib.Path
+) -> None:
+    time.sleep(0.2)
+    assert waiting.is_alive()
+    assert not (dumper.settings.spool / ID / manifest.CRIU).exists()
+    (tmp_path / "status").write_text("paused")
+    assert _end(waiting) == 0
+    assert [path.name for path in dumper.settings.spool.iterdir()] == [ID]
+    assert (dumper.settings.spool / ID / manifest.CRIU).is_dir()
+
+
+@pytest.mark.parametrize("verb", ["discard", "sweep"])
+def test_a_dump_that_waits_can_be_removed(
+    dumper: Host, waiting: threading.Thread, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(dumper, verb, *([ID] if verb == "discard" else []))
+    assert _end(waiting) == 1
+    assert "discarded before the container was paused" in capsys.readouterr().err
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
+def test_a_container_that_ends_is_not_waited_for(
+    dumper: Host, waiting: threading.Thread, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "status").write_text("stopped")
+    assert _end(waiting) == 1
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
+def test_a_dump_in_work_is_removed_once_it_ended(dumper: Host, tmp_path: pathlib.Path) -> None:
+    text = dumper.settings.runc.read_text()
+    slow = f"checkpoint) touch {tmp_path}/began; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done;"
+    dumper.settings.runc.write_text(text.replace("checkpoint)", slow))
+    dump = threading.Thread(target=_run, args=(dumper, "dump", ID))
+    dump.start()
+    while not (tmp_path / "began").exists():
+        time.sleep(0.01)
+    sweep = threading.Thread(target=_run, args=(dumper, "sweep"))
+    sweep.start()
+    sweep.join(0.5)
+    assert sweep.is_alive()
+    (tmp_path / "go").touch()
+    for thread in (dump, sweep):
+        thread.join(60)
+        assert not thread.is_alive()
     assert list(dumper.settings.spool.iterdir()) == []
 
 
