@@ -79,12 +79,14 @@ class LiveHost:
             provider_tree.remove_traits(nodename, live_store.TRAIT)
 
     @contextlib.contextmanager
-    def dumped(self, container: str) -> typing.Iterator[None]:
+    def dumped(self, container: str, suspend: bool = False) -> typing.Iterator[None]:
         """Dump a container that is paused after the beginning; it is dumped at the end.
 
+        :param suspend: keep the dump for the container, and kill its processes
         :raises errors.NoLiveImage: with the reason
         """
-        dump = beside.start(lambda: self._dump(container), f"dump of {container[:12]}")
+        verb = "suspend" if suspend else "dump"
+        dump = beside.start(lambda: self._dump(verb, container), f"{verb} {container[:12]}")
         try:
             self._wait_until_ready(container, dump)
             yield
@@ -96,8 +98,8 @@ class LiveHost:
             concurrent.futures.wait([dump])
         dump.result()
 
-    def _dump(self, container: str) -> None:
-        LOG.info("The memory of container %s is dumped: %s", container, self._run("dump", container))
+    def _dump(self, verb: str, container: str) -> None:
+        LOG.info("The memory of container %s is dumped: %s", container, self._run(verb, container))
 
     def _wait_until_ready(self, container: str, dump: "concurrent.futures.Future[None]") -> None:
         sign = live_store.configuration().ready(container)

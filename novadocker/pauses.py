@@ -25,6 +25,7 @@ class Pauses:
 
     def __init__(self, containers: Containers) -> None:
         self._containers = containers
+        self._held: set[str] = set()
 
     @contextlib.contextmanager
     def held(
@@ -42,24 +43,31 @@ class Pauses:
             with work:
                 yield
             return
-        _RECORDS.write(uuid, {})
+        self._held.add(uuid)
         try:
+            _RECORDS.write(uuid, {})
             with work:
                 start = time.monotonic()
                 self._containers.pause(uuid)
                 yield
         finally:
-            self._end(uuid)
+            try:
+                self._end(uuid)
+            finally:
+                self._held.discard(uuid)
         LOG.info("Instance %s stood still for %.2f s", uuid, time.monotonic() - start)
 
-    def end(self, but: typing.Iterable[str]) -> None:
-        """Have all containers go on that were left paused.
+    def end(self) -> None:
+        """Have all containers go on that were left paused; those that are held now stay paused.
 
-        :param but: the instances whose files are copied now
         :raises errors.EngineUnavailable, errors.EngineRefused: one may be paused still
         """
-        for uuid in set(_RECORDS.uuids()).difference(but):
+        for uuid in self.interrupted():
             self._end(uuid)
+
+    def interrupted(self) -> set[str]:
+        """The instances whose containers may have been left paused."""
+        return set(_RECORDS.uuids()).difference(self._held)
 
     def _end(self, uuid: str) -> None:
         with contextlib.suppress(errors.NoContainer):

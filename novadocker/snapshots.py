@@ -50,12 +50,13 @@ class Snapshots:
     """Snapshots of the containers of one engine.
 
     :param containers: what they are made of
+    :ivar pauses: of containers whose files or memory are copied
     """
 
     def __init__(self, engine: Engine, containers: Containers) -> None:
         self._engine = engine
         self._containers = containers
-        self._pauses = Pauses(containers)
+        self.pauses = Pauses(containers)
         #: Instances by the images that are made of them now.
         self._current: dict[str, str] = {}
         #: Whether the engine may have something that a snapshot left.
@@ -131,12 +132,12 @@ class Snapshots:
             yield path, layers
 
     def recover(self) -> None:
-        """Undo what interrupted snapshots left in the engine; nothing if none was interrupted."""
-        if not self._interrupted:
+        """Undo what interrupted snapshots and suspensions left in the engine, if any."""
+        if not self._interrupted and not self.pauses.interrupted():
             return
         try:
             self._remove_images()
-            self._pauses.end(but=self._current.values())
+            self.pauses.end()
         except errors.NO_ANSWER as e:
             LOG.warning("Interrupted snapshots are looked for again: %s", e.message)
         else:
@@ -220,7 +221,7 @@ class Snapshots:
         """
         what, seconds = "commit the container", CONF.docker.image_load_timeout
         try:
-            with self._pauses.held(instance.uuid, work):
+            with self.pauses.held(instance.uuid, work):
                 container = self._containers.attributes(instance.uuid)["Id"]
                 most = CONF.docker.image_max_unpacked_size * _MIB
                 _check_size(sizes.exact(self._engine, instance.uuid, container, most + _ROOM))

@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     verb("selftest", "dump and restore a process that listens", _selftest)
     dump = verb("dump", "dump a container once it is paused", _dump)
     dump.add_argument("container", metavar="CONTAINER")
+    suspend = verb(
+        "suspend", "dump a container once it is paused, and kill its processes", _suspend
+    )
+    suspend.add_argument("container", metavar="CONTAINER")
     sign = verb("sign", "sign a dump, and have nova-compute read it", _sign)
     sign.add_argument("container", metavar="CONTAINER")
     sign.add_argument("--project", required=True, help="whose server it is")
@@ -82,7 +86,14 @@ def _selftest(config: settings.Settings, _asked: argparse.Namespace) -> None:
 
 
 def _dump(config: settings.Settings, asked: argparse.Namespace) -> None:
-    found = dumping.dump(config, asked.container)
+    _report(dumping.dump(config, asked.container))
+
+
+def _suspend(config: settings.Settings, asked: argparse.Namespace) -> None:
+    _report(dumping.suspend(config, asked.container))
+
+
+def _report(found: dumping.Seconds) -> None:
     print(json.dumps({name: round(value, 2) for name, value in found._asdict().items()}))
 
 

@@ -12,12 +12,12 @@ import grp
 import json
 import os
 import pathlib
-import re
 import shutil
+import signal
 import time
 import typing
 
-from novadocker.live import containers, criu, manifest
+from novadocker.live import containers, criu, manifest, reasons
 from novadocker.live.errors import LiveError
 from novadocker.live.settings import Settings
 
@@ -25,21 +25,6 @@ _FACTS = "facts.json"
 _SECONDS = 300
 #: Seconds that nova-compute may take to have the engine pause a container, and between two looks.
 _PATIENCE, _PAUSE = 60, 0.02
-
-#: CRIU's reasons, and what they mean for the owner of a server.
-_MEANINGS = {
-    r"External socket is used|Can't dump half of stream unix": (
-        "a process is connected to a socket of the host, such as that of its FPGA region; close "
-        "the connection first"
-    ),
-    r"of that type \[2\d{4}\]|chr.*dev|Can't dump.*device": (
-        "a process has a device open; close it first"
-    ),
-    r"tracing|already traced|Unable to seize|seize task": (
-        "a process is being traced, as by a debugger"
-    ),
-    r"io_uring|userfaultfd|perf_event": "a process uses what CRIU does not dump",
-}
 
 
 class Seconds(typing.NamedTuple):
@@ -87,6 +72,28 @@ def dump(settings: Settings, container: str) -> Seconds:
         return Seconds(ready - start, paused - ready, time.monotonic() - paused)
 
 
+def suspend(settings: Settings, container: str) -> Seconds:
+    """Dump a container once it is paused, keep the dump for its next start, and kill its processes.
+
+    They are killed while they are paused, so that none of them runs on.
+
+    :param container: the engine's id
+    :raises LiveError: it cannot be dumped, with the reason; it was not killed
+    """
+    found = dump(settings, container)
+    folder, target = _folder(settings, container), settings.suspended(container)
+    _make(target.parent, 0o711)
+    with _lock(settings, fcntl.LOCK_SH):
+        described = _described(folder, project="", instance="", bitstreams=(), image="", files=())
+        (folder / manifest.MANIFEST).write_bytes(described.dump())
+        shutil.rmtree(target, ignore_errors=True)
+        folder.rename(target)
+        for process in _asked(settings, "ps", "--format", "json", container):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+    return found
+
+
 def sign(
     settings: Settings,
     container: str,
@@ -107,31 +114,37 @@ def sign(
     from novadocker.live import signatures  # not while the container stands still: it takes longer
 
     folder = _folder(settings, container)
-    files = folder / manifest.CRIU
-    try:
-        facts = json.loads((folder / _FACTS).read_text())
-    except (OSError, ValueError) as e:
-        raise LiveError(f"there is no dump of container {container}") from e
-    described = manifest.Manifest(
+    if not (folder / _FACTS).exists():
+        raise LiveError(f"there is no dump of container {container}")
+    data = _described(
+        folder,
         project=project,
         instance=instance,
         bitstreams=bitstreams,
         image=image,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        files=manifest.measure(files),
-        **facts,
-    )
-    data = described.dump()
+        files=manifest.measure(folder / manifest.CRIU),
+    ).dump()
     (folder / manifest.MANIFEST).write_bytes(data)
     (folder / manifest.SIGNATURE).write_bytes(signatures.sign(data, settings.signing_key))
     _hand_over(folder, settings.group)
     return folder
 
 
+def _described(folder: pathlib.Path, **others: typing.Any) -> manifest.Manifest:
+    """The manifest of a dump."""
+    facts = json.loads((folder / _FACTS).read_text())
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return manifest.Manifest(created=now, **facts, **others)
+
+
 def discard(settings: Settings, container: str) -> None:
-    """Remove a dump; none is as good. One that waits for the pause ends."""
+    """Remove a dump; none is as good. One that waits for the pause ends.
+
+    A container that is suspended starts anew afterwards.
+    """
     _folder(settings, container)
     _remove(settings, container)
+    shutil.rmtree(settings.suspended(container), ignore_errors=True)
 
 
 def sweep(settings: Settings) -> list[str]:
@@ -245,13 +258,7 @@ def _checkpoint(settings: Settings, container: str, folder: pathlib.Path) -> Non
     if finished.returncode:
         reason = criu.complaint(work / "dump.log")
         said = finished.stderr.decode(errors="replace").strip()[-300:]
-        raise LiveError(f"{meaning(reason)} (CRIU: {reason}; runc: {said})")
-
-
-def meaning(reason: str) -> str:
-    """A reason of CRIU's in plain words."""
-    found = (text for pattern, text in _MEANINGS.items() if re.search(pattern, reason))
-    return next(found, "the container has something that cannot be dumped")
+        raise LiveError(f"{reasons.meaning(reason)} (CRIU: {reason}; runc: {said})")
 
 
 def _folder(settings: Settings, container: str) -> pathlib.Path:

@@ -4,14 +4,16 @@
 import json
 import os
 import pathlib
+import signal
 import stat
+import subprocess
 import threading
 import time
 import typing
 
 import pytest
 
-from novadocker.live import command, dumping, errors, manifest, signatures
+from novadocker.live import command, dumping, errors, manifest, reasons, signatures
 from tests.unit.novadocker.live.conftest import BUNDLE, ID, Host
 
 INSTANCE = "0e8a4ac6-5f0c-4f9e-8a55-0d1c7a3c2b11"
@@ -101,10 +103,16 @@ def test_a_dump_that_fails_leaves_nothing_and_gives_the_reason(
     assert list(dumper.settings.spool.iterdir()) == []
 
 
+def _become(folder: pathlib.Path, status: str) -> None:
+    """Change the container's status at once."""
+    (folder / "new").write_text(status)
+    (folder / "new").rename(folder / "status")
+
+
 @pytest.fixture
 def waiting(dumper: Host, tmp_path: pathlib.Path) -> typing.Iterator[threading.Thread]:
     """A dump that waits until its container is paused."""
-    (tmp_path / "status").write_text("running")
+    _become(tmp_path, "running")
     statuses: list[int] = []
     dump = threading.Thread(target=lambda: statuses.append(_run(dumper, "dump", ID)))
     dump.statuses = statuses  # type: ignore[attr-defined]
@@ -129,7 +137,7 @@ def test_a_dump_begins_with_the_pause(
     time.sleep(0.2)
     assert waiting.is_alive()
     assert not (dumper.settings.spool / ID / manifest.CRIU).exists()
-    (tmp_path / "status").write_text("paused")
+    _become(tmp_path, "paused")
     assert _end(waiting) == 0
     assert [path.name for path in dumper.settings.spool.iterdir()] == [ID]
     assert (dumper.settings.spool / ID / manifest.CRIU).is_dir()
@@ -148,7 +156,7 @@ def test_a_dump_that_waits_can_be_removed(
 def test_a_container_that_ends_is_not_waited_for(
     dumper: Host, waiting: threading.Thread, tmp_path: pathlib.Path
 ) -> None:
-    (tmp_path / "status").write_text("stopped")
+    _become(tmp_path, "stopped")
     assert _end(waiting) == 1
     assert list(dumper.settings.spool.iterdir()) == []
 
@@ -170,6 +178,42 @@ def test_a_dump_in_work_is_removed_once_it_ended(dumper: Host, tmp_path: pathlib
         thread.join(60)
         assert not thread.is_alive()
     assert list(dumper.settings.spool.iterdir()) == []
+
+
+@pytest.fixture
+def process(dumper: Host, tmp_path: pathlib.Path) -> typing.Iterator[subprocess.Popen[bytes]]:
+    """The container's only process."""
+    with subprocess.Popen(["sleep", "1000"]) as found:
+        text = dumper.settings.runc.read_text()
+        dumper.settings.runc.write_text(text.replace(f"[{os.getpid()}]", f"[{found.pid}]"))
+        yield found
+        found.kill()
+
+
+def test_a_suspended_container_is_dumped_and_killed(
+    dumper: Host, process: subprocess.Popen[bytes]
+) -> None:
+    assert _run(dumper, "suspend", ID) == 0
+    assert process.wait(60) == -signal.SIGKILL
+    dump = dumper.settings.suspended(ID)
+    assert (dump / manifest.CRIU / "core-1.img").exists()
+    assert stat.S_IMODE(dump.stat().st_mode) == 0o700
+    assert manifest.load((dump / manifest.MANIFEST).read_bytes()).criu == "4.2.1"
+    assert list(dumper.settings.spool.iterdir()) == []
+    _run(dumper, "sweep")
+    assert dump.is_dir()
+    _run(dumper, "discard", ID)
+    assert not dump.exists()
+
+
+def test_a_container_that_cannot_be_dumped_is_not_killed(
+    dumper: Host, process: subprocess.Popen[bytes]
+) -> None:
+    text = dumper.settings.runc.read_text()
+    dumper.settings.runc.write_text(text.replace("checkpoint)", "checkpoint) exit 1 ;; other)"))
+    assert _run(dumper, "suspend", ID) == 1
+    assert process.poll() is None
+    assert not dumper.settings.suspended(ID).exists()
 
 
 def test_processes_with_more_than_the_container_are_not_dumped(dumper: Host) -> None:
@@ -200,4 +244,4 @@ def test_what_was_not_dumped_is_not_signed(dumper: Host) -> None:
     ],
 )
 def test_reasons_of_criu_are_in_plain_words(reason: str, meaning: str) -> None:
-    assert meaning in dumping.meaning(reason)
+    assert meaning in reasons.meaning(reason)
