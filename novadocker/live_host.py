@@ -65,9 +65,19 @@ class LiveHost:
         for name in (settings.IMAGES, settings.MARKS):
             (incoming / name).mkdir(mode=0o750, parents=True, exist_ok=True)
         report = json.loads(self._run("selftest"))
-        self._run("sweep")
+        self._forget_unknown(self._run("sweep").split())
         self.refusal, self._looked = None, True
         LOG.info("This host has live images, by CRIU %s", report["criu"])
+
+    def _forget_unknown(self, suspended: list[str]) -> None:
+        """Remove the dumps of containers that are gone.
+
+        :param suspended: all that have one
+        """
+        with self._engine.asked_to("list containers") as client:
+            known = {one["Id"] for one in client.api.containers(all=True)}
+        for container in set(suspended) - known:
+            self.discard(container)
 
     def update_traits(
         self, provider_tree: "nova_provider_tree.ProviderTree", nodename: str

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     discard = verb("discard", "remove a dump", _discard)
     discard.add_argument("container", metavar="CONTAINER")
-    verb("sweep", "remove all dumps", _sweep)
+    verb("sweep", "remove all dumps but those of suspended containers, and list these", _sweep)
     key = verb("key", "make the host's key, or another one", _key)
     key.add_argument(
         "--rotate", action="store_true", help="make a new key; the host trusts the old one still"
@@ -111,7 +111,8 @@ def _discard(config: settings.Settings, asked: argparse.Namespace) -> None:
 
 
 def _sweep(config: settings.Settings, _asked: argparse.Namespace) -> None:
-    for container in dumping.sweep(config):
+    dumping.sweep(config)
+    for container in dumping.suspended(config):
         print(container)
 
 

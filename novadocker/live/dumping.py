@@ -147,23 +147,25 @@ def discard(settings: Settings, container: str) -> None:
     shutil.rmtree(settings.suspended(container), ignore_errors=True)
 
 
-def sweep(settings: Settings) -> list[str]:
-    """Remove all dumps; for a nova-compute that has none in work.
+def suspended(settings: Settings) -> list[str]:
+    """The containers that are suspended."""
+    folder = settings.suspended("")
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def sweep(settings: Settings) -> None:
+    """Remove all dumps but those of suspended containers; for a nova-compute with none in work.
 
     One that an earlier nova-compute began ends first: CRIU leaves a container as it found it, so
     nobody may have it go on meanwhile.
-
-    :returns: the containers
     """
     if not settings.spool.is_dir():
-        return []
+        return
     for ready in settings.spool.glob(f"*{settings.ready('').name}"):
         shutil.rmtree(ready, ignore_errors=True)
     with _lock(settings, fcntl.LOCK_EX):
-        names = sorted(path.name for path in settings.spool.iterdir())
-        for name in names:
-            shutil.rmtree(settings.spool / name, ignore_errors=True)
-    return names
+        for path in settings.spool.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

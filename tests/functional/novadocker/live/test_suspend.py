@@ -95,6 +95,18 @@ def test_nothing_stays_of_a_suspended_server_that_is_deleted(blesser, servers, d
     assert dumps() == []
 
 
+def test_the_memory_of_a_container_that_is_gone_is_removed_at_the_next_start(
+    blesser, servers, dumps
+):
+    source, other = blesser.warm(), blesser.warm()
+    _suspend(servers, source)
+    _suspend(servers, other)
+    container = servers.container(source)
+    container.remove()
+    _next_start(servers)
+    assert dumps() == [servers.container(other).id]
+
+
 def _refused(action, servers, instance):
     with pytest.raises(exception.InstanceFaultRollback) as refused:
         action(servers, instance)

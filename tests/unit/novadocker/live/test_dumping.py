@@ -191,7 +191,7 @@ def process(dumper: Host, tmp_path: pathlib.Path) -> typing.Iterator[subprocess.
 
 
 def test_a_suspended_container_is_dumped_and_killed(
-    dumper: Host, process: subprocess.Popen[bytes]
+    dumper: Host, process: subprocess.Popen[bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(dumper, "suspend", ID) == 0
     assert process.wait(60) == -signal.SIGKILL
@@ -200,8 +200,9 @@ def test_a_suspended_container_is_dumped_and_killed(
     assert stat.S_IMODE(dump.stat().st_mode) == 0o700
     assert manifest.load((dump / manifest.MANIFEST).read_bytes()).criu == "4.2.1"
     assert list(dumper.settings.spool.iterdir()) == []
+    capsys.readouterr()
     _run(dumper, "sweep")
-    assert dump.is_dir()
+    assert (dump.is_dir(), capsys.readouterr().out) == (True, f"{ID}\n")
     _run(dumper, "discard", ID)
     assert not dump.exists()
 
