@@ -4,13 +4,13 @@
 import argparse
 import contextlib
 import os
-import signal
 import socket
 import sys
 import tempfile
 import typing
 from pathlib import Path
 
+from fpga_opencl.node import signals
 from fpga_opencl.node.server import Server
 from fpga_opencl.node.settings import Settings
 
@@ -35,7 +35,7 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         source=not options.no_source,
         binaries=frozenset(options.binary) if options.binary is not None else None,
     )
-    end = _signals()  # before anybody can know that we are there
+    end = signals.termination()  # before anybody can know that we are there
     try:
         with (
             _alone(options.first_uid),
@@ -99,12 +99,3 @@ def _listener(path: str) -> typing.Iterator[socket.socket]:
             yield listener
         finally:
             Path(path).unlink(missing_ok=True)
-
-
-def _signals() -> int:
-    """A descriptor that is readable once the server is to end."""
-    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.set_wakeup_fd(writer)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    return reader

@@ -29,20 +29,31 @@ def hello(session: Session, _: tuple[int, int], __: memoryview, magic: int, vers
     if (magic, version) != (table.MAGIC, table.VERSION):
         raise EOFError
     library, devices = session.library, session.objects.devices
-    count, kind = ffi.new("U *"), ffi.new("L *")
+    kind = ffi.new("L *")
     if not devices:
-        for platform in _platforms(library):
-            if library.clGetDeviceIDs(platform, _ALL_DEVICES, 0, NULL, count):
-                continue
-            handles = ffi.new("H[]", count[0])
-            check(library.clGetDeviceIDs(platform, _ALL_DEVICES, count[0], handles, NULL))
-            for handle in handles:
-                devices[len(devices) + 1] = handle
+        devices.update(enumerate(find_devices(library, session.settings.device), 1))
     reply = b""
     for number, handle in devices.items():
         check(library.clGetDeviceInfo(handle, _DEVICE_TYPE, 8, kind, NULL))
         reply += struct.pack("<QQ", number, kind[0])
     return reply
+
+
+def find_devices(library: Handle, only: int | None) -> list[Handle]:
+    """The devices of all platforms.
+
+    :param only: the one to find, counted from 0; None for all
+    :raises Refused: there is no platform, or one fails
+    """
+    count = ffi.new("U *")
+    found: list[Handle] = []
+    for platform in _platforms(library):
+        if library.clGetDeviceIDs(platform, _ALL_DEVICES, 0, NULL, count):
+            continue
+        handles = ffi.new("H[]", count[0])
+        check(library.clGetDeviceIDs(platform, _ALL_DEVICES, count[0], handles, NULL))
+        found.extend(handles)
+    return found if only is None else found[only : only + 1]
 
 
 def _platforms(library: Handle) -> list[Handle]:

@@ -39,14 +39,23 @@ class Server:
     :param folder: an empty one, for workers' roots
     :param settings: of each worker; its users begin with the one that is named there
     :param most: sessions at once; more clients are turned away
+    :param together: whether workers stay in the control groups of this process, whose limits then
+        bind all of them together
     """
 
     def __init__(
-        self, listener: socket.socket, folder: Path, settings: Settings, most: int
+        self,
+        listener: socket.socket,
+        folder: Path,
+        settings: Settings,
+        most: int,
+        together: bool = False,
     ) -> None:
         self._listener = listener
         self._folder = folder
         self._settings = settings
+        self._together = together
+        self._attended: dict[int, typing.Callable[[], None]] = {}
         self._free: list[int] = []
         self._poll = select.epoll()
         self._poll.register(listener.fileno(), select.EPOLLIN)
@@ -54,6 +63,11 @@ class Server:
         # All: a server that was killed may have left something of them.
         self._ending = list(range(most))
         self._free_slots()
+
+    def attend(self, other: socket.socket, call: typing.Callable[[], None]) -> None:
+        """Have something done whenever another socket is readable."""
+        self._attended[other.fileno()] = call
+        self._poll.register(other.fileno(), select.EPOLLIN)
 
     def serve(self, until: int) -> None:
         """Serve until a descriptor is readable; then all sessions end."""
@@ -67,6 +81,8 @@ class Server:
                 for descriptor in ready:
                     if session := self._by_descriptor.get(descriptor):
                         self._end(session)
+                    elif call := self._attended.get(descriptor):
+                        call()
                 # Last: a new session may have the descriptors of one that has just ended.
                 if self._listener.fileno() in ready:
                     self._accept()
@@ -97,8 +113,7 @@ class Server:
 
     def _start(self, connection: socket.socket, slot: int) -> None:
         settings = dataclasses.replace(self._settings, uid=self._settings.uid + slot)
-        limits = groups.Limits(settings.memory, settings.cpu_percent, settings.processes)
-        entrances = groups.make(self._group(slot), limits)
+        entrances = [] if self._together else self._make_groups(settings)
         pid = os.fork()
         if pid == 0:
             self._become_worker(connection, settings, entrances)
@@ -141,9 +156,13 @@ class Server:
     def _free_slots(self) -> None:
         """Free the slots of whose processes nothing is there any more."""
         for slot in [*self._ending]:
-            if groups.end(self._group(slot), Deadline(_MOMENT)):
+            if self._together or groups.end(self._group(slot), Deadline(_MOMENT)):
                 self._ending.remove(slot)
                 self._free.append(slot)
+
+    def _make_groups(self, settings: Settings) -> list[str]:
+        limits = groups.Limits(settings.memory, settings.cpu_percent, settings.processes)
+        return groups.make(f"opencl-{settings.uid}", limits)
 
     def _group(self, slot: int) -> str:
         return f"opencl-{self._settings.uid + slot}"

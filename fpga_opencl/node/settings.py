@@ -37,6 +37,7 @@ class Settings:
     :param file_size: bytes of each file that it writes
     :param files: folders and files of the host that it can read
     :param source: whether it compiles source
+    :param device: the only one of the host's devices that it has, counted from 0; None for all
     :param binaries: SHA-256 digests, in hexadecimal, of those that it runs; None for any
     """
 
@@ -49,4 +50,5 @@ class Settings:
     file_size: int = 256 << 20
     files: tuple[str, ...] = FILES
     source: bool = True
+    device: int | None = None
     binaries: frozenset[str] | None = None

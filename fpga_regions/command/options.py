@@ -42,7 +42,7 @@ def load(config_file: str | None, if_readable: bool = False) -> cfg.ConfigOpts:
 
 def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
     """All options by group, for oslo.config's sample generator."""
-    from fpga_regions.drivers import command, fake, linux, opae, openfpgaloader, xrt
+    from fpga_regions.drivers import command, fake, linux, opae, opencl, openfpgaloader, xrt
     from fpga_regions.image import glance
 
     return [
@@ -50,6 +50,7 @@ def list_opts() -> list[tuple[str | None, list[cfg.Opt]]]:
         ("packages", PACKAGES),
         ("emulator", EMULATOR),
         (fake.GROUP, fake.OPTIONS),
+        (opencl.GROUP, opencl.OPTIONS),
         *(
             entry
             for driver in (command, linux, opae, openfpgaloader, xrt)

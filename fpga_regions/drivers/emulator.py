@@ -9,18 +9,15 @@ docs/emulator.md tells what that means.
 import contextlib
 import pathlib
 import pwd
-import socket
 import typing
-
-from oslo_config import cfg
 
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.drivers import api
+from fpga_regions.drivers import served
 from fpga_regions.emulator import SOFTWARE
-from fpga_regions.emulator.server import Broken, Load, Servers
-from fpga_regions.model import Loaded, Node, Region, Slot
+from fpga_regions.model import Region, Slot
 from fpga_regions.package.reader import Package
+from fpga_regions.served.server import Broken, Load
 
 if typing.TYPE_CHECKING:
     from fpga_regions.emulator import compiler, models
@@ -30,16 +27,11 @@ _MAX_DESCRIPTOR = 4096
 _MORE_PROCESSES = 16  # of a region, beside one for each client
 
 
-class EmulatorDriver(api.Driver):
+class EmulatorDriver(served.ServedDriver):
     """A number of cards, each with a number of regions, as group `emulator` says."""
 
     prepares = True
-
-    def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
-        super().__init__(name, conf)
-        self._servers = Servers(pathlib.Path(conf.runtime_dir), pathlib.Path(conf.state_dir))
-        #: Sockets of regions whose process ended, for the next one.
-        self._handed: dict[str, list[socket.socket]] = {}
+    noun = "emulator"
 
     def discover(self) -> list[Slot]:
         """The regions that are configured."""
@@ -60,28 +52,6 @@ class EmulatorDriver(api.Driver):
             for index in range(options.regions)
         ]
 
-    def program(self, region: Region, package: Package, deadline: Deadline) -> None:
-        """Start the process that serves the package's function, or simulates its bitstream."""
-        self.clear(region, Deadline(self.conf.clear_timeout))
-        self._program(region, package, deadline)
-
-    def replace(self, region: Region, package: Package, deadline: Deadline) -> None:
-        """The same with the sockets that a container has, where it has as many.
-
-        Connections end with the process that served them; who connects next reaches the new one.
-        """
-        handed = self._handed.get(region.id) or self._servers.handed_over(region.id)
-        self._handed[region.id] = handed
-        if len(handed) != len(package.manifest.exposes):
-            self.program(region, package, deadline)
-            return
-        try:
-            self._end(region, Deadline(self.conf.clear_timeout))
-        except errors.NotErased as e:
-            raise errors.ProgrammingFailed(e.why) from e
-        self._program(region, package, deadline)
-        self._drop(region)
-
     def prepare(self, package: Package) -> None:
         """Make the models of a bitstream; a compiled one is made in the background."""
         from fpga_regions.emulator import compiler
@@ -94,53 +64,12 @@ class EmulatorDriver(api.Driver):
         settings.models().get(package.bitfile, package.digest, part, how, limit).file.close()
         compiler.start(settings)
 
-    def read_back(self, region: Region) -> Loaded | None:
-        """Ask the process which function it serves."""
-        return self._servers.ask(region.id)
+    def put_again(self, region: Region, load: Load, deadline: Deadline) -> None:
+        """A bitstream goes on with the fastest model of it that is at hand."""
+        self._run(region, lambda files: self._load_again(region, load, deadline, files), deadline)
 
-    def clear(self, region: Region, deadline: Deadline) -> None:
-        """End the process and remove its sockets."""
-        self._drop(region)
-        self._end(region, deadline)
-
-    def _drop(self, region: Region) -> None:
-        for one in self._handed.pop(region.id, ()):
-            one.close()
-
-    def _end(self, region: Region, deadline: Deadline) -> None:
-        try:
-            self._servers.end(region.id, deadline, len(self._handed.get(region.id, ())))
-        except (OSError, ValueError, TypeError) as e:
-            raise errors.NotErased(f"what the emulator left cannot be removed: {e}") from e
-
-    def can_reset(self, region: Region) -> bool:
-        """Always."""
-        return True
-
-    def reset(self, region: Region, deadline: Deadline) -> None:
-        """Put a new process and new sockets in the place of the old ones; nothing is made anew.
-
-        A bitstream goes on with the fastest model of it that is at hand.
-        """
-        try:
-            load = self._servers.load(region.id)
-            self._servers.end(region.id, deadline)
-            self._run(
-                region, lambda files: self._load_again(region, load, deadline, files), deadline
-            )
-        except (OSError, ValueError, KeyError, TypeError) as e:
-            raise errors.NotErased(f"the emulator cannot be started again: {e}") from e
-        except (errors.ProgrammingFailed, errors.BadPackage) as e:
-            raise errors.NotErased(f"the emulator cannot be started again: {e.why}") from e
-
-    def nodes(self, region: Region, package: Package) -> tuple[Node, ...]:
-        """The sockets that the process serves."""
-        return tuple(
-            Node(exposed.kind, self._servers.path(region.id, number), exposed.name)
-            for number, exposed in enumerate(package.manifest.exposes)
-        )
-
-    def _program(self, region: Region, package: Package, deadline: Deadline) -> None:
+    def put(self, region: Region, package: Package, deadline: Deadline) -> None:
+        """Start the process that serves the package's function, or simulates its bitstream."""
         try:
             self._run(region, lambda files: self._load(region, package, deadline, files), deadline)
         except OSError as e:
@@ -164,7 +93,7 @@ class EmulatorDriver(api.Driver):
             except (Broken, errors.TimedOut) as e:
                 if not self._refuse(region, what, e.why, deadline) or deadline.passed:
                     raise
-                self._end(region, Deadline(self.conf.clear_timeout))
+                self.end(region, Deadline(self.conf.clear_timeout))
                 self._start(region, load(files), deadline)
 
     def _start(self, region: Region, load: Load, deadline: Deadline) -> None:
@@ -176,8 +105,7 @@ class EmulatorDriver(api.Driver):
         settings["uid"] = 0 if options.user else self._uid(region)
         processes = options.max_clients + _MORE_PROCESSES
         limits = groups.Limits(options.max_memory, options.cpu_percent, processes)
-        handed = self._handed.get(region.id, ())
-        self._servers.start(region.id, load, settings, limits, deadline, handed)
+        self.start(region, load, settings, limits, deadline)
 
     def _refuse(self, region: Region, load: Load, why: str, deadline: Deadline) -> bool:
         """Refuse a compiled model that did not run, for good; False if it is none."""

@@ -17,8 +17,9 @@ import socket
 import sys
 import typing
 
-from fpga_regions.emulator.process import BrokenError, Settings, run, tell
+from fpga_regions.emulator.process import BrokenError, Settings, run
 from fpga_regions.emulator.simulation import TURN, Ended, Simulation, Status
+from fpga_regions.served.answers import tell
 
 _PAUSE = 0.002  # seconds in which more input may come before the clock goes on without
 _IDLE_TURNS = 8  # without input and output, after which the clock stands still
@@ -141,7 +142,7 @@ async def _control(settings: Settings, simulation: Simulation, answer: bytes) ->
         with connection, contextlib.suppress(OSError):
             if simulation.ended:
                 os._exit(1)
-            tell(connection, answer, settings)
+            tell(connection, answer, settings.sockets)
 
 
 async def _serve(settings: Settings, simulation: Simulation, answer: bytes) -> None:

@@ -18,11 +18,11 @@ import json
 import os
 import pwd
 import resource
-import socket
 import sys
 import typing
 
-READY, REFUSED, BROKEN, FAILED = "ready", "refused", "broken", "failed"
+from fpga_regions.served.answers import BROKEN, FAILED, READY, REFUSED, fail
+
 _PR_SET_NO_NEW_PRIVS = 38  # <linux/prctl.h>
 # <linux/sched.h>
 _CLONE_NEWIPC = 0x08000000
@@ -77,30 +77,17 @@ def run(
         _drop_privileges(settings, alone)
         serve = prepare(settings, json.loads(sys.stdin.buffer.read()))
     except RefusedError as e:
-        return _fail(REFUSED, e)
+        return fail(REFUSED, e)
     except BrokenError as e:
-        return _fail(BROKEN, e)
+        return fail(BROKEN, e)
     except (OSError, ValueError, KeyError, TypeError) as e:
-        return _fail(FAILED, e)
+        return fail(FAILED, e)
     print(READY, flush=True)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     serve()
     return 0
-
-
-def tell(connection: socket.socket, answer: bytes, settings: Settings) -> None:
-    """Answer the driver, and hand it the sockets of clients, which it drops unless it wants them.
-
-    :raises OSError: it is gone
-    """
-    socket.send_fds(connection, [answer], settings.sockets)
-
-
-def _fail(word: str, error: Exception) -> int:
-    print(word, " ".join(str(error).split()) or type(error).__name__, flush=True)
-    return 1
 
 
 def _drop_privileges(settings: Settings, alone: bool) -> None:

@@ -19,7 +19,9 @@ import zlib
 import lzallright
 
 from fpga_regions.emulator import SOFTWARE
-from fpga_regions.emulator.process import RefusedError, Settings, run, tell
+from fpga_regions.emulator.process import RefusedError, Settings, run
+from fpga_regions.served import answers
+from fpga_regions.served.answers import tell
 
 _CHUNK = 1 << 16
 _STACK = 1 << 19
@@ -41,7 +43,7 @@ def prepare(settings: Settings, parameters: dict[str, typing.Any]) -> typing.Cal
     :raises RefusedError: it names none
     """
     core = choose(parameters["descriptor"])
-    answer = json.dumps({"function": core, "digest": parameters["digest"]}).encode()
+    answer = answers.of(core, parameters["digest"])
     return functools.partial(serve, settings, CORES[core], answer)
 
 
@@ -79,7 +81,7 @@ def serve(settings: Settings, core: typing.Callable[[bytes], bytes], answer: byt
         connection, _address = control.accept()
         with connection, contextlib.suppress(OSError):
             connection.settimeout(_CONTROL_TIMEOUT)
-            tell(connection, answer, settings)
+            tell(connection, answer, settings.sockets)
 
 
 def _serve_clients(

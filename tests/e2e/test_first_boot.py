@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cloud import Cloud
 
-from fpga_regions.emulator.server import Servers
+from fpga_regions.served.server import Servers
 from tests.support import bitstreams
 
 pytestmark = pytest.mark.e2e
@@ -52,7 +52,7 @@ def test_first_boot_of_a_new_bitstream_takes_the_compiled_model(
         options = configparser.RawConfigParser()
         options.read(cloud.folder / "etc" / "fpga" / "fpga-cli.conf")
         folders = (Path(options["DEFAULT"][name]) for name in ("runtime_dir", "state_dir"))
-        servers = Servers(*folders)
+        servers = Servers(*folders, "emulator")
         assert servers.load(region["id"]).parameters["engine"] == "verilator"
     finally:
         cloud.delete(server.id)

@@ -7,6 +7,7 @@ import pathlib
 import typing
 import zipfile
 
+from fpga_regions.opencl import PERMISSION, SOURCE
 from fpga_regions.package import writer
 
 
@@ -35,6 +36,15 @@ def package(
     """A valid package; `content` for another bitfile than the core's own."""
     content = bitfile(core) if content is None else content
     return writer.write(writer.describe(fields(core, **changes), content), content)
+
+
+def opencl_package(content: bytes = PERMISSION, part: str = SOURCE, **changes: typing.Any) -> bytes:
+    """A package for a region of OpenCL; without changes, one that permits it to compile."""
+    fields: dict[str, typing.Any] = {
+        "target": {"board": "opencl", "part": part},
+        "exposes": [{"kind": "socket", "name": "/dev/opencl0"}],
+    }
+    return package("opencl-c", content, **(fields | changes))
 
 
 CORES = pathlib.Path(__file__).parents[2] / "cores"

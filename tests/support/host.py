@@ -15,7 +15,7 @@ import typing
 from fpga_nova.confined import groups
 from fpga_nova.deadline import Deadline
 from fpga_regions.command import client
-from fpga_regions.emulator.server import Servers
+from fpga_regions.served.server import Servers
 from fpga_regions.system import processes
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "bin" / "fpga-cli.py"
@@ -135,7 +135,7 @@ class Host:
         """End every process behind a region, and what compiles for the next one."""
         for server in [*self.servers(), *self.compilers()]:
             processes.end(server, Deadline(5))
-        names = Servers(self.runtime, self.state)
+        names = Servers(self.runtime, self.state, "emulator")
         for record in (self.state / "emulator").glob("*"):
             groups.end(names.group(record.name), Deadline(5))
 

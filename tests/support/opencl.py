@@ -62,6 +62,11 @@ def _children(pid: int) -> list[int]:
         return []
 
 
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, and those that they started."""
+    return [one for child in _children(pid) for one in (child, *descendants(child))]
+
+
 def status(pid: int) -> dict[str, str]:
     """What the kernel says of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -116,6 +116,7 @@ def test_marked_commands_work(block: pages.Block, tmp_path: Path) -> None:
             }
         ).encode(),
         "manifest.json": b"{}",
+        "matmul.bin": b"poclbin",
     }
     for name in block.mark.removeprefix("run:").split():
         (tmp_path / name).write_bytes(files[name])

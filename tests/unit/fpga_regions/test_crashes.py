@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.support import bitstreams
-from tests.support.host import Host, wait_until
+from tests.support.host import Host, talk, wait_until
 from tests.support.openstack import OpenStack
 from tests.unit.fpga_regions.conftest import owner
 
 CRASH = Path(__file__).with_name("crash.py")
 MOVE = "fpga_regions.ledger.ledger:Ledger.move"
 EMULATOR = "fpga_regions.drivers.emulator:EmulatorDriver"
-SERVERS = "fpga_regions.emulator.server:Servers"
+SERVERS = "fpga_regions.served.server:Servers"
 POINTS_OF_BURN = {
     "ledger made": ("after", 1, "fpga_regions.ledger.ledger:Ledger.register"),
     "image fetched": ("after", 1, "fpga_regions.image.glance:fetch"),
@@ -41,6 +41,27 @@ POINTS_OF_ERASE = {
     "region cleared": ("after", 1, f"{EMULATOR}.clear"),
     "free not written": ("before", 2, MOVE),
     "free written": ("after", 2, MOVE),
+}
+LISTENERS = "fpga_regions.emulator.listeners"
+POINTS_OF_REPLACE = {
+    "image fetched": ("after", 1, "fpga_regions.image.glance:fetch"),
+    "previous package found": ("after", 1, "fpga_regions.image.sources:previous"),
+    "programming written": ("after", 1, MOVE),
+    "sockets handed over": ("after", 1, f"{LISTENERS}:handed_over"),
+    "process still there": ("before", 1, f"{SERVERS}.end"),
+    "process ended": ("after", 1, "fpga_regions.system.processes:end"),
+    "sockets left alone": ("after", 1, f"{SERVERS}.end"),
+    "process started": ("before", 1, f"{SERVERS}._record"),
+    "process on record": ("after", 1, f"{SERVERS}._record"),
+    "region programmed": ("after", 1, f"{EMULATOR}.replace"),
+    "function read back": ("after", 1, f"{EMULATOR}.read_back"),
+    "programmed not written": ("before", 2, MOVE),
+    "programmed written": ("after", 2, MOVE),
+}
+POINTS_OF_HOLD = {
+    "ledger looked at": ("after", 1, "fpga_regions.ledger.ledger:Ledger.register"),
+    "claim not written": ("before", 1, "fpga_regions.ledger.ledger:Ledger.hold"),
+    "claim written": ("after", 1, "fpga_regions.ledger.ledger:Ledger.hold"),
 }
 
 
@@ -108,6 +129,42 @@ def test_erase_that_is_killed_can_be_made_again(
     assert servers_alive(status) == [other]
     (region,) = [region for region in status["regions"] if region["state"] != "free"]
     assert (region["id"], region["owner"], region["healthy"]) == (other, owner(1), True)
+
+
+@pytest.mark.parametrize("point", POINTS_OF_REPLACE.values(), ids=list(POINTS_OF_REPLACE))
+def test_replacement_that_is_killed_leaves_one_function_to_its_owner(
+    host: Host, cloud: OpenStack, point: tuple[str, int, str]
+) -> None:
+    previous, new = cloud.add(bitstreams.package("passthrough")), cloud.add(bitstreams.package())
+    place = host.burn(previous, "--owner", owner())
+    crash(host, point, "replace", place, new, "--owner", owner())
+    (region,) = [one for one in host.status()["regions"] if one["owner"]]
+    assert region["image_id"] in (previous, new)
+    if not region["healthy"]:
+        # As an audit does, with what Nova has on record.
+        assert host.burn(previous, "--owner", owner()) == place
+    status = host.status()
+    (region,) = [one for one in status["regions"] if one["owner"]]
+    assert (region["id"], region["healthy"]) == (place, True)
+    (node,) = region["nodes"]
+    assert (talk(node["path"], b"guest") == b"guest") == (region["image_id"] == previous)
+    # A process that lost its driver before it got its bitfile ends by itself.
+    wait_until(lambda: servers_alive(status) == [place])
+    assert [path.name for path in (host.runtime / "regions").glob("*")] == [place]
+
+
+@pytest.mark.parametrize("point", POINTS_OF_HOLD.values(), ids=list(POINTS_OF_HOLD))
+def test_hold_that_is_killed_can_be_made_again_and_given_back(
+    host: Host, point: tuple[str, int, str]
+) -> None:
+    crash(host, point, "hold", "--owner", owner())
+    found = [(one["state"], one["owner"]) for one in host.status()["regions"] if one["owner"]]
+    assert found in ([], [("claimed", owner())])
+    result = host.run("hold", "--owner", owner())
+    (region,) = [one for one in host.status()["regions"] if one["owner"]]
+    assert (region["id"], region["state"]) == (result.stdout.strip(), "claimed")
+    assert host.run("erase", "--owner", owner()).returncode == 0
+    assert host.states() == ["free", "free"]
 
 
 def test_another_owners_burn_gets_the_region_of_one_that_was_killed(

@@ -12,7 +12,7 @@ import pytest
 
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.emulator import listeners
+from fpga_regions.served import listeners
 from tests.support import bitstreams
 from tests.support.host import Host, connected, talk
 from tests.unit.fpga_regions.conftest import unpack

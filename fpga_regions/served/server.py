@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts, asks and ends the process behind each emulated region."""
+"""Starts, asks and ends the process behind each region of a driver."""
 
 import contextlib
 import dataclasses
@@ -18,14 +18,13 @@ import typing
 
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
-from fpga_regions.emulator import listeners
 from fpga_regions.model import Loaded
+from fpga_regions.served import answers, listeners
 from fpga_regions.system import folders, processes, sockets
 
 if typing.TYPE_CHECKING:
     from fpga_nova.confined import groups
 
-_PACKAGE = "fpga_regions.emulator"
 _LOG = "log"
 # Names on disk: regions that run through an upgrade have them.
 _LOAD, _PARAMETERS = "kept", "told"
@@ -58,11 +57,18 @@ class Servers:
 
     :param runtime: folder of what goes when the host restarts, as the processes do
     :param state: folder of the records; what knows a process must not go before the process does
+    :param driver: the driver's name, by which it has a folder for the records and its programs are
+        found in a package of fpga_regions
+    :param noun: what messages call a process
     """
 
-    def __init__(self, runtime: pathlib.Path, state: pathlib.Path) -> None:
+    def __init__(
+        self, runtime: pathlib.Path, state: pathlib.Path, driver: str, noun: str = "process"
+    ) -> None:
+        self._driver = driver
+        self._noun = noun
         self._folders = runtime / "regions"
-        self._records = state / "emulator"
+        self._records = state / driver
         self._installation = hashlib.sha256(os.fsencode(self._records)).hexdigest()[:8]
         self._started: dict[str, subprocess.Popen[str]] = {}
 
@@ -112,7 +118,13 @@ class Servers:
             entrances = groups.make(self.group(region_id), limits)
             server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [
-                    *(sys.executable, "-I", "-m", f"{_PACKAGE}.{load.module}", region_id),
+                    *(
+                        sys.executable,
+                        "-I",
+                        "-m",
+                        f"fpga_regions.{self._driver}.{load.module}",
+                        region_id,
+                    ),
                     json.dumps(settings | more),
                 ],
                 stdin=subprocess.PIPE,
@@ -127,7 +139,7 @@ class Servers:
             )
             self._started[region_id] = server
         self._record(region_id, server.pid)
-        _hand_over(server, load.parameters, deadline)
+        self._hand_over(server, load.parameters, deadline)
 
     def ask(self, region_id: str) -> Loaded | None:
         """What a region's process says it serves; None if there is certainly no process.
@@ -143,11 +155,11 @@ class Servers:
                     return None
                 time.sleep(listeners.PAUSE)
         except TimeoutError as e:
-            raise errors.NoAnswer("the emulator does not answer in time") from e
+            raise errors.NoAnswer(f"the {self._noun} does not answer in time") from e
         except (OSError, ValueError, KeyError, TypeError) as e:
-            raise errors.NoAnswer(f"the emulator cannot be asked: {e}") from e
+            raise errors.NoAnswer(f"the {self._noun} cannot be asked: {e}") from e
         if answer is None:
-            raise errors.NoAnswer("the emulator's process runs, and nobody serves its socket")
+            raise errors.NoAnswer(f"the {self._noun}'s process runs, and nobody serves its socket")
         return answer
 
     def handed_over(self, region_id: str) -> list[socket.socket]:
@@ -168,11 +180,11 @@ class Servers:
 
         process = self._recorded(region_id)
         if process is not None and not processes.end(process, deadline):
-            raise errors.NotErased("the emulator's process does not end")
+            raise errors.NotErased(f"the {self._noun}'s process does not end")
         if server := self._started.pop(region_id, None):
             _reap(server)
         if not groups.end(self.group(region_id), deadline):
-            raise errors.NotErased("what the emulator's process started does not end")
+            raise errors.NotErased(f"what the {self._noun}'s process started does not end")
         folder = self._folders / region_id
         names = [listeners.name(number) for number in range(handed)]
         listeners.wait_for_silence(folder, deadline, names)
@@ -189,6 +201,32 @@ class Servers:
         # Another installation on this host may use the same id.
         return f"{region_id}-{self._installation}"
 
+    def _hand_over(
+        self,
+        server: "subprocess.Popen[str]",
+        parameters: dict[str, typing.Any],
+        deadline: Deadline,
+    ) -> None:
+        stdin, stdout = typing.cast(typing.IO[str], server.stdin), server.stdout
+        with contextlib.suppress(BrokenPipeError), stdin:
+            stdin.write(json.dumps(parameters))
+        with typing.cast(typing.IO[str], stdout) as file:
+            readable, _, _ = select.select([file], [], [], deadline.remaining)
+            if not readable:
+                raise errors.TimedOut(
+                    f"the {self._noun} was not ready within {deadline.seconds} seconds "
+                    "(program_timeout)"
+                )
+            word, _, why = file.readline().strip().partition(" ")
+        if word == answers.REFUSED:
+            raise errors.BadPackage(f"the {self._noun} refuses it: {why}")
+        if word == answers.BROKEN:
+            raise Broken(f"the {self._noun} cannot run it: {why}")
+        if word != answers.READY:
+            raise errors.ProgrammingFailed(
+                f"the {self._noun} cannot be started: {why or 'it ended'}"
+            )
+
     def _make_folder(self, region_id: str, in_use: bool) -> pathlib.Path:
         # Others see a socket only where it is mounted for them.
         folders.make_private(self._folders)
@@ -199,7 +237,7 @@ class Servers:
     def _record(self, region_id: str, pid: int) -> None:
         process = processes.identify(pid)
         if process is None:
-            raise errors.ProgrammingFailed("the emulator ended at once")
+            raise errors.ProgrammingFailed(f"the {self._noun} ended at once")
         folders.make_private(self._records)
         with (self._records / region_id).open("w") as file:
             json.dump(dataclasses.asdict(process), file)
@@ -229,30 +267,3 @@ def _reap(server: "subprocess.Popen[str]") -> None:
     server.kill()
     with contextlib.suppress(BrokenPipeError), server:
         pass
-
-
-def _hand_over(
-    server: "subprocess.Popen[str]", parameters: dict[str, typing.Any], deadline: Deadline
-) -> None:
-    from fpga_regions.emulator import process
-
-    stdin, stdout = typing.cast(typing.IO[str], server.stdin), server.stdout
-    with contextlib.suppress(BrokenPipeError), stdin:
-        stdin.write(json.dumps(parameters))
-    with typing.cast(typing.IO[str], stdout) as answers:
-        word, _, why = _read_line(answers, deadline).partition(" ")
-    if word == process.REFUSED:
-        raise errors.BadPackage(f"the emulator refuses it: {why}")
-    if word == process.BROKEN:
-        raise Broken(f"the emulator cannot run it: {why}")
-    if word != process.READY:
-        raise errors.ProgrammingFailed(f"the emulator cannot be started: {why or 'it ended'}")
-
-
-def _read_line(file: typing.IO[str], deadline: Deadline) -> str:
-    readable, _, _ = select.select([file], [], [], deadline.remaining)
-    if not readable:
-        raise errors.TimedOut(
-            f"the emulator was not ready within {deadline.seconds} seconds (program_timeout)"
-        )
-    return file.readline().strip()

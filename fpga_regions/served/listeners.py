@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sockets of an emulated region: made, asked, handed from one process to the next.
+"""The sockets of a region that is a process: made, asked, handed from one process to the next.
 
 A container has a region's sockets by bind mount, and so reaches only what listens on these very
 ones. The process behind a region hands its listening sockets to whoever asks it what it serves; the
