@@ -62,6 +62,10 @@ demo-up: tools ## bring the demo cloud up
 demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
 
+.PHONY: demo-live
+demo-live: ## a server of the demo blessed once and launched twice; the demo needs LIVE_IMAGES=yes
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario_live.py $(DEMO_DIR)
+
 .PHONY: recording
 recording: demo-up ## the pictures of the demo and of a developer's loop; asciinema has to be installed
 	@build_scripts/dev.sh
