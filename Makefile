@@ -234,6 +234,10 @@ e2e: demo-up ## end-to-end tests on the demo cloud
 e2e-programs: demo-up ## programs, claims, and the first boot of a new bitstream on the demo cloud
 	@$(e2e) tests/e2e/test_first_boot.py tests/e2e/test_programs.py tests/e2e/test_claims.py
 
+.PHONY: e2e-opencl
+e2e-opencl: demo-up ## a container with a region of OpenCL on the demo cloud
+	@$(e2e) tests/e2e/test_opencl.py
+
 .PHONY: e2e-ml2-ovs
 e2e-ml2-ovs: demo-up ## networks of a Neutron with ML2/OVS, in the place of the demo's ML2/OVN
 	@$(e2e) tests/e2e/test_ml2_ovs.py
