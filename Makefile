@@ -231,8 +231,9 @@ e2e: demo-up ## end-to-end tests on the demo cloud
 		tests/e2e/test_network_kills.py
 
 .PHONY: e2e-programs
-e2e-programs: demo-up ## programs, claims, and the first boot of a new bitstream on the demo cloud
-	@$(e2e) tests/e2e/test_first_boot.py tests/e2e/test_programs.py tests/e2e/test_claims.py
+e2e-programs: demo-up ## programs, claims, OpenCL, and the first boot of a new bitstream on the demo cloud
+	@$(e2e) tests/e2e/test_first_boot.py tests/e2e/test_programs.py tests/e2e/test_claims.py \
+		tests/e2e/test_opencl.py tests/e2e/test_service_kills.py
 
 .PHONY: e2e-opencl
 e2e-opencl: demo-up ## a container with a region of OpenCL on the demo cloud
