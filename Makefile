@@ -258,7 +258,8 @@ faults: demo-up ## nova-compute killed at every point of every path, 200 servers
 	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py \
 		tests/e2e/test_turns.py tests/e2e/test_outages.py tests/e2e/test_api_outages.py \
 		tests/e2e/test_living_guests.py tests/e2e/test_networks.py \
-		tests/e2e/test_network_faults.py tests/e2e/test_network_kills.py
+		tests/e2e/test_network_faults.py tests/e2e/test_network_kills.py \
+		tests/e2e/test_service_kills.py
 
 .PHONY: e2e-distro
 e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back

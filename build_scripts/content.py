@@ -133,9 +133,9 @@ def image(
 
 
 def flavor(compute: typing.Any, name: str, extra_specs: dict[str, str]) -> None:
-    flavor = compute.findflavor(name, get_extra_specs=True)
+    flavor = compute.find_flavor(name, get_extra_specs=True)
     if flavor is None:
-        flavor = compute.createflavor(name=name, ram=256, vcpus=1, disk=1)
+        flavor = compute.create_flavor(name=name, ram=256, vcpus=1, disk=1)
         print(f"created flavor {name}")
     if (flavor.extra_specs or {}) != extra_specs:
         compute.create_flavor_extra_specs(flavor, extra_specs)
