@@ -235,6 +235,10 @@ e2e-programs: demo-up ## programs, claims, OpenCL, and the first boot of a new b
 	@$(e2e) tests/e2e/test_first_boot.py tests/e2e/test_programs.py tests/e2e/test_claims.py \
 		tests/e2e/test_opencl.py tests/e2e/test_service_kills.py
 
+.PHONY: e2e-opencl
+e2e-opencl: demo-up ## a container with a region of OpenCL on the demo cloud
+	@$(e2e) tests/e2e/test_opencl.py
+
 .PHONY: e2e-ml2-ovs
 e2e-ml2-ovs: demo-up ## networks of a Neutron with ML2/OVS, in the place of the demo's ML2/OVN
 	@$(e2e) tests/e2e/test_ml2_ovs.py

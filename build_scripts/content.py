@@ -133,12 +133,13 @@ def image(
 
 
 def flavor(compute: typing.Any, name: str, extra_specs: dict[str, str]) -> None:
-    flavor = compute.find_flavor(name, get_extra_specs=True)
-    if flavor is None:
-        flavor = compute.create_flavor(name=name, ram=256, vcpus=1, disk=1)
+    """See that there is a flavor of that name with these extra specs."""
+    found = compute.find_flavor(name, get_extra_specs=True)
+    if found is None:
+        found = compute.create_flavor(name=name, ram=256, vcpus=1, disk=1)
         print(f"created flavor {name}")
-    if (flavor.extra_specs or {}) != extra_specs:
-        compute.create_flavor_extra_specs(flavor, extra_specs)
+    if (found.extra_specs or {}) != extra_specs:
+        compute.create_flavor_extra_specs(found, extra_specs)
 
 
 def _wait_for_hosts(cloud: typing.Any) -> int:

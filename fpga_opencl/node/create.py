@@ -69,10 +69,14 @@ def buffer(
     flags, content = _with_content(flags, tail)
     if len(tail) not in (0, size):
         raise Refused(codes.INVALID_VALUE)
-    handle = session.library.clCreateBuffer(
-        objects.contexts[owner], flags, size, content, session.error
-    )
-    objects.memories[number] = Memory(session.checked(handle), size)
+    room, context_of = session.room, objects.contexts[owner]
+    if room is not None:
+        room.take(size)
+    handle = session.library.clCreateBuffer(context_of, flags, size, content, session.error)
+    if room is not None and session.error[0]:
+        room.give(size)
+    taken = size if room is not None else 0
+    objects.memories[number] = Memory(session.checked(handle), size, taken=taken)
     return b""
 
 
@@ -202,6 +206,8 @@ def release(
         objects.unset.discard(number)
         if profiled := objects.profiled.pop(number, None):
             session.library.clReleaseEvent(profiled)
+    if kind == table.KINDS["memory"] and session.room is not None:
+        session.room.give(found.taken)
     if kind == table.KINDS["kernel"]:
         for name, handle in found.held.values():
             getattr(session.library, _RELEASES[name])(handle)

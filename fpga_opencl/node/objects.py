@@ -58,11 +58,13 @@ class Memory:
 
     :param size: bytes; 0 of an image
     :param pixel: bytes of one of an image; 0 of a buffer
+    :param taken: bytes of the session's room
     """
 
     handle: Handle
     size: int
     pixel: int = 0
+    taken: int = 0
 
 
 @dataclasses.dataclass

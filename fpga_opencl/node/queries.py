@@ -6,11 +6,13 @@ import typing
 
 from fpga_opencl.node.objects import Objects, Refused, check
 from fpga_opencl.node.opencl import NULL, Handle, ffi
+from fpga_opencl.node.room import Room
 from fpga_opencl.node.session import Session
 from fpga_opencl.protocol import codes, table
 
 _ALL_DEVICES = 0xFFFFFFFF
 _DEVICE_TYPE = 0x1000
+_PROCESSOR = 2  # CL_DEVICE_TYPE_CPU
 _PROGRAM_BINARY_SIZES, _PROGRAM_BINARIES = 0x1165, 0x1166
 _MAX_VALUE = 64 << 20
 #: Parameters whose value has handles: clients answer them, as they have other ones.
@@ -32,10 +34,13 @@ def hello(session: Session, _: tuple[int, int], __: memoryview, magic: int, vers
     kind = ffi.new("L *")
     if not devices:
         devices.update(enumerate(find_devices(library, session.settings.device), 1))
-    reply = b""
+    reply, processors = b"", bool(devices)
     for number, handle in devices.items():
         check(library.clGetDeviceInfo(handle, _DEVICE_TYPE, 8, kind, NULL))
         reply += struct.pack("<QQ", number, kind[0])
+        processors = processors and bool(kind[0] & _PROCESSOR)
+    if processors and session.room is None:
+        session.room = Room(session.settings.memory)
     return reply
 
 
@@ -92,6 +97,9 @@ def query(
     value = ffi.new("char[]", max(1, size[0]))
     if size[0]:
         check(ask(size[0], value, NULL))
+    if session.room is not None and name == "device" and session.room.concerns(parameter):
+        (reported,) = struct.unpack("<Q", ffi.buffer(value, size[0]))
+        return struct.pack("<Q", session.room.seen(parameter, reported))
     return bytes(ffi.buffer(value, size[0]))
 
 

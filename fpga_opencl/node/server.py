@@ -10,13 +10,13 @@ import os
 import select
 import signal
 import socket
-import sys
 import typing
 from pathlib import Path
 
 from fpga_nova.confined import groups
 from fpga_nova.deadline import Deadline
 from fpga_opencl.node import sandbox, worker
+from fpga_opencl.node.log import Log
 from fpga_opencl.node.settings import Settings
 
 _GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
@@ -55,6 +55,7 @@ class Server:
         self._folder = folder
         self._settings = settings
         self._together = together
+        self._log = Log()
         self._attended: dict[int, typing.Callable[[], None]] = {}
         self._free: list[int] = []
         self._poll = select.epoll()
@@ -107,7 +108,7 @@ class Server:
         try:
             self._start(connection, slot)
         except OSError as e:
-            print(f"a worker cannot be started: {e}", file=sys.stderr, flush=True)
+            self._log.say(f"a worker cannot be started: {e}")
             connection.close()
             self._free.append(slot)
 
@@ -148,7 +149,7 @@ class Server:
             os.kill(session.pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(session.pid, 0)[1])
         if status > 0:
-            print(f"worker {session.pid} ended with status {status}", file=sys.stderr, flush=True)
+            self._log.say(f"worker {session.pid} ended with status {status}")
         os.close(session.process)
         session.connection.close()
         self._ending.append(session.slot)

@@ -12,6 +12,7 @@ from concurrent.futures import thread  # by its name: the package loads it late,
 from fpga_opencl.node import opencl
 from fpga_opencl.node.objects import Objects, Refused, check
 from fpga_opencl.node.opencl import NULL, Handle, ffi
+from fpga_opencl.node.room import Room
 from fpga_opencl.node.settings import Settings
 from fpga_opencl.protocol import codes, table
 from fpga_opencl.protocol.streams import Stream
@@ -43,6 +44,8 @@ class Session:
         self.library = library
         self.stream = Stream(connection)
         self.objects = Objects.none()
+        #: Of buffers; None where devices have memory of their own.
+        self.room: Room | None = None
         self.event = ffi.new("H *")
         self.error = ffi.new("I *")
         #: Staging memory of writes, by the event at which it is free again.

@@ -91,6 +91,18 @@ def serving(folder: Path, *options: str) -> typing.Iterator[Node]:
         assert process.wait(_READY) in (0, -signal.SIGKILL)
 
 
+def fill(work: typing.Any) -> None:
+    """Have a worker keep what is written, as the write waits for what never comes, until it ends.
+
+    :param work: a session with a context and a queue
+    """
+    connection, queues = work.session._connection, work.session.queues
+    buffer = work.session.buffers.create(work.context, 32 << 20)
+    connection.call("create_user_event", 1 << 40, work.context)
+    for _ in range(64):
+        queues.enqueue_write(work.queue, buffer, 0, bytes(32 << 20), waits=[1 << 40])
+
+
 def build(folder: Path, sanitize: str = "", target: str = "all") -> Path:
     """The ICD, built in a folder.
 

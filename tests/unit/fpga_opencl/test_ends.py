@@ -17,6 +17,8 @@ from tests.support import opencl
 from tests.support.host import wait_until
 from tests.unit.fpga_opencl.conftest import desk
 
+#: That one after the other open and end; 10,000 take minutes.
+SESSIONS = int(os.environ.get("OPENCL_SESSIONS", "50"))
 #: Seconds; a machine with much other work needs more than the one that is promised.
 SOON = 1.0 * float(os.environ.get("GATE_FACTOR", "5"))
 
@@ -111,7 +113,7 @@ def _opens(path: str) -> bool:
 
 def test_nothing_grows_with_the_sessions(quiet: opencl.Node) -> None:
     """Without devices that are looked for: what grows would, and it takes less time."""
-    for count in (5, 50):
+    for count in (5, SESSIONS):
         for _ in range(count):
             client.open_session(quiet.socket).close()
         wait_until(lambda: not quiet.workers())

@@ -133,14 +133,32 @@ def test_binary_that_is_allowed_runs_and_a_changed_one_does_not(tmp_path: Path, 
             load(session, changed, 1000)
 
 
+def test_device_has_no_more_memory_than_its_worker(node: opencl.Node, work: Desk) -> None:
+    shown = work.session.devices.show(work.device)
+    assert 3 << 30 < int(shown["global_memory"]) < 4 << 30
+
+
+def test_buffers_beyond_the_memory_of_a_worker_are_refused(
+    tmp_path: Path, node: opencl.Node
+) -> None:
+    with opencl.serving(tmp_path, "--memory", "0.5") as one:
+        work = desk(one.socket)
+        buffers, context = work.session.buffers, work.context
+        with pytest.raises(OpenCLError, match="CL_INVALID_BUFFER_SIZE"):
+            buffers.create(context, 400 << 20)
+        first = buffers.create(context, 64 << 20)
+        buffers.create(context, 64 << 20)
+        with pytest.raises(OpenCLError, match="CL_MEM_OBJECT_ALLOCATION_FAILURE"):
+            buffers.create(context, 80 << 20)
+        buffers.release(first)
+        buffers.create(context, 80 << 20)
+        work.session.close()
+
+
 def test_memory_of_a_session_is_limited(tmp_path: Path, node: opencl.Node) -> None:
     """The kernel ends a worker that takes more, and no other one."""
     with opencl.serving(tmp_path, "--memory", "0.4") as one, client.open_session(one.socket) as two:
-        work = desk(one.socket)
         with pytest.raises(client.DeviceLost):
-            for _ in range(16):
-                number = work.session.buffers.create(work.context, 64 << 20)
-                work.session.queues.enqueue_write(work.queue, number, 0, bytes(64 << 20))
-                work.session.queues.finish(work.queue)
+            opencl.fill(desk(one.socket))
         assert two.devices.list() == [1]
         assert two.devices.show(1)["name"]
