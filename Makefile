@@ -62,6 +62,10 @@ demo-up: tools ## bring the demo cloud up
 demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
 
+.PHONY: demo-live
+demo-live: ## a server of the demo blessed once and launched twice; the demo needs LIVE_IMAGES=yes
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario_live.py $(DEMO_DIR)
+
 .PHONY: recording
 recording: demo-up ## the pictures of the demo and of a developer's loop; asciinema has to be installed
 	@build_scripts/dev.sh
@@ -227,8 +231,9 @@ e2e: demo-up ## end-to-end tests on the demo cloud
 		tests/e2e/test_network_kills.py
 
 .PHONY: e2e-programs
-e2e-programs: demo-up ## programs, claims, and the first boot of a new bitstream on the demo cloud
-	@$(e2e) tests/e2e/test_first_boot.py tests/e2e/test_programs.py tests/e2e/test_claims.py
+e2e-programs: demo-up ## programs, claims, OpenCL, and the first boot of a new bitstream on the demo cloud
+	@$(e2e) tests/e2e/test_first_boot.py tests/e2e/test_programs.py tests/e2e/test_claims.py \
+		tests/e2e/test_opencl.py tests/e2e/test_service_kills.py
 
 .PHONY: e2e-ml2-ovs
 e2e-ml2-ovs: demo-up ## networks of a Neutron with ML2/OVS, in the place of the demo's ML2/OVN
@@ -249,7 +254,8 @@ faults: demo-up ## nova-compute killed at every point of every path, 200 servers
 	@FPGA_NOVA_ALL_POINTS=1 $(e2e) -s tests/e2e/test_crashes.py tests/e2e/test_contention.py \
 		tests/e2e/test_turns.py tests/e2e/test_outages.py tests/e2e/test_api_outages.py \
 		tests/e2e/test_living_guests.py tests/e2e/test_networks.py \
-		tests/e2e/test_network_faults.py tests/e2e/test_network_kills.py
+		tests/e2e/test_network_faults.py tests/e2e/test_network_kills.py \
+		tests/e2e/test_service_kills.py
 
 .PHONY: e2e-distro
 e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back
@@ -306,8 +312,8 @@ bench-opencl: tools ## OpenCL by a worker, beside the same device in the program
 	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/opencl.py
 
 .PHONY: opencl
-opencl: ## libfpga-opencl.so, in build/opencl
-	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl
+opencl: ## libfpga-opencl.so, and what containers need beside it, in build/opencl
+	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl container
 
 .PHONY: dist
 dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a release
@@ -316,3 +322,7 @@ dist: tools ## sdist, wheel and its bill of materials in dist/, checked as for a
 .PHONY: deb
 deb: tools ## the Debian package, in dist/
 	@build_scripts/build_deb.sh dist
+
+.PHONY: deb-opencl
+deb-opencl: ## the Debian packages of OpenCL for hosts and for images, in dist/
+	@build_scripts/build_opencl_deb.sh dist

@@ -51,9 +51,9 @@ def main() -> int:
     folder, options = Path(sys.argv[1]), sys.argv[2:]
     cloud = openstack.connect(cloud="envvars")
     image(cloud.image, "ubuntu_lzo", folder / "ubuntu_lzo.tar", "docker")
-    _flavor(cloud.compute, "small", {})
-    for flavor, package in FLAVORS.items():
-        _flavor(cloud.compute, flavor, {"hw:fpga_ip_id": _bitstream(cloud.image, folder / package)})
+    flavor(cloud.compute, "small", {})
+    for name, package in FLAVORS.items():
+        flavor(cloud.compute, name, {"hw:fpga_ip_id": bitstream(cloud.image, folder / package)})
     if "--networks" in options:
         project = functools.partial(cloud.identity.find_project, ignore_missing=False)
         _external(cloud.network, project("service").id)
@@ -92,7 +92,7 @@ def _internal(networks: typing.Any, name: str, project: str) -> None:
     print(f"created network {name}")
 
 
-def _bitstream(images: typing.Any, package: Path) -> str:
+def bitstream(images: typing.Any, package: Path) -> str:
     """The id of the image of a package."""
     with zipfile.ZipFile(package) as archive:
         manifest = archive.read("manifest.json").decode()
@@ -132,7 +132,7 @@ def image(
     return str(record.id)
 
 
-def _flavor(compute: typing.Any, name: str, extra_specs: dict[str, str]) -> None:
+def flavor(compute: typing.Any, name: str, extra_specs: dict[str, str]) -> None:
     flavor = compute.find_flavor(name, get_extra_specs=True)
     if flavor is None:
         flavor = compute.create_flavor(name=name, ram=256, vcpus=1, disk=1)

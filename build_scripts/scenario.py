@@ -12,6 +12,7 @@ import time
 import typing
 from pathlib import Path
 
+import scenario_opencl
 import scenario_programs
 from cloud import Cloud, CloudError
 from keystoneauth1 import adapter
@@ -334,8 +335,12 @@ def main() -> int:
     parser.add_argument("demo_dir", type=Path, help="the cloud's folder (DEMO_DIR)")
     parser.add_argument("--figures", type=Path, help="write the figures to this file, as JSON")
     arguments = parser.parse_args()
+    cloud = Cloud(arguments.demo_dir)
     try:
-        figures = walk(Cloud(arguments.demo_dir))
+        figures = walk(cloud)
+        steps = Walk(cloud)
+        scenario_opencl.walk(steps)
+        figures |= steps.figures
     except CloudError as e:
         print(f"Error: the demo stopped - {e}", file=sys.stderr)
         return 1

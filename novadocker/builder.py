@@ -17,6 +17,7 @@ from novadocker import (
     image_request,
     images,
     limits,
+    live_host,
     live_launch,
     privileges,
     request,
@@ -53,10 +54,14 @@ class Builder:
 
     :param containers: where they are made
     :param network: what makes their networks
+    :param live: whether they can be suspended
     """
 
-    def __init__(self, engine: Engine, containers: Containers, network: Network) -> None:
+    def __init__(
+        self, engine: Engine, containers: Containers, network: Network, live: live_host.LiveHost
+    ) -> None:
         self._engine = engine
+        self._live = live
         self._containers = containers
         self._network = network
 
@@ -189,7 +194,8 @@ class Builder:
             instance, source.image_id, source.command, passed, joined
         )
         options |= self._confinement(instance, asked) | {"environment": dict(asked.environment)}
-        if source.live:
+        # Without a mark, the runtime of live images is that of all others.
+        if source.live or self._live.refusal is None:
             options["runtime"] = live_launch.RUNTIME
         return options
 

@@ -102,6 +102,26 @@ class NoLiveImage(exception.NovaException):  # type: ignore[misc]
         self.reason = reason
 
 
+class NotSuspended(exception.NovaException):  # type: ignore[misc]
+    """A container was not suspended, and goes on.
+
+    :param reason: why, and what to do
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The server was not suspended: {reason}")
+
+
+class NotResumed(exception.NovaException):  # type: ignore[misc]
+    """A container was not restored from its dump.
+
+    :param reason: why, and what to do
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The server was not resumed: {reason}")
+
+
 class NotMoved(exception.NovaException):  # type: ignore[misc]
     """A container did not move to its new host or size.
 

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes live images: snapshots with the memory of a container that goes on.
 
-The container stands still while root dumps its memory and the engine commits its files, so that
-both are of one moment. Everything else, such as the signature and the upload, comes afterwards.
+The container stands still while root dumps its memory and, beside that, the engine commits its
+files: both are of one moment. Root's program is ready before, and waits for the pause. Everything
+else, such as the signature and the upload, comes afterwards.
 """
 
-import functools
 import pathlib
-import time
 import typing
 
 from nova.compute import task_states
 from oslo_config import cfg
-from oslo_log import log as logging
 from oslo_utils import strutils
 
 from fpga_hooks.instance import bitstreams
@@ -27,7 +25,6 @@ if typing.TYPE_CHECKING:
     from nova import objects
 
 CONF = cfg.CONF
-LOG = logging.getLogger(__name__)
 
 
 def requested(properties: typing.Mapping[str, typing.Any]) -> bool:
@@ -73,7 +70,7 @@ class Blessings:
 
         try:
             with self._snapshots.archive(
-                instance, image_id, changes, dump=functools.partial(self._dump, instance)
+                instance, image_id, changes, work=self._host.dumped(container)
             ) as found:
                 archive = self._complete(instance, container, found[0], digests)
                 update_task_state(
@@ -86,12 +83,6 @@ class Blessings:
             raise errors.NoSnapshot(e.reason) from e
         finally:
             self._host.discard(container)
-
-    def _dump(self, instance: "objects.Instance", container: str) -> None:
-        """Dump a container that stands still."""
-        start = time.monotonic()
-        self._host.dump(container)
-        LOG.info("Its memory is dumped after %.2f s", time.monotonic() - start, instance=instance)
 
     def _complete(
         self,

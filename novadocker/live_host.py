@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What root does for live images on this host, and whether the host can do it at all."""
 
+import concurrent.futures
+import contextlib
 import json
 import shutil
+import time
 import typing
 
 from oslo_config import cfg
@@ -12,6 +15,7 @@ from fpga_hooks.program import root
 from novadocker import errors, live_store
 from novadocker.engine import Engine
 from novadocker.live import settings
+from novadocker.network import beside
 
 if typing.TYPE_CHECKING:
     from nova.compute import provider_tree as nova_provider_tree
@@ -21,6 +25,8 @@ LOG = logging.getLogger(__name__)
 
 #: The name of the runtime in the engine.
 RUNTIME = "live"
+#: Seconds between two looks whether root's program waits for the pause.
+_PAUSE = 0.02
 
 
 class LiveHost:
@@ -59,9 +65,19 @@ class LiveHost:
         for name in (settings.IMAGES, settings.MARKS):
             (incoming / name).mkdir(mode=0o750, parents=True, exist_ok=True)
         report = json.loads(self._run("selftest"))
-        self._run("sweep")
+        self._forget_unknown(self._run("sweep").split())
         self.refusal, self._looked = None, True
         LOG.info("This host has live images, by CRIU %s", report["criu"])
+
+    def _forget_unknown(self, suspended: list[str]) -> None:
+        """Remove the dumps of containers that are gone.
+
+        :param suspended: all that have one
+        """
+        with self._engine.asked_to("list containers") as client:
+            known = {one["Id"] for one in client.api.containers(all=True)}
+        for container in set(suspended) - known:
+            self.discard(container)
 
     def update_traits(
         self, provider_tree: "nova_provider_tree.ProviderTree", nodename: str
@@ -72,12 +88,35 @@ class LiveHost:
         else:
             provider_tree.remove_traits(nodename, live_store.TRAIT)
 
-    def dump(self, container: str) -> None:
-        """Dump a container.
+    @contextlib.contextmanager
+    def dumped(self, container: str, suspend: bool = False) -> typing.Iterator[None]:
+        """Dump a container that is paused after the beginning; it is dumped at the end.
 
+        :param suspend: keep the dump for the container, and kill its processes
         :raises errors.NoLiveImage: with the reason
         """
-        self._run("dump", container)
+        verb = "suspend" if suspend else "dump"
+        dump = beside.start(lambda: self._dump(verb, container), f"{verb} {container[:12]}")
+        try:
+            self._wait_until_ready(container, dump)
+            yield
+        except BaseException:
+            self.discard(container)  # it waits for the pause no more
+            raise
+        finally:
+            # CRIU pauses a container again that goes on meanwhile, and the engine would not know.
+            concurrent.futures.wait([dump])
+        dump.result()
+
+    def _dump(self, verb: str, container: str) -> None:
+        LOG.info("The memory of container %s is dumped: %s", container, self._run(verb, container))
+
+    def _wait_until_ready(self, container: str, dump: "concurrent.futures.Future[None]") -> None:
+        sign = live_store.configuration().ready(container)
+        while not (dump.done() or sign.is_dir()):
+            time.sleep(_PAUSE)
+        if dump.done():
+            dump.result()
 
     def sign(
         self, container: str, project: str, instance: str, image: str, bitstreams: tuple[str, ...]

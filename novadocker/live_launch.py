@@ -69,19 +69,28 @@ def marked(
     if launch is None:
         yield
         return
-    container = containers.attributes(instance.uuid)["Id"]
-    mark = live_store.configuration().incoming / settings.MARKS / container
-    _write(mark, launch)
-    try:
-        yield
-    finally:
-        mark.unlink(missing_ok=True)
-
-
-def _write(mark: pathlib.Path, launch: Launch) -> None:
     table = {
         "images": launch.name.rpartition("/")[2],
         "project": launch.project,
         "bitstreams": launch.bitstreams,
     }
-    mark.write_text(json.dumps(table))
+    with mark(containers.attributes(instance.uuid)["Id"], table):
+        yield
+
+
+@contextlib.contextmanager
+def mark(container: str, table: dict[str, typing.Any]) -> typing.Iterator[None]:
+    """Have the engine's runtime restore a container that is started in the body.
+
+    :param table: what it reads; see novadocker.live.runtime
+    """
+    file = live_store.configuration().incoming / settings.MARKS / container
+    _write(file, table)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _write(file: pathlib.Path, table: dict[str, typing.Any]) -> None:
+    file.write_text(json.dumps(table))

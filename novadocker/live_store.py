@@ -29,15 +29,14 @@ options.register_opts(CONF)
 FORMAT = "live"
 #: The property that asks for a live image.
 PROPERTY = "live_image"
+#: The property with the flavor of the server that it was made of, for who launches others.
+FLAVOR = "live_flavor"
 #: The trait of hosts that can restore one.
 TRAIT = "CUSTOM_LIVE_IMAGE"
 
-#: The archive of the container's files, in that of a live image.
-_IMAGE = "image.tar"
-_MOST_FILES = 100_000
 _CHUNK = 1 << 20
 _NAME = re.compile(
-    rf"{re.escape(manifest.MANIFEST)}|{re.escape(manifest.SIGNATURE)}|{re.escape(_IMAGE)}"
+    rf"{re.escape(manifest.MANIFEST)}|{re.escape(manifest.SIGNATURE)}|{re.escape(manifest.IMAGE)}"
     rf"|{manifest.CRIU}/[A-Za-z0-9][A-Za-z0-9._-]{{0,200}}"
 )
 
@@ -81,7 +80,7 @@ def write(target: pathlib.Path, dump: pathlib.Path, image: pathlib.Path) -> None
             archive.add(dump / name, name, filter=_plain)
         for path in sorted((dump / manifest.CRIU).iterdir()):
             archive.add(path, f"{manifest.CRIU}/{path.name}", filter=_plain)
-        archive.add(image, _IMAGE, filter=_plain)
+        archive.add(image, manifest.IMAGE, filter=_plain)
 
 
 def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
@@ -151,18 +150,18 @@ def _verified(folder: pathlib.Path) -> manifest.Manifest:
 
 
 def _take_apart(archive: typing.BinaryIO, target: pathlib.Path, image: pathlib.Path) -> None:
-    places = indexing.index(archive, _MOST_FILES)
+    places = indexing.index(archive, manifest.MOST_FILES)
     strange = next((name for name in places if not _NAME.fullmatch(name)), None)
     if strange is not None:
         raise Refused(f"it has the file {strange[:100]!r}")
-    if _IMAGE not in places:
-        raise Refused(f"it lacks the file {_IMAGE}")
+    if manifest.IMAGE not in places:
+        raise Refused(f"it lacks the file {manifest.IMAGE}")
     for name in (manifest.MANIFEST, manifest.SIGNATURE):
         if name in places and places[name].size > manifest.MOST:
             raise Refused(f"its {name} is too large")
     (target / manifest.CRIU).mkdir(mode=0o750, parents=True)
     for name, place in places.items():
-        _copy(archive, place, image if name == _IMAGE else target / name)
+        _copy(archive, place, image if name == manifest.IMAGE else target / name)
 
 
 def _copy(archive: typing.BinaryIO, place: indexing.Place, target: pathlib.Path) -> None:

@@ -120,6 +120,15 @@ It is ``netns`` in the engine's ``exec-root``. Only there does nova-compute's pr
 enter a namespace.
 """,
     ),
+    cfg.StrOpt(
+        "opencl_folder",
+        help="""
+Folder of ``libfpga-opencl.so``, ``libOpenCL.so.1`` and ``fpga-nova.icd``.
+
+A container with a region of OpenCL has these files, read-only, so that its image needs no driver
+and no loader. Without the option, the image has to bring them.
+""",
+    ),
     cfg.IntOpt(
         "image_max_size",
         default=10240,

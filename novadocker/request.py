@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from fpga_hooks.instance import devices
 from fpga_nova.contract import NODE_KINDS
-from novadocker import config_drive, errors, limits
+from novadocker import config_drive, errors, limits, opencl
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -157,8 +157,14 @@ def container_options(
         # The host's core_pattern may name a program, which runs outside of all these limits.
         "ulimits": [Ulimit(name="core", soft=0, hard=0)],
         "log_config": LogConfig(type="json-file", config={"max-size": _LOG_SIZE, "max-file": "2"}),
-        **device_options(passed),
+        **_file_options(passed),
     }
+
+
+def _file_options(passed: typing.Sequence[devices.Device]) -> dict[str, typing.Any]:
+    """The devices, and what programs need beside them."""
+    options = device_options(passed)
+    return options | {"mounts": [*options["mounts"], *opencl.mounts(passed)]}
 
 
 def _network_options(instance: "objects.Instance", joined: str | None) -> dict[str, str]:
@@ -214,7 +220,7 @@ def devices_in(attributes: typing.Mapping[str, typing.Any]) -> set[tuple[str, st
     files = {
         (mount["Source"], mount["Target"])
         for mount in host.get("Mounts") or ()
-        if mount["Target"] != config_drive.TARGET
+        if mount["Target"] not in (config_drive.TARGET, *opencl.TARGETS)
     }
     return nodes | files
 

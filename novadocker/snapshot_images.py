@@ -61,7 +61,8 @@ def _live_properties(instance: "objects.Instance", live: bool) -> dict[str, str]
     """
     trait = f"trait:{live_store.TRAIT}"
     if live:
-        return {live_store.PROPERTY: "done", trait: "required"}
+        flavor = instance.flavor.flavorid
+        return {live_store.PROPERTY: "done", trait: "required", live_store.FLAVOR: flavor}
     if f"image_{live_store.PROPERTY}" in (instance.system_metadata or {}):
         return {live_store.PROPERTY: "no", trait: "unneeded"}
     return {}

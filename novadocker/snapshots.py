@@ -42,20 +42,21 @@ _MIB = 1 << 20
 _ROOM = 64 << 20
 
 _Json = dict[str, typing.Any]
-#: Gets the container's id in the engine.
-_Dump = typing.Callable[[str], None]
+#: What is done beside a commit: it begins before the container stands still.
+_Work = typing.ContextManager[None]
 
 
 class Snapshots:
     """Snapshots of the containers of one engine.
 
     :param containers: what they are made of
+    :ivar pauses: of containers whose files or memory are copied
     """
 
     def __init__(self, engine: Engine, containers: Containers) -> None:
         self._engine = engine
         self._containers = containers
-        self._pauses = Pauses(containers)
+        self.pauses = Pauses(containers)
         #: Instances by the images that are made of them now.
         self._current: dict[str, str] = {}
         #: Whether the engine may have something that a snapshot left.
@@ -115,28 +116,28 @@ class Snapshots:
         image_id: str,
         changes: reading.Changes,
         name: str | None = None,
-        dump: _Dump | None = None,
+        work: _Work | None = None,
     ) -> typing.Iterator[tuple[pathlib.Path, list[str]]]:
         """The archive of a container, and the digests of its layers.
 
         :param image_id: in Glance, or what else names the engine's image meanwhile
         :param name: of the image in the archive
-        :param dump: what is to be done with the container while it stands still
+        :param work: what is to be done with the container while it stands still
         :raises errors.NoSnapshot, errors.EngineUnavailable, errors.EngineRefused: see `take`
         """
         with folders.fresh(images.parent(), images.FOLDER) as folder:
             path = folder / "image.tar"
             with _room_reported():
-                layers = self._write(instance, image_id, changes, path, name, dump)
+                layers = self._write(instance, image_id, changes, path, name, work)
             yield path, layers
 
     def recover(self) -> None:
-        """Undo what interrupted snapshots left in the engine; nothing if none was interrupted."""
-        if not self._interrupted:
+        """Undo what interrupted snapshots and suspensions left in the engine, if any."""
+        if not self._interrupted and not self.pauses.interrupted():
             return
         try:
             self._remove_images()
-            self._pauses.end(but=self._current.values())
+            self.pauses.end()
         except errors.NO_ANSWER as e:
             LOG.warning("Interrupted snapshots are looked for again: %s", e.message)
         else:
@@ -171,10 +172,10 @@ class Snapshots:
         changes: reading.Changes,
         target: pathlib.Path,
         name: str | None,
-        dump: _Dump | None,
+        work: _Work | None,
     ) -> list[str]:
         saved = target.with_name("saved.tar")
-        with self._committed(instance, image_id, dump) as committed:
+        with self._committed(instance, image_id, work) as committed:
             self._save(instance, committed, saved)
         options = CONF.docker
         wanted = reading.Request(images.limits(), name, options.image_read_timeout, changes=changes)
@@ -195,14 +196,14 @@ class Snapshots:
 
     @contextlib.contextmanager
     def _committed(
-        self, instance: "objects.Instance", image_id: str, dump: _Dump | None = None
+        self, instance: "objects.Instance", image_id: str, work: _Work | None = None
     ) -> typing.Iterator[str]:
         """The engine's own image of a container."""
         name = f"{REPOSITORY}:{image_id}"
         LOG.info("Committing the container to %s", name, instance=instance)
         self._current[image_id] = instance.uuid
         try:
-            self._commit(instance, image_id, dump)
+            self._commit(instance, image_id, work)
             yield name
         finally:
             try:
@@ -212,7 +213,7 @@ class Snapshots:
                 self._interrupted = True
             del self._current[image_id]
 
-    def _commit(self, instance: "objects.Instance", image_id: str, dump: _Dump | None) -> None:
+    def _commit(self, instance: "objects.Instance", image_id: str, work: _Work | None) -> None:
         """Have the engine copy a container that is measured again once it writes nothing more.
 
         A container could make a large file after the first look, and with sparse files one that
@@ -220,12 +221,10 @@ class Snapshots:
         """
         what, seconds = "commit the container", CONF.docker.image_load_timeout
         try:
-            with self._pauses.held(instance.uuid):
+            with self.pauses.held(instance.uuid, work):
                 container = self._containers.attributes(instance.uuid)["Id"]
                 most = CONF.docker.image_max_unpacked_size * _MIB
                 _check_size(sizes.exact(self._engine, instance.uuid, container, most + _ROOM))
-                if dump:
-                    dump(container)
                 with self._engine.asked_patiently(what, seconds) as client:
                     client.api.commit(
                         container,

@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import types
+import typing
 
 #: What the container does: it greets, serves its region on TCP port 9000 if it has one, and waits
 #: for SIGTERM. Each connection sends what is to be worked on, ends its side, and reads the answer.
@@ -72,13 +74,24 @@ def read_busybox(path: pathlib.Path) -> tuple[bytes, list[str]]:
     return program, sorted(set(listing.stdout.split()) - {"busybox"})
 
 
-def layer(busybox: bytes, applets: list[str], client: bytes) -> bytes:
-    """The tar of the root file system."""
+def layer(
+    busybox: bytes,
+    applets: list[str],
+    client: bytes,
+    programs: typing.Mapping[str, bytes] = types.MappingProxyType({}),
+) -> bytes:
+    """The tar of the root file system.
+
+    :param programs: more of them, and libraries, by their paths
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, mode in _FOLDERS.items():
             archive.addfile(_member(name, mode, tarfile.DIRTYPE))
-        for name, program in (("bin/busybox", busybox), ("bin/fpga-client", client)):
+        own = {"bin/busybox": busybox, "bin/fpga-client": client}
+        for folder in _folders_of(programs):
+            archive.addfile(_member(folder, 0o755, tarfile.DIRTYPE))
+        for name, program in (own | dict(programs)).items():
             _add(archive, name, program, 0o755)
         for applet in applets:
             link = _member(f"bin/{applet}", 0o777, tarfile.SYMTYPE)
@@ -87,6 +100,12 @@ def layer(busybox: bytes, applets: list[str], client: bytes) -> bytes:
         for name, text in _FILES.items():
             _add(archive, name, text.encode(), 0o644)
     return buffer.getvalue()
+
+
+def _folders_of(programs: typing.Iterable[str]) -> list[str]:
+    """The folders that files are in, but for those that every image has, the upper ones first."""
+    folders = {str(one) for name in programs for one in pathlib.PurePath(name).parents}
+    return sorted(folders - {".", *_FOLDERS})
 
 
 def architecture() -> str:
@@ -133,15 +152,30 @@ def _member(name: str, mode: int, kind: bytes) -> tarfile.TarInfo:
     return member
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the image; exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("ubuntu_lzo.tar"))
+def demo_layer(busybox: pathlib.Path) -> bytes:
+    """The tar of the root file system of the demo's image.
+
+    :raises BuildError: a part of it is not there
+    """
+    return layer(*read_busybox(busybox), compile_client())
+
+
+def main(
+    arguments: list[str] | None = None,
+    output: str = "ubuntu_lzo.tar",
+    build: typing.Callable[[pathlib.Path], bytes] = demo_layer,
+) -> int:
+    """Write an image; exit status.
+
+    :param output: the file, where the arguments name none
+    :param build: makes its root file system
+    """
+    parser = argparse.ArgumentParser(description="Write an image as docker save would.")
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(output))
     parser.add_argument("--busybox", type=pathlib.Path, default=pathlib.Path("/bin/busybox"))
     options = parser.parse_args(arguments)
     try:
-        busybox, applets = read_busybox(options.busybox)
-        root = layer(busybox, applets, compile_client())
+        root = build(options.busybox)
     except BuildError as e:
         print(f"Error: cannot make {options.output} - {e}", file=sys.stderr)
         return 1

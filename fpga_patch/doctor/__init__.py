@@ -4,7 +4,7 @@
 import collections.abc
 import pathlib
 
-from fpga_patch.doctor import compute, controller, live, services
+from fpga_patch.doctor import compute, controller, live, opencl, services
 from fpga_patch.doctor.finding import Finding
 from fpga_patch.doctor.settings import Settings
 
@@ -38,6 +38,7 @@ CHECKS: dict[str, list[collections.abc.Callable[[Settings], list[Finding]]]] = {
         compute.sudo,
         compute.docker,
         live.images,
+        opencl.containers,
         _names,
     ],
 }

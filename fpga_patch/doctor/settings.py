@@ -38,6 +38,7 @@ _OPTS: dict[str, list[cfg.Opt]] = {
         cfg.StrOpt("host_url", default="unix:///var/run/docker.sock"),
         cfg.BoolOpt("live_images", default=False),
         cfg.StrOpt("live_exec", default="fpga-live"),
+        cfg.StrOpt("opencl_folder"),
     ],
     "database": [cfg.StrOpt("connection", secret=True)],
     "api_database": [cfg.StrOpt("connection", secret=True)],

@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 import typing
@@ -41,8 +42,12 @@ def _parser() -> argparse.ArgumentParser:
         return found
 
     verb("selftest", "dump and restore a process that listens", _selftest)
-    dump = verb("dump", "dump a container, which goes on", _dump)
+    dump = verb("dump", "dump a container once it is paused", _dump)
     dump.add_argument("container", metavar="CONTAINER")
+    suspend = verb(
+        "suspend", "dump a container once it is paused, and kill its processes", _suspend
+    )
+    suspend.add_argument("container", metavar="CONTAINER")
     sign = verb("sign", "sign a dump, and have nova-compute read it", _sign)
     sign.add_argument("container", metavar="CONTAINER")
     sign.add_argument("--project", required=True, help="whose server it is")
@@ -53,10 +58,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     discard = verb("discard", "remove a dump", _discard)
     discard.add_argument("container", metavar="CONTAINER")
-    verb("sweep", "remove all dumps", _sweep)
+    verb("sweep", "remove all dumps but those of suspended containers, and list these", _sweep)
     key = verb("key", "make the host's key, or another one", _key)
     key.add_argument(
         "--rotate", action="store_true", help="make a new key; the host trusts the old one still"
+    )
+    adopt = verb("import", "verify a live image, and sign it for another project", _import)
+    adopt.add_argument("archive", type=pathlib.Path, metavar="FILE")
+    adopt.add_argument("--project", required=True, type=_project, help="its id")
+    adopt.add_argument(
+        "--output", required=True, type=pathlib.Path, metavar="FILE", help="the new archive"
+    )
+    adopt.add_argument(
+        "--keys",
+        type=pathlib.Path,
+        metavar="FOLDER",
+        help="the public keys of another cloud's hosts; default: those that this host trusts",
     )
     verb("keys", "list the keys that the host trusts", _keys)
     return parser
@@ -69,7 +86,15 @@ def _selftest(config: settings.Settings, _asked: argparse.Namespace) -> None:
 
 
 def _dump(config: settings.Settings, asked: argparse.Namespace) -> None:
-    dumping.dump(config, asked.container)
+    _report(dumping.dump(config, asked.container))
+
+
+def _suspend(config: settings.Settings, asked: argparse.Namespace) -> None:
+    _report(dumping.suspend(config, asked.container))
+
+
+def _report(found: dumping.Seconds) -> None:
+    print(json.dumps({name: round(value, 2) for name, value in found._asdict().items()}))
 
 
 def _sign(config: settings.Settings, asked: argparse.Namespace) -> None:
@@ -86,8 +111,24 @@ def _discard(config: settings.Settings, asked: argparse.Namespace) -> None:
 
 
 def _sweep(config: settings.Settings, _asked: argparse.Namespace) -> None:
-    for container in dumping.sweep(config):
+    dumping.sweep(config)
+    for container in dumping.suspended(config):
         print(container)
+
+
+def _import(config: settings.Settings, asked: argparse.Namespace) -> None:
+    from novadocker.live import adoption
+
+    keys = asked.keys or config.trusted_keys
+    found = adoption.adopt(config, asked.archive, asked.output, asked.project, keys)
+    print(json.dumps({"instance": found.instance, "created": found.created}))
+
+
+def _project(text: str) -> str:
+    """The id of a project, in the form that rootwrap's filters let through."""
+    if not re.fullmatch("[0-9A-Za-z_-]{1,255}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the id of a project")
+    return text
 
 
 def _key(config: settings.Settings, asked: argparse.Namespace) -> None:

@@ -42,14 +42,14 @@ _PLAIN = {"PATH": _PATH, "LANG": "C.UTF-8"}
 
 
 def run_runc(
-    settings: Settings, arguments: list[str], folder: pathlib.Path, **options: object
+    settings: Settings, arguments: list[str], folder: pathlib.Path | None, **options: object
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run runc, which finds this CRIU and no other.
 
-    :param folder: root's alone; it gets what CRIU reads
+    :param folder: root's alone; it gets what CRIU reads. None where runc needs no CRIU.
     :param options: of subprocess.run
     """
-    environment = {**_PLAIN, **_for_criu(settings.criu, folder)}
+    environment = {**_PLAIN, **(_for_criu(settings.criu, folder) if folder else {})}
     argv = [os.fspath(settings.runc), *arguments]
     return subprocess.run(argv, env=environment, **options)  # type: ignore[call-overload,no-any-return] # noqa: S603
 

@@ -5,57 +5,93 @@
 from then on. `discard` removes them.
 """
 
+import contextlib
 import datetime
+import fcntl
 import grp
 import json
 import os
 import pathlib
-import re
 import shutil
+import signal
+import time
 import typing
 
-from novadocker.live import containers, criu, manifest
+from novadocker.live import containers, criu, manifest, reasons
 from novadocker.live.errors import LiveError
 from novadocker.live.settings import Settings
 
 _FACTS = "facts.json"
 _SECONDS = 300
-
-#: CRIU's reasons, and what they mean for the owner of a server.
-_MEANINGS = {
-    r"External socket is used|Can't dump half of stream unix": (
-        "a process is connected to a socket of the host, such as that of its FPGA region; close "
-        "the connection first"
-    ),
-    r"of that type \[2\d{4}\]|chr.*dev|Can't dump.*device": (
-        "a process has a device open; close it first"
-    ),
-    r"tracing|already traced|Unable to seize|seize task": (
-        "a process is being traced, as by a debugger"
-    ),
-    r"io_uring|userfaultfd|perf_event": "a process uses what CRIU does not dump",
-}
+#: Seconds that nova-compute may take to have the engine pause a container, and between two looks.
+_PATIENCE, _PAUSE = 60, 0.02
 
 
-def dump(settings: Settings, container: str) -> None:
-    """Dump a container; it is as before afterwards, paused or not.
+class Seconds(typing.NamedTuple):
+    """How long the parts of a dump took.
+
+    :param preparation: before it was ready
+    :param pause: until the container was paused
+    :param dump: while it was paused
+    """
+
+    preparation: float
+    pause: float
+    dump: float
+
+
+def dump(settings: Settings, container: str) -> Seconds:
+    """Dump a container once it is paused, which it is afterwards as before.
+
+    All that needs no pause is done first. Then a sign says that the dump is ready.
 
     :param container: the engine's id
     :raises LiveError: it cannot be dumped, with the reason; nothing is left
     """
     folder = _folder(settings, container)
-    shutil.rmtree(folder, ignore_errors=True)
+    start = time.monotonic()
     # nova-compute goes through them to what it may read.
     for parent in (settings.state, settings.spool):
         _make(parent, 0o711)
-    _make(folder, 0o700)
-    try:
-        facts = _facts(settings, container, folder)
-        _checkpoint(settings, container, folder)
-        (folder / _FACTS).write_text(json.dumps(facts))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    with _lock(settings, fcntl.LOCK_SH):
+        _remove(settings, container)
+        _make(folder, 0o700)
+        try:
+            host = _host_facts(settings)
+            bundle = containers.bundle(pathlib.Path(_state(settings, container)["bundle"]))
+            ready = time.monotonic()
+            _await_pause(settings, container)
+            paused = time.monotonic()
+            facts = _container_facts(settings, container, bundle)
+            _checkpoint(settings, container, folder)
+            (folder / _FACTS).write_text(json.dumps(host | facts))
+        except BaseException:
+            _remove(settings, container)
+            raise
+        shutil.rmtree(settings.ready(container), ignore_errors=True)
+        return Seconds(ready - start, paused - ready, time.monotonic() - paused)
+
+
+def suspend(settings: Settings, container: str) -> Seconds:
+    """Dump a container once it is paused, keep the dump for its next start, and kill its processes.
+
+    They are killed while they are paused, so that none of them runs on.
+
+    :param container: the engine's id
+    :raises LiveError: it cannot be dumped, with the reason; it was not killed
+    """
+    found = dump(settings, container)
+    folder, target = _folder(settings, container), settings.suspended(container)
+    _make(target.parent, 0o711)
+    with _lock(settings, fcntl.LOCK_SH):
+        described = _described(folder, project="", instance="", bitstreams=(), image="", files=())
+        (folder / manifest.MANIFEST).write_bytes(described.dump())
+        shutil.rmtree(target, ignore_errors=True)
+        folder.rename(target)
+        for process in _asked(settings, "ps", "--format", "json", container):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+    return found
 
 
 def sign(
@@ -78,58 +114,109 @@ def sign(
     from novadocker.live import signatures  # not while the container stands still: it takes longer
 
     folder = _folder(settings, container)
-    files = folder / manifest.CRIU
-    try:
-        facts = json.loads((folder / _FACTS).read_text())
-    except (OSError, ValueError) as e:
-        raise LiveError(f"there is no dump of container {container}") from e
-    described = manifest.Manifest(
+    if not (folder / _FACTS).exists():
+        raise LiveError(f"there is no dump of container {container}")
+    data = _described(
+        folder,
         project=project,
         instance=instance,
         bitstreams=bitstreams,
         image=image,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        files=manifest.measure(files),
-        **facts,
-    )
-    data = described.dump()
+        files=manifest.measure(folder / manifest.CRIU),
+    ).dump()
     (folder / manifest.MANIFEST).write_bytes(data)
     (folder / manifest.SIGNATURE).write_bytes(signatures.sign(data, settings.signing_key))
     _hand_over(folder, settings.group)
     return folder
 
 
+def _described(folder: pathlib.Path, **others: typing.Any) -> manifest.Manifest:
+    """The manifest of a dump."""
+    facts = json.loads((folder / _FACTS).read_text())
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return manifest.Manifest(created=now, **facts, **others)
+
+
 def discard(settings: Settings, container: str) -> None:
-    """Remove a dump; none is as good."""
-    shutil.rmtree(_folder(settings, container), ignore_errors=True)
+    """Remove a dump; none is as good. One that waits for the pause ends.
+
+    A container that is suspended starts anew afterwards.
+    """
+    _folder(settings, container)
+    _remove(settings, container)
+    shutil.rmtree(settings.suspended(container), ignore_errors=True)
 
 
-def sweep(settings: Settings) -> list[str]:
-    """Remove all dumps; for a nova-compute that has none in work.
+def suspended(settings: Settings) -> list[str]:
+    """The containers that are suspended."""
+    folder = settings.suspended("")
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
-    :returns: the containers
+
+def sweep(settings: Settings) -> None:
+    """Remove all dumps but those of suspended containers; for a nova-compute with none in work.
+
+    One that an earlier nova-compute began ends first: CRIU leaves a container as it found it, so
+    nobody may have it go on meanwhile.
     """
     if not settings.spool.is_dir():
-        return []
-    names = sorted(path.name for path in settings.spool.iterdir())
-    for name in names:
-        shutil.rmtree(settings.spool / name, ignore_errors=True)
-    return names
+        return
+    for ready in settings.spool.glob(f"*{settings.ready('').name}"):
+        shutil.rmtree(ready, ignore_errors=True)
+    with _lock(settings, fcntl.LOCK_EX):
+        for path in settings.spool.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
-def _facts(settings: Settings, container: str, folder: pathlib.Path) -> dict[str, typing.Any]:
-    """What the manifest says of the container and the host."""
-    state = _asked(settings, folder, "state", container)
-    processes = _asked(settings, folder, "ps", "--format", "json", container)
-    bundle = containers.bundle(pathlib.Path(state["bundle"]))
-    found = containers.privileges(processes)
-    if not found.within(bundle.privileges):
-        raise LiveError("its processes have more privileges than the container was made with")
+@contextlib.contextmanager
+def _lock(settings: Settings, kind: int) -> typing.Iterator[None]:
+    with settings.lock.open("w") as file:
+        fcntl.flock(file, kind)
+        yield
+
+
+def _remove(settings: Settings, container: str) -> None:
+    for path in (settings.ready(container), settings.spool / container):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _await_pause(settings: Settings, container: str) -> None:
+    """Say that all is ready, and wait until the container is paused.
+
+    :raises LiveError: it does not run, is not paused in time, or the dump is discarded
+    """
+    sign = settings.ready(container)
+    sign.mkdir(mode=0o700)
+    end = time.monotonic() + _PATIENCE
+    while (status := _state(settings, container)["status"]) != "paused":
+        if status != "running":
+            raise LiveError(f"the container is {status}")
+        if not sign.is_dir():
+            raise LiveError("the dump was discarded before the container was paused")
+        if time.monotonic() > end:
+            raise LiveError(f"the container was not paused within {_PATIENCE} s")
+        time.sleep(_PAUSE)
+
+
+def _host_facts(settings: Settings) -> dict[str, typing.Any]:
+    """What the manifest says of the host."""
     return {
         "criu": criu.version(settings.criu),
         "kernel": os.uname().release,
         "machine": os.uname().machine,
         "cpu": containers.processor(),
+    }
+
+
+def _container_facts(
+    settings: Settings, container: str, bundle: containers.Bundle
+) -> dict[str, typing.Any]:
+    """What the manifest says of a container that is paused."""
+    processes = _asked(settings, "ps", "--format", "json", container)
+    found = containers.privileges(processes)
+    if not found.within(bundle.privileges):
+        raise LiveError("its processes have more privileges than the container was made with")
+    return {
         "capabilities": found.capabilities,
         "no_new_privileges": found.no_new_privileges,
         "seccomp": found.seccomp,
@@ -137,12 +224,17 @@ def _facts(settings: Settings, container: str, folder: pathlib.Path) -> dict[str
     }
 
 
-def _asked(settings: Settings, folder: pathlib.Path, *arguments: str) -> typing.Any:
+def _state(settings: Settings, container: str) -> dict[str, typing.Any]:
+    state: dict[str, typing.Any] = _asked(settings, "state", container)
+    return state
+
+
+def _asked(settings: Settings, *arguments: str) -> typing.Any:
     """What runc answers of a container."""
     finished = criu.run_runc(
         settings,
         ["--root", str(settings.runc_root), *arguments],
-        folder,
+        None,
         capture_output=True,
         timeout=_SECONDS,
     )
@@ -168,13 +260,7 @@ def _checkpoint(settings: Settings, container: str, folder: pathlib.Path) -> Non
     if finished.returncode:
         reason = criu.complaint(work / "dump.log")
         said = finished.stderr.decode(errors="replace").strip()[-300:]
-        raise LiveError(f"{meaning(reason)} (CRIU: {reason}; runc: {said})")
-
-
-def meaning(reason: str) -> str:
-    """A reason of CRIU's in plain words."""
-    found = (text for pattern, text in _MEANINGS.items() if re.search(pattern, reason))
-    return next(found, "the container has something that cannot be dumped")
+        raise LiveError(f"{reasons.meaning(reason)} (CRIU: {reason}; runc: {said})")
 
 
 def _folder(settings: Settings, container: str) -> pathlib.Path:

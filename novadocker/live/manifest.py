@@ -16,6 +16,10 @@ from novadocker.live.errors import Untrusted
 MANIFEST, SIGNATURE = "live.json", "live.sig"
 #: The folder of CRIU's files.
 CRIU = "criu"
+#: The archive of the container's files, in that of a live image.
+IMAGE = "image.tar"
+#: How many files the archive of a live image may have.
+MOST_FILES = 100_000
 
 _VERSION = 1
 #: Bytes of a manifest at most: CRIU writes a few files for each process.

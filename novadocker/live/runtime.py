@@ -3,13 +3,14 @@
 
 The engine runs it as root. For a container without a mark it becomes runc at once. nova-compute
 marks a container by a file with its id, which holds good once: a stop and a start of a clone is an
-ordinary start.
+ordinary start. A mark names a live image, or says that the container was suspended on this host.
 """
 
 import contextlib
 import json
 import os
 import pathlib
+import shutil
 import struct
 import sys
 import typing
@@ -68,6 +69,8 @@ def main(arguments: list[str]) -> int:
         return _become_runc(config, runc)
     mark = config.incoming / settings.MARKS / container
     if not os.path.lexists(mark):
+        # It starts anew, so that what it had in memory is of no use.
+        shutil.rmtree(config.suspended(container), ignore_errors=True)
         return _become_runc(config, runc)
     try:
         _restore(config, runc, place, _taken(mark))
@@ -104,6 +107,15 @@ def check(
         raise Untrusted("it is of another project")
     if found.bitstreams != mark.bitstreams:
         raise Untrusted("it is of a server with another bitstream")
+    _check_fit(found, bundle)
+    return found
+
+
+def _check_fit(found: manifest.Manifest, bundle: containers.Bundle) -> None:
+    """See that what was dumped fits a container and this host.
+
+    :raises LiveError: it does not
+    """
     if found.machine != os.uname().machine:
         raise LiveError(f"it is of a host with the architecture {found.machine}")
     missing = set(found.cpu) - set(containers.processor())
@@ -115,7 +127,6 @@ def check(
     if found.mounts != bundle.mounts:
         others = ", ".join(sorted(set(found.mounts) ^ set(bundle.mounts)))
         raise LiveError(f"it has other mounts than its source: {others}")
-    return found
 
 
 def name_host(folder: pathlib.Path, name: str) -> None:
@@ -131,12 +142,25 @@ def name_host(folder: pathlib.Path, name: str) -> None:
         path.write_bytes(magic + struct.pack("<I", len(message)) + message)
 
 
-def _restore(config: "Settings", runc: list[str], place: int, mark: Mark) -> None:
+def _restore(config: "Settings", runc: list[str], place: int, mark: Mark | None) -> None:
     folder = pathlib.Path(_value_of(runc[place:], "--bundle") or ".")
     bundle = containers.bundle(folder)
     for path in (config.state, config.work):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _images(config, mark) as source, folders.fresh(config.work, "restore-") as work:
+    with folders.fresh(config.work, "restore-") as work:
+        if mark is None:
+            _resume(config, runc, place, bundle, work)
+        else:
+            files = _copied(config, mark, bundle, work)
+            name_host(files, bundle.host_name)
+            _run(config, runc, place, files, work)
+
+
+def _copied(
+    config: "Settings", mark: Mark, bundle: containers.Bundle, work: pathlib.Path
+) -> pathlib.Path:
+    """The files of a live image, as they were signed."""
+    with _images(config, mark) as source:
         data = _small(source, manifest.MANIFEST, manifest.MOST)
         signature = _small(source, manifest.SIGNATURE, _MARK_SIZE)
         found = check(config, mark, data, signature, bundle)
@@ -144,24 +168,46 @@ def _restore(config: "Settings", runc: list[str], place: int, mark: Mark) -> Non
         files.mkdir(mode=0o700)
         with _opened(manifest.CRIU, source) as criu_source:
             manifest.copy(criu_source, files, found.files)
-        name_host(files, bundle.host_name)
-        argv = [*runc[:place], "restore", "--detach", "--no-subreaper", "--file-locks"]
-        argv += ["--image-path", str(files), "--work-path", str(work), *runc[place + 1 :]]
-        if criu.run_runc(config, argv, work, timeout=_SECONDS).returncode:
-            reason = criu.complaint(work / "restore.log")
-            runc_root = _value_of(runc[:place], "--root")
-            root = ["--root", runc_root] if runc_root else []
-            criu.run_runc(config, [*root, "delete", "--force", runc[-1]], work, timeout=_SECONDS)
-            raise LiveError(f"CRIU: {reason}")
+    return files
 
 
-def _taken(path: pathlib.Path) -> Mark:
-    """Read a mark, which holds good no more."""
+def _resume(
+    config: "Settings", runc: list[str], place: int, bundle: containers.Bundle, work: pathlib.Path
+) -> None:
+    """Restore a container from its own dump, which is root's alone; a failure leaves the dump."""
+    dump = config.suspended(runc[-1])
+    try:
+        data = (dump / manifest.MANIFEST).read_bytes()
+    except OSError as e:
+        raise LiveError(f"there is no dump of the container: {e.strerror}") from e
+    _check_fit(manifest.load(data), bundle)
+    _run(config, runc, place, dump / manifest.CRIU, work)
+    shutil.rmtree(dump, ignore_errors=True)
+
+
+def _run(
+    config: "Settings", runc: list[str], place: int, files: pathlib.Path, work: pathlib.Path
+) -> None:
+    """Have runc restore a container, of which nothing is left otherwise."""
+    argv = [*runc[:place], "restore", "--detach", "--no-subreaper", "--file-locks"]
+    argv += ["--image-path", str(files), "--work-path", str(work), *runc[place + 1 :]]
+    if criu.run_runc(config, argv, work, timeout=_SECONDS).returncode:
+        reason = criu.complaint(work / "restore.log")
+        runc_root = _value_of(runc[:place], "--root")
+        root = ["--root", runc_root] if runc_root else []
+        criu.run_runc(config, [*root, "delete", "--force", runc[-1]], work, timeout=_SECONDS)
+        raise LiveError(f"CRIU: {reason}")
+
+
+def _taken(path: pathlib.Path) -> Mark | None:
+    """Read a mark, which holds good no more; None if it is of a container that was suspended."""
     with _opened_file(path) as file:
         data = file.read(_MARK_SIZE)
     path.unlink()
     try:
         table = json.loads(data)
+        if table == {"suspended": True}:
+            return None
         mark = Mark(str(table["images"]), str(table["project"]), tuple(table["bitstreams"]))
     except (ValueError, KeyError, TypeError) as e:
         raise LiveError(f"{path} cannot be read: {e!r}") from e

@@ -10,6 +10,8 @@ from novadocker.live.errors import LiveError
 #: Where the file is, unless the program is started with another one.
 FILE = pathlib.Path("/etc/fpga-nova/live.toml")
 
+#: The folder of containers that are suspended, in root's own.
+SUSPENDED = "suspended"
 #: The folder of images and that of marks, in the folder of nova-compute.
 IMAGES, MARKS = "images", "marks"
 
@@ -41,6 +43,19 @@ class Settings:
     def spool(self) -> pathlib.Path:
         """Where dumps are until nova-compute has them."""
         return self.state / "spool"
+
+    def ready(self, container: str) -> pathlib.Path:
+        """A folder that is there while a dump waits until its container is paused."""
+        return self.spool / f"{container}.ready"
+
+    def suspended(self, container: str) -> pathlib.Path:
+        """The dump of a container that is suspended."""
+        return self.state / SUSPENDED / container
+
+    @property
+    def lock(self) -> pathlib.Path:
+        """Who dumps shares it; who removes all dumps has it alone."""
+        return self.state / "lock"
 
     @property
     def work(self) -> pathlib.Path:

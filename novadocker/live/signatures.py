@@ -83,6 +83,15 @@ def verify(data: bytes, signature: bytes, trusted: pathlib.Path) -> None:
         raise Untrusted(f"its signature of key {name} is wrong: it was changed") from e
 
 
+def key_of(signature: bytes) -> str:
+    """The name of the key that a signature says it is of.
+
+    :param signature: the file with the signature
+    :raises Untrusted: it cannot be read
+    """
+    return _read(signature)[0]
+
+
 def public_keys(trusted: pathlib.Path) -> dict[str, Ed25519PublicKey]:
     """The keys that a host trusts, by their names.
 

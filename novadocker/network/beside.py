@@ -19,6 +19,21 @@ def run(function: typing.Callable[[], None], name: str) -> typing.Iterator[None]
     :raises BaseException: what the body raised, or else what the function raised
     :raises errors.PlugFailed: the host has no thread for it
     """
+    future = start(function, name)
+    try:
+        yield
+    finally:
+        concurrent.futures.wait([future])
+    future.result()
+
+
+def start(function: typing.Callable[[], None], name: str) -> "concurrent.futures.Future[None]":
+    """Call a function in a thread of its own.
+
+    :param name: of the thread
+    :returns: has the end of it, or what it raised
+    :raises errors.PlugFailed: the host has no thread for it
+    """
     future: concurrent.futures.Future[None] = concurrent.futures.Future()
     context = oslo_context.get_current()
 
@@ -35,8 +50,4 @@ def run(function: typing.Callable[[], None], name: str) -> typing.Iterator[None]
         threading.Thread(target=call, name=name).start()
     except (RuntimeError, MemoryError) as e:
         raise errors.PlugFailed(f"the host cannot start a thread: {e}") from e
-    try:
-        yield
-    finally:
-        concurrent.futures.wait([future])
-    future.result()
+    return future

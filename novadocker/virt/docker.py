@@ -25,6 +25,7 @@ from novadocker import (
     images,
     live_bless,
     live_host,
+    live_suspend,
     moves,
     options,
     privileges,
@@ -41,6 +42,7 @@ from novadocker.network.network import Network
 from novadocker.virt import cache, networks, queries, unserved
 from novadocker.virt import moves as move_actions
 from novadocker.virt import snapshots as snapshot_actions
+from novadocker.virt import suspensions as suspend_actions
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -59,6 +61,7 @@ _Any = typing.Any
 class DockerDriver(
     move_actions.MoveActions,
     snapshot_actions.SnapshotActions,
+    suspend_actions.SuspendActions,
     networks.NetworkActions,
     cache.CacheActions,
     queries.Queries,
@@ -76,6 +79,8 @@ class DockerDriver(
         "supports_image_type_raw": True,
         "has_imagecache": True,
         "supports_attach_interface": True,
+        # Where the host has live images; others refuse it with the reason.
+        "supports_suspend": True,
         # A container is made of its image and its region; Nova brings both to the new host.
         "supports_evacuate": True,
     }
@@ -88,11 +93,14 @@ class DockerDriver(
         self.snapshots = snapshots.Snapshots(self.engine, self.containers)
         self.live = live_host.LiveHost(self.engine)
         self.blessings = live_bless.Blessings(self.containers, self.snapshots, self.live)
+        self.suspensions = live_suspend.Suspensions(
+            self.containers, self.snapshots.pauses, self.live
+        )
         self.sources = sources.Sources(self.engine, self.containers)
         self.moves = moves.Moves(
             self.engine, self.containers, self.sources, self.network, self.snapshots
         )
-        self.builder = builder.Builder(self.engine, self.containers, self.network)
+        self.builder = builder.Builder(self.engine, self.containers, self.network, self.live)
         fpga_guests.machine.register(guests.Probe(self.engine))
         background.burns.awaited_by_driver = True
         self._resources: dict[str, _Any] = {}
@@ -198,6 +206,7 @@ class DockerDriver(
         reverted = instance.task_state == task_states.RESIZE_REVERTING
         if reverted:
             reverts.begin(instance.uuid)
+        container = self.suspensions.container_of(instance.uuid)
         try:
             if not self.containers.remove(instance.uuid):
                 LOG.info("There is no container to remove", instance=instance)
@@ -210,6 +219,8 @@ class DockerDriver(
             LOG.info("No container was ever made, so none is removed", instance=instance)
         if not reverted:
             reverts.end(instance.uuid)
+        if container:
+            self.suspensions.forget(container)
         config_drive.remove(instance.uuid)
         self.network.remove(instance)
         carriers.discard(self.engine, instance.uuid, context)

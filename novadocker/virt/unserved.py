@@ -18,8 +18,7 @@ _Any = typing.Any
 class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
     """What a Docker driver does not serve, with the reason for the user.
 
-    Nova's own class raises NotImplementedError, of which a user sees the name at most. An
-    InstanceFaultRollback lets Nova put the server back to the state that it had.
+    Nova's own class raises NotImplementedError, of which a user sees the name at most.
     """
 
     def check_rescue(self, instance: "objects.Instance") -> typing.NoReturn:
@@ -28,15 +27,6 @@ class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
         :raises errors.ActionNotServed: always
         """
         raise errors.ActionNotServed("rescue")
-
-    def suspend(
-        self, context: "nova_context.RequestContext", instance: "objects.Instance"
-    ) -> typing.NoReturn:
-        """Refuse.
-
-        :raises nova.exception.InstanceFaultRollback: always
-        """
-        raise _rollback("suspension; pause the server")
 
     def check_can_live_migrate_destination(
         self, context: "nova_context.RequestContext", *_others: _Any, **_more: _Any
@@ -72,7 +62,3 @@ class UnservedActions(driver.ComputeDriver):  # type: ignore[misc]
 
     def poll_rebooting_instances(self, timeout: int, instances: _Any) -> None:
         """Nothing; a reboot of a container ends, one way or the other, in `reboot`."""
-
-
-def _rollback(action: str) -> exception.InstanceFaultRollback:
-    return exception.InstanceFaultRollback(inner_exception=errors.ActionNotServed(action))

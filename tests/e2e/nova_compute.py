@@ -78,7 +78,8 @@ class NovaCompute:
         python = self._cloud.folder / "venv" / "cloud" / "bin" / "python"
         files = ["--config-file", str(base), "--config-file", str(self._config)]
         switch = ["setpriv", "--reuid", self._user, "--regid", self._user, "--init-groups"]
-        program = [str(python), "-P", "-m", "tests.support.mortal", str(self._point), *files]
+        program = [str(python), "-P", "-m", "tests.support.mortal"]
+        program += [str(self._point), "nova-compute", *files]
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
                 [*switch, *program] if self._user else program,

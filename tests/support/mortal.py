@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs nova-compute such that it is killed at the point that a file names.
+"""Runs a service such that it is killed at the point that a file names.
 
-    python -P -m tests.support.mortal FILE NOVA-COMPUTE-ARGUMENT ...
+    python -P -m tests.support.mortal FILE nova-compute|fpga-api ARGUMENT ...
 
 FILE names a point, "name:before", "name:within" or "name:after"; the first thread that comes to
 it removes the file and kills the process as ``kill -9`` does. "within" is a moment after "before".
@@ -21,7 +21,7 @@ _TRACKER = "nova.compute.resource_tracker:ResourceTracker"
 _NETWORK = "novadocker.network"
 _SANDBOXES = f"{_NETWORK}.sandboxes:Sandboxes"
 
-#: What the points are before, within or after, by name.
+#: What the points of nova-compute are before, within or after, by name.
 STEPS = {
     "claim": f"{_TRACKER}.instance_claim",
     "move claim": f"{_TRACKER}.resize_claim",
@@ -31,6 +31,10 @@ STEPS = {
     "finish migration": "{driver}.finish_migration",
     "destroy": "{driver}.destroy",
     "erase": "fpga_hooks.program.root:run",
+    "hold": "fpga_hooks.program.root:run",
+    "replace": "fpga_hooks.program.root:run",
+    "record a program": "fpga_hooks.service.programs:_begin",
+    "record its end": "fpga_hooks.service.programs:_write",
     "release": f"{_TRACKER}.update_usage",
     "offload": f"{_TRACKER}.delete_allocation_for_shelve_offloaded_instance",
     "drop claim": f"{_TRACKER}.drop_move_claim_at_source",
@@ -49,8 +53,40 @@ STEPS = {
     "forget port": f"{_NETWORK}.records:remove",
 }
 
-#: Steps that share a function are told apart by a word among its arguments.
-WORDS = {"burn": "burn", "erase": "erase"}
+#: Those of fpga-api, its engine included.
+API_STEPS = {
+    "add a claim": "fpga_api.db.claims:add",
+    "allocate": "fpga_api.claims.allocations:Allocations.allocate",
+    "note programming": "fpga_api.db.claims:change",
+    "ask to hold": "fpga_api.hosts.calls:Calls.call",
+    "note active": "fpga_api.db.claims:change",
+    "note releasing": "fpga_api.db.claims:change",
+    "ask to release": "fpga_api.hosts.calls:Calls.call",
+    "free": "fpga_api.claims.allocations:Allocations.free",
+    "note released": "fpga_api.db.claims:change",
+    "note expired": "fpga_api.db.claims:change",
+    "add a program": "fpga_api.db.programs:add",
+    "ask to program": "fpga_api.hosts.calls:Calls.call",
+    "note done": "fpga_api.db.programs:change",
+}
+
+#: Steps that share a function, by a word and the argument that has it: its place, or its name.
+_COMMAND, _METHOD, _STATE = 0, 2, "state"
+WORDS: dict[str, tuple[int | str, str]] = {
+    "burn": (_COMMAND, "burn"),
+    "erase": (_COMMAND, "erase"),
+    "hold": (_COMMAND, "hold"),
+    "replace": (_COMMAND, "replace"),
+    "ask to hold": (_METHOD, "hold"),
+    "ask to release": (_METHOD, "release"),
+    "ask to program": (_METHOD, "program"),
+    "note programming": (_STATE, "programming"),
+    "note active": (_STATE, "active"),
+    "note releasing": (_STATE, "releasing"),
+    "note released": (_STATE, "released"),
+    "note expired": (_STATE, "expired"),
+    "note done": (_STATE, "done"),
+}
 
 WITHIN = 0.15  # seconds
 
@@ -72,8 +108,7 @@ class Points:
 
         @functools.wraps(real)
         def call(*arguments: typing.Any, **more: typing.Any) -> typing.Any:
-            word = WORDS.get(name)
-            if word is not None and word not in arguments[0]:
+            if not _concerns(name, arguments, more):
                 return real(*arguments, **more)
             self._passed(f"{name}:before")
             if self._target()[:1] == [f"{name}:within"]:
@@ -101,14 +136,29 @@ class Points:
         os.kill(os.getpid(), number)
 
 
+def _concerns(step: str, arguments: tuple[typing.Any, ...], more: dict[str, typing.Any]) -> bool:
+    """Whether a call of a function that steps share is one of a step."""
+    if step not in WORDS:
+        return True
+    which, word = WORDS[step]
+    found = more.get(which) if isinstance(which, str) else arguments[which]
+    return found == word or (isinstance(found, list | tuple) and word in found)
+
+
 def main() -> None:
-    """Arm the points and become nova-compute."""
-    file = pathlib.Path(sys.argv[1])
-    sys.argv = ["nova-compute", *sys.argv[2:]]
+    """Arm the points and become the service."""
+    file, program = pathlib.Path(sys.argv[1]), sys.argv[2]
+    sys.argv = sys.argv[2:]
+    points = Points(file)
+    if program == "fpga-api":
+        from fpga_api.command import serve
+
+        for name, target in API_STEPS.items():
+            points.arm(name, target)
+        sys.exit(serve.main())
     from nova.cmd import compute
     from nova.virt import fake  # noqa: F401 - before its methods are replaced
 
-    points = Points(file)
     driver = os.environ["VIRT_DRIVER"]
     for name, target in STEPS.items():
         points.arm(name, target.format(driver=driver))

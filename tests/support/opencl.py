@@ -91,11 +91,14 @@ def serving(folder: Path, *options: str) -> typing.Iterator[Node]:
         assert process.wait(_READY) in (0, -signal.SIGKILL)
 
 
-def build(folder: Path, sanitize: str = "") -> Path:
-    """The ICD, built in a folder."""
+def build(folder: Path, sanitize: str = "", target: str = "all") -> Path:
+    """The ICD, built in a folder.
+
+    :param target: `container` for all that a container has of its host
+    """
     words = ["make", "--no-print-directory", "-C", str(ROOT / "fpga_opencl/icd"), f"OUT={folder}"]
     subprocess.run(
-        [*words, f"PYTHON={sys.executable}", f"SANITIZE={sanitize}"],
+        [*words, f"PYTHON={sys.executable}", f"SANITIZE={sanitize}", target],
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -208,8 +208,9 @@ class Servers:
     def instance(self, **changes: typing.Any) -> objects.Instance:
         """An instance that has no container yet."""
         flavor = objects.Flavor(
-            name="small", memory_mb=64, vcpus=1, root_gb=1, ephemeral_gb=0, swap=0, extra_specs={}
-        )
+            name="small", flavorid="small-id", memory_mb=64, vcpus=1, root_gb=1, ephemeral_gb=0,
+            swap=0, extra_specs={},
+        )  # fmt: skip
         number = next(_NUMBER)
         return fake_instance.fake_instance_obj(
             self.context,

@@ -5,86 +5,21 @@ After such a kill, nothing may be left of what was not finished, and nothing los
 """
 
 import pathlib
-import re
 
-import docker
 import nova.conf
 import pytest
-import requests
-from nova import exception
 from nova.compute import power_state, vm_states
 
 from novadocker import errors, snapshots
+from tests.functional.novadocker import killers
 
 CONF = nova.conf.CONF
-
-
-class Killer:
-    """Kills an engine at a chosen request of the driver.
-
-    :param send: how requests are sent
-    """
-
-    def __init__(self, engine, send):
-        self.engine, self.send = engine, send
-        self.requests = []
-        self.point = None
-
-    def arm(self, point=None):
-        """Choose a request by its number, and whether it is lost or its answer."""
-        self.requests, self.point = [], point
-
-    def __call__(self, client, prepared, **more):
-        path = re.sub(r"^/v1\.[0-9]+", "", prepared.path_url).partition("?")[0]
-        if path in ("/_ping", "/version") or self.requests is None:
-            return self.send(client, prepared, **more)
-        number = len(self.requests)
-        self.requests.append(f"{prepared.method} {path}")
-        if (number, "request") == self.point:
-            self.engine.kill()
-        response = self.send(client, prepared, **more)
-        if (number, "answer") == self.point:
-            self.engine.kill()
-            raise requests.exceptions.ConnectionError("the engine was killed")
-        return response
 
 
 @pytest.fixture
 def killer(dockerd, monkeypatch):
     """What kills the engine, which runs again after the test."""
-    found = Killer(dockerd, docker.APIClient.send)
-    monkeypatch.setattr(docker.APIClient, "send", lambda *args, **more: found(*args, **more))
-    yield found
-    found.requests = None
-    if dockerd._process is None:
-        dockerd.start()
-
-
-def _points(killer, action):
-    """Where the engine can be killed, found by an action that nothing disturbs."""
-    killer.arm()
-    action()
-    assert len(killer.requests) > 1
-    return [
-        (number, what)
-        for number, request in enumerate(killer.requests)
-        # A question whose answer is lost is as one that was lost.
-        for what in (["request"] if request.startswith("GET") else ["request", "answer"])
-    ]
-
-
-def _interrupted(killer, point, action):
-    """Do something while the engine is killed, and start it again; whether it failed."""
-    killer.arm(point)
-    try:
-        action()
-        failed = False
-    except exception.NovaException:
-        failed = True
-    assert killer.engine._process is None, f"there was no {point}: {killer.requests}"
-    killer.engine.start()
-    killer.arm()
-    return failed
+    yield from killers.installed(dockerd, monkeypatch)
 
 
 def _instances_left(servers):
@@ -98,20 +33,22 @@ def test_a_spawn(servers, killer, glance, archive):
         servers.spawn(instance, glance.add(archive))  # an image that has to be loaded
 
     instance = servers.instance()
-    points = _points(killer, spawn)
+    points = killers.points(killer, spawn)
     servers.destroy(instance)
     for point in points:
         instance = servers.instance()
-        _interrupted(killer, point, spawn)
+        killers.interrupted(killer, point, spawn)
         servers.destroy(instance)
         assert _instances_left(servers) == [], point
 
 
 def test_a_destroy(servers, killer):
     first = servers.boot()
-    for point in _points(killer, lambda: servers.destroy(first)):
+    for point in killers.points(killer, lambda: servers.destroy(first)):
         instance = servers.boot()
-        failed = _interrupted(killer, point, lambda instance=instance: servers.destroy(instance))
+        failed = killers.interrupted(
+            killer, point, lambda instance=instance: servers.destroy(instance)
+        )
         if failed:
             servers.destroy(instance)
         assert _instances_left(servers) == [], point
@@ -123,9 +60,9 @@ def test_a_snapshot(servers, killer, glance):
 
     instance = servers.boot()
     servers.run(instance, "echo kept > /file")
-    points = _points(killer, take)
+    points = killers.points(killer, take)
     for point in points:
-        _interrupted(killer, point, take)
+        killers.interrupted(killer, point, take)
         servers.driver.power_on(servers.context, instance, [])
         assert servers.driver.get_info(instance).state == power_state.RUNNING, point
         assert servers.run(instance, "cat /file") == (0, "kept\n"), point
@@ -142,7 +79,7 @@ _MOVES = pytest.mark.parametrize("to", ["host2", "host1"], ids=["migration", "re
 
 def _interrupted_move(killer, point, mover, action):
     """Interrupt a step of a move, and have both hosts look at it; whether it failed."""
-    failed = _interrupted(killer, point, action)
+    failed = killers.interrupted(killer, point, action)
     mover.audit()
     return failed
 
@@ -154,7 +91,7 @@ def test_the_sending_of_a_move(servers, killer, mover, to):
 
     sent = []
     instance = mover.boot()
-    points = _points(killer, send)
+    points = killers.points(killer, send)
     mover.destroy(instance)
     for point in points:
         sent.clear()
@@ -179,7 +116,7 @@ def test_the_arrival_of_a_move(servers, killer, mover, to):
 
     instance = mover.boot()
     migration, disk_info = mover.send(instance, to)
-    points = _points(killer, finish)
+    points = killers.points(killer, finish)
     mover.destroy(instance)
     for point in points:
         instance = mover.boot()
@@ -207,7 +144,7 @@ def test_the_confirmation_of_a_move(servers, killer, mover, to):
 
     instance = mover.boot()
     migration = mover.move(instance, to)
-    points = _points(killer, confirm)
+    points = killers.points(killer, confirm)
     mover.destroy(instance)
     for point in points:
         instance = mover.boot()
@@ -232,7 +169,7 @@ def test_the_revert_of_a_move(servers, killer, mover, to):
 
     instance = mover.boot()
     migration = mover.move(instance, to)
-    points = _points(killer, revert)
+    points = killers.points(killer, revert)
     mover.destroy(instance)
     for point in points:
         instance = mover.boot()

@@ -40,7 +40,7 @@ class RefusalsTouchNothing(cloud.CloudTestCase):
 
     def test_suspend(self):
         self.api.post_server_action(self.server["id"], {"suspend": {}})
-        self.stays_as_it_was("Containers have no suspension")
+        self.stays_as_it_was("The server was not suspended: its host has no live images")
         self.keeps_its_resources()
 
     def test_rescue(self):

@@ -364,7 +364,7 @@ def test_a_container_that_a_dead_engine_left_paused_goes_on(servers, manager, mo
     with (
         monkeypatch.context() as patch,
         pytest.raises(errors.EngineUnavailable),
-        servers.driver.snapshots._pauses.held(instance.uuid),
+        servers.driver.snapshots.pauses.held(instance.uuid),
     ):
         patch.setattr(containers.Containers, "unpause", fails)
         fails()

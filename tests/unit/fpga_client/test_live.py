@@ -2,18 +2,28 @@
 """``openstack live image``, with what Nova and Glance would answer."""
 
 import json
+import pathlib
+import tomllib
 import typing
 
 import pytest
 from keystoneauth1 import fixture as keystone
+from osc_lib import exceptions as osc
 
+from fpga_client import nova_live
 from tests.support.client import OpenStack
 
 _KEYSTONE = "http://keystone.invalid/v3"
 _COMPUTE = "http://compute.invalid/v2.1"
 _IMAGE = "http://image.invalid"
-_LIVE = {"id": "image-1", "name": "warm", "status": "active", "container_format": "live"}
-_PLAIN = {**_LIVE, "id": "image-2", "name": "plain", "container_format": "docker"}
+_PLAIN = {"id": "image-2", "name": "plain", "status": "active", "container_format": "docker"}
+_LIVE = {
+    **_PLAIN,
+    "id": "image-1",
+    "name": "warm",
+    "container_format": "live",
+    "live_flavor": "small",
+}
 _SERVER = {"id": "server-1", "name": "one", "status": "ACTIVE", "image": {"id": "image-1"}}
 
 
@@ -23,19 +33,15 @@ class Cloud:
     def __init__(self, mock: typing.Any) -> None:
         self.mock = mock
         self.servers: list[dict[str, typing.Any]] = []
-        mock.get(_COMPUTE, json=keystone.DiscoveryList(_COMPUTE, v2=False, v3=False))
-        mock.get(
-            f"{_COMPUTE}/",
-            json={
-                "version": {
-                    "id": "v2.1",
-                    "status": "CURRENT",
-                    "version": "2.96",
-                    "min_version": "2.1",
-                    "links": [{"rel": "self", "href": f"{_COMPUTE}/"}],
-                }
-            },
-        )
+        version = {
+            "id": "v2.1",
+            "status": "CURRENT",
+            "version": "2.96",
+            "min_version": "2.1",
+            "links": [{"rel": "self", "href": f"{_COMPUTE}/"}],
+        }
+        for url in (_COMPUTE, f"{_COMPUTE}/"):
+            mock.get(url, json={"version": version})
         mock.get(
             f"{_IMAGE}/",
             json={
@@ -125,6 +131,21 @@ def test_launch_makes_several_servers(
     assert first["OS-SCH-HNT:scheduler_hints"] == {"group": "g"}
 
 
+def test_launch_takes_the_flavor_of_the_source(cloud: Cloud, openstack: OpenStack) -> None:
+    result = openstack("live", "image", "launch", "image-1", "one")
+    assert result.status == 0, result.err
+    (body,) = cloud.sent("/servers")
+    assert (body["server"]["flavorRef"], body["server"]["networks"]) == ("small", "auto")
+
+
+def test_an_image_that_names_no_flavor_needs_one(cloud: Cloud, openstack: OpenStack) -> None:
+    old = {name: value for name, value in _LIVE.items() if name != "live_flavor"}
+    cloud.mock.get(f"{_IMAGE}/v2/images/image-1", json=old)
+    result = openstack("live", "image", "launch", "image-1", "one")
+    assert (result.status, cloud.sent("/servers")) == (1, [])
+    assert "use --flavor" in result.err
+
+
 def test_another_image_is_not_launched(cloud: Cloud, openstack: OpenStack) -> None:
     result = openstack("live", "image", "launch", "image-2", "one", "--flavor", "small")
     assert result.status == 1
@@ -144,6 +165,67 @@ def test_discard_refuses_an_image_with_servers(cloud: Cloud, openstack: OpenStac
     assert "Servers were made of it: one" in result.err
     assert not [one for one in cloud.mock.request_history if one.method == "DELETE"]
     assert openstack("live", "image", "discard", "image-1", "--force").status == 0
+
+
+@pytest.fixture
+def nova(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> typing.Callable[..., str]:
+    """The client ``nova``; what it prints."""
+    client = pytest.importorskip("novaclient.client", reason="python-novaclient is missing")
+    from novaclient import extension, shell
+
+    ours = extension.Extension("live", nova_live)
+    monkeypatch.setattr(client, "discover_extensions", lambda *_: [ours])
+
+    def run(*words: str) -> str:
+        shell.OpenStackComputeShell().main(list(words))
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_nova_blesses(cloud: Cloud, nova: typing.Callable[..., str]) -> None:
+    assert nova("bless", "server-1", "--name", "warm") == "image-1  ACTIVE  warm\n"
+    (body,) = cloud.sent("/servers/server-1/action")
+    assert body == {"createImage": {"name": "warm", "metadata": {"live_image": "true"}}}
+
+
+def test_nova_launches(
+    cloud: Cloud, nova: typing.Callable[..., str], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "data").write_text("hello")
+    words = ["--num-instances", "2", "--security-groups", "a,b", "--hint", "group=g"]
+    words += ["--key-name", "k", "--availability-zone", "z", "--user-data", f"{tmp_path}/data"]
+    assert nova("launch", "image-1", *words) == "server-1  ACTIVE  one\n" * 2
+    first, second = cloud.sent("/servers")
+    assert (first["server"]["name"], second["server"]["name"]) == ("warm-1", "warm-2")
+    assert first["server"]["flavorRef"] == "small"
+    assert first["server"]["security_groups"] == [{"name": "a"}, {"name": "b"}]
+    assert (first["server"]["key_name"], first["server"]["availability_zone"]) == ("k", "z")
+    assert first["server"]["user_data"] == "aGVsbG8="
+    assert first["OS-SCH-HNT:scheduler_hints"] == {"group": "g"}
+
+
+def test_nova_discards(cloud: Cloud, nova: typing.Callable[..., str]) -> None:
+    cloud.servers = [_SERVER]
+    with pytest.raises(osc.CommandError, match="Servers were made of it: one"):
+        nova("discard", "image-1")
+    nova("discard", "image-1", "--force")
+    assert [one.url for one in cloud.mock.request_history if one.method == "DELETE"] == [
+        f"{_IMAGE}/v2/images/image-1"
+    ]
+
+
+def test_nova_refuses_another_image(nova: typing.Callable[..., str]) -> None:
+    with pytest.raises(osc.CommandError, match="image-2 is not a live image"):
+        nova("launch", "image-2")
+
+
+def test_novas_client_finds_the_commands() -> None:
+    table = tomllib.loads((pathlib.Path(__file__).parents[3] / "pyproject.toml").read_text())
+    found = table["project"]["entry-points"]["novaclient.extension"]
+    assert found == {"live": nova_live.__name__}
 
 
 def test_discard_deletes_an_image_once(cloud: Cloud, openstack: OpenStack) -> None:

@@ -42,7 +42,7 @@ POINTS_OF_ERASE = {
     "free not written": ("before", 2, MOVE),
     "free written": ("after", 2, MOVE),
 }
-LISTENERS = "fpga_regions.emulator.listeners"
+LISTENERS = "fpga_regions.served.listeners"
 POINTS_OF_REPLACE = {
     "image fetched": ("after", 1, "fpga_regions.image.glance:fetch"),
     "previous package found": ("after", 1, "fpga_regions.image.sources:previous"),

@@ -94,6 +94,40 @@ def test_an_instance_without_a_region_gets_no_devices(config, instance):
     assert options["devices"] == options["mounts"] == []
 
 
+OPENCL = Device("socket", "/run/r", "/dev/opencl0")
+
+
+def test_a_region_of_opencl_comes_with_library_loader_and_icd(config, instance):
+    config(opencl_folder="/opt/cl", group="docker")
+    mounts = _options(instance, OPENCL)["mounts"]
+    assert [(m["Source"], m["Target"], m["Type"], m["ReadOnly"]) for m in mounts] == [
+        ("/run/r", "/dev/opencl0", "bind", True),
+        ("/opt/cl/libfpga-opencl.so", "/usr/lib/fpga-nova/libfpga-opencl.so", "bind", True),
+        ("/opt/cl/libOpenCL.so.1", "/usr/lib/libOpenCL.so.1", "bind", True),
+        ("/opt/cl/fpga-nova.icd", "/etc/OpenCL/vendors/fpga-nova.icd", "bind", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "device"),
+    [
+        (None, OPENCL),
+        ("/opt/cl", Device("socket", "/run/r", "/dev/fpga0")),
+        ("/opt/cl", Device("char", "/dev/x", "/dev/opencl0")),
+    ],
+)
+def test_other_containers_have_no_files_of_opencl(config, instance, folder, device):
+    config(opencl_folder=folder, group="docker")
+    mounts = _options(instance, device)["mounts"]
+    assert all(mount["Target"].startswith("/dev/") for mount in mounts)
+
+
+def test_files_of_opencl_are_no_devices(config, instance):
+    config(opencl_folder="/opt/cl", group="docker")
+    attributes = {"HostConfig": {"Mounts": _options(instance, OPENCL)["mounts"]}}
+    assert request.devices_in(attributes) == {("/run/r", "/dev/opencl0")}
+
+
 def test_the_devices_of_a_container_are_found_whatever_their_kind():
     attributes = {
         "HostConfig": {

@@ -113,12 +113,16 @@ class Blesser:
     def __init__(self, servers: engines.Servers, glance: engines.Glance) -> None:
         self.servers, self.glance = servers, glance
 
-    def warm(self, command: str = LOOP, **changes: typing.Any) -> objects.Instance:
-        """A server with something in its memory."""
+    def warm(self, command: str = LOOP, memory: int = 64) -> objects.Instance:
+        """A server with something in its memory.
+
+        :param memory: that of its flavor, MiB
+        """
         properties = {"os_command_line": f'sh -c "{command}"'}
         data = self.glance.images[self.servers.image.id][1]
         image = self.glance.add(data, properties=properties)
-        instance = self.servers.instance(project_id="project", **changes)
+        instance = self.servers.instance(project_id="project")
+        instance.flavor.memory_mb = memory
         instance.system_metadata = self.servers.system_metadata(image)
         instance.image_ref = image.id
         self.servers.spawn(instance, image)
@@ -127,7 +131,8 @@ class Blesser:
     def bless(self, instance: objects.Instance) -> str:
         """A live image; its id."""
         image_id = self.glance.empty()
-        self.glance.images[image_id][0]["properties"]["live_image"] = "true"
+        inherited = self.glance.images[instance.image_ref][0]["properties"]
+        self.glance.images[image_id][0]["properties"] |= {**inherited, "live_image": "true"}
         self.servers.driver.snapshot(
             self.servers.context, instance, image_id, lambda *states, **more: None
         )

@@ -57,6 +57,7 @@ def test_clones_have_the_memory_of_the_source_which_goes_on(blesser, servers, gl
     image = glance.images[image_id][0]
     assert (image["container_format"], image["min_ram"]) == ("live", 64)
     assert image["properties"]["trait:CUSTOM_LIVE_IMAGE"] == "required"
+    assert image["properties"]["live_flavor"] == "small-id"
     clones = [blesser.launch(image_id) for _ in range(2)]
     for clone in clones:
         time.sleep(1)

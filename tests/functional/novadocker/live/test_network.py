@@ -53,6 +53,8 @@ def test_a_clone_serves_at_its_own_address_and_its_source_at_its_own(
         clone = blesser.instance(image_id)
         live = objects.ImageMeta.from_dict(glance.images[image_id][0])
         boot(clone, live, "10.20.0.6")
+        # Its first answer was in a pipe when it was dumped.
+        assert _ask(servers, peer, "10.20.0.6")[0] == word
         assert _ask(servers, peer, "10.20.0.6") == [word, clone.hostname]
         assert _ask(servers, peer, "10.20.0.5") == [word, source.hostname]
         assert "10.20.0.6" in servers.run(clone, "cat /etc/hosts")[1]

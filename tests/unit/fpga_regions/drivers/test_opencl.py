@@ -23,6 +23,7 @@ from fpga_regions.drivers.opencl import OpenclDriver
 from fpga_regions.model import Loaded, Region, State
 from fpga_regions.opencl import BINARY
 from fpga_regions.served.server import Servers
+from fpga_regions.system import sockets
 from tests.support import bitstreams, opencl
 from tests.support.host import Host, wait_until
 from tests.unit.fpga_opencl.conftest import Desk, desk
@@ -41,12 +42,19 @@ class Served:
         self.slots = self.driver.discover()
         number = f"b0399bc1-cb67-4548-b0b8-aa95a91402d{index}"
         self.region = Region(number, self.slots[index], State.FREE, "")
+        self._folders = contextlib.ExitStack()
 
     def program(self, data: bytes) -> str:
-        """Program a package; the path of its socket."""
+        """Program a package; a path of its socket that is short enough for an address."""
         package = unpack(data, self.conf)
         self.driver.program(self.region, package, Deadline(30))
-        return self.driver.nodes(self.region, package)[0].path
+        self._socket = pathlib.Path(self.driver.nodes(self.region, package)[0].path)
+        return self.socket()
+
+    def socket(self) -> str:
+        """The path of the socket that there is now."""
+        path = self._socket
+        return f"{self._folders.enter_context(sockets.short(path.parent))}/{path.name}"
 
     def replace(self, data: bytes) -> None:
         """Program another package in place."""
@@ -54,6 +62,7 @@ class Served:
 
     def clear(self) -> None:
         """Clear the region."""
+        self._folders.close()
         self.driver.clear(self.region, Deadline(10))
 
     def read_back(self) -> Loaded | None:
@@ -66,21 +75,14 @@ class Served:
         return [json.loads(record.read_text())["pid"] for record in records]
 
 
-def host_in(folder: pathlib.Path, **more: typing.Any) -> Host:
+def host_in(tmp_path: pathlib.Path, **more: typing.Any) -> Host:
     """A host with regions of OpenCL that may compile."""
-    return Host(folder, drivers="opencl", **({"opencl__parts": "binary,source"} | more))
+    return Host(tmp_path, drivers="opencl", **({"opencl__parts": "binary,source"} | more))
 
 
 @pytest.fixture
-def folder() -> typing.Iterator[pathlib.Path]:
-    """A folder whose sockets have short names."""
-    with tempfile.TemporaryDirectory() as name:
-        yield pathlib.Path(name)
-
-
-@pytest.fixture
-def served(folder: pathlib.Path) -> typing.Iterator[Served]:
-    one = Served(host_in(folder, opencl__sessions=2))
+def served(tmp_path: pathlib.Path) -> typing.Iterator[Served]:
+    one = Served(host_in(tmp_path, opencl__sessions=2))
     yield one
     one.clear()
 
@@ -193,8 +195,8 @@ def test_host_compiles_nothing_unless_its_operator_allows_it(tmp_path: pathlib.P
     assert (result.returncode, host.states()) == (64, ["free", "free"])
 
 
-def test_device_that_is_not_there_is_reported(folder: pathlib.Path) -> None:
-    one = Served(host_in(folder, opencl__cards=64, opencl__regions=1), 9)
+def test_device_that_is_not_there_is_reported(tmp_path: pathlib.Path) -> None:
+    one = Served(host_in(tmp_path, opencl__cards=64, opencl__regions=1), 9)
     with pytest.raises(errors.ProgrammingFailed, match="no such device"):
         one.program(bitstreams.opencl_package())
     one.clear()
@@ -231,9 +233,9 @@ def test_workers_are_bound_by_the_groups_of_their_region(served: Served) -> None
 
 
 def test_session_that_takes_too_much_memory_ends_and_its_region_does_not(
-    folder: pathlib.Path,
+    tmp_path: pathlib.Path,
 ) -> None:
-    one = Served(host_in(folder, opencl__max_memory=512 << 20))
+    one = Served(host_in(tmp_path, opencl__max_memory=512 << 20))
     socket = one.program(bitstreams.opencl_package())
     work = desk(socket)
     with pytest.raises(client.DeviceLost):
@@ -257,8 +259,8 @@ def test_one_program_too_many_is_turned_away(served: Served) -> None:
         client.open_session(socket)
 
 
-def test_regions_have_no_user_in_common(folder: pathlib.Path) -> None:
-    host = host_in(folder)
+def test_regions_have_no_user_in_common(tmp_path: pathlib.Path) -> None:
+    host = host_in(tmp_path)
     both = [Served(host, index) for index in range(2)]
     users = []
     with contextlib.ExitStack() as cleanup:
@@ -273,14 +275,14 @@ def test_regions_have_no_user_in_common(folder: pathlib.Path) -> None:
 
 
 def test_reset_ends_sessions_and_keeps_what_the_region_runs(served: Served, binary: bytes) -> None:
-    socket = served.program(bitstreams.opencl_package(binary, BINARY))
+    before = served.program(bitstreams.opencl_package(binary, BINARY))
     loaded = served.read_back()
-    with client.open_session(socket) as session:
+    with client.open_session(before) as session:
         served.driver.reset(served.region, Deadline(30))
         with pytest.raises(client.DeviceLost):
             session.devices.show(1)
     assert served.read_back() == loaded
-    with client.open_session(socket) as session:
+    with client.open_session(served.socket()) as session:
         load(session, binary)
 
 

@@ -4,11 +4,16 @@
 import json
 import os
 import pathlib
+import signal
 import stat
+import subprocess
+import threading
+import time
+import typing
 
 import pytest
 
-from novadocker.live import command, dumping, errors, manifest, signatures
+from novadocker.live import command, dumping, errors, manifest, reasons, signatures
 from tests.unit.novadocker.live.conftest import BUNDLE, ID, Host
 
 INSTANCE = "0e8a4ac6-5f0c-4f9e-8a55-0d1c7a3c2b11"
@@ -23,9 +28,11 @@ def dumper(host: Host, tmp_path: pathlib.Path) -> Host:
     host.file.write_text(host.file.read_text().replace("/bin/false", str(criu)))
     bundle = {**BUNDLE, "process": {"capabilities": {"bounding": _all()}}, "linux": {}}
     (host.bundle / "config.json").write_text(json.dumps(bundle))
+    (tmp_path / "status").write_text("paused")
     host.settings.runc.write_text(
         "#!/bin/sh\nPATH=/usr/bin:/bin\ncase $3 in\n"
-        f'state) echo \'{{"bundle": "{host.bundle}"}}\' ;;\n'
+        f'state) echo "{{\\"bundle\\": \\"{host.bundle}\\", \\"status\\": '
+        f'\\"$(cat {tmp_path}/status)\\"}}" ;;\n'
         f'ps) echo "[{os.getpid()}]" ;;\n'
         'checkpoint) mkdir "$7"; echo core > "$7/core-1.img" ;;\nesac\n'
     )
@@ -51,6 +58,7 @@ def test_a_dump_is_signed_with_what_it_was_made_of(
     dumper: Host, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(dumper, "dump", ID) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"preparation", "pause", "dump"}
     assert _sign(dumper, f"{'a' * 64}+{'b' * 64}") == 0
     folder = pathlib.Path(capsys.readouterr().out.strip())
     data = (folder / manifest.MANIFEST).read_bytes()
@@ -95,6 +103,120 @@ def test_a_dump_that_fails_leaves_nothing_and_gives_the_reason(
     assert list(dumper.settings.spool.iterdir()) == []
 
 
+def _become(folder: pathlib.Path, status: str) -> None:
+    """Change the container's status at once."""
+    (folder / "new").write_text(status)
+    (folder / "new").rename(folder / "status")
+
+
+@pytest.fixture
+def waiting(dumper: Host, tmp_path: pathlib.Path) -> typing.Iterator[threading.Thread]:
+    """A dump that waits until its container is paused."""
+    _become(tmp_path, "running")
+    statuses: list[int] = []
+    dump = threading.Thread(target=lambda: statuses.append(_run(dumper, "dump", ID)))
+    dump.statuses = statuses  # type: ignore[attr-defined]
+    dump.start()
+    while not dumper.settings.ready(ID).is_dir():
+        assert dump.is_alive()
+        time.sleep(0.01)
+    yield dump
+    dump.join(60)
+    assert not dump.is_alive()
+
+
+def _end(waiting: threading.Thread) -> int:
+    waiting.join(60)
+    (status,) = waiting.statuses  # type: ignore[attr-defined]
+    return int(status)
+
+
+def test_a_dump_begins_with_the_pause(
+    dumper: Host, waiting: threading.Thread, tmp_path: pathlib.Path
+) -> None:
+    time.sleep(0.2)
+    assert waiting.is_alive()
+    assert not (dumper.settings.spool / ID / manifest.CRIU).exists()
+    _become(tmp_path, "paused")
+    assert _end(waiting) == 0
+    assert [path.name for path in dumper.settings.spool.iterdir()] == [ID]
+    assert (dumper.settings.spool / ID / manifest.CRIU).is_dir()
+
+
+@pytest.mark.parametrize("verb", ["discard", "sweep"])
+def test_a_dump_that_waits_can_be_removed(
+    dumper: Host, waiting: threading.Thread, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(dumper, verb, *([ID] if verb == "discard" else []))
+    assert _end(waiting) == 1
+    assert "discarded before the container was paused" in capsys.readouterr().err
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
+def test_a_container_that_ends_is_not_waited_for(
+    dumper: Host, waiting: threading.Thread, tmp_path: pathlib.Path
+) -> None:
+    _become(tmp_path, "stopped")
+    assert _end(waiting) == 1
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
+def test_a_dump_in_work_is_removed_once_it_ended(dumper: Host, tmp_path: pathlib.Path) -> None:
+    text = dumper.settings.runc.read_text()
+    slow = f"checkpoint) touch {tmp_path}/began; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done;"
+    dumper.settings.runc.write_text(text.replace("checkpoint)", slow))
+    dump = threading.Thread(target=_run, args=(dumper, "dump", ID))
+    dump.start()
+    while not (tmp_path / "began").exists():
+        time.sleep(0.01)
+    sweep = threading.Thread(target=_run, args=(dumper, "sweep"))
+    sweep.start()
+    sweep.join(0.5)
+    assert sweep.is_alive()
+    (tmp_path / "go").touch()
+    for thread in (dump, sweep):
+        thread.join(60)
+        assert not thread.is_alive()
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
+@pytest.fixture
+def process(dumper: Host, tmp_path: pathlib.Path) -> typing.Iterator[subprocess.Popen[bytes]]:
+    """The container's only process."""
+    with subprocess.Popen(["sleep", "1000"]) as found:
+        text = dumper.settings.runc.read_text()
+        dumper.settings.runc.write_text(text.replace(f"[{os.getpid()}]", f"[{found.pid}]"))
+        yield found
+        found.kill()
+
+
+def test_a_suspended_container_is_dumped_and_killed(
+    dumper: Host, process: subprocess.Popen[bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(dumper, "suspend", ID) == 0
+    assert process.wait(60) == -signal.SIGKILL
+    dump = dumper.settings.suspended(ID)
+    assert (dump / manifest.CRIU / "core-1.img").exists()
+    assert stat.S_IMODE(dump.stat().st_mode) == 0o700
+    assert manifest.load((dump / manifest.MANIFEST).read_bytes()).criu == "4.2.1"
+    assert list(dumper.settings.spool.iterdir()) == []
+    capsys.readouterr()
+    _run(dumper, "sweep")
+    assert (dump.is_dir(), capsys.readouterr().out) == (True, f"{ID}\n")
+    _run(dumper, "discard", ID)
+    assert not dump.exists()
+
+
+def test_a_container_that_cannot_be_dumped_is_not_killed(
+    dumper: Host, process: subprocess.Popen[bytes]
+) -> None:
+    text = dumper.settings.runc.read_text()
+    dumper.settings.runc.write_text(text.replace("checkpoint)", "checkpoint) exit 1 ;; other)"))
+    assert _run(dumper, "suspend", ID) == 1
+    assert process.poll() is None
+    assert not dumper.settings.suspended(ID).exists()
+
+
 def test_processes_with_more_than_the_container_are_not_dumped(dumper: Host) -> None:
     bundle = {**BUNDLE, "process": {"capabilities": {"bounding": []}}, "linux": {}}
     (dumper.bundle / "config.json").write_text(json.dumps(bundle))
@@ -123,4 +245,4 @@ def test_what_was_not_dumped_is_not_signed(dumper: Host) -> None:
     ],
 )
 def test_reasons_of_criu_are_in_plain_words(reason: str, meaning: str) -> None:
-    assert meaning in dumping.meaning(reason)
+    assert meaning in reasons.meaning(reason)

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 
 import pytest
 
@@ -219,6 +220,57 @@ def test_a_failure_of_criu_is_told_and_leaves_no_container(host: Host) -> None:
     assert host.create() == 1
     assert host.reason == "the live image is not restored: CRIU: no way"
     assert host.asked[-1] == f"--root /r delete --force {ID}"
+
+
+@pytest.fixture
+def suspended(host: Host) -> pathlib.Path:
+    """The dump of a container that is suspended; its mark says so."""
+    dump = host.settings.suspended(ID)
+    shutil.copytree(host.image, dump)
+    (dump / manifest.SIGNATURE).unlink()  # it never leaves root, so nobody signs it
+    host.mark.write_text(json.dumps({"suspended": True}))
+    return dump
+
+
+def test_a_suspended_container_is_restored_from_its_own_dump_which_is_removed(
+    host: Host, suspended: pathlib.Path
+) -> None:
+    assert host.create() == 0
+    assert f" --image-path {suspended}/criu " in host.asked[0]
+    assert (host.restored / "pages-1.img").read_bytes() == (host.criu / "pages-1.img").read_bytes()
+    assert not suspended.exists()
+    assert not host.mark.exists()
+
+
+def test_a_container_that_starts_without_a_mark_loses_its_dump(
+    host: Host, suspended: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "execv", lambda *_: None)
+    host.mark.unlink()
+    host.create()
+    assert not suspended.exists()
+
+
+@pytest.mark.parametrize("change", [{"capabilities": 0b1100001}, {"cpu": ("avx1024",)}])
+def test_a_dump_that_does_not_fit_is_not_restored_and_stays(
+    host: Host, suspended: pathlib.Path, change: dict[str, object]
+) -> None:
+    (suspended / manifest.MANIFEST).write_bytes(host.described(**change).dump())
+    assert host.create() == 1
+    assert host.asked == []
+    assert suspended.is_dir()
+
+
+def test_no_other_container_has_the_dump(host: Host, suspended: pathlib.Path) -> None:
+    suspended.rename(suspended.with_name("cd" * 32))
+    assert host.create() == 1
+    assert "there is no dump of the container" in host.reason
+
+
+def test_a_failure_of_criu_leaves_the_dump(host: Host, suspended: pathlib.Path) -> None:
+    host.settings.runc.write_text("#!/bin/sh\nexit 1\n")
+    assert host.create() == 1
+    assert suspended.is_dir()
 
 
 def test_options_before_the_command_are_passed_over() -> None:

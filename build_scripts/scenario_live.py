@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A walk through live images: a server that took long to warm up, blessed once, launched twice."""
+
+import argparse
+import sys
+import time
+import typing
+from pathlib import Path
+
+from cloud import Cloud, CloudError
+from scenario import PORT, Walk
+
+#: Seconds that the program of the server takes to warm up.
+WARM_UP = 10
+#: Seconds within which a server and its image must be there.
+WITHIN = 300
+
+#: What the walk makes.
+SOURCE, CLONE = "warm", "clone"
+IMAGES = ("fpga-nova-warm-up", "warm-live")
+
+#: Warms up, remembers a word, and gives it and the host's name to whoever asks. The name is looked
+#: up for each answer; the first answer of a clone was in the pipe when its source was blessed.
+_COMMAND = (
+    f'sh -c "sleep {WARM_UP}; word=$(cat /proc/sys/kernel/random/uuid); echo warm; '
+    f'while :; do echo $word $(hostname) | nc -l -p {PORT}; done"'
+)
+
+
+class LiveWalk:
+    """The steps of the walk.
+
+    :param steps: prints them
+    """
+
+    def __init__(self, steps: Walk) -> None:
+        self._steps = steps
+        self._cloud = steps.cloud
+
+    def go(self) -> None:
+        """Bless a warm server, launch two of it, use them, and remove all.
+
+        :raises CloudError: a step did not give what it should
+        """
+        self.clear()
+        try:
+            source = self._warm()
+            word, name = self._ask(source, source)
+            self._steps.expect("the server's own name", name, SOURCE)
+            self._bless()
+            for clone in self._launch():
+                self._ask(source, clone)
+                self._steps.expect(
+                    f"{clone.name} has the memory of {SOURCE}, and a name of its own",
+                    self._ask(source, clone),
+                    (word, clone.name),
+                )
+            self._steps.expect(f"{SOURCE} goes on", self._ask(source, source), (word, source.name))
+        finally:
+            self._steps.say("\n== Delete them, and discard the live image")
+            self.clear()
+
+    def clear(self) -> None:
+        """Remove what the walk makes, or an interrupted one has left."""
+        servers = self._cloud.api.compute.servers()
+        names = (SOURCE, f"{CLONE}-1", f"{CLONE}-2")
+        self._cloud.delete(*(server.id for server in servers if server.name in names))
+        for image in self._cloud.api.image.images():
+            if image.name in IMAGES:
+                self._cloud.api.image.delete_image(image.id)
+
+    def _warm(self) -> typing.Any:
+        """A server whose program has warmed up."""
+        self._steps.say(f"\n== A server whose program warms up for {WARM_UP} seconds")
+        image = self._cloud.api.image
+        plain = image.find_image("ubuntu_lzo", ignore_missing=False)
+        image.create_image(
+            IMAGES[0],
+            data=image.download_image(plain).content,
+            container_format="docker",
+            disk_format="raw",
+            os_command_line=_COMMAND,
+        )
+        start = time.monotonic()
+        words = ("server", "create", "--image", IMAGES[0], "--flavor", "small", "--wait")
+        self._steps.shell("openstack", *words, "-f", "value", "-c", "status", SOURCE)
+        server = self._cloud.api.compute.find_server(SOURCE, ignore_missing=False)
+        while "warm" not in self._console(server):
+            if time.monotonic() > start + WITHIN:
+                raise CloudError(f"{SOURCE} is not warm after {WITHIN} s")
+            time.sleep(0.2)
+        self._note("cold start, until it is warm", start)
+        return server
+
+    def _bless(self) -> None:
+        self._steps.say("\n== The server is blessed: an image of its memory and its files")
+        start = time.monotonic()
+        words = ("live", "image", "create", SOURCE, "--name", IMAGES[1], "--wait")
+        self._steps.shell("openstack", *words, "-f", "value", "-c", "id", "-c", "status")
+        self._note("bless", start)
+
+    def _launch(self) -> list[typing.Any]:
+        """Two servers of the image."""
+        self._steps.say("\n== Two servers are launched from its memory")
+        start = time.monotonic()
+        self._steps.shell("openstack", "live", "image", "launch", IMAGES[1], CLONE, "--count", "2")
+        compute = self._cloud.api.compute
+        servers = []
+        for number in (1, 2):
+            found = compute.find_server(f"{CLONE}-{number}", ignore_missing=False)
+            server = self._cloud.wait(found.id, {"ACTIVE", "ERROR"}, WITHIN)
+            self._note(f"launch, until {server.name} is {server.status}", start)
+            self._steps.expect(f"{server.name} is", server.status, "ACTIVE")
+            servers.append(server)
+        self._steps.shell("openstack", "live", "image", "servers", IMAGES[1])
+        return servers
+
+    def _ask(self, peer: typing.Any, server: typing.Any) -> tuple[str, str]:
+        """The word and the name that a server gives to another one."""
+        (address,) = self._cloud.addresses(server.id)
+        command = ("docker", "exec", f"nova-{peer.id}", "nc", "-w", "5", address, PORT)
+        for _ in range(WITHIN):
+            words = self._cloud.run(*command, check=False).stdout.decode().split()
+            if len(words) == 2:
+                return words[0], words[1]
+            time.sleep(1)
+        raise CloudError(f"{server.name} does not answer at {address}")
+
+    def _console(self, server: typing.Any) -> str:
+        output = self._cloud.api.compute.get_server_console_output(server.id)["output"]
+        return str(output or "")
+
+    def _note(self, what: str, start: float) -> None:
+        seconds = round(time.monotonic() - start, 2)
+        self._steps.figures[what] = seconds
+        self._steps.say(f"  {what}: {seconds} s")
+
+
+def main() -> int:
+    """Command line; exit status 0 if every step gave what it should."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("demo_dir", type=Path, help="the cloud's folder (DEMO_DIR)")
+    steps = Walk(Cloud(parser.parse_args().demo_dir))
+    try:
+        LiveWalk(steps).go()
+    except CloudError as e:
+        print(f"Error: the walk stopped - {e}", file=sys.stderr)
+        return 1
+    print("\n== Figures (seconds)")
+    for name, seconds in steps.figures.items():
+        print(f"  {name:<40} {seconds:6.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suspends containers: their memory is dumped and they end; a start restores them.
+
+The dump stays with root, for the very container that it was made of. So nothing is signed, and the
+files of the container are where they were.
+"""
+
+import contextlib
+import time
+import typing
+
+from nova.compute import power_state
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from novadocker import errors, live_launch, live_store
+from novadocker.containers import Containers
+from novadocker.live_host import RUNTIME, LiveHost
+from novadocker.pauses import Pauses
+
+if typing.TYPE_CHECKING:
+    from nova import objects
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+_PAUSE = 0.1
+
+
+class Suspensions:
+    """Suspensions of the containers of one engine.
+
+    :param containers: those of this host's instances
+    :param pauses: has one stand still
+    :param host: what dumps their memory
+    """
+
+    def __init__(self, containers: Containers, pauses: Pauses, host: LiveHost) -> None:
+        self._containers, self._pauses, self._host = containers, pauses, host
+
+    def suspend(self, instance: "objects.Instance") -> None:
+        """Dump the memory of a container, which ends.
+
+        :raises errors.NotSuspended: with the reason; it goes on
+        :raises errors.EngineUnavailable, errors.EngineRefused: it may have ended
+        """
+        self._host.look()
+        if self._host.refusal is not None:
+            raise errors.NotSuspended(f"its host has no live images: {self._host.refusal}")
+        attributes = self._containers.attributes(instance.uuid)
+        if attributes["State"]["Status"] != "running":
+            raise errors.NotSuspended("only a server that runs can be suspended; start it first")
+        if attributes["HostConfig"].get("Runtime") != RUNTIME:
+            raise errors.NotSuspended(
+                "its container was made before its host had live images; rebuild the server, or "
+                "pause it"
+            )
+        try:
+            with self._pauses.held(instance.uuid, self._host.dumped(attributes["Id"], True)):
+                LOG.info("Its memory is dumped", instance=instance)
+        except errors.NoLiveImage as e:
+            raise errors.NotSuspended(e.reason) from e
+        self._wait_for_the_end(instance)
+
+    def check(self, instance: "objects.Instance") -> str:
+        """See that a container was suspended; its id in the engine.
+
+        :raises errors.NotResumed: its host has no dump of it
+        """
+        container = str(self._containers.attributes(instance.uuid)["Id"])
+        if not live_store.configuration().suspended(container).is_dir():
+            raise errors.NotResumed(
+                "its host does not have its memory any more; reboot it hard, which starts it anew"
+            )
+        return container
+
+    @contextlib.contextmanager
+    def resumed(self, container: str) -> typing.Iterator[None]:
+        """Have the start of a container restore it."""
+        with live_launch.mark(container, {"suspended": True}):
+            yield
+
+    def forget(self, container: str) -> None:
+        """Remove the dump of a container that is gone; none is as good."""
+        if live_store.configuration().suspended(container).is_dir():
+            self._host.discard(container)
+
+    def container_of(self, uuid: str) -> str | None:
+        """The id of a container that may be suspended; None if there is none, or it is unknown."""
+        if not CONF.docker.live_images:
+            return None
+        try:
+            return str(self._containers.attributes(uuid)["Id"])
+        except (errors.NoContainer, *errors.NO_ANSWER):
+            return None
+
+    def _wait_for_the_end(self, instance: "objects.Instance") -> None:
+        """Wait until the engine knows that a container ended, whose processes were killed."""
+        end = time.monotonic() + CONF.docker.stop_timeout
+        while self._containers.power_state(instance.uuid) != power_state.SHUTDOWN:
+            if time.monotonic() > end:
+                self._containers.stop(instance.uuid, 0)
+                return
+            time.sleep(_PAUSE)

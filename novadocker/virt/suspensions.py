@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suspends and resumes instances, as Nova's driver interface asks for it."""
+
+import typing
+
+from nova import exception
+from oslo_log import log as logging
+
+from novadocker import errors, live_suspend
+from novadocker.virt import power
+
+if typing.TYPE_CHECKING:
+    from nova import context as nova_context
+    from nova import objects
+
+LOG = logging.getLogger(__name__)
+
+_Any = typing.Any
+
+
+class SuspendActions(power.PowerActions):
+    """The part of a driver that keeps the memory of instances that do not run.
+
+    An InstanceFaultRollback lets Nova put the server back to the state that it had.
+
+    :ivar suspensions: of this host's containers
+    """
+
+    suspensions: live_suspend.Suspensions
+
+    def suspend(self, context: "nova_context.RequestContext", instance: "objects.Instance") -> None:
+        """Dump the memory of the container, and end it with its network.
+
+        :raises nova.exception.InstanceFaultRollback: with the reason; it goes on
+        """
+        try:
+            self.suspensions.suspend(instance)
+        except (errors.NotSuspended, errors.NoContainer) as e:
+            raise exception.InstanceFaultRollback(inner_exception=e) from e
+        self.network.down(instance)
+
+    def resume(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        network_info: _Any,
+        *_others: _Any,
+        **_more: _Any,
+    ) -> None:
+        """Restore the container from its memory, with its ports.
+
+        :raises nova.exception.InstanceFaultRollback: with the reason; the memory is where it was
+        """
+        try:
+            self._check_region(instance)
+            with self.suspensions.resumed(self.suspensions.check(instance)):
+                self._start(instance, network_info, renew=False)
+        except (
+            errors.NotResumed,
+            errors.NoContainer,
+            errors.NoLiveImage,
+            errors.EngineRefused,
+            exception.InstancePowerOnFailure,
+        ) as e:
+            self.network.down(instance)
+            raise exception.InstanceFaultRollback(inner_exception=e) from e
