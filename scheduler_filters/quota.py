@@ -69,6 +69,7 @@ def check(context: typing.Any, project: str, amount: int) -> None:
             f"the project has {over.current_usage} FPGA regions and may have {over.limit}; "
             f"this asks for {over.delta} more"
         )
+        LOG.info("Refused for project %s: %s", project, reason)
     except _FAILURES as e:
         LOG.warning("No limit of FPGA regions of project %s: %s", project, e)
         reason = "the project's limit of FPGA regions cannot be known now; try again later"
