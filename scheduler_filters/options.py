@@ -15,6 +15,17 @@ find no host. The scheduler does not change a flavor that names ``resources:CUST
 itself.
 """,
     ),
+    cfg.BoolOpt(
+        "request_quota",
+        default=False,
+        help="""
+The scheduler refuses regions beyond the project's limit ``class:CUSTOM_FPGA_REGION``.
+
+It does this for each region that ``request_placement`` adds. The limit is one of Keystone's unified
+limits, ``[oslo_limit]`` says where. A project without a limit gets no region. nova-api itself
+counts regions of flavors that name ``resources:CUSTOM_FPGA_REGION``, and no others.
+""",
+    ),
     cfg.ListOpt(
         "image_traits",
         default=["board"],

@@ -13,7 +13,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_nova import bitstream_images, image_bitstreams, request, traits
-from scheduler_filters import options
+from scheduler_filters import options, quota
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     operator accepts it, so that FpgaFilter counts it.
 
     :returns: whether any was added
-    :raises nova.exception.RequestFilterFailed: the flavor asks for what can be had nowhere, or the
-        image for what the operator does not accept
+    :raises nova.exception.RequestFilterFailed: the flavor asks for what can be had nowhere, the
+        image for what the operator does not accept, or both for more than the project may have
     """
     extra_specs = request.extra_specs_of(request_spec.flavor)
     flaw = request.flaw(extra_specs)
@@ -52,10 +52,11 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     groups = list(own or ())
     if any((group.requester_id or "").startswith(REQUESTER) for group in groups):
         return False
-    additions = [
-        _group(context, number, image_id)
-        for number, image_id in request.bitstreams(extra_specs).items()
-    ]
+    bitstreams = request.bitstreams(extra_specs)
+    if CONF.fpga.request_quota and bitstreams:
+        amount = quota.added(request_spec, _server(context, request_spec), len(bitstreams))
+        quota.check(context, request_spec.project_id, amount)
+    additions = [_group(context, number, image_id) for number, image_id in bitstreams.items()]
     request_spec.requested_resources = [*groups, *additions]
     return bool(additions)
 
@@ -101,7 +102,8 @@ def _server(context: typing.Any, request_spec: "objects.RequestSpec") -> "object
         if cell is None:
             return None
         with nova_context.target_cell(context, cell) as in_cell:
-            return objects.Instance.get_by_uuid(in_cell, uuid, expected_attrs=["system_metadata"])
+            attributes = ["flavor", "system_metadata"]
+            return objects.Instance.get_by_uuid(in_cell, uuid, expected_attrs=attributes)
     except (exception.InstanceMappingNotFound, exception.InstanceNotFound):
         return None
 

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which regions Nova's unified limits count, as docs/operator.md says."""
 
+import fixtures
+from keystoneauth1 import exceptions as keystone
 from nova.tests.functional.api import client
 from oslo_config import cfg
 from oslo_limit import fixture
 
 from fpga_nova import bitstream_images
 from scheduler_filters import options
+from tests.functional.test_image_bitstreams import CONTAINER, ImageBitstreamsTestCase
+from tests.functional.test_lifecycle import LifecycleTestCase
 from tests.functional.test_placement import REGION, PlacementTestCase
 
 _PLENTY = 10**6
 
 
-class UnifiedLimits(PlacementTestCase):
-    """A limit of one region for each project, on a host with two."""
+class Limits:
+    """A limit of one region for each project."""
 
     def configure(self):
         super().configure()
@@ -26,6 +30,10 @@ class UnifiedLimits(PlacementTestCase):
         more = ("server_injected_file_content_bytes", "server_injected_file_path_bytes")
         limits = dict.fromkeys((*names, *ours, *more), _PLENTY) | {f"class:{REGION}": 1}
         self.useFixture(fixture.LimitFixture(limits, {}))
+
+
+class UnifiedLimits(Limits, PlacementTestCase):
+    """A limit of one region for each project, on a host with two."""
 
     def test_flavor_that_names_the_class_is_counted(self):
         flavor = self.resource_flavor()
@@ -43,3 +51,104 @@ class UnifiedLimits(PlacementTestCase):
         self.boot(self.fpga_flavor(self.image))
         refused = self.assertRaises(client.OpenStackApiException, self.boot, self.resource_flavor())
         self.assertEqual(403, refused.response.status_code)
+
+
+class RequestQuota(Limits, PlacementTestCase):
+    """The same, where the scheduler refuses what nova-api does not count."""
+
+    def configure(self):
+        super().configure()
+        self.flags(request_quota=True, group="fpga")
+
+    def assert_refused(self, flavor, words):
+        server = self.boot(flavor, state="ERROR")
+        self.assertIn(words, self.fault(server))
+        self.assertEqual(0, self.allocated(server))
+        self.assertEqual((1, 1), (self.used(), self.host.status()["used"]))
+
+    def test_region_beyond_the_limit_is_refused_before_any_host_is_asked(self):
+        flavor = self.fpga_flavor(self.image)
+        first = self.boot(flavor)
+        self.assert_refused(flavor, "has 1 FPGA regions and may have 1; this asks for 1 more")
+        self.delete(first)
+        self.boot(flavor)
+
+    def test_servers_of_one_request_are_counted_together(self):
+        server = self._build_server(flavor_id=self.fpga_flavor(self.image), networks="none")
+        self.api.post_server({"server": server | {"min_count": 2, "max_count": 2}})
+        servers = self.api.get_servers()
+        self.assertEqual(["ERROR"] * 2, [self.settle(one) for one in servers])
+        self.assertIn("this asks for 2 more", self.fault(servers[0]))
+        self.assertEqual(0, self.host.status()["used"])
+
+    def test_ordinary_server_needs_no_limit(self):
+        self.boot(self.fpga_flavor(self.image))
+        self.boot(self.plain_flavor())
+
+    def test_nothing_is_given_where_keystone_does_not_answer(self):
+        flavor = self.fpga_flavor(self.image)
+        self.boot(flavor)
+
+        def enforce(*_arguments):
+            raise keystone.ConnectFailure("no Keystone")
+
+        self.useFixture(fixtures.MonkeyPatch("oslo_limit.limit.Enforcer.enforce", enforce))
+        self.flags(driver="nova.quota.NoopQuotaDriver", group="quota")
+        self.assert_refused(flavor, "cannot be known now")
+
+
+class RequestQuotaOfImages(Limits, ImageBitstreamsTestCase):
+    """Bitstreams that images name."""
+
+    def configure(self):
+        super().configure()
+        self.flags(request_quota=True, group="fpga")
+
+    def test_region_of_an_image_beyond_the_limit_is_refused(self):
+        self.publish()
+        options = {"image_uuid": CONTAINER, "flavor_id": self.plain_flavor(), "networks": "none"}
+        self._create_server(**options)
+        refused = self._create_server(**options, expected_state="ERROR")
+        self.assertIn("may have 1; this asks for 1 more", self.fault(refused))
+        self.assertEqual((1, 1), self.counts())
+
+
+class RequestQuotaOfMoves(Limits, LifecycleTestCase):
+    """Servers of a project that has as many regions as its limit."""
+
+    HOSTS = ("host1", "host2")
+
+    def configure(self):
+        super().configure()
+        self.flags(request_quota=True, group="fpga")
+
+    def test_server_is_migrated_with_its_region(self):
+        server = self._migrate_server(self.fpga_server(host="host1"))
+        self._confirm_resize(server)
+        self.assert_owners([], [server])
+
+    def test_server_is_evacuated_with_its_region(self):
+        server = self.fpga_server(host="host1")
+        self.computes["host1"].stop()
+        self.admin_api.put_service_force_down(self.computes["host1"].service_ref.uuid, True)
+        self._evacuate_server(server, expected_host="host2")
+        self.assertEqual([server["id"]], self.owners()["host2"])
+
+    def test_resize_to_a_region_beyond_the_limit_is_refused(self):
+        fpga = self.fpga_flavor(self.image)
+        first = self.boot(fpga, host="host1")
+        second = self.boot(self.plain_flavor(), host="host1")
+        self.api.post_server_action(second["id"], {"resize": {"flavorRef": fpga}})
+        self._wait_for_action_fail_completion(second, "resize", "conductor_migrate_server")
+        self.assert_owners([first])
+
+    def test_unshelved_server_counts_again(self):
+        flavor = self.fpga_flavor(self.image)
+        shelved = self._shelve_server(self.boot(flavor, host="host1"))
+        second = self.boot(flavor, host="host1")
+        self.api.post_server_action(shelved["id"], {"unshelve": None})
+        self._wait_until(shelved, lambda record: record["OS-EXT-STS:task_state"] is None)
+        self.assertEqual("SHELVED_OFFLOADED", self.api.get_server(shelved["id"])["status"])
+        self.assert_owners([second])
+        self.delete(second)
+        self._unshelve_server(shelved)
