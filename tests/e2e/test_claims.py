@@ -2,6 +2,8 @@
 """Claims on the demo cloud: of its administrator, beside the servers of its ordinary user."""
 
 import concurrent.futures
+import configparser
+import io
 import time
 import typing
 
@@ -68,6 +70,64 @@ def test_claim_that_expires_while_engine_and_host_are_down_is_free_after_one_aud
     wait(cloud.status, "Used regions: 0/2")
     assert time.monotonic() - start < _AUDIT
     assert not cloud.allocations_of(claim)
+
+
+@pytest.fixture
+def limited(cloud: Cloud) -> typing.Iterator[str]:
+    """The service asks Keystone for the limit of claims; the limit's service, which has none."""
+    file = cloud.folder / "etc" / "fpga-api" / "fpga-api.conf"
+    before = file.read_text()
+    configuration = configparser.RawConfigParser(strict=False)
+    configuration.read_string(before)
+    account = {name.lower(): value for name, value in cloud.environment.items()}
+    names = ("auth_url", "username", "password", "user_domain_name")
+    options = {name: account[f"os_{name}"] for name in names}
+    options |= {"auth_type": "password", "system_scope": "all"}
+    identity = cloud.api.identity
+    (service,) = identity.services(type="fpga")
+    endpoint = next(iter(identity.endpoints(service_id=service.id, interface="public")))
+    options["endpoint_id"] = endpoint.id
+    configuration.read_dict({"claims": {"unified_limits": "true"}, "oslo_limit": options})
+    text = io.StringIO()
+    configuration.write(text)
+    file.write_text(text.getvalue())
+    try:
+        cloud.stop("fpga-api")
+        cloud.start("fpga-api")
+        yield service.id
+    finally:
+        for one in identity.registered_limits(resource_name="fpga_claims"):
+            identity.delete_registered_limit(one)
+        file.write_text(before)
+        cloud.stop("fpga-api")
+        cloud.start("fpga-api")
+
+
+def test_keystone_limits_the_claims_of_a_project(
+    cloud: Cloud, operator: Fpga, limited: str
+) -> None:
+    with pytest.raises(CloudError, match="has 0 claims, and may have 0"):
+        operator("claim", "create")
+    cloud.api.identity.create_registered_limit(
+        resource_name="fpga_claims", service_id=limited, region_id="RegionOne", default_limit=1
+    )
+    session = cloud.api.session
+
+    def claim(_number: int) -> int:
+        answer = session.post(
+            "/v1/claims",
+            json={"ttl": 600},
+            endpoint_filter={"service_type": "fpga"},
+            raise_exc=False,
+        )
+        return int(answer.status_code)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        codes = list(pool.map(claim, range(50)))
+    assert sorted(set(codes)) == [202, 413]
+    assert codes.count(202) == 1
+    with pytest.raises(CloudError, match="has 1 claims, and may have 1"):
+        operator("claim", "create")
 
 
 def test_many_claims_at_once_are_as_many_as_there_are_regions(cloud: Cloud, operator: Fpga) -> None:
