@@ -75,6 +75,7 @@ def test_the_driver_claims_what_it_has_and_nothing_else(driver):
         "supports_attach_interface",
         "supports_evacuate",
         "supports_image_type_raw",
+        "supports_suspend",  # where the host has live images; others refuse with the reason
     }
 
 

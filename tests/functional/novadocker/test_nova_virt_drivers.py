@@ -40,7 +40,6 @@ _MISSING = {
     "live_migration_abort",
     "rescue",
     "restore",
-    "resume",
     "set_admin_password",
     "set_host_enabled",
     "soft_delete",
@@ -51,6 +50,8 @@ _MISSING = {
 _OF_LIBVIRT = ("test_live_migration", "test_live_migration_force_complete")
 _REFUSALS = (
     *(errors.ActionNotServed, exception.InstanceFaultRollback, exception.InvalidVolume),
+    # Of a host without live images.
+    *(errors.NotSuspended, errors.NotResumed, errors.NoLiveImage),
     # In place of InstanceNotRunning, which Nova takes for a delete: the user would learn nothing.
     errors.NoContainer,
 )
