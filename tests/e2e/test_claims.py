@@ -9,6 +9,7 @@ import typing
 
 import pytest
 from cloud import Cloud, CloudError
+from keystoneauth1 import adapter
 
 from tests.e2e.fpga import Fpga, wait
 
@@ -111,19 +112,7 @@ def test_keystone_limits_the_claims_of_a_project(
     cloud.api.identity.create_registered_limit(
         resource_name="fpga_claims", service_id=limited, region_id="RegionOne", default_limit=1
     )
-    session = cloud.api.session
-
-    def claim(_number: int) -> int:
-        answer = session.post(
-            "/v1/claims",
-            json={"ttl": 600},
-            endpoint_filter={"service_type": "fpga"},
-            raise_exc=False,
-        )
-        return int(answer.status_code)
-
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        codes = list(pool.map(claim, range(50)))
+    codes = _claims(cloud, 4, 50)
     assert sorted(set(codes)) == [202, 413]
     assert codes.count(202) == 1
     with pytest.raises(CloudError, match="has 1 claims, and may have 1"):
@@ -131,24 +120,18 @@ def test_keystone_limits_the_claims_of_a_project(
 
 
 def test_many_claims_at_once_are_as_many_as_there_are_regions(cloud: Cloud, operator: Fpga) -> None:
-    import scenario
-
-    api = scenario.Walk(cloud).api
-    session = cloud.api.session
-
-    def claim(_number: int) -> int:
-        answer = session.post(
-            "/v1/claims",
-            json={"ttl": 600},
-            endpoint_filter={"service_type": "fpga"},
-            raise_exc=False,
-        )
-        return int(answer.status_code)
-
-    assert api.get("/v1/availability").status_code == 200
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        codes = set(pool.map(claim, range(40)))
-    assert codes <= {202, 409}
+    assert set(_claims(cloud, 8, 40)) <= {202, 409}
     wait(lambda: sorted({one["State"] for one in operator("claim", "list")} & {"programming"}), [])
     active = [one for one in operator("claim", "list") if one["State"] == "active"]
     assert len(active) == 2
+
+
+def _claims(cloud: Cloud, threads: int, number: int) -> list[int]:
+    """The statuses of the answers to so many requests for a claim at once."""
+    api = adapter.Adapter(cloud.api.session, service_type="fpga", raise_exc=False)
+
+    def claim(_number: int) -> int:
+        return int(api.post("/v1/claims", json={"ttl": 600}).status_code)
+
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(claim, range(number)))
