@@ -15,6 +15,8 @@ from tests.e2e.fpga import Fpga, wait
 
 pytestmark = pytest.mark.e2e
 
+#: A service whose threads wait for Keystone and Placement refuses what would wait, too.
+BUSY = 503
 #: Seconds between two audits of nova-compute, and some more.
 _AUDIT = 90
 
@@ -113,14 +115,14 @@ def test_keystone_limits_the_claims_of_a_project(
         resource_name="fpga_claims", service_id=limited, region_id="RegionOne", default_limit=1
     )
     codes = _claims(cloud, 4, 50)
-    assert sorted(set(codes)) == [202, 413]
+    assert {202, 413} <= set(codes) <= {202, 413, BUSY}
     assert codes.count(202) == 1
     with pytest.raises(CloudError, match="has 1 claims, and may have 1"):
         operator("claim", "create")
 
 
 def test_many_claims_at_once_are_as_many_as_there_are_regions(cloud: Cloud, operator: Fpga) -> None:
-    assert set(_claims(cloud, 8, 40)) <= {202, 409}
+    assert set(_claims(cloud, 8, 40)) <= {202, 409, BUSY}
     wait(lambda: sorted({one["State"] for one in operator("claim", "list")} & {"programming"}), [])
     active = [one for one in operator("claim", "list") if one["State"] == "active"]
     assert len(active) == 2
