@@ -20,7 +20,7 @@ from tests.unit.fpga_regions.conftest import owner
 
 STATUS = {"id", "device", "driver", "board", "part", "simulated", "state", "healthy", "owner"}
 STATUS |= {"image_id", "function", "digest", "nodes", "since", "number", "quarantine", "reason"}
-STATUS |= {"vendor", "handed_out"}
+STATUS |= {"vendor", "address", "handed_out"}
 EVENT = {
     "type": "object",
     "properties": {
