@@ -187,4 +187,5 @@ def test_the_revert_of_a_move(servers, killer, mover, to):
             assert servers.run(instance, "cat /file") == (0, "kept\n"), point
         mover.destroy(instance)
         assert mover.containers() == {}, point
+        mover.audit()
         assert mover.remainder() == [], point
