@@ -22,6 +22,7 @@ import pathlib
 import shutil
 import typing
 
+from fpga_nova import durable
 from fpga_patch import errors
 
 #: Where a distribution's Nova has its store; any other has it beside the folder ``nova``.
@@ -108,7 +109,7 @@ class Store:
         """The change is done, or undone."""
         self._journal.unlink(missing_ok=True)
         shutil.rmtree(self.undo, ignore_errors=True)
-        sync_folder(self.folder)
+        durable.sync_folder(self.folder)
 
     @contextlib.contextmanager
     def lock(self) -> typing.Iterator[None]:
@@ -161,13 +162,4 @@ def write(path: pathlib.Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: pathlib.Path) -> None:
-    """Have the names in a folder reach the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.sync_folder(path.parent)

@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import typing
 
+from fpga_nova import durable
 from fpga_patch import bytecode, errors, store
 
 #: A new file beside the one it will replace.
@@ -125,7 +126,7 @@ def _stage(path: pathlib.Path, content: bytes, mtime_ns: int) -> None:
 
 def _replace(path: pathlib.Path) -> None:
     _aside(path).replace(path)
-    store.sync_folder(path.parent)
+    durable.sync_folder(path.parent)
 
 
 def _keep_stock(storage: store.Store, names: collections.abc.Iterable[str]) -> None:

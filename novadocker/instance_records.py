@@ -8,6 +8,8 @@ import typing
 
 from oslo_config import cfg
 
+from fpga_nova import durable
+
 CONF = cfg.CONF
 
 #: How the name of a file ends that is not a record yet.
@@ -39,9 +41,9 @@ class Records:
             new.unlink(missing_ok=True)
             remove_if_empty(path.parent)
             raise
-        sync(path.parent)
+        durable.sync_folder(path.parent)
         if is_first:
-            sync(path.parent.parent)
+            durable.sync_folder(path.parent.parent)
 
     def read(self, uuid: str) -> typing.Any:
         """The content of a record.
@@ -64,15 +66,6 @@ class Records:
 
     def _path(self, uuid: str) -> pathlib.Path:
         return pathlib.Path(CONF.instances_path, uuid, self._name)
-
-
-def sync(folder: pathlib.Path) -> None:
-    """Have the names in a folder on disk when it returns; fsync(2) of a file is not enough."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def remove_if_empty(folder: pathlib.Path) -> None:

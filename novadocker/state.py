@@ -11,7 +11,8 @@ import pathlib
 
 from oslo_config import cfg
 
-from novadocker.instance_records import remove_if_empty, sync
+from fpga_nova import durable
+from novadocker.instance_records import remove_if_empty
 
 CONF = cfg.CONF
 
@@ -34,7 +35,7 @@ def forget(uuid: str) -> None:
         return
     for name in (_MARKER, _MARKER_OF_0_2):
         (folder / name).unlink(missing_ok=True)
-    sync(folder)
+    durable.sync_folder(folder)
     remove_if_empty(folder)
 
 

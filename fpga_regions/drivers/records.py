@@ -7,6 +7,7 @@ import os
 import pathlib
 import typing
 
+from fpga_nova import durable
 from fpga_regions.model import Loaded, Region
 from fpga_regions.system import folders
 
@@ -121,15 +122,7 @@ def _write(path: pathlib.Path, record: Record) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: pathlib.Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.sync_folder(path.parent)
 
 
 def _boot() -> str:
