@@ -5,6 +5,7 @@ import functools
 import typing
 
 from fpga_hooks import base
+from fpga_hooks.functions import catalogue
 from fpga_hooks.host import audit
 from fpga_hooks.instance import background, call_sites, cards, entitlement, owner_locks
 from fpga_hooks.placement import function_traits, providers
@@ -83,6 +84,7 @@ class FpgaBuildInstanceHook(base.Hook):
         What they hold, and what free ones are kept warm with, is among the host's stats, for
         FpgaWeigher.
         """
+        catalogue.ours.refresh()
         resources["fpga_regions"] = self.auditor.audit()
         images = {stat: last_look.ours.images(state) for state, stat in STATS.items()}
         resources["stats"] = {**resources.get("stats", {}), **images}
