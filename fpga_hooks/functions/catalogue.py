@@ -78,11 +78,6 @@ class Catalogue:
         """All that are known."""
         return tuple(self._bitstreams.values())
 
-    def drop(self, image_id: str) -> None:
-        """Glance does not have it any more."""
-        with self._lock:
-            self._bitstreams = {k: v for k, v in self._bitstreams.items() if k != image_id}
-
     def refresh(self) -> None:
         """List what has changed; where Glance does not answer, what was known stays.
 

@@ -49,7 +49,7 @@ class _Policy:
 
 def suits(bitstream: Bitstream, region: host_status.Region) -> bool:
     """Whether it is for a region's board and part, as far as its record says."""
-    if region.board != bitstream.board or region.quarantined:
+    if region.board != bitstream.board:
         return False
     return None in (bitstream.part, region.part) or bitstream.part in str(region.part).split(",")
 
@@ -63,9 +63,16 @@ def of(function: str, regions: _Regions) -> list[Bitstream]:
     return _ranked(one for one in _candidates(regions) if one.function == function)
 
 
+def all_of(function: str) -> list[Bitstream]:
+    """The accepted bitstreams of a function for whatever board."""
+    policy = _Policy.read()
+    every = (one for one in catalogue.ours.all() if one.function == function)
+    return _ranked(one for one in every if policy.accepts(one))
+
+
 def functions_of(regions: _Regions) -> set[str]:
-    """The functions of which there is an accepted bitstream for any of these regions."""
-    return {one.function for one in _candidates(regions)}
+    """The functions that these regions can have; those in quarantine can have none."""
+    return {one.function for one in _candidates(r for r in regions if not r.quarantined)}
 
 
 def in_state(regions: _Regions, state: str) -> set[str]:
@@ -73,7 +80,7 @@ def in_state(regions: _Regions, state: str) -> set[str]:
 
     One of another version is no reason to prefer a host: it would be burnt anew.
     """
-    places = tuple(regions)
+    places = tuple(region for region in regions if not region.quarantined)
     images = {region.image_id for region in places if region.state == state}
     # The best one of a function comes last here, and stays.
     best = {one.function: one.id for one in reversed(_ranked(_candidates(places)))}

@@ -172,11 +172,3 @@ def test_no_more_are_known_than_a_host_can_look_through(cloud, known, monkeypatc
     days = [add(cloud, updated_at=f"2026-01-0{day}T00:00:00Z") for day in (1, 2, 3)]
     known.refresh()
     assert {one.id for one in known.all()} == set(days[1:])
-
-
-def test_bitstream_that_is_gone_is_dropped(cloud, known) -> None:
-    image = add(cloud)
-    known.refresh()
-    known.drop(image)
-    known.drop("unknown")
-    assert (known.all(), known.get(image)) == ((), None)

@@ -59,7 +59,6 @@ def test_pinned_function_is_had_in_that_version_only(known, config) -> None:
         ({"part": None}, True),
         ({"board": "icestick"}, False),
         ({"board": None}, False),
-        ({"state": "quarantined", "quarantine": "operator"}, False),
     ],
 )
 def test_bitstream_is_for_its_board_and_part(known, region, found: bool) -> None:
@@ -102,6 +101,7 @@ def test_functions_are_those_that_a_region_here_can_have(known) -> None:
     assert choice.functions_of([free()]) == {"checksum"}
     assert choice.functions_of([free(), free(part="hx1k")]) == {"checksum", "zip"}
     assert choice.functions_of([]) == set()
+    assert choice.functions_of([free(state="quarantined", quarantine="operator")]) == set()
 
 
 def test_region_that_holds_an_older_version_is_not_warm(known) -> None:
