@@ -89,8 +89,9 @@ class FpgaBuildInstanceHook(base.Hook):
         images = {stat: last_look.ours.images(state) for state, stat in STATS.items()}
         regions = last_look.ours.status.regions if last_look.ours.status else ()
         functions = {
-            stat: " ".join(sorted(choice.in_state(regions, state)))
+            stat: " ".join(sorted(found))
             for state, stat in FUNCTION_STATS.items()
+            if (found := choice.in_state(regions, state))
         }
         resources["stats"] = {**resources.get("stats", {}), **images, **functions}
         function_traits.sweep.run()
