@@ -75,26 +75,19 @@ def program(values: typing.Any, document: typing.Any, wait: typing.Any) -> dict[
     :raises RefusedError: nothing was begun
     """
     order, context = _Order.read(document), answers.context_of(values)
-    instance = _instance(order.server)
-    known = programs.read(instance.system_metadata)
-    if known is None or known.id != order.id:
-        _check_bitstream(context, order)
-        with owner_locks.held_at_once(order.server) as held:
-            if not held:
-                if instance.task_state == programs.TASK:
-                    raise RefusedError(RefusedError.PROGRAM, _OTHER)
-                raise RefusedError(
-                    RefusedError.TASK, "this host is at work on the server's regions"
-                )
-            begun = _begin(order)
-            began = threading.Event()
+    _check_bitstream(context, order)
+    began = threading.Event()
+    # Under the lock, or the audit would take it for one that a dead process left behind.
+    with owner_locks.held_at_once(order.server) as held:
+        begun = _begin(order, held)
+        if begun is not None:
             run = functools.partial(_run, context, order, begun)
-            # Under the lock, or the audit would take it for one that a dead process left behind.
             try:
                 running.begin(order.id, run, functools.partial(_tell, context, order, began))
             except works.NoThreadError as e:
                 _end(order.server, dataclasses.replace(begun, state=programs.FAILED, fault=str(e)))
                 return status(order.server, order.id)
+    if begun is not None:
         try:
             notices.begin_action(context.elevated(), order.server)
             notices.notify("fpga.program.start", begun.document(order.server))
@@ -181,14 +174,21 @@ def _check_bitstream(context: "nova_context.RequestContext", order: _Order) -> N
         raise RefusedError(refusal, why)
 
 
-def _begin(order: _Order) -> Program:
-    """Put a program on record; its owner's lock is held.
+def _begin(order: _Order, held: bool) -> Program | None:
+    """Put a program on record.
 
+    :param held: whether its owner's lock is
+    :returns: None for one that is on record already
     :raises RefusedError: it cannot be begun
     """
     instance = _instance(order.server)
+    known = programs.read(instance.system_metadata)
+    if known is not None and known.id == order.id:
+        return None
     if instance.task_state == programs.TASK:
         raise RefusedError(RefusedError.PROGRAM, _OTHER)
+    if not held:
+        raise RefusedError(RefusedError.TASK, "this host is at work on the server's regions")
     if instance.task_state is not None:
         raise RefusedError(RefusedError.TASK, f"the server has the task {instance.task_state}")
     if instance.vm_state not in _STATES:

@@ -62,9 +62,7 @@ class Network:
             raise
 
     @contextlib.contextmanager
-    def built(
-        self, instance: "objects.Instance", ports: Ports
-    ) -> typing.Iterator[str | None]:
+    def built(self, instance: "objects.Instance", ports: Ports) -> typing.Iterator[str | None]:
         """Make the network of an instance beside what is done meanwhile; it is complete at the end.
 
         Where ports are expected, and Neutron allocates none, the sandbox has no interface.

@@ -17,9 +17,7 @@ class Ports:
     :ivar expected: whether there may be some, which is known before they are
     """
 
-    def __init__(
-        self, found: "concurrent.futures.Future[list[model.VIF]]", expected: bool
-    ) -> None:
+    def __init__(self, found: "concurrent.futures.Future[list[model.VIF]]", expected: bool) -> None:
         self._found = found
         self.expected = expected
 

@@ -81,9 +81,7 @@ def required(instance: "objects.Instance", network_info: _Any) -> ports.Ports:
     return ports.Ports.known(_all_served(instance, network_info))
 
 
-def _allocated(
-    instance: "objects.Instance", network_info: _Any, start: float
-) -> "list[model.VIF]":
+def _allocated(instance: "objects.Instance", network_info: _Any, start: float) -> "list[model.VIF]":
     vifs = list(network_info)
     if vifs:
         events.log_wait(start, "allocate its ports", instance)

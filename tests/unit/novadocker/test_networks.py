@@ -10,6 +10,7 @@ from nova.network import model
 from novadocker import errors
 from novadocker.network import interfaces
 from novadocker.virt import networks
+from tests.support.allocation import Allocation
 
 _PATIENCE = 30  # seconds
 
@@ -31,9 +32,9 @@ def asked(allocated):
             assert allocated.wait(_PATIENCE)
             if isinstance(vifs, Exception):
                 raise vifs
-            return model.NetworkInfo(vifs)
+            return vifs
 
-        return model.NetworkInfoAsyncWrapper(answer)
+        return Allocation(answer)
 
     return ask
 

@@ -9,11 +9,11 @@ import time
 
 import pytest
 from nova import exception
-from nova.network import model
 
 from novadocker import errors, images
 from novadocker.network import links
 from tests.functional.novadocker.network import ports
+from tests.support.allocation import Allocation
 
 
 @pytest.fixture
@@ -61,7 +61,9 @@ def boot(net):
     def run(network_info=None):
         net.image.properties.os_command_line = "ifconfig eth0"
         instance = net.instance()
-        net.spawn(instance, network_info=network_info or ports.info(ports.vif("10.20.0.5")))
+        if network_info is None:
+            network_info = ports.info(ports.vif("10.20.0.5"))
+        net.spawn(instance, network_info=network_info)
         net.container(instance).wait()
         output = net.container(instance).logs().decode()
         net.destroy(instance)
@@ -77,7 +79,7 @@ def test_a_container_is_made_before_there_is_a_sandbox(net, boot, after):
 
 def test_a_container_is_made_before_neutron_has_allocated_its_ports(net, neutron, boot, after):
     after(neutron, "allocate", net.driver.containers, "create")
-    assert "inet addr:10.20.0.5" in boot(model.NetworkInfoAsyncWrapper(neutron.allocate))
+    assert "inet addr:10.20.0.5" in boot(Allocation(neutron.allocate))
 
 
 def test_nothing_stays_where_neutron_allocates_no_port_for_a_container_that_is_made(
@@ -89,7 +91,7 @@ def test_nothing_stays_where_neutron_allocates_no_port_for_a_container_that_is_m
     neutron.allocate = refuse
     after(neutron, "allocate", net.driver.containers, "create")
     with pytest.raises(exception.PortLimitExceeded):
-        net.spawn(net.instance(), network_info=model.NetworkInfoAsyncWrapper(neutron.allocate))
+        net.spawn(net.instance(), network_info=Allocation(neutron.allocate))
     assert host.remainder() == []
     assert net.client.containers.list(all=True) == []
     assert net.driver.list_instance_uuids() == []
@@ -98,7 +100,7 @@ def test_nothing_stays_where_neutron_allocates_no_port_for_a_container_that_is_m
 def test_a_server_for_which_neutron_has_no_network_runs_and_gets_a_port_later(net, neutron):
     neutron.allocate = ports.info
     instance = net.instance()
-    net.spawn(instance, network_info=model.NetworkInfoAsyncWrapper(neutron.allocate))
+    net.spawn(instance, network_info=Allocation(neutron.allocate))
     assert net.container(instance).status == "running"
     net.driver.reboot(net.context, instance, [], "HARD")
     port = ports.vif("10.20.0.5")
