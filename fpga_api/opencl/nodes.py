@@ -35,7 +35,6 @@ def register(service: Service, user: context.RequestContext, node_id: str, body:
     """Add a node, or replace what is known of it; sessions of an earlier start are lost.
 
     :raises errors.IdTaken: another node has its name
-    :raises errors.BadRequest: two devices have the same number
     """
     now = clock.now()
     node = Node(
@@ -51,9 +50,7 @@ def register(service: Service, user: context.RequestContext, node_id: str, body:
         created_at=now,
         updated_at=now,
     )
-    devices = [_device(node_id, one) for one in body["devices"]]
-    if len({one.id for one in devices}) < len(devices):
-        raise errors.BadRequest("two devices have the same number")
+    devices = [_device(node_id, number, one) for number, one in enumerate(body["devices"])]
     try:
         with service.database.begin() as connection:
             nodes.put(connection, node, devices)
@@ -87,13 +84,14 @@ def unregister(service: Service, node_id: str) -> None:
         nodes.remove(connection, node_id)
 
 
-def _device(node_id: str, found: Document) -> Device:
+def _device(node_id: str, number: int, found: Document) -> Device:
     # What JSON has as 2.0 is 2.
     values: Document = {
         name: int(one) if isinstance(one, float) else one for name, one in found.items()
     }
-    own = str(uuid.uuid5(_NAMESPACE, f"{node_id}/{values['number']}"))
-    return Device(id=own, node_id=node_id, memory_mb=values.pop("memory"), **values)
+    own = str(uuid.uuid5(_NAMESPACE, f"{node_id}/{number}"))
+    memory = values.pop("memory")
+    return Device(id=own, node_id=node_id, number=number, memory_mb=memory, **values)
 
 
 def _lease(session: sessions.Session, number: int) -> Document:

@@ -41,7 +41,6 @@ _MEMORY: Schema = {
 }
 
 _OF_DEVICE: dict[str, Schema] = {
-    "number": {"description": "On its node, from 0.", **_COUNT, "maximum": 255},
     "name": _NAME,
     "vendor": _TEXT,
     "version": _TEXT,
@@ -55,6 +54,7 @@ _OF_DEVICE: dict[str, Schema] = {
 DEVICE = common.members(
     {
         "id": common.UUID,
+        "number": {"description": "On its node, from 0.", **_COUNT},
         **_OF_DEVICE,
         "node": {"description": "Name of the node.", **_NAME},
         "node_id": common.UUID,
@@ -100,6 +100,7 @@ REGISTER = common.members(
         "boot": {**common.UUID, "description": "Another one at each start: it begins empty."},
         "reserved_for": {"description": "Project that alone may use it.", **_NAME},
         "devices": {
+            "description": "In the order of their numbers.",
             "type": "array",
             "items": common.members(_OF_DEVICE),
             "maxItems": 64,

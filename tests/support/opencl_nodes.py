@@ -19,11 +19,11 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 Document = dict[str, typing.Any]
 
 
-def device(number: int = 0, **values: typing.Any) -> Document:
+def device(**values: typing.Any) -> Document:
     """A device as a node reports it: two sessions of 1 GiB."""
     members = {"name": "pthread", "vendor": "pocl", "version": "OpenCL 3.0", "type": "cpu"}
     amounts = {"compute_units": 2, "global_memory": 1 << 31, "sessions": 2, "memory": 2048}
-    return {"number": number, "driver_version": "3.1"} | members | amounts | values
+    return {"driver_version": "3.1"} | members | amounts | values
 
 
 def registration(name: str, **values: typing.Any) -> Document:

@@ -87,7 +87,7 @@ def test_device_gives_no_more_memory_than_it_has(api: support.Api, node: Node) -
 
 def test_sessions_go_to_the_emptiest_device(api: support.Api, node: Node) -> None:
     other = Node(api, "node-2")
-    other.register(devices=[nodes.device(0, sessions=4, type="gpu")])
+    other.register(devices=[nodes.device(sessions=4, type="gpu")])
     for persona in ("member", "member", "other-member"):
         nodes.session(api, persona, memory=64)
     used = {
@@ -134,11 +134,12 @@ def test_request_with_the_same_id_is_one_session(api: support.Api, node: Node) -
 def test_session_expires_unless_it_is_renewed(
     api: support.Api, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    start = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: start)
     short, long = nodes.session(api, ttl=5, memory=64), nodes.session(api, ttl=5, memory=64)
     answer = api.call("PATCH", f"{SESSIONS}/{long}", "member", json={"ttl": 1_000_000_000})
     assert answer.json["session"]["ttl"] == 86400
-    at = clock.now() + datetime.timedelta(seconds=6)
-    monkeypatch.setattr(clock, "now", lambda: at)
+    monkeypatch.setattr(clock, "now", lambda: start + datetime.timedelta(seconds=6))
     nodes.settle(api, node)
     assert nodes.show(api, short)["state"] == "expired"
     assert nodes.show(api, long)["state"] == "active"
