@@ -27,6 +27,10 @@ TAG = "FPGA"
 
 #: Seconds after which all is listed anew: what was deleted is in no list of changes.
 _WHOLE = 600.0
+#: Seconds that an audit waits for Glance; the list goes on, and counts when it has come.
+_PATIENCE = 10.0
+#: Characters of a version that are compared; the schema of manifests has no more.
+_VERSION = 64
 #: Bitstreams that are known at once, those that changed last.
 _MOST = 1000
 #: Glance's clock and the order of its writes are not exact.
@@ -59,7 +63,7 @@ class Catalogue:
     """What is known of Glance's bitstreams; the audit refreshes it, builds read it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._listing: threading.Thread | None = None
         self._bitstreams: dict[str, Bitstream] = {}
         self._latest: datetime.datetime | None = None
         self._whole_at: float | None = None
@@ -81,18 +85,29 @@ class Catalogue:
     def refresh(self) -> None:
         """List what has changed; where Glance does not answer, what was known stays.
 
-        Nothing is asked where the operator accepts no bitstreams by their function.
+        A Glance that hangs holds no audit up: regions of servers depend on those. Nothing is asked
+        where the operator accepts no bitstreams by their function.
         """
-        with self._lock:
+        if self._listing is None or not self._listing.is_alive():
             if not CONF.fpga.function_bitstreams:
                 self._bitstreams, self._whole_at = {}, None
                 return
+            self._listing = threading.Thread(target=self._list, name="bitstreams", daemon=True)
             try:
-                self._refresh()
-            except bitstream_images.FAILURES as e:
-                LOG.warning("Glance does not list its bitstreams, so what was known stays: %s", e)
+                self._listing.start()
+            except (RuntimeError, MemoryError) as e:
+                LOG.warning("There is no thread to list bitstreams in: %s", e)
+                self._listing = None
+                return
+        self._listing.join(_PATIENCE)
 
-    def _refresh(self) -> None:
+    def _list(self) -> None:
+        try:
+            self._look()
+        except bitstream_images.FAILURES as e:
+            LOG.warning("Glance does not list its bitstreams, so what was known stays: %s", e)
+
+    def _look(self) -> None:
         now = time.monotonic()
         whole = self._whole_at is None or now - self._whole_at >= _WHOLE or self._latest is None
         filters = {"tag": [TAG], "container_format": "fpga", "visibility": "all"}
@@ -142,7 +157,7 @@ def read(image: typing.Mapping[str, typing.Any]) -> Bitstream | None:
         function=function,
         board=board,
         part=part if isinstance(part, str) else None,
-        version=str(manifest.get("version") or properties.get("version") or ""),
+        version=str(manifest.get("version") or properties.get("version") or "")[:_VERSION],
         owner=image.get("owner"),
         public=bool(image.get("is_public")),
         signed=bool(properties.get("img_signature")),

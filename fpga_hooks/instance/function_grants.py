@@ -8,6 +8,7 @@ has become. On a host with another board, another bitstream of the same function
 import typing
 
 from nova import exception
+from oslo_config import cfg
 
 from fpga_hooks.functions import catalogue, choice
 from fpga_hooks.instance import cards
@@ -19,6 +20,8 @@ from fpga_nova.instance_request import InstanceRequest
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
+
+CONF = cfg.CONF
 
 _Regions = list[host_status.Region]
 
@@ -83,7 +86,7 @@ def _choose(
     :raises errors.CliError: there is none
     :raises nova.exception.InstanceDeployFailure: Glance does not answer, or has not yet
     """
-    if not catalogue.ours.known:
+    if CONF.fpga.function_bitstreams and not catalogue.ours.known:
         raise exception.InstanceDeployFailure(
             reason=f"this host does not know yet which bitstreams of the function '{function}' "
             "Glance has, so try again"

@@ -2,6 +2,7 @@
 """What is listed of Glance, and what of it can be chosen."""
 
 import json
+import threading
 import typing
 
 import pytest
@@ -165,6 +166,41 @@ def test_what_was_known_stays_where_glance_does_not_answer(cloud, known, caplog)
     cloud.answers.clear()
     known.refresh()
     assert len(known.all()) == 1
+
+
+def test_glance_that_hangs_holds_no_audit_up(cloud, known, monkeypatch) -> None:
+    add(cloud)
+    go_on, calls = threading.Event(), []
+    real = known._look
+
+    def look() -> None:
+        calls.append(1)
+        go_on.wait(10)
+        real()
+
+    monkeypatch.setattr(known, "_look", look)
+    monkeypatch.setattr(catalogue, "_PATIENCE", 0.01)
+    known.refresh()
+    known.refresh()
+    assert (len(calls), known.known) == (1, False)
+    go_on.set()
+    monkeypatch.setattr(catalogue, "_PATIENCE", 10)
+    known.refresh()
+    assert (len(calls), len(known.all())) == (1, 1)
+
+
+def test_host_without_a_thread_keeps_what_it_knows(known, cloud, monkeypatch, caplog) -> None:
+    add(cloud)
+    known.refresh()
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        known.refresh()
+    assert len(known.all()) == 1
+    assert "no thread to list bitstreams" in caplog.text
 
 
 def test_no_more_are_known_than_a_host_can_look_through(cloud, known, monkeypatch) -> None:

@@ -148,9 +148,13 @@ def test_project_that_sees_none_of_them_is_refused_everywhere(host, hidden) -> N
     assert "Glance does not show you any bitstream of the function 'checksum'" in words
 
 
-def test_function_that_the_operator_accepts_none_of_is_refused_everywhere(host, config) -> None:
+@pytest.mark.parametrize("sources", [["somebody"], []])
+def test_function_that_the_operator_accepts_none_of_is_refused_everywhere(
+    host, config, monkeypatch, sources
+) -> None:
     host("hx8k")
-    config(function_bitstreams=["somebody"])
+    config(function_bitstreams=sources)
+    monkeypatch.setattr(catalogue.ours, "_whole_at", 0.0 if sources else None)
     words = refused(exception.BuildAbortException)
     assert "the operator accepts no bitstream of the function 'checksum'" in words
 
