@@ -3,6 +3,7 @@
 
 import datetime
 import threading
+import time
 import typing
 
 import fixtures
@@ -300,6 +301,18 @@ class Races(FunctionsTestCase):
     """Many servers at once for few regions."""
 
     SERVERS = 50
+    #: Seconds that all of them may take together.
+    PATIENCE = 300
+
+    def settled(self):
+        """The states of all servers, none of which is being built any more."""
+        end = time.monotonic() + self.PATIENCE
+        while time.monotonic() < end:
+            states = [server["status"] for server in self.api.get_servers()]
+            if "BUILD" not in states:
+                return states
+            time.sleep(1)
+        self.fail(f"waited {self.PATIENCE} s for {self.SERVERS} servers")
 
     def test_fifty_boots_at_once_get_each_region_once(self):
         self.publish_both()
@@ -315,7 +328,7 @@ class Races(FunctionsTestCase):
             thread.start()
         for thread in threads:
             thread.join()
-        states = [self.settle(server) for server in servers]
+        states = self.settled()
         total = 2 * self.CARDS
         self.assertEqual((total, self.SERVERS), (states.count("ACTIVE"), len(states)))
         self.assertEqual([self.CARDS] * 2, [len(self.burnt(host)) for host in self.HOSTS])

@@ -213,6 +213,19 @@ def test_placement_that_does_not_say_which_traits_it_has_refuses_nothing(
     assert request_filter.request_regions(context, _spec({"hw:fpga_function": "zip"}))
 
 
+def test_regions_of_functions_count_against_the_quota(
+    context, cloud, placement, config, monkeypatch
+) -> None:
+    config(request_placement=False, request_quota=True)
+    amounts: list[int] = []
+    monkeypatch.setattr(
+        request_filter.quota, "check", lambda _context, _project, amount: amounts.append(amount)
+    )
+    specs = {"hw:fpga_function": "zip", "hw:fpga_function_2": "crypto"}
+    request_filter.request_regions(context, _spec(specs, num_instances=2, project_id="p"))
+    assert amounts == [4]
+
+
 def test_function_that_cannot_be_one_is_refused(context, cloud, placement) -> None:
     with pytest.raises(exception.RequestFilterFailed, match="which is not a function"):
         request_filter.request_regions(context, _spec({"hw:fpga_function": "my zip"}))

@@ -6,6 +6,7 @@ import threading
 import typing
 
 import pytest
+from keystoneauth1 import loading
 from nova import context as nova_context
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
@@ -201,6 +202,39 @@ def test_host_without_a_thread_keeps_what_it_knows(known, cloud, monkeypatch, ca
         known.refresh()
     assert len(known.all()) == 1
     assert "no thread to list bitstreams" in caplog.text
+
+
+def test_glance_is_asked_as_the_user_of_placement(cloud) -> None:
+    add(cloud)
+    fixture = config_fixture.Config(cfg.CONF)
+    fixture.setUp()
+    fixture.register_opts(loading.get_auth_plugin_conf_options("v3password"), group="placement")
+    fixture.config(
+        group="placement",
+        auth_type="v3password",
+        auth_url=f"{cloud.url}/v3",
+        username=openstack.USER,
+        password=openstack.PASSWORD,
+        user_domain_name="Default",
+        project_name="service",
+        project_domain_name="Default",
+    )
+    try:
+        known = catalogue.Catalogue()
+        known.refresh()
+        known.refresh()
+    finally:
+        fixture.cleanUp()
+    assert (len(known.all()), cloud.logins) == (1, 1)
+    assert all("visibility=all" in path for path in listings(cloud) if "marker" not in path)
+
+
+def test_nova_without_a_user_of_placement_knows_nothing(cloud, caplog) -> None:
+    add(cloud)
+    known = catalogue.Catalogue()
+    known.refresh()
+    assert (known.known, known.all()) == (False, ())
+    assert "Glance does not list its bitstreams" in caplog.text
 
 
 def test_no_more_are_known_than_a_host_can_look_through(cloud, known, monkeypatch) -> None:
