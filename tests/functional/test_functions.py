@@ -312,7 +312,7 @@ class Races(FunctionsTestCase):
             if "BUILD" not in states:
                 return states
             time.sleep(1)
-        self.fail(f"waited {self.PATIENCE} s for {self.SERVERS} servers")
+        raise self.failureException(f"waited {self.PATIENCE} s for {self.SERVERS} servers")
 
     def test_fifty_boots_at_once_get_each_region_once(self):
         self.publish_both()
