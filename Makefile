@@ -309,6 +309,13 @@ bench-api: tools ## availability of 1,000 hosts counted and answered, beside Ope
 	@.tox/functional/bin/fpga-patch apply >/dev/null
 	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/api.py
 
+.PHONY: bench-live
+bench-live: tools ## live images: first answers beside cold starts and docker checkpoint, memory of 20 servers
+	@$(play) live_needs.yml
+	@.tools/bin/tox -q -e functional --notest
+	@.tox/functional/bin/fpga-patch apply >/dev/null
+	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/live_images.py $(BENCH_ARGS)
+
 .PHONY: bench-opencl
 bench-opencl: tools ## OpenCL by a worker, beside the same device in the program's own process
 	@$(play) test_needs.yml

@@ -44,9 +44,11 @@ class SnapshotActions(power.PowerActions):
         shelves = instance.task_state == task_states.SHELVING
         try:
             properties = images.IMAGE_API.get(context, image_id).get("properties") or {}
-            live = not shelves and live_bless.requested(properties)
-            taker = self.blessings if live else self.snapshots
-            taker.take(context, instance, image_id, update_task_state)
+            if not shelves and live_bless.requested(properties):
+                mapped = live_bless.is_mapped(properties)
+                self.blessings.take(context, instance, image_id, update_task_state, mapped)
+            else:
+                self.snapshots.take(context, instance, image_id, update_task_state)
         except Exception:
             with excutils.save_and_reraise_exception():
                 if shelves:

@@ -33,12 +33,14 @@ class Dockerd:
     """A dockerd in a temporary folder.
 
     :param arguments: further ones of its command line
+    :param programs: folders in which it finds programs first
     :raises RuntimeError: it cannot be run here, with what to do
     """
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, programs: typing.Sequence[str] = ()) -> None:
         self._arguments = arguments
-        self._path = ":".join([*(docker_engine.programs() if ENGINE else []), _INSTALLED])
+        own = docker_engine.programs() if ENGINE else []
+        self._path = ":".join([*programs, *own, _INSTALLED])
         program = shutil.which("dockerd", path=self._path)
         if program is None:
             raise RuntimeError("dockerd is missing - run 'apt-get install docker.io'")
@@ -138,9 +140,9 @@ class Dockerd:
         return [point for point in points if point.startswith(f"{self.folder}/")]
 
 
-def started(*arguments: str) -> typing.Iterator[Dockerd]:
+def started(*arguments: str, programs: typing.Sequence[str] = ()) -> typing.Iterator[Dockerd]:
     """One that runs, for as long as the generator does."""
-    engine = Dockerd(*arguments)
+    engine = Dockerd(*arguments, programs=programs)
     try:
         engine.start()
         yield engine
