@@ -96,6 +96,31 @@ def privileges(processes: typing.Iterable[int]) -> Privileges:
     return Privileges(capabilities, no_new, seccomp)
 
 
+def strangers(processes: typing.Iterable[int], first: int) -> list[int]:
+    """Those processes in a container that do not descend from its first one.
+
+    CRIU does not dump them. What the engine starts in a container that runs has a parent outside.
+
+    :raises LiveError: one of them is gone
+    """
+    found = list(processes)
+    parents = {process: _parent(process) for process in found}
+    known = {first}
+    # A child may be listed before its parent.
+    while new := {one for one in found if one not in known and parents[one] in known}:
+        known |= new
+    return sorted(set(found) - known)
+
+
+def _parent(process: int) -> int:
+    try:
+        text = (_PROC / str(process) / "stat").read_text()
+    except OSError as e:
+        raise LiveError(f"process {process} of the container is gone: try again") from e
+    # After the name, which may have any characters: the state, and the parent.
+    return int(text.rpartition(")")[2].split()[1])
+
+
 def processor() -> tuple[str, ...]:
     """The features of the host's processor."""
     for line in (_PROC / "cpuinfo").read_text().splitlines():

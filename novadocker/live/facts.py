@@ -31,6 +31,12 @@ def of_container(
     :raises LiveError: not all that runs in it would be dumped, or it may do too much
     """
     found = processes(settings, container)
+    strangers = containers.strangers(found, state(settings, container)["pid"])
+    if strangers:
+        raise LiveError(
+            "somebody has a process in it that it did not start, as by 'docker exec'; end that "
+            f"first (its numbers on the host: {', '.join(map(str, strangers))})"
+        )
     privileges = containers.privileges(found)
     if not privileges.within(bundle.privileges):
         raise LiveError("its processes have more privileges than the container was made with")
