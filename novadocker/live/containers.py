@@ -22,6 +22,8 @@ _CAPABILITIES = (
 )  # fmt: skip
 
 _PROC = pathlib.Path("/proc")
+#: The states in /proc/PID/stat of processes that have ended.
+_ENDED = ("Z", "X", "x")
 
 
 class Privileges(typing.NamedTuple):
@@ -96,29 +98,36 @@ def privileges(processes: typing.Iterable[int]) -> Privileges:
     return Privileges(capabilities, no_new, seccomp)
 
 
-def strangers(processes: typing.Iterable[int], first: int) -> list[int]:
+def alive(processes: typing.Iterable[int]) -> dict[int, int]:
+    """Those processes that have not ended, with their parents.
+
+    One that has ended stays in a container until its parent takes note, frozen or not.
+    """
+    found = {}
+    for process in processes:
+        try:
+            text = (_PROC / str(process) / "stat").read_text()
+        except OSError:
+            continue
+        # After the name, which may have any characters.
+        state, parent = text.rpartition(")")[2].split()[:2]
+        if state not in _ENDED:
+            found[process] = int(parent)
+    return found
+
+
+def strangers(parents: typing.Mapping[int, int], first: int) -> list[int]:
     """Those processes in a container that do not descend from its first one.
 
     CRIU does not dump them. What the engine starts in a container that runs has a parent outside.
 
-    :raises LiveError: one of them is gone
+    :param parents: see `alive`
     """
-    found = list(processes)
-    parents = {process: _parent(process) for process in found}
     known = {first}
     # A child may be listed before its parent.
-    while new := {one for one in found if one not in known and parents[one] in known}:
+    while new := {one for one in parents if one not in known and parents[one] in known}:
         known |= new
-    return sorted(set(found) - known)
-
-
-def _parent(process: int) -> int:
-    try:
-        text = (_PROC / str(process) / "stat").read_text()
-    except OSError as e:
-        raise LiveError(f"process {process} of the container is gone: try again") from e
-    # After the name, which may have any characters: the state, and the parent.
-    return int(text.rpartition(")")[2].split()[1])
+    return sorted(set(parents) - known)
 
 
 def processor() -> tuple[str, ...]:

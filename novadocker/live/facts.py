@@ -30,7 +30,7 @@ def of_container(
 
     :raises LiveError: not all that runs in it would be dumped, or it may do too much
     """
-    found = processes(settings, container)
+    found = containers.alive(processes(settings, container))
     strangers = containers.strangers(found, state(settings, container)["pid"])
     if strangers:
         raise LiveError(

@@ -13,8 +13,8 @@ from tests.support import warm
 @pytest.fixture
 def source(blesser, servers):
     """A server in which somebody has a shell by `docker exec`."""
-    instance = blesser.warm()
     servers.driver.live.look()
+    instance = blesser.warm()
     container = servers.container(instance)
     shell = servers.client.api.exec_create(container.id, ["sh", "-c", "sleep 9998; exit 7"])
     servers.client.api.exec_start(shell, detach=True)

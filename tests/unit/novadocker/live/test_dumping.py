@@ -263,9 +263,20 @@ def tree() -> typing.Iterator[list[int]]:
 
 def test_a_process_of_somebody_else_is_found(tree: list[int]) -> None:
     child, shell, other = tree
-    assert containers.strangers(tree, shell) == [other]
-    assert containers.strangers([child, shell], shell) == []
-    assert containers.strangers(tree, child) == sorted([shell, other])
+    parents = containers.alive(tree)
+    assert parents == {child: shell, shell: os.getpid(), other: os.getpid()}
+    assert containers.strangers(parents, shell) == [other]
+    assert containers.strangers({child: shell, shell: 1}, shell) == []
+    assert containers.strangers(parents, child) == sorted([shell, other])
+
+
+def test_a_process_that_has_ended_is_nobodys(tree: list[int]) -> None:
+    _child, shell, other = tree
+    os.kill(other, signal.SIGKILL)
+    # Its parent, this process, has not taken note yet.
+    os.waitid(os.P_PID, other, os.WEXITED | os.WNOWAIT)
+    assert other not in containers.alive(tree)
+    assert containers.strangers(containers.alive([*tree, 2**22 + 1]), shell) == []
 
 
 def test_a_container_with_a_process_of_somebody_else_is_not_dumped(
