@@ -148,7 +148,7 @@ def test_a_process_has_the_same_memory(tmp_path: pathlib.Path, seed: int) -> Non
         # An area is in parts, which follow one another.
         inside = [part for part in parts if one.start <= part[0] < one.end]
         assert (inside[0][0], inside[-1][1]) == (one.start, one.end)
-        assert all(one[1] == other[0] for one, other in itertools.pairwise(inside))
+        assert all(lower[1] == upper[0] for lower, upper in itertools.pairwise(inside))
         assert one.status == _PLAIN or len(inside) == 1
 
 
