@@ -97,6 +97,21 @@ class Blessings:
         finally:
             self._host.discard(container)
 
+    def take_suspended(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        image_id: str,
+        update_task_state: typing.Callable[..., None],
+    ) -> None:
+        """Upload a live image of a container that was suspended, whose memory stays where it is.
+
+        :raises nova.exception.NovaException: see `take`
+        """
+        self._check_host()
+        attributes = self._containers.attributes(instance.uuid)
+        self._upload(context, instance, image_id, update_task_state, attributes)
+
     def _check_host(self) -> None:
         self._host.look()
         if self._host.refusal is not None:

@@ -74,6 +74,33 @@ class Suspensions:
             )
         return container
 
+    def keeps_memory(self, instance: "objects.Instance") -> bool:
+        """Whether a server that is shelved is to keep its memory: it runs, and its host can do it.
+
+        :raises errors.NoContainer: there is none
+        """
+        if not CONF.docker.live_shelve:
+            return False
+        self._host.look()
+        if self._host.refusal is not None:
+            LOG.warning("It is shelved without its memory: %s", self._host.refusal)
+            return False
+        return bool(self._containers.power_state(instance.uuid) == power_state.RUNNING)
+
+    def has_memory(self, instance: "objects.Instance") -> bool:
+        """Whether the memory of a container that does not run is here."""
+        container = self.container_of(instance.uuid)
+        return bool(container) and live_store.configuration().suspended(str(container)).is_dir()
+
+    @contextlib.contextmanager
+    def restored(self, instance: "objects.Instance") -> typing.Iterator[None]:
+        """Have the start of a container restore it, if its memory is here."""
+        if not self.has_memory(instance):
+            yield
+            return
+        with self.resumed(self.check(instance)):
+            yield
+
     @contextlib.contextmanager
     def resumed(self, container: str) -> typing.Iterator[None]:
         """Have the start of a container restore it."""

@@ -101,7 +101,7 @@ def sign(
     bitstreams: tuple[str, ...],
     image: str,
 ) -> pathlib.Path:
-    """Measure and sign a dump.
+    """Measure and sign a dump; that of a container that is suspended stays there.
 
     :param project: whose server it is
     :param instance: the server
@@ -113,6 +113,8 @@ def sign(
     from novadocker.live import signatures  # not while the container stands still: it takes longer
 
     folder = folder_of(settings, container)
+    if not (folder / _FACTS).exists():
+        folder = settings.suspended(container)
     if not (folder / _FACTS).exists():
         raise LiveError(f"there is no dump of container {container}")
     data = _described(
