@@ -86,7 +86,7 @@ class GlanceRefused(ApiError):
 
 
 class IdTaken(ApiError):
-    """Another claim or program has the id that the request chose."""
+    """Another claim, program, session or node has the id or the name that the request chose."""
 
     code, status, title = "fpga.id_taken", 409, "Id taken"
 
@@ -101,6 +101,18 @@ class ClaimEnded(ApiError):
     """The claim is released, expired or failed."""
 
     code, status, title = "fpga.claim_ended", 409, "Claim ended"
+
+
+class SessionEnded(ApiError):
+    """The session of OpenCL is closed, expired or lost."""
+
+    code, status, title = "fpga.session_ended", 409, "Session ended"
+
+
+class NodeUnknown(ApiError):
+    """The node of OpenCL is not registered, or has started again since."""
+
+    code, status, title = "fpga.node_unknown", 409, "Node not registered"
 
 
 class ServerBusy(ApiError):
@@ -158,7 +170,7 @@ class TooLarge(ApiError):
 
 
 class LimitReached(ApiError):
-    """The project has as many claims as its limit in Keystone allows."""
+    """The project has as many claims or sessions as its limit in Keystone allows."""
 
     code, status, title = "fpga.limit_reached", 413, "Limit reached"
 

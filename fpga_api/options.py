@@ -9,7 +9,7 @@ from oslo_config import cfg
 from oslo_db import options as oslo_db
 from oslo_log import log as logging
 
-from fpga_api import claim_options
+from fpga_api import claim_options, opencl_options
 from fpga_regions.package.options import LIMITS
 
 DEFAULT_FILE = "/etc/fpga-nova/fpga-api.conf"
@@ -250,6 +250,7 @@ GROUPS: list[tuple[cfg.OptGroup, list[cfg.Opt]]] = [
     (ENGINE, ENGINE_OPTS),
     (HOSTS, HOSTS_OPTS),
     *claim_options.GROUPS,
+    (opencl_options.OPENCL, opencl_options.OPENCL_OPTS),
 ]
 
 

@@ -6,10 +6,10 @@ import re
 import typing
 import urllib.parse
 
-import requests
-from openstack import exceptions, proxy
+from openstack import exceptions
 
-from fpga_client import errors
+from fpga_client.asking import path_of, present
+from fpga_client.opencl import OpenclProxy
 from fpga_client.report import Report
 from fpga_client.resources import (
     Availability,
@@ -24,32 +24,17 @@ from fpga_client.resources import (
     Validation,
 )
 
-#: The version of the API that this client speaks.
-MICROVERSION = "1.0"
-
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _R = typing.TypeVar("_R", bound=FpgaResource)
 
 
-class Proxy(proxy.Proxy):  # type: ignore[misc]
+class Proxy(OpenclProxy):
     """What users and operators ask of the service.
 
     Each method raises :class:`openstack.exceptions.HttpException` where the service refuses; its
     message is the service's reason.
     """
-
-    # The catalogue has the root of the service, and the paths of the resources have the version.
-    skip_discovery = True
-
-    def request(
-        self, url: str, method: str, *args: typing.Any, **kwargs: typing.Any
-    ) -> requests.Response:
-        """Send a request with this client's version of the API, and raise for a refusal."""
-        kwargs["microversion"] = kwargs.get("microversion") or MICROVERSION
-        response: requests.Response = super().request(url, method, *args, **kwargs)
-        errors.raise_for(response)
-        return response
 
     def bitstreams(self, **query: typing.Any) -> Report[Bitstream]:
         """The bitstreams that the user may see.
@@ -100,7 +85,7 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
 
     def delete_bitstream(self, bitstream_id: str) -> None:
         """Delete a bitstream that no flavor and no region uses."""
-        self.delete(_path(Bitstream, bitstream_id))
+        self.delete(path_of(Bitstream, bitstream_id))
 
     def cards(self, host: str | None = None) -> Report[Card]:
         """The FPGA cards of all hosts, or of one."""
@@ -129,7 +114,7 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
 
         :param options: ``number`` of the region, ``reboot`` as ``if_needed``, ``id`` of the program
         """
-        body = {"bitstream": bitstream_id, **_present(options)}
+        body = {"bitstream": bitstream_id, **present(options)}
         path = f"/v1/servers/{urllib.parse.quote(server_id, safe='')}/programs"
         return self._existing(Program, self.post(path, json=body).json()["program"])
 
@@ -150,7 +135,7 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         :param request: any of ``id``, ``host``, ``device``, ``type``, ``resource_class``,
             ``traits``, ``bitstream`` and ``ttl``
         """
-        answer = self.post(Claim.base_path, json=_present(request)).json()
+        answer = self.post(Claim.base_path, json=present(request)).json()
         return self._existing(Claim, answer["claim"])
 
     def claims(self, **query: typing.Any) -> Report[Claim]:
@@ -166,12 +151,12 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
 
     def renew_claim(self, claim_id: str, ttl: int) -> Claim:
         """Have a claim expire some seconds from now."""
-        answer = self.patch(_path(Claim, claim_id), json={"ttl": ttl}).json()
+        answer = self.patch(path_of(Claim, claim_id), json={"ttl": ttl}).json()
         return self._existing(Claim, answer["claim"])
 
     def release_claim(self, claim_id: str) -> Claim:
         """Release a claim; its region is erased."""
-        return self._existing(Claim, self.delete(_path(Claim, claim_id)).json()["claim"])
+        return self._existing(Claim, self.delete(path_of(Claim, claim_id)).json()["claim"])
 
     def availability(self, mine: bool = False, zone: str | None = None) -> Report[Availability]:
         """The flavors with accelerators, and how many servers of each can be booted.
@@ -194,42 +179,12 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
 
     def availability_history(self, flavor_id: str) -> tuple[Sample, ...]:
         """The samples of a flavor's availability, oldest first."""
-        answer = self.get(f"{_path(Availability, flavor_id)}/history").json()
+        answer = self.get(f"{path_of(Availability, flavor_id)}/history").json()
         return tuple(self._existing(Sample, one) for one in answer["samples"])
 
     def traits(self) -> Report[Trait]:
         """The traits of accelerators that a flavor may require."""
         return self._report(Trait, {})
-
-    def _report(self, kind: type[_R], query: dict[str, typing.Any]) -> Report[_R]:
-        """All pages of a list."""
-        params = _present(query)
-        items: list[_R] = []
-        while True:
-            answer = self.get(kind.base_path, params=params).json()
-            items += [self._existing(kind, one) for one in answer[kind.resources_key]]
-            if not answer.get("next"):
-                break
-            # Its query alone: a token goes nowhere but to the service.
-            params = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(answer["next"]).query))
-        return Report(
-            tuple(items),
-            answer.get("at"),
-            answer.get("age"),
-            bool(answer.get("stale")),
-            tuple(answer.get("unreachable", ())),
-            answer.get("complete", True),
-        )
-
-    def _one(
-        self, kind: type[_R], identifier: str, query: dict[str, str | None] | None = None
-    ) -> _R:
-        answer = self.get(_path(kind, identifier), params=_present(query or {})).json()
-        return self._existing(kind, answer[kind.resource_key] if kind.resource_key else answer)
-
-    def _existing(self, kind: type[_R], attributes: dict[str, typing.Any]) -> _R:
-        found: _R = kind.existing(connection=self._connection, **attributes)
-        return found
 
     def _upload(
         self, path: str, package: typing.BinaryIO, query: dict[str, str | None]
@@ -237,21 +192,11 @@ class Proxy(proxy.Proxy):  # type: ignore[misc]
         response = self.post(
             path,
             data=package,
-            params=_present(query),
+            params=present(query),
             headers={"Content-Type": "application/zip"},
         )
         answer: dict[str, typing.Any] = response.json()
         return answer
-
-
-def _present(query: dict[str, typing.Any]) -> dict[str, typing.Any]:
-    """The parameters of a query that have a value."""
-    return {key: value for key, value in query.items() if value is not None}
-
-
-def _path(kind: type[FpgaResource], identifier: str) -> str:
-    """The path of one resource; an identifier may have any characters."""
-    return f"{kind.base_path}/{urllib.parse.quote(identifier, safe='')}"
 
 
 def _choose(report: Report[_R], name_or_id: str) -> _R:

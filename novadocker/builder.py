@@ -27,6 +27,7 @@ from novadocker.carriers import Carrier
 from novadocker.containers import Containers
 from novadocker.engine import Engine
 from novadocker.network.network import Network
+from novadocker.network.ports import Ports
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -80,14 +81,15 @@ class Builder:
         context: "nova_context.RequestContext",
         instance: "objects.Instance",
         image_meta: "objects.ImageMeta",
-        vifs: "typing.Sequence[model.VIF]" = (),
+        ports: Ports,
         power_on: bool = True,
     ) -> None:
         """Make the container of an instance; nothing stays of one that fails.
 
-        The network is made beside the container, which starts once Neutron has it active.
+        The image is fetched and the container made while Neutron allocates the ports and the
+        network is made. It starts once Neutron has them active.
 
-        :param vifs: its ports
+        :param ports: its ports
         :raises nova.exception.NovaException: the reason why there is none
         """
         asked = image_request.of(instance)  # before anything is made
@@ -97,7 +99,7 @@ class Builder:
             command = request.command_of(image_meta, images.config_of(self._engine, image_id))
             return Source(image_id, command, live_launch.of(context, instance, image_meta))
 
-        self._make(instance, asked, fetch, vifs, power_on)
+        self._make(instance, asked, fetch, ports, power_on)
 
     def build_moved(
         self,
@@ -119,7 +121,7 @@ class Builder:
         def fetch() -> Source:
             return Source(carriers.fetch(self._engine, context, carrier), carrier.command)
 
-        self._make(instance, asked, fetch, vifs, power_on)
+        self._make(instance, asked, fetch, Ports.known(vifs), power_on)
         carriers.note_arrival(instance.uuid)
         carriers.discard(self._engine, instance.uuid, context)
 
@@ -158,26 +160,26 @@ class Builder:
             command = request.command_of(image_meta, images.config_of(self._engine, image_id))
             return Source(image_id, command)
 
-        self._make(instance, asked, find, vifs)
+        self._make(instance, asked, find, Ports.known(vifs))
 
     def _make(
         self,
         instance: "objects.Instance",
         asked: image_request.ImageRequest,
         source: typing.Callable[[], Source],
-        vifs: "typing.Sequence[model.VIF]",
+        ports: Ports,
         power_on: bool = True,
     ) -> None:
-        with self._network.undone_on_failure(instance, vifs), contextlib.ExitStack() as stack:
-            with self._network.built(instance, vifs) as joined:
+        with self._network.undone_on_failure(instance, ports), contextlib.ExitStack() as stack:
+            with self._network.built(instance, ports) as joined:
                 found = source()
                 options = self._options(instance, asked, found, joined)
                 stack.enter_context(self._nothing_stays_of(instance))
-                self._create(instance, asked, options, vifs)
+                self._create(instance, asked, options, ports)
             if power_on:
                 with live_launch.marked(self._containers, instance, found.live):
                     self._containers.start(instance.uuid)
-            elif vifs:
+            elif joined:
                 self._network.down(instance)
 
     def _options(
@@ -204,10 +206,10 @@ class Builder:
         instance: "objects.Instance",
         asked: image_request.ImageRequest,
         options: dict[str, typing.Any],
-        vifs: "typing.Sequence[model.VIF]",
+        ports: Ports,
     ) -> None:
         if config_drive.is_required(instance):
-            config_drive.write(instance, vifs)
+            config_drive.write(instance, ports.all())
             options["mounts"].append(config_drive.mount(instance.uuid))
         self._containers.create(instance.uuid, options)
         if asked.authorized_keys:

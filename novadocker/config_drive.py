@@ -16,7 +16,7 @@ from nova.virt import configdrive
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from novadocker.instance_records import remove_if_empty
+from novadocker.instance_records import LOCK, remove_if_empty
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -44,8 +44,9 @@ def write(instance: "objects.Instance", vifs: typing.Sequence[model.VIF]) -> Non
     """
     metadata = base.InstanceMetadata(instance, network_info=model.NetworkInfo(vifs))
     folder = _folder(instance.uuid)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)  # the files are for every user of the container
+    with LOCK:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)  # the files are for every user of the container
     new = folder / "new"
     shutil.rmtree(new, ignore_errors=True)
     for path, content in metadata.metadata_for_config_drive():

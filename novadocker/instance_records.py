@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import threading
 import typing
 
 from oslo_config import cfg
@@ -14,6 +15,10 @@ CONF = cfg.CONF
 
 #: How the name of a file ends that is not a record yet.
 _BEGUN = ".new"
+
+#: Held while the folder of an instance comes or goes, or gets a file: the network and the container
+#: of one instance are made by two threads.
+LOCK = threading.RLock()
 
 
 class Records:
@@ -27,7 +32,10 @@ class Records:
 
     def write(self, uuid: str, content: typing.Mapping[str, typing.Any]) -> None:
         """Keep a record, in place of the one that is there; on disk when it returns."""
-        path = self._path(uuid)
+        with LOCK:
+            self._write(self._path(uuid), content)
+
+    def _write(self, path: pathlib.Path, content: typing.Mapping[str, typing.Any]) -> None:
         is_first = not path.parent.is_dir()
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(_BEGUN)
@@ -56,8 +64,9 @@ class Records:
     def remove(self, uuid: str) -> None:
         """Remove a record; none is as good."""
         path = self._path(uuid)
-        path.unlink(missing_ok=True)
-        remove_if_empty(path.parent)
+        with LOCK:
+            path.unlink(missing_ok=True)
+            remove_if_empty(path.parent)
 
     def uuids(self) -> list[str]:
         """The instances with a record."""
@@ -73,9 +82,10 @@ def remove_if_empty(folder: pathlib.Path) -> None:
 
     A record that a nova-compute began to write, and was killed, is nothing.
     """
-    files = list(folder.iterdir()) if folder.is_dir() else None
-    if files is None or any(file.suffix != _BEGUN for file in files):
-        return
-    for file in files:
-        file.unlink(missing_ok=True)
-    folder.rmdir()
+    with LOCK:
+        files = list(folder.iterdir()) if folder.is_dir() else None
+        if files is None or any(file.suffix != _BEGUN for file in files):
+            return
+        for file in files:
+            file.unlink(missing_ok=True)
+        folder.rmdir()

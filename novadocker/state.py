@@ -12,7 +12,7 @@ import pathlib
 from oslo_config import cfg
 
 from fpga_nova import durable
-from novadocker.instance_records import remove_if_empty
+from novadocker.instance_records import LOCK, remove_if_empty
 
 CONF = cfg.CONF
 
@@ -24,19 +24,21 @@ _MARKER_OF_0_2 = "docker-container"
 def begin(uuid: str) -> None:
     """Note that a build begins: the engine was not asked for a container of this instance."""
     marker = _path(uuid)
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.touch()
+    with LOCK:
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
 
 
 def forget(uuid: str) -> None:
     """Note that a container may exist from now on; on disk when it returns."""
     folder = _path(uuid).parent
-    if not folder.is_dir():
-        return
-    for name in (_MARKER, _MARKER_OF_0_2):
-        (folder / name).unlink(missing_ok=True)
-    durable.sync_folder(folder)
-    remove_if_empty(folder)
+    with LOCK:
+        if not folder.is_dir():
+            return
+        for name in (_MARKER, _MARKER_OF_0_2):
+            (folder / name).unlink(missing_ok=True)
+        durable.sync_folder(folder)
+        remove_if_empty(folder)
 
 
 def certainly_none(uuid: str) -> bool:

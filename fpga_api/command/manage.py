@@ -10,7 +10,7 @@ from oslo_config import cfg
 
 from fpga_api import clock, errors, options
 from fpga_api.command import common
-from fpga_api.db import claims, programs, samples, schema
+from fpga_api.db import claims, opencl_sessions, programs, samples, schema
 from fpga_api.db.connection import Database
 
 PROG = "fpga-api-manage"
@@ -51,7 +51,8 @@ def _version(database: Database, _arguments: argparse.Namespace) -> None:
 
 def _purge(database: Database, arguments: argparse.Namespace) -> None:
     before = clock.now() - datetime.timedelta(days=arguments.days)
-    for name, table in (("samples", samples), ("claims", claims), ("programs", programs)):
+    tables = {"samples": samples, "claims": claims, "programs": programs}
+    for name, table in (tables | {"opencl sessions": opencl_sessions}).items():
         print(f"deleted {table.purge(database, before)} {name} from before {clock.text(before)}")
 
 
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     downgrade.add_argument("revision", nargs="?", default="base", help="not further than to this")
     downgrade.set_defaults(run=_downgrade)
     verbs.add_parser("version", help="print the revision of the schema").set_defaults(run=_version)
-    purge = verbs.add_parser("purge", help="delete old samples, and claims and programs that ended")
+    purge = verbs.add_parser("purge", help="delete old samples, and what ended")
     purge.add_argument("--days", type=_days, default=30, help="age of the oldest that stay (30)")
     purge.set_defaults(run=_purge)
     return parser

@@ -7,15 +7,13 @@ nothing, and learns it.
 
 import dataclasses
 import datetime
-import json
 import typing
 
 import sqlalchemy as sa
-from oslo_db import exception
 
-from fpga_api import clock, errors
+from fpga_api.db import rows, turns
 from fpga_api.db.connection import Database
-from fpga_api.db.tables import CLAIMS, PROJECTS
+from fpga_api.db.tables import CLAIMS
 
 ALLOCATING, PROGRAMMING, ACTIVE = "allocating", "programming", "active"
 RELEASING = "releasing"
@@ -27,9 +25,6 @@ LIVE = (ALLOCATING, PROGRAMMING, ACTIVE, RELEASING)
 HELD = (ALLOCATING, PROGRAMMING, ACTIVE)
 ENDED = (RELEASED, EXPIRED, FAILED)
 STATES = (*LIVE, *ENDED)
-
-#: Members that the database has as JSON.
-_JSON = ("request", "region")
 
 Document = dict[str, typing.Any]
 
@@ -66,11 +61,9 @@ class Claim:
     fault: str | None = None
 
 
-_COLUMNS = [CLAIMS.c[field.name] for field in dataclasses.fields(Claim)]
+_ROWS = rows.Rows(CLAIMS, Claim, ("request", "region"))
 
-
-class DuplicateError(Exception):
-    """There is a row of this id."""
+DuplicateError = rows.DuplicateError
 
 
 def add(database: Database, claim: Claim, permit: typing.Callable[[int], None]) -> None:
@@ -81,37 +74,14 @@ def add(database: Database, claim: Claim, permit: typing.Callable[[int], None]) 
     :raises DuplicateError: there is a claim of this id
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    _know(database, claim.project_id)
-    of_project = sa.update(PROJECTS).where(PROJECTS.c.id == claim.project_id)
     count = sa.select(sa.func.count()).where(
-        CLAIMS.c.project_id == claim.project_id, CLAIMS.c.state.in_(LIVE)
+        CLAIMS.c.project_id == claim.project_id, _ROWS.in_states(LIVE)
     )
-    with database.begin() as connection:
-        connection.execute(of_project.values(turn=PROJECTS.c.turn + 1))
-        of_id = sa.select(CLAIMS.c.id).where(CLAIMS.c.id == claim.id)
-        if connection.execute(of_id).one_or_none() is not None:
-            raise DuplicateError(claim.id)
+    with turns.of_project(database, claim.project_id) as connection:
+        _ROWS.expect_new(connection, claim.id)
         permit(int(connection.execute(count).scalar_one()))
-        try:
-            connection.execute(sa.insert(CLAIMS).values(**_values(dataclasses.asdict(claim))))
-        except exception.DBDuplicateEntry as e:
-            # Another project was faster with the same id.
-            raise DuplicateError(claim.id) from e
-
-
-def _know(database: Database, project: str) -> None:
-    """Have a row for a project, which `add` can lock."""
-    with database.begin() as connection:
-        query = sa.select(PROJECTS.c.id).where(PROJECTS.c.id == project)
-        if connection.execute(query).one_or_none() is not None:
-            return
-    try:
-        with database.engine.begin() as connection:
-            connection.execute(sa.insert(PROJECTS).values(id=project, turn=0))
-    except exception.DBDuplicateEntry:
-        return
-    except exception.DBError as e:
-        raise errors.DatabaseUnavailable("the database does not answer") from e
+        # Another project may be faster with the same id.
+        _ROWS.insert(connection, claim)
 
 
 def get(database: Database, claim_id: str) -> Claim | None:
@@ -119,8 +89,7 @@ def get(database: Database, claim_id: str) -> Claim | None:
 
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    found = _select(database, CLAIMS.c.id == claim_id)
-    return found[0] if found else None
+    return _ROWS.get(database, claim_id)
 
 
 def page(
@@ -133,12 +102,7 @@ def page(
     :param state: None for all
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    conditions: list[sa.ColumnElement[bool]] = [CLAIMS.c.id > marker]
-    if project is not None:
-        conditions.append(CLAIMS.c.project_id == project)
-    if state is not None:
-        conditions.append(CLAIMS.c.state == state)
-    return _select(database, *conditions, limit=limit)
+    return _ROWS.page(database, marker, limit, project_id=project, state=state)
 
 
 def in_state(
@@ -149,10 +113,10 @@ def in_state(
     :param before: only those that came into their state before
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    conditions: list[sa.ColumnElement[bool]] = [CLAIMS.c.state.in_(states)]
+    conditions = [_ROWS.in_states(states)]
     if before is not None:
         conditions.append(CLAIMS.c.updated_at < before)
-    return _select(database, *conditions)
+    return _ROWS.select(database, *conditions)
 
 
 def expired(database: Database, at: datetime.datetime) -> list[Claim]:
@@ -160,7 +124,7 @@ def expired(database: Database, at: datetime.datetime) -> list[Claim]:
 
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    return _select(database, CLAIMS.c.state.in_(HELD), CLAIMS.c.expires_at <= at)
+    return _ROWS.select(database, _ROWS.in_states(HELD), CLAIMS.c.expires_at <= at)
 
 
 def ended_between(
@@ -171,7 +135,7 @@ def ended_between(
     :raises errors.DatabaseUnavailable: the database does not answer
     """
     since = sa.and_(CLAIMS.c.updated_at >= start, CLAIMS.c.updated_at < end)
-    return _select(database, CLAIMS.c.state.in_(ENDED), since)
+    return _ROWS.select(database, _ROWS.in_states(ENDED), since)
 
 
 def change(
@@ -182,13 +146,7 @@ def change(
     :returns: whether it was
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    statement = (
-        sa.update(CLAIMS)
-        .where(CLAIMS.c.id == claim_id, CLAIMS.c.state.in_(states))
-        .values(updated_at=clock.now(), **_values(values))
-    )
-    with database.begin() as connection:
-        return connection.execute(statement).rowcount == 1
+    return _ROWS.change(database, claim_id, states, **values)
 
 
 def remove(database: Database, claim_id: str, states: typing.Collection[str]) -> None:
@@ -196,9 +154,7 @@ def remove(database: Database, claim_id: str, states: typing.Collection[str]) ->
 
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    statement = sa.delete(CLAIMS).where(CLAIMS.c.id == claim_id, CLAIMS.c.state.in_(states))
-    with database.begin() as connection:
-        connection.execute(statement)
+    _ROWS.remove(database, claim_id, states)
 
 
 def purge(database: Database, before: datetime.datetime) -> int:
@@ -207,28 +163,4 @@ def purge(database: Database, before: datetime.datetime) -> int:
     :returns: how many
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    statement = sa.delete(CLAIMS).where(CLAIMS.c.state.in_(ENDED), CLAIMS.c.updated_at < before)
-    with database.begin() as connection:
-        return connection.execute(statement).rowcount
-
-
-def _select(
-    database: Database, *conditions: "sa.ColumnElement[bool]", limit: int | None = None
-) -> list[Claim]:
-    query = sa.select(*_COLUMNS).where(*conditions).order_by(CLAIMS.c.id).limit(limit)
-    with database.begin() as connection:
-        return [_claim(row._asdict()) for row in connection.execute(query)]
-
-
-def _claim(row: Document) -> Claim:
-    parsed = {name: json.loads(row[name]) for name in _JSON if row[name] is not None}
-    return Claim(**{**row, **parsed})
-
-
-def _values(values: Document) -> Document:
-    texts = {
-        name: json.dumps(values[name], separators=(",", ":"))
-        for name in _JSON
-        if values.get(name) is not None
-    }
-    return {**values, **texts}
+    return _ROWS.purge(database, ENDED, before)

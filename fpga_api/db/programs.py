@@ -8,7 +8,8 @@ import typing
 import sqlalchemy as sa
 from oslo_db import exception
 
-from fpga_api import clock, errors
+from fpga_api import errors
+from fpga_api.db import rows
 from fpga_api.db.connection import Database
 from fpga_api.db.tables import PROGRAMS
 
@@ -55,7 +56,7 @@ class Program:
     fault: str | None = None
 
 
-_COLUMNS = [PROGRAMS.c[field.name] for field in dataclasses.fields(Program)]
+_ROWS = rows.Rows(PROGRAMS, Program)
 
 
 class DuplicateError(Exception):
@@ -90,8 +91,7 @@ def get(database: Database, program_id: str) -> Program | None:
 
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    found = _select(database, PROGRAMS.c.id == program_id)
-    return found[0] if found else None
+    return _ROWS.get(database, program_id)
 
 
 def page(
@@ -104,12 +104,7 @@ def page(
     :param server: None for those of all servers
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    conditions: list[sa.ColumnElement[bool]] = [PROGRAMS.c.id > marker]
-    if project is not None:
-        conditions.append(PROGRAMS.c.project_id == project)
-    if server is not None:
-        conditions.append(PROGRAMS.c.server_id == server)
-    return _select(database, *conditions, limit=limit)
+    return _ROWS.page(database, marker, limit, project_id=project, server_id=server)
 
 
 def busy(database: Database) -> list[Program]:
@@ -117,7 +112,7 @@ def busy(database: Database) -> list[Program]:
 
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    return _select(database, PROGRAMS.c.state.in_(BUSY))
+    return _ROWS.select(database, _ROWS.in_states(BUSY))
 
 
 def changed_since(database: Database, server: str, at: datetime.datetime) -> bool:
@@ -127,7 +122,7 @@ def changed_since(database: Database, server: str, at: datetime.datetime) -> boo
     """
     # The database has times to the second.
     since = PROGRAMS.c.updated_at >= at - datetime.timedelta(seconds=1)
-    return bool(_select(database, PROGRAMS.c.server_id == server, since, limit=1))
+    return bool(_ROWS.select(database, PROGRAMS.c.server_id == server, since, limit=1))
 
 
 def of_bitstream(database: Database, bitstream_id: str) -> list[Program]:
@@ -135,7 +130,7 @@ def of_bitstream(database: Database, bitstream_id: str) -> list[Program]:
 
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    return _select(database, PROGRAMS.c.bitstream_id == bitstream_id)
+    return _ROWS.select(database, PROGRAMS.c.bitstream_id == bitstream_id)
 
 
 def remove(database: Database, program_id: str) -> None:
@@ -143,11 +138,7 @@ def remove(database: Database, program_id: str) -> None:
 
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    statement = sa.delete(PROGRAMS).where(
-        PROGRAMS.c.id == program_id, PROGRAMS.c.state == REQUESTED
-    )
-    with database.begin() as connection:
-        connection.execute(statement)
+    _ROWS.remove(database, program_id, (REQUESTED,))
 
 
 def change(
@@ -162,13 +153,11 @@ def change(
     """
     state = values.get("state")
     more: dict[str, typing.Any] = {"busy_server_id": None} if state in ENDED else {}
-    statement = (
-        sa.update(PROGRAMS)
-        .where(PROGRAMS.c.id == program_id, PROGRAMS.c.state.in_(states))
-        .values(updated_at=clock.now(), **more, **values)
-    )
+    of_id = PROGRAMS.c.id == program_id
     with database.begin() as connection:
-        changed = connection.execute(statement).rowcount == 1
+        values |= more
+        found = _ROWS.change_in(connection, of_id, _ROWS.in_states(states), **values)
+        changed = found == 1
         if changed and state == DONE:
             _put_in_place(connection, program_id)
         return changed
@@ -190,19 +179,7 @@ def purge(database: Database, before: datetime.datetime) -> int:
     :returns: how many
     :raises errors.DatabaseUnavailable: the database does not answer
     """
-    statement = sa.delete(PROGRAMS).where(
-        PROGRAMS.c.state.in_(ENDED), PROGRAMS.c.updated_at < before
-    )
-    with database.begin() as connection:
-        return connection.execute(statement).rowcount
-
-
-def _select(
-    database: Database, *conditions: "sa.ColumnElement[bool]", limit: int | None = None
-) -> list[Program]:
-    query = sa.select(*_COLUMNS).where(*conditions).order_by(PROGRAMS.c.id).limit(limit)
-    with database.begin() as connection:
-        return [Program(**row._asdict()) for row in connection.execute(query)]
+    return _ROWS.purge(database, ENDED, before)
 
 
 def needed(programs: typing.Iterable[Program]) -> bool:

@@ -112,3 +112,76 @@ PROGRAMS = sa.Table(
     sa.Index("programs_project", "project_id"),
     sa.Index("programs_state", "state", "updated_at"),
 )
+
+OPENCL_NODES = sa.Table(
+    "opencl_nodes",
+    METADATA,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False, unique=True),
+    # Who registered it.
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    # The project that alone may use it; null for all.
+    sa.Column("reserved_for", sa.String(64)),
+    sa.Column("address", sa.String(255), nullable=False),
+    sa.Column("certificate", sa.Text, nullable=False),
+    # Chosen at each start: sessions of an earlier one are gone.
+    sa.Column("boot", sa.String(36), nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+)
+
+OPENCL_DEVICES = sa.Table(
+    "opencl_devices",
+    METADATA,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("node_id", sa.String(36), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("vendor", sa.String(255), nullable=False),
+    sa.Column("version", sa.String(255), nullable=False),
+    sa.Column("driver_version", sa.String(255), nullable=False),
+    sa.Column("type", sa.String(16), nullable=False),
+    sa.Column("compute_units", sa.BigInteger, nullable=False),
+    sa.Column("global_memory", sa.BigInteger, nullable=False),
+    # Those at once, and the MiB of all of them.
+    sa.Column("sessions", sa.Integer, nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    # Locked while a session is added.
+    sa.Column("turn", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("node_id", "number", name="opencl_devices_node"),
+)
+
+OPENCL_SESSIONS = sa.Table(
+    "opencl_sessions",
+    METADATA,
+    # The uuid of the consumer in Placement, too.
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    # The state that it ends in.
+    sa.Column("outcome", sa.String(16)),
+    # Whether its node has nothing of it any more.
+    sa.Column("gone", sa.Boolean, nullable=False),
+    # What was asked for, as JSON.
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("node_id", sa.String(36), nullable=False),
+    sa.Column("device_id", sa.String(36), nullable=False),
+    sa.Column("boot", sa.String(36), nullable=False),
+    sa.Column("memory_mb", sa.Integer, nullable=False),
+    sa.Column("ttl", sa.Integer, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    # SHA-256 of the token, in hexadecimal; the token itself is kept nowhere.
+    sa.Column("token_hash", sa.String(64), nullable=False),
+    sa.Column("token_expires_at", UtcTime, nullable=False),
+    sa.Column("code", sa.String(64)),
+    sa.Column("fault", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Index("opencl_sessions_state", "state", "expires_at"),
+    sa.Index("opencl_sessions_project", "project_id", "state"),
+    sa.Index("opencl_sessions_node", "node_id", "state"),
+    sa.Index("opencl_sessions_device", "device_id", "state"),
+)

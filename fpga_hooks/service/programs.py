@@ -8,6 +8,7 @@ this process dies, the audit looks what the region holds, and settles the record
 
 import dataclasses
 import functools
+import threading
 import typing
 
 from nova import context as nova_context
@@ -17,7 +18,7 @@ from oslo_log import log as logging
 
 from fpga_hooks.instance import owner_locks
 from fpga_hooks.program import client, errors, last_look, published
-from fpga_hooks.service import answers, notices, works
+from fpga_hooks.service import answers, notices, reboots, works
 from fpga_hooks.service.answers import RefusedError
 from fpga_nova import bitstream_images, grants, host_status, program_bitstreams, programs
 from fpga_nova.instance_request import InstanceRequest
@@ -31,6 +32,16 @@ _STATES = frozenset({vm_states.ACTIVE, vm_states.STOPPED, vm_states.PAUSED})
 
 #: Those of this service, by their own ids.
 running = works.Works("program")
+
+
+class _End(typing.NamedTuple):
+    """How a program ended.
+
+    :ivar instance: its server; None where it is deleted meanwhile, or away
+    """
+
+    program: Program
+    instance: "objects.Instance | None"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,26 +75,29 @@ def program(values: typing.Any, document: typing.Any, wait: typing.Any) -> dict[
     :raises RefusedError: nothing was begun
     """
     order, context = _Order.read(document), answers.context_of(values)
-    instance = _instance(order.server)
-    known = programs.read(instance.system_metadata)
-    if known is None or known.id != order.id:
-        _check_bitstream(context, order)
-        with owner_locks.held_at_once(order.server) as held:
-            if not held:
-                if instance.task_state == programs.TASK:
-                    raise RefusedError(RefusedError.PROGRAM, _OTHER)
-                raise RefusedError(
-                    RefusedError.TASK, "this host is at work on the server's regions"
-                )
-            begun = _begin(context, order)
-            # Under the lock, or the audit would take it for one that a dead process left behind.
+    _check_bitstream(context, order)
+    began = threading.Event()
+    # Under the lock, or the audit would take it for one that a dead process left behind.
+    with owner_locks.held_at_once(order.server) as held:
+        begun = _begin(order, held)
+        if begun is not None:
+            run = functools.partial(_run, context, order, begun)
             try:
-                running.begin(order.id, functools.partial(_run, context, order, begun))
+                running.begin(order.id, run, functools.partial(_tell, context, order, began))
             except works.NoThreadError as e:
-                failed = dataclasses.replace(begun, state=programs.FAILED, fault=str(e))
-                _end(context, order.server, failed)
+                _end(order.server, dataclasses.replace(begun, state=programs.FAILED, fault=str(e)))
+                return status(order.server, order.id)
+    if begun is not None:
+        try:
+            notices.begin_action(context.elevated(), order.server)
+            notices.notify("fpga.program.start", begun.document(order.server))
+        finally:
+            began.set()
     running.wait(order.id, answers.patience(wait))
-    return status(order.server, order.id)
+    end: _End | None = running.result(order.id)
+    if end is None or end.instance is None:
+        return status(order.server, order.id)
+    return {"program": end.program.document(order.server)}
 
 
 def status(server: typing.Any, program_id: typing.Any) -> dict[str, typing.Any]:
@@ -160,14 +174,21 @@ def _check_bitstream(context: "nova_context.RequestContext", order: _Order) -> N
         raise RefusedError(refusal, why)
 
 
-def _begin(context: "nova_context.RequestContext", order: _Order) -> Program:
-    """Put a program on record; its owner's lock is held.
+def _begin(order: _Order, held: bool) -> Program | None:
+    """Put a program on record.
 
+    :param held: whether its owner's lock is
+    :returns: None for one that is on record already
     :raises RefusedError: it cannot be begun
     """
     instance = _instance(order.server)
+    known = programs.read(instance.system_metadata)
+    if known is not None and known.id == order.id:
+        return None
     if instance.task_state == programs.TASK:
         raise RefusedError(RefusedError.PROGRAM, _OTHER)
+    if not held:
+        raise RefusedError(RefusedError.TASK, "this host is at work on the server's regions")
     if instance.task_state is not None:
         raise RefusedError(RefusedError.TASK, f"the server has the task {instance.task_state}")
     if instance.vm_state not in _STATES:
@@ -194,20 +215,38 @@ def _begin(context: "nova_context.RequestContext", order: _Order) -> Program:
         instance.save(expected_task_state=[None])
     except (exception.UnexpectedTaskStateError, exception.InstanceNotFound) as e:
         raise RefusedError(RefusedError.TASK, f"the server has another task by now: {e}") from e
-    notices.begin_action(context.elevated(), order.server)
     return begun
 
 
-def _run(context: "nova_context.RequestContext", order: _Order, begun: Program) -> None:
-    notices.notify("fpga.program.start", begun.document(order.server))
+def _run(context: "nova_context.RequestContext", order: _Order, begun: Program) -> _End:
     with owner_locks.held(order.server):
         ended = _replace(order, begun)
-        instance = _end(context, order.server, ended)
+        instance = _end(order.server, ended)
+    if instance is not None and ended.reboot_required and order.reboot == _IF_NEEDED:
+        ended = reboots.ask(context, instance, ended)
+    return _End(ended, instance)
+
+
+def _tell(
+    context: "nova_context.RequestContext",
+    order: _Order,
+    began: threading.Event,
+    end: _End | None,
+) -> None:
+    """Tell of an end, which is on record; nobody waits for it.
+
+    :param began: set once the beginning is told
+    :param end: None where none is on record
+    """
+    began.wait()
+    if end is None:
+        return
+    ended, instance = end
     failed = ended.state != programs.DONE
+    if instance is not None:
+        notices.end_action(context.elevated(), order.server, ended.fault)
     event = "fpga.program.error" if failed else "fpga.program.end"
     notices.notify(event, ended.document(order.server), failed)
-    if instance is not None and ended.reboot_required and order.reboot == _IF_NEEDED:
-        _reboot(context, instance, ended)
 
 
 def _replace(order: _Order, begun: Program) -> Program:
@@ -223,9 +262,7 @@ def _replace(order: _Order, begun: Program) -> Program:
     return dataclasses.replace(ended, state=programs.FAILED, restored=True, code=code, fault=fault)
 
 
-def _end(
-    context: "nova_context.RequestContext", server: str, ended: Program
-) -> "objects.Instance | None":
+def _end(server: str, ended: Program) -> "objects.Instance | None":
     """Put the end of a program on record; None where the server is deleted meanwhile, or away."""
     if ended.state != programs.DONE:
         LOG.error("FPGA region %s is not programmed: %s", ended.region, ended.fault)
@@ -235,7 +272,6 @@ def _end(
     except (exception.UnexpectedTaskStateError, exception.InstanceNotFound, RefusedError) as e:
         LOG.warning("The server %s has another task than its program by now: %s", server, e)
         return None
-    notices.end_action(context.elevated(), server, ended.fault)
     return instance
 
 
@@ -252,26 +288,3 @@ def _write(instance: "objects.Instance", ended: Program) -> None:
     instance.system_metadata.update(ended.metadata())
     instance.task_state = None
     instance.save(expected_task_state=[programs.TASK])
-
-
-def _reboot(
-    context: "nova_context.RequestContext", instance: "objects.Instance", ended: Program
-) -> None:
-    """Have Nova reboot a server whose guest does not reach its region any more."""
-    if instance.vm_state != vm_states.ACTIVE:
-        return
-    # Not at the top: it takes longer to load than all else here.
-    from nova.compute import api as compute_api
-
-    try:
-        compute_api.API().reboot(context.elevated(), instance, "HARD")
-    except exception.NovaException as e:
-        LOG.error("The server is not rebooted after its program: %s", e, instance=instance)
-        return
-    asked = dataclasses.replace(ended, reboot_required=False)
-    try:
-        instance.refresh()
-        instance.system_metadata.update(asked.metadata())
-        instance.save()
-    except exception.InstanceNotFound:
-        LOG.debug("Deleted meanwhile", instance=instance)

@@ -39,9 +39,15 @@ class Works:
         future = self._futures.get(work)
         return future.result() if future is not None and future.done() else None
 
-    def begin(self, work: str, run: typing.Callable[[], typing.Any]) -> None:
+    def begin(
+        self,
+        work: str,
+        run: typing.Callable[[], typing.Any],
+        then: typing.Callable[[typing.Any], None] = lambda _result: None,
+    ) -> None:
         """Begin a work, which must not go on already.
 
+        :param then: gets the result once whoever waits has it; None where the work failed
         :raises NoThreadError: it cannot begin
         """
         future: concurrent.futures.Future[typing.Any] = concurrent.futures.Future()
@@ -55,6 +61,10 @@ class Works:
                 LOG.exception("A work for fpga-api failed: %s %s", self._name, work)
             finally:
                 future.set_result(result)
+            try:
+                then(result)
+            except Exception:
+                LOG.exception("The end of a work is not told: %s %s", self._name, work)
 
         with self._lock:
             self._futures[work] = future

@@ -10,6 +10,8 @@ from oslo_context import context as oslo_context
 
 from novadocker import errors
 
+_Result = typing.TypeVar("_Result")
+
 
 @contextlib.contextmanager
 def run(function: typing.Callable[[], None], name: str) -> typing.Iterator[None]:
@@ -27,22 +29,23 @@ def run(function: typing.Callable[[], None], name: str) -> typing.Iterator[None]
     future.result()
 
 
-def start(function: typing.Callable[[], None], name: str) -> "concurrent.futures.Future[None]":
+def start(
+    function: typing.Callable[[], _Result], name: str
+) -> "concurrent.futures.Future[_Result]":
     """Call a function in a thread of its own.
 
     :param name: of the thread
-    :returns: has the end of it, or what it raised
+    :returns: what it returned, or raised
     :raises errors.PlugFailed: the host has no thread for it
     """
-    future: concurrent.futures.Future[None] = concurrent.futures.Future()
+    future: concurrent.futures.Future[_Result] = concurrent.futures.Future()
     context = oslo_context.get_current()
 
     def call() -> None:
         if context is not None:
             context.update_store()  # so that what it logs names the request
         try:
-            function()
-            future.set_result(None)
+            future.set_result(function())
         except BaseException as e:
             future.set_exception(e)
 

@@ -20,6 +20,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from novadocker import errors
 from novadocker.engine import Engine
 from novadocker.network import beside, events, interfaces, links, records, sandboxes
+from novadocker.network.ports import Ports
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -50,38 +51,40 @@ class Network:
 
     @contextlib.contextmanager
     def undone_on_failure(
-        self, instance: "objects.Instance", vifs: typing.Sequence[model.VIF]
+        self, instance: "objects.Instance", ports: Ports
     ) -> typing.Iterator[None]:
         """Leave nothing of the network of an instance if what is done with it fails."""
         try:
             yield
         except BaseException:
-            if vifs:
+            if ports.expected:
                 self.remove(instance)
             raise
 
     @contextlib.contextmanager
-    def built(
-        self, instance: "objects.Instance", vifs: typing.Sequence[model.VIF]
-    ) -> typing.Iterator[str | None]:
+    def built(self, instance: "objects.Instance", ports: Ports) -> typing.Iterator[str | None]:
         """Make the network of an instance beside what is done meanwhile; it is complete at the end.
+
+        Where ports are expected, and Neutron allocates none, the sandbox has no interface.
 
         :returns: the container whose network the instance's own joins, which may not be there yet;
             None without ports
         :raises errors.PlugFailed: with the reason
         :raises errors.EngineRefused, errors.EngineUnavailable: there is no sandbox
+        :raises Exception: what Neutron's answer about the ports was
         """
-        if not vifs:
+        if not ports.expected:
             yield None
             return
         self.remove(instance)  # a crash left it
 
         def make() -> None:
-            self._sandboxes.make(instance, vifs)
-            self.plug(instance, vifs)
+            vifs = ports.all()
+            with events.awaited(self._virtapi, instance, vifs):
+                self._sandboxes.make(instance, vifs)
+                self.plug(instance, vifs)
 
-        name = f"network of {instance.uuid}"
-        with events.awaited(self._virtapi, instance, vifs), beside.run(make, name):
+        with beside.run(make, f"network of {instance.uuid}"):
             yield sandboxes.name_of(instance.uuid)
 
     def up(self, instance: "objects.Instance", vifs: typing.Sequence[model.VIF]) -> None:

@@ -39,6 +39,7 @@ from novadocker import (
 from novadocker.engine import Engine
 from novadocker.network import warmup
 from novadocker.network.network import Network
+from novadocker.network.ports import Ports
 from novadocker.virt import cache, networks, queries, unserved
 from novadocker.virt import moves as move_actions
 from novadocker.virt import snapshots as snapshot_actions
@@ -147,11 +148,11 @@ class DockerDriver(
         request.check(instance, injected_files, block_device_info)
         if instance.task_state == task_states.REBUILD_SPAWNING:
             # The old container is gone; a port of somebody's must not keep the new one away.
-            vifs = networks.served(instance, network_info)
+            found = Ports.known(networks.served(instance, network_info))
         else:
-            vifs = networks.required(instance, network_info)
+            found = networks.required(instance, network_info)
         try:
-            self.builder.build(context, instance, image_meta, vifs, power_on)
+            self.builder.build(context, instance, image_meta, found, power_on)
         except errors.PlugNotReported as e:
             # Nova's other drivers do not have each further host wait as long, either.
             raise exception.BuildAbortException(

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ports of instances, as Nova's driver interface asks for them."""
 
+import functools
 import time
 import typing
 
+from nova.network import model
 from oslo_log import log as logging
 
 from novadocker import errors
-from novadocker.network import events, interfaces, network
+from novadocker.network import events, interfaces, network, ports
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
-    from nova.network import model
 
 LOG = logging.getLogger(__name__)
 
@@ -68,15 +69,31 @@ class NetworkActions:
         self.network.unplug(instance, vif["id"])
 
 
-def required(instance: "objects.Instance", network_info: _Any) -> "list[model.VIF]":
-    """The ports of an instance that is built.
+def required(instance: "objects.Instance", network_info: _Any) -> ports.Ports:
+    """The ports of an instance that is built, each of which its container must have.
+
+    :raises errors.NotServed: it cannot have one; where Neutron is at them still, their end says so
+    """
+    if isinstance(network_info, model.NetworkInfoAsyncWrapper):  # Neutron may be at them still
+        start = time.monotonic()
+        find = functools.partial(_allocated, instance, network_info, start)
+        return ports.Ports.awaited(find, f"ports of {instance.uuid}")
+    return ports.Ports.known(_all_served(instance, network_info))
+
+
+def _allocated(instance: "objects.Instance", network_info: _Any, start: float) -> "list[model.VIF]":
+    vifs = list(network_info)
+    if vifs:
+        events.log_wait(start, "allocate its ports", instance)
+    return _all_served(instance, vifs)
+
+
+def _all_served(instance: "objects.Instance", network_info: _Any) -> "list[model.VIF]":
+    """All ports of an instance.
 
     :raises errors.NotServed: its container cannot have one of them
     """
-    start = time.monotonic()
-    vifs = list(network_info or ())  # Nova asks for them in another thread
-    if vifs:
-        events.log_wait(start, "allocate its ports", instance)
+    vifs = list(network_info or ())
     for vif in vifs:
         try:
             interfaces.of(vif)

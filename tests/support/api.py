@@ -107,10 +107,15 @@ class Tokens(middleware_fixtures.AuthTokenFixture):  # type: ignore[misc]
             self.add_token(token_of(persona, self.catalogue), token_id=persona.name)
 
 
+def user_id(persona: str) -> str:
+    """Of a persona, by its name."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, persona).hex
+
+
 def token_of(persona: Persona, catalogue: typing.Mapping[str, str]) -> keystone_fixtures.V3Token:
     """What Keystone says of a persona's token."""
     token = keystone_fixtures.V3Token(
-        user_id=uuid.uuid5(uuid.NAMESPACE_URL, persona.name).hex,
+        user_id=user_id(persona.name),
         user_name=persona.name,
         project_id=persona.project,
         project_name=persona.project,

@@ -10,6 +10,7 @@ from fpga_api.db import connection, schema
 from tests.functional import servers
 from tests.support import api as support
 from tests.support import api_database as checks
+from tests.support import api_opencl
 
 
 @pytest.fixture(scope="module", params=[servers.MariaDB, servers.PostgreSQL])
@@ -51,9 +52,10 @@ def test_samples_come_back(database: connection.Database) -> None:
         checks.project_gets_as_many_claims_as_its_limit,
         checks.programs_come_back,
         checks.one_of_many_programs_a_server,
+        *api_opencl.CHECKS,
     ],
 )
-def test_claims_and_programs(
+def test_claims_programs_and_sessions(
     database: connection.Database, check: typing.Callable[[connection.Database], None]
 ) -> None:
     check(database)

@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import time
 import uuid
 import zlib
 
@@ -116,10 +117,13 @@ class Programs(ProgramsTestCase):
         actions = self.api.get_instance_actions(server["id"])
         (action,) = [one for one in actions if one["action"] == "fpga_program"]
         self.assertEqual(("user", PROJECT), (action["user_id"], action["project_id"]))
-        detail = self.api.api_get(
-            f"/servers/{server['id']}/os-instance-actions/{action['request_id']}"
-        ).body["instanceAction"]
-        (event,) = detail["events"]
+        path = f"/servers/{server['id']}/os-instance-actions/{action['request_id']}"
+        end = time.monotonic() + 30  # the end is put there when the answer is out
+        while True:
+            (event,) = self.api.api_get(path).body["instanceAction"]["events"]
+            if event["result"] is not None or time.monotonic() > end:
+                break
+            time.sleep(0.1)
         self.assertEqual(("fpga_program", "Success"), (event["event"], event["result"]))
 
     def test_asking_again_changes_nothing(self):

@@ -47,6 +47,19 @@ DELETE /v1/claims/<claim_id> | - gone no yes yes yes gone gone gone
 POST /v1/servers/<server_id>/programs | - gone no yes yes yes gone gone gone
 GET /v1/programs  | -      no      yes    yes    yes     yes     no    yes          yes
 GET /v1/programs/<program_id> | - gone yes yes yes yes gone gone gone
+GET /v1/opencl/nodes | - no no no yes yes yes no no
+GET /v1/opencl/nodes/<node_id> | - gone gone gone yes yes yes gone gone
+PUT /v1/opencl/nodes/<node_id> | - gone gone gone no yes yes gone gone
+DELETE /v1/opencl/nodes/<node_id> | - gone gone gone no yes yes gone gone
+POST /v1/opencl/nodes/<node_id>/heartbeats | - gone gone gone no yes yes gone gone
+GET /v1/opencl/devices | - no yes yes yes yes no yes yes
+GET /v1/opencl/devices/<device_id> | - gone yes yes yes yes gone gone gone
+POST /v1/opencl/sessions | - no no yes yes yes no no yes
+GET /v1/opencl/sessions | - no yes yes yes yes no yes yes
+GET /v1/opencl/sessions/<session_id> | - gone yes yes yes yes gone gone gone
+PATCH /v1/opencl/sessions/<session_id> | - gone no yes yes yes gone gone gone
+POST /v1/opencl/sessions/<session_id>/tokens | - gone no yes yes yes gone gone gone
+DELETE /v1/opencl/sessions/<session_id> | - gone no yes yes yes gone gone gone
 """
 
 
@@ -71,7 +84,9 @@ def test_table_has_each_route() -> None:
 
 def _handle(request: Request) -> Answer:
     if request.route.of_object:
-        request.check({"id": "1", "project_id": support.PROJECT})
+        # A node is its user's, and the service registered it.
+        user = support.user_id("service")
+        request.check({"id": "1", "project_id": support.PROJECT, "user_id": user})
     return 204, None
 
 

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import threading
 
 import pytest
 
@@ -62,3 +63,19 @@ def test_a_record_stays_beside_what_was_begun(folder):
     (folder / "y.new").write_text("{")
     state.forget(UUID)
     assert Records("x").uuids() == [UUID]
+
+
+def test_a_record_is_not_lost_to_another_thread_that_finds_nothing_else(folder, monkeypatch):
+    real, other = os.fsync, []
+
+    def fsync(descriptor):
+        if not other:
+            other.append(threading.Thread(target=state.forget, args=(UUID,)))
+            other[0].start()
+            other[0].join(0.2)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    Records("x").write(UUID, {"a": 1})
+    other[0].join()
+    assert Records("x").read(UUID) == {"a": 1}

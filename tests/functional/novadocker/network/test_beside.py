@@ -8,10 +8,12 @@ import threading
 import time
 
 import pytest
+from nova import exception
 
 from novadocker import errors, images
 from novadocker.network import links
 from tests.functional.novadocker.network import ports
+from tests.support.allocation import Allocation
 
 
 @pytest.fixture
@@ -37,14 +39,31 @@ def after(monkeypatch):
     return arrange
 
 
+class Neutron:
+    """Stands in for Neutron, which Nova asks for ports in another thread."""
+
+    def allocate(self):
+        return ports.info(ports.vif("10.20.0.5"))
+
+
+@pytest.fixture
+def neutron():
+    return Neutron()
+
+
 @pytest.fixture
 def boot(net):
-    """A server whose program shows its network at once, and ends; what it wrote."""
+    """A server whose program shows its network at once, and ends; what it wrote.
 
-    def run():
+    It is called with the ports, if those are not there already.
+    """
+
+    def run(network_info=None):
         net.image.properties.os_command_line = "ifconfig eth0"
         instance = net.instance()
-        net.spawn(instance, network_info=ports.info(ports.vif("10.20.0.5")))
+        if network_info is None:
+            network_info = ports.info(ports.vif("10.20.0.5"))
+        net.spawn(instance, network_info=network_info)
         net.container(instance).wait()
         output = net.container(instance).logs().decode()
         net.destroy(instance)
@@ -56,6 +75,40 @@ def boot(net):
 def test_a_container_is_made_before_there_is_a_sandbox(net, boot, after):
     after(net.driver.network._sandboxes, "make", net.driver.containers, "create")
     assert "inet addr:10.20.0.5" in boot()
+
+
+def test_a_container_is_made_before_neutron_has_allocated_its_ports(net, neutron, boot, after):
+    after(neutron, "allocate", net.driver.containers, "create")
+    assert "inet addr:10.20.0.5" in boot(Allocation(neutron.allocate))
+
+
+def test_nothing_stays_where_neutron_allocates_no_port_for_a_container_that_is_made(
+    net, host, neutron, after
+):
+    def refuse():
+        raise exception.PortLimitExceeded
+
+    neutron.allocate = refuse
+    after(neutron, "allocate", net.driver.containers, "create")
+    with pytest.raises(exception.PortLimitExceeded):
+        net.spawn(net.instance(), network_info=Allocation(neutron.allocate))
+    assert host.remainder() == []
+    assert net.client.containers.list(all=True) == []
+    assert net.driver.list_instance_uuids() == []
+
+
+def test_a_server_for_which_neutron_has_no_network_runs_and_gets_a_port_later(net, neutron):
+    neutron.allocate = ports.info
+    instance = net.instance()
+    net.spawn(instance, network_info=Allocation(neutron.allocate))
+    assert net.container(instance).status == "running"
+    net.driver.reboot(net.context, instance, [], "HARD")
+    port = ports.vif("10.20.0.5")
+    net.driver.attach_interface(net.context, instance, net.image, port)
+    answer = net.container(instance).exec_run(["ifconfig", "eth0"])
+    assert b"inet addr:10.20.0.5" in answer.output
+    net.driver.detach_interface(net.context, instance, port)
+    net.destroy(instance)
 
 
 def test_a_network_is_complete_before_there_is_an_image(boot, after):

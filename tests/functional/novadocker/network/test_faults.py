@@ -8,6 +8,7 @@ from nova import exception
 
 from novadocker import errors, images
 from novadocker.network import events, links, records
+from novadocker.network.ports import Ports
 from tests.functional.novadocker.network import ports, traffic
 
 
@@ -115,7 +116,7 @@ def test_a_port_that_vanishes_mid_way(fails, net, virtapi):
 
 def test_a_boot_takes_over_what_a_killed_nova_compute_left(net, host):
     instance, vif, other = net.instance(), ports.vif("10.20.0.5"), ports.vif("10.20.0.9")
-    with net.driver.network.built(instance, [other]):
+    with net.driver.network.built(instance, Ports.known([other])):
         pass
     assert len(host.remainder()) == 3
     assert net.driver.list_instance_uuids() == [instance.uuid]
