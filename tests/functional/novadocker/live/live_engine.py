@@ -34,7 +34,10 @@ def find_criu() -> pathlib.Path:
 
 
 def started(
-    folder: pathlib.Path, *arguments: str, programs: typing.Sequence[str] = ()
+    folder: pathlib.Path,
+    *arguments: str,
+    programs: typing.Sequence[str] = (),
+    before: typing.Sequence[str] = (),
 ) -> typing.Iterator[dockerds.Dockerd]:
     """An engine whose runtime reads settings that `prepare` writes; a generator for a fixture."""
     runtime = folder / "live"
@@ -46,7 +49,7 @@ def started(
     # CRIU finds no link where the engine mounts its init.
     init = pathlib.Path(shutil.which("docker-init") or "/usr/bin/docker-init").resolve()
     words = (f"--add-runtime=live={runtime}", f"--init-path={init}", *arguments)
-    for engine in dockerds.started(*words, programs=programs):
+    for engine in dockerds.started(*words, programs=programs, before=before):
         engine.live = folder  # type: ignore[attr-defined]
         yield engine
         engine.remove_containers()
