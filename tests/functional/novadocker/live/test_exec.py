@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that somebody else started in a server is not dumped, so that it is refused."""
 
+import os
+import signal
+
 import pytest
 from nova import exception
 from nova.compute import power_state
@@ -16,7 +19,7 @@ def source(blesser, servers):
     servers.driver.live.look()
     instance = blesser.warm()
     container = servers.container(instance)
-    shell = servers.client.api.exec_create(container.id, ["sh", "-c", "sleep 9998; exit 7"])
+    shell = servers.client.api.exec_create(container.id, ["sleep", "9998"])
     servers.client.api.exec_start(shell, detach=True)
     instance.shell = shell
     return instance
@@ -46,7 +49,7 @@ def test_a_suspension_is_refused_while_somebody_has_a_shell(blesser, servers, so
 
 def test_a_server_is_blessed_once_the_shell_has_ended(blesser, servers, source):
     word = blesser.answer(source)[0]
-    servers.run(source, "pkill -f 9998")
+    os.kill(servers.client.api.exec_inspect(source.shell)["Pid"], signal.SIGKILL)
     assert blesser.answer(blesser.launch(blesser.bless(source)))[0] == word
 
 
