@@ -2,8 +2,6 @@
 """Flavors that ask for a function: hosts with other cards choose other bitstreams."""
 
 import datetime
-import threading
-import time
 import typing
 
 import fixtures
@@ -295,42 +293,3 @@ class Moves(FunctionsTestCase):
         self.flags(function_versions={"checksum": "9"}, group="fpga")
         self._unshelve_server(server)
         self.assertEqual(1, len(self.burnt("host1") + self.burnt("host2")))
-
-
-class Races(FunctionsTestCase):
-    """Many servers at once for few regions."""
-
-    SERVERS = 50
-    #: Seconds that all of them may take together.
-    PATIENCE = 300
-
-    def settled(self):
-        """The states of all servers, none of which is being built any more."""
-        end = time.monotonic() + self.PATIENCE
-        while time.monotonic() < end:
-            states = [server["status"] for server in self.api.get_servers()]
-            if "BUILD" not in states:
-                return states
-            time.sleep(1)
-        raise self.failureException(f"waited {self.PATIENCE} s for {self.SERVERS} servers")
-
-    def test_fifty_boots_at_once_get_each_region_once(self):
-        self.publish_both()
-        flavor = self.function_flavor()
-        body = self._build_server(flavor_id=flavor, networks="none")
-        servers = []
-
-        def post():
-            servers.append(self.api.post_server({"server": body}))
-
-        threads = [threading.Thread(target=post) for _ in range(self.SERVERS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        states = self.settled()
-        total = 2 * self.CARDS
-        self.assertEqual((total, self.SERVERS), (states.count("ACTIVE"), len(states)))
-        self.assertEqual([self.CARDS] * 2, [len(self.burnt(host)) for host in self.HOSTS])
-        self.assertEqual(total, sum(self.allocated(server) for server in servers))
-        self.assertEqual([self.CARDS] * 2, [self.used(host) for host in self.HOSTS])
