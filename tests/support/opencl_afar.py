@@ -94,7 +94,7 @@ class Cloud:
 def cloud(folder: Path) -> typing.Iterator[Cloud]:
     """A service with a database in a folder."""
     url = f"sqlite:///{folder / 'fpga.sqlite'}"
-    options = {"node_ttl": TTL, "heartbeat": HEARTBEAT}
+    options = {"node_ttl": TTL, "heartbeat": HEARTBEAT, "placement": False}
     conf = support.configuration(database={"connection": url}, opencl=options)
     gate = threading.Event()
     gate.set()
