@@ -34,7 +34,7 @@ def certificate(folder: Path, days: float = 1, name: str = "node") -> tuple[Path
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     end = now + datetime.timedelta(days=days)
-    made = (
+    certificate_ = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -45,7 +45,7 @@ def certificate(folder: Path, days: float = 1, name: str = "node") -> tuple[Path
         .sign(key, hashes.SHA256())
     )
     public, private = folder / f"{name}.pem", folder / f"{name}.key"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    public.write_bytes(certificate_.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
