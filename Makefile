@@ -61,6 +61,7 @@ demo-up: tools ## bring the demo cloud up
 .PHONY: demo
 demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
+	@$(if $(filter yes,$(LIVE_IMAGES)),$(MAKE) --no-print-directory demo-live)
 
 .PHONY: demo-live
 demo-live: ## a server of the demo blessed once and launched twice; the demo needs LIVE_IMAGES=yes
@@ -308,6 +309,13 @@ bench-api: tools ## availability of 1,000 hosts counted and answered, beside Ope
 	@.tools/bin/tox -q -e functional --notest
 	@.tox/functional/bin/fpga-patch apply >/dev/null
 	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/api.py
+
+.PHONY: bench-live
+bench-live: tools ## live images: first answers beside cold starts and docker checkpoint, memory of 20 servers
+	@$(play) live_needs.yml
+	@.tools/bin/tox -q -e functional --notest
+	@.tox/functional/bin/fpga-patch apply >/dev/null
+	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/live_images.py $(BENCH_ARGS)
 
 .PHONY: bench-opencl
 bench-opencl: tools ## OpenCL by a worker, beside the same device in the program's own process

@@ -15,6 +15,11 @@ from scenario import PORT, Walk
 WARM_UP = 10
 #: Seconds within which a server and its image must be there.
 WITHIN = 300
+#: Seconds within which a nova-compute that has just started must have reported its host.
+REPORTED_WITHIN = 30
+
+#: What hosts with live images have in Placement.
+TRAIT = "CUSTOM_LIVE_IMAGE"
 
 #: What the walk makes.
 SOURCE, CLONE = "warm", "clone"
@@ -43,6 +48,7 @@ class LiveWalk:
 
         :raises CloudError: a step did not give what it should
         """
+        self._check()
         self.clear()
         try:
             source = self._warm()
@@ -69,6 +75,18 @@ class LiveWalk:
         for image in self._cloud.api.image.images():
             if image.name in IMAGES:
                 self._cloud.api.image.delete_image(image.id)
+
+    def _check(self) -> None:
+        """See that a host has live images, before anything is made."""
+        query, end = f"/resource_providers?required={TRAIT}", time.monotonic() + REPORTED_WITHIN
+        placement = self._steps.admin.api.placement
+        while not placement.get(query, microversion="1.18").json()["resource_providers"]:
+            if time.monotonic() > end:
+                raise CloudError(
+                    "no host has live images - run 'LIVE_IMAGES=yes make demo-up'; where a host "
+                    "cannot dump, its output has the reason"
+                )
+            time.sleep(1)
 
     def _warm(self) -> typing.Any:
         """A server whose program has warmed up."""
@@ -97,7 +115,13 @@ class LiveWalk:
         self._steps.say("\n== The server is blessed: an image of its memory and its files")
         start = time.monotonic()
         words = ("live", "image", "create", SOURCE, "--name", IMAGES[1], "--wait")
-        self._steps.shell("openstack", *words, "-f", "value", "-c", "id", "-c", "status")
+        try:
+            self._steps.shell("openstack", *words, "-f", "value", "-c", "id", "-c", "status")
+        except CloudError as e:
+            # Nova removes the image, so that the command knows no reason.
+            log = self._steps.admin.log("nova-compute").splitlines()
+            reasons = [line for line in log if "No snapshot was taken" in line]
+            raise CloudError("; ".join([str(e), *reasons[-1:]])) from e
         self._note("bless", start)
 
     def _launch(self) -> list[typing.Any]:
@@ -111,7 +135,8 @@ class LiveWalk:
             found = compute.find_server(f"{CLONE}-{number}", ignore_missing=False)
             server = self._cloud.wait(found.id, {"ACTIVE", "ERROR"}, WITHIN)
             self._note(f"launch, until {server.name} is {server.status}", start)
-            self._steps.expect(f"{server.name} is", server.status, "ACTIVE")
+            if server.status == "ERROR":
+                raise CloudError(f"{server.name}: {self._cloud.fault(server.id)}")
             servers.append(server)
         self._steps.shell("openstack", "live", "image", "servers", IMAGES[1])
         return servers

@@ -12,6 +12,8 @@ from osc_lib import exceptions as osc
 FORMAT = "live"
 #: Asks Nova's driver for one.
 _REQUEST = {"live_image": "true"}
+#: Asks for memory that its servers share.
+_MAPPED = {"live_memory": "mapped"}
 #: The property of a live image with the flavor of its source.
 _FLAVOR = "live_flavor"
 #: For how long a command waits for an image.
@@ -52,17 +54,24 @@ class LiveImages:
     def __init__(self, cloud: typing.Any) -> None:
         self._cloud = cloud
 
-    def create(self, server: str, name: str | None = None, wait: bool = False) -> typing.Any:
+    def create(
+        self, server: str, name: str | None = None, wait: bool = False, mapped: bool = False
+    ) -> typing.Any:
         """Have Nova make one of a server.
 
         :param server: its name or id
         :param name: of the image; None for that of the server
         :param wait: whether to wait until the image is active
+        :param mapped: whether servers of the image share its memory until they write to it
         :returns: the image
         """
         found = self._cloud.compute.find_server(server, ignore_missing=False)
         return self._cloud.compute.create_server_image(
-            found, name or found.name, metadata=_REQUEST, wait=wait, timeout=_SECONDS
+            found,
+            name or found.name,
+            metadata={**_REQUEST, **(_MAPPED if mapped else {})},
+            wait=wait,
+            timeout=_SECONDS,
         )
 
     def all(self) -> typing.Iterable[typing.Any]:

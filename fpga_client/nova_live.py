@@ -41,10 +41,11 @@ _IMAGE = _argument("image", metavar="<image>", help="Name or ID of a live image.
     _argument("server", metavar="<server>", help="Name or ID of a server that runs."),
     _argument("--name", metavar="<name>", help="Name of the live image."),
     _argument("--poll", action="store_true", help="Wait until the live image is active."),
+    _argument("--mapped", action="store_true", help="Its servers share memory until they write."),
 )
 def do_bless(cs: typing.Any, args: argparse.Namespace) -> None:
     """Make a live image of a running server, which goes on."""
-    _print([_images(cs).create(args.server, args.name, args.poll)])
+    _print([_images(cs).create(args.server, args.name, args.poll, args.mapped)])
 
 
 @_takes(

@@ -18,6 +18,9 @@ LOG = logging.getLogger(__name__)
 #: A container in one of these is never started again.
 _BEING_REMOVED = ("removing", "dead")
 
+#: Seconds until the engine knows that a container ended.
+_ENDS_WITHIN = 5
+
 #: The calls of the engine that change what the list of containers shows.
 _CHANGES = frozenset({"start", "stop", "pause", "unpause"})
 
@@ -131,9 +134,23 @@ class Containers:
             self._do(uuid, "pause")
 
     def unpause(self, uuid: str) -> None:
-        """Let the processes of the container go on."""
-        if self.power_state(uuid) == power_state.PAUSED:
+        """Let the processes of the container go on; done, too, if it ended meanwhile.
+
+        With cgroup v2 a killed process ends although it is frozen, and the engine knows it later:
+        it refuses to have the container go on, or says that there is nothing to go on.
+
+        :raises errors.EngineRefused: it is paused still
+        """
+        if self.power_state(uuid) != power_state.PAUSED:
+            return
+        try:
             self._do(uuid, "unpause")
+        except errors.EngineRefused:
+            end = time.monotonic() + _ENDS_WITHIN
+            while self.power_state(uuid) == power_state.PAUSED:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(PAUSE)
 
     def console(self, uuid: str) -> bytes:
         """The end of what the container wrote to standard output and standard error."""

@@ -110,6 +110,7 @@ class NotSuspended(exception.NovaException):  # type: ignore[misc]
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The server was not suspended: {reason}")
+        self.reason = reason
 
 
 class NotResumed(exception.NovaException):  # type: ignore[misc]
@@ -120,6 +121,19 @@ class NotResumed(exception.NovaException):  # type: ignore[misc]
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The server was not resumed: {reason}")
+
+
+class NotShelved(exception.NovaException):  # type: ignore[misc]
+    """A container that was to be shelved with its memory was not.
+
+    :param reason: why
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The server was not shelved: {reason} - a server that is stopped first is shelved "
+            "without its memory"
+        )
 
 
 class NotMoved(exception.NovaException):  # type: ignore[misc]

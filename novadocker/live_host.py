@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import json
+import pathlib
 import shutil
 import time
 import typing
@@ -12,6 +13,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_hooks.program import root
+from fpga_nova.container_image import reading
 from novadocker import errors, live_store
 from novadocker.engine import Engine
 from novadocker.live import settings
@@ -117,6 +119,15 @@ class LiveHost:
             time.sleep(_PAUSE)
         if dump.done():
             dump.result()
+
+    def map(self, container: str) -> reading.Layer | None:
+        """Move the memory of a dump to a layer of the image; None if it has no large areas.
+
+        :raises errors.NoLiveImage: with the reason
+        """
+        found = json.loads(self._run("map", container))
+        LOG.info("The memory of container %s is mapped: %s", container, found or "no large areas")
+        return reading.Layer(pathlib.Path(found["path"]), found["digest"]) if found else None
 
     def sign(
         self, container: str, project: str, instance: str, image: str, bitstreams: tuple[str, ...]

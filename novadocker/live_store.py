@@ -31,6 +31,8 @@ FORMAT = "live"
 PROPERTY = "live_image"
 #: The property with the flavor of the server that it was made of, for who launches others.
 FLAVOR = "live_flavor"
+#: The property that says how servers get the memory of one.
+MEMORY, COPIED, MAPPED = "live_memory", "copied", "mapped"
 #: The trait of hosts that can restore one.
 TRAIT = "CUSTOM_LIVE_IMAGE"
 

@@ -6,6 +6,7 @@ files of the container are where they were.
 """
 
 import contextlib
+import pathlib
 import time
 import typing
 
@@ -68,11 +69,49 @@ class Suspensions:
         :raises errors.NotResumed: its host has no dump of it
         """
         container = str(self._containers.attributes(instance.uuid)["Id"])
-        if not live_store.configuration().suspended(container).is_dir():
+        if not _dump_of(container).is_dir():
             raise errors.NotResumed(
                 "its host does not have its memory any more; reboot it hard, which starts it anew"
             )
         return container
+
+    def keeps_memory(self, instance: "objects.Instance") -> bool:
+        """Whether a server that is shelved is to keep its memory: it runs, and its host can do it.
+
+        :raises errors.NoContainer: there is none
+        """
+        if not CONF.docker.live_shelve:
+            return False
+        self._host.look()
+        if self._host.refusal is not None:
+            LOG.warning("It is shelved without its memory: %s", self._host.refusal)
+            return False
+        return bool(self._containers.power_state(instance.uuid) == power_state.RUNNING)
+
+    def has_memory(self, instance: "objects.Instance") -> bool:
+        """Whether the memory of a container that does not run is here.
+
+        :raises errors.EngineUnavailable, errors.EngineRefused: it is not known; a start would
+            remove it
+        """
+        if not CONF.docker.live_images:
+            return False
+        try:
+            return _dump_of(str(self._containers.attributes(instance.uuid)["Id"])).is_dir()
+        except errors.NoContainer:
+            return False
+        except errors.NoLiveImage as e:
+            LOG.warning("It has no memory here: %s", e.message, instance=instance)
+            return False
+
+    @contextlib.contextmanager
+    def restored(self, instance: "objects.Instance") -> typing.Iterator[None]:
+        """Have the start of a container restore it, if its memory is here."""
+        if not self.has_memory(instance):
+            yield
+            return
+        with self.resumed(self.check(instance)):
+            yield
 
     @contextlib.contextmanager
     def resumed(self, container: str) -> typing.Iterator[None]:
@@ -82,7 +121,7 @@ class Suspensions:
 
     def forget(self, container: str) -> None:
         """Remove the dump of a container that is gone; none is as good."""
-        if live_store.configuration().suspended(container).is_dir():
+        if _dump_of(container).is_dir():
             self._host.discard(container)
 
     def container_of(self, uuid: str) -> str | None:
@@ -102,3 +141,11 @@ class Suspensions:
                 self._containers.stop(instance.uuid, 0)
                 return
             time.sleep(_PAUSE)
+
+
+def _dump_of(container: str) -> pathlib.Path:
+    """Where the memory of a container is that is suspended.
+
+    :raises errors.NoLiveImage: root's settings cannot be read
+    """
+    return live_store.configuration().suspended(container)

@@ -186,6 +186,16 @@ engine. nova-compute has root try it when it starts. If that fails, the log has 
 host serves everything else.
 """,
     ),
+    cfg.BoolOpt(
+        "live_shelve",
+        default=False,
+        help="""
+Whether a server keeps its memory when it is shelved, where ``live_images`` is on.
+
+The image of a shelved server is then a live one: as large as its memory and its files, and private.
+A server that cannot be dumped is not shelved unless it is stopped first.
+""",
+    ),
     cfg.StrOpt(
         "live_exec",
         default="fpga-live",

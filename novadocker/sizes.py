@@ -5,10 +5,12 @@ import typing
 
 from oslo_config import cfg
 
-from novadocker import request, root_disk
+from novadocker import errors, request, root_disk
 from novadocker.engine import Engine
 
 CONF = cfg.CONF
+
+_MIB = 1 << 20
 
 
 def quick(engine: Engine, uuid: str, container_id: str) -> int:
@@ -41,6 +43,20 @@ def exact(engine: Engine, uuid: str, container_id: str, most: int) -> int:
             if size > most:
                 break
     return size
+
+
+def check(size: int) -> None:
+    """See that the files of a container are an image that can be booted.
+
+    :param size: bytes
+    :raises errors.NoSnapshot: they are too large
+    """
+    most = CONF.docker.image_max_unpacked_size
+    if size > most * _MIB:
+        raise errors.NoSnapshot(
+            f"the server has {size // _MIB} MiB of files, and an image may have {most} MiB "
+            "([docker] image_max_unpacked_size); remove some"
+        )
 
 
 def _asked(engine: Engine) -> typing.ContextManager[typing.Any]:

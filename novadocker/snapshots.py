@@ -44,6 +44,8 @@ _ROOM = 64 << 20
 _Json = dict[str, typing.Any]
 #: What is done beside a commit: it begins before the container stands still.
 _Work = typing.ContextManager[None]
+#: What makes a further layer, once the container goes on.
+_Above = typing.Callable[[], reading.Layer | None]
 
 
 class Snapshots:
@@ -117,18 +119,20 @@ class Snapshots:
         changes: reading.Changes,
         name: str | None = None,
         work: _Work | None = None,
+        above: _Above = lambda: None,
     ) -> typing.Iterator[tuple[pathlib.Path, list[str]]]:
         """The archive of a container, and the digests of its layers.
 
         :param image_id: in Glance, or what else names the engine's image meanwhile
         :param name: of the image in the archive
         :param work: what is to be done with the container while it stands still
+        :param above: gives the layer that the image is to have above those of the container
         :raises errors.NoSnapshot, errors.EngineUnavailable, errors.EngineRefused: see `take`
         """
         with folders.fresh(images.parent(), images.FOLDER) as folder:
             path = folder / "image.tar"
             with _room_reported():
-                layers = self._write(instance, image_id, changes, path, name, work)
+                layers = self._write(instance, image_id, changes, path, name, work, above)
             yield path, layers
 
     def recover(self) -> None:
@@ -162,7 +166,7 @@ class Snapshots:
         :raises errors.NoSnapshot: it is too large
         """
         size = sizes.quick(self._engine, instance.uuid, attributes["Id"])
-        _check_size(size)
+        sizes.check(size)
         return size
 
     def _write(
@@ -173,12 +177,14 @@ class Snapshots:
         target: pathlib.Path,
         name: str | None,
         work: _Work | None,
+        above: _Above,
     ) -> list[str]:
         saved = target.with_name("saved.tar")
         with self._committed(instance, image_id, work) as committed:
             self._save(instance, committed, saved)
         options = CONF.docker
-        wanted = reading.Request(images.limits(), name, options.image_read_timeout, changes=changes)
+        seconds = options.image_read_timeout
+        wanted = reading.Request(images.limits(), name, seconds, changes=changes, above=above())
         try:
             with saved.open("rb") as source, target.open("xb") as file:
                 layers = reading.rewrite(source, file, wanted)
@@ -224,7 +230,7 @@ class Snapshots:
             with self.pauses.held(instance.uuid, work):
                 container = self._containers.attributes(instance.uuid)["Id"]
                 most = CONF.docker.image_max_unpacked_size * _MIB
-                _check_size(sizes.exact(self._engine, instance.uuid, container, most + _ROOM))
+                sizes.check(sizes.exact(self._engine, instance.uuid, container, most + _ROOM))
                 with self._engine.asked_patiently(what, seconds) as client:
                     client.api.commit(
                         container,
@@ -265,20 +271,6 @@ class Snapshots:
             self._engine.asked_to(f"remove image {name}") as client,
         ):
             client.images.remove(name, force=True)
-
-
-def _check_size(size: int) -> None:
-    """See that the files of a container are an image that can be booted.
-
-    :param size: bytes
-    :raises errors.NoSnapshot: they are too large
-    """
-    most = CONF.docker.image_max_unpacked_size
-    if size > most * _MIB:
-        raise errors.NoSnapshot(
-            f"the server has {size // _MIB} MiB of files, and an image may have {most} MiB "
-            "([docker] image_max_unpacked_size); remove some"
-        )
 
 
 def _omitted(attributes: _Json) -> tuple[str, ...]:

@@ -43,11 +43,19 @@ class CreateLiveImage(_Live, command.ShowOne):  # type: ignore[misc]
         parser.add_argument("server", metavar="<server>", help="Server (name or ID)")
         parser.add_argument("--name", metavar="<name>", help="Name of the image")
         parser.add_argument("--wait", action="store_true", help="Wait until the image is active")
+        parser.add_argument(
+            "--mapped",
+            action="store_true",
+            help="Have servers of the image share its memory until they write to it; some programs "
+            "notice it",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[typing.Any, typing.Any]:
         """Have Nova make it."""
-        image = self.images.create(parsed_args.server, parsed_args.name, parsed_args.wait)
+        image = self.images.create(
+            parsed_args.server, parsed_args.name, parsed_args.wait, parsed_args.mapped
+        )
         return base.fields(image, _IMAGES)
 
 

@@ -10,7 +10,7 @@ from fpga_nova.container_image.limits import Refused
 
 _MANIFEST, _INDEX = "manifest.json", "index.json"
 #: The engine's own limit (moby, layer/layer_store.go: maxLayerDepth).
-_MAX_LAYERS = 125
+MAX_LAYERS = 125
 _MAX_IMAGES = 100
 _MAX_DEPTH = 3
 _INDEXES = (
@@ -162,9 +162,9 @@ def _note(found: dict[bytes, Image], config: tuple[typing.Any, bytes], layers: l
         raise Refused("the configuration of an image in it has no list of layers")
     for diff in diffs:
         archive.blob(diff)
-    if len(diffs) != len(layers) or len(layers) > _MAX_LAYERS:
+    if len(diffs) != len(layers) or len(layers) > MAX_LAYERS:
         raise Refused(
-            f"it has {len(layers)} layers, its configuration {len(diffs)}, and {_MAX_LAYERS} "
+            f"it has {len(layers)} layers, its configuration {len(diffs)}, and {MAX_LAYERS} "
             "are the most"
         )
     if document.get("os") in ("linux", "", None):

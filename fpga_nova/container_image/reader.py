@@ -9,6 +9,7 @@ import typing
 from fpga_nova.container_image import archive, choice, writing
 from fpga_nova.container_image.configuration import Changes
 from fpga_nova.container_image.limits import Budget, Limits, Refused
+from fpga_nova.container_image.streams import Part
 
 #: What an archive has besides its layers.
 ROOM = 64 << 20
@@ -37,10 +38,21 @@ def _rewrite(question: dict[str, typing.Any]) -> dict[str, typing.Any]:
     limits = Limits(question["unpacked"], question["files"])
     source = archive.Archive(sys.stdin.fileno(), question["scratch"], limits.unpacked + ROOM)
     image = choice.choose(source, question["architecture"])
-    changes = _changes(question["changes"])
+    changes, above = _changes(question["changes"]), _above(question)
     with os.fdopen(question["target"], "wb") as target:
-        diffs = writing.write(image, source, target, question["name"], Budget(limits), changes)
+        diffs = writing.write(
+            image, source, target, question["name"], Budget(limits), changes, above
+        )
     return {"layers": diffs}
+
+
+def _above(question: dict[str, typing.Any]) -> writing.Above | None:
+    """The layer that is to be the uppermost one."""
+    descriptor = question["above"]
+    if descriptor is None:
+        return None
+    part = Part(descriptor, 0, os.fstat(descriptor).st_size)
+    return writing.Above(part, f"sha256:{question['above_digest']}")
 
 
 def _changes(descriptor: int | None) -> Changes | None:

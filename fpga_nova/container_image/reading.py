@@ -15,7 +15,7 @@ from fpga_nova.container_image.limits import Limits, Refused
 from fpga_nova.container_image.reader import ROOM
 from fpga_nova.deadline import Deadline
 
-__all__ = ["Changes", "Limits", "NotRead", "Refused", "Request", "rewrite"]
+__all__ = ["Changes", "Layer", "Limits", "NotRead", "Refused", "Request", "rewrite"]
 
 _READER = "fpga_nova.container_image.reader"
 _MEMORY = 1 << 30  # it needs some 50 MB, and 128 MB for the window of a compressed stream
@@ -23,6 +23,17 @@ _MEMORY = 1 << 30  # it needs some 50 MB, and 128 MB for the window of a compres
 
 class NotRead(Exception):
     """The archive was not read to its end, which says nothing of the image."""
+
+
+class Layer(typing.NamedTuple):
+    """A layer that an image is to have above its own.
+
+    :param path: a tar archive
+    :param digest: SHA-256 of it
+    """
+
+    path: Path
+    digest: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +44,7 @@ class Request:
     :param seconds: what the reading may take
     :param architecture: by Go's name
     :param changes: what the image is to have other than in the archive
+    :param above: the uppermost layer
     """
 
     limits: Limits
@@ -40,6 +52,7 @@ class Request:
     seconds: float
     architecture: str = dataclasses.field(default_factory=host_architecture)
     changes: Changes | None = None
+    above: Layer | None = None
 
 
 def rewrite(source: typing.BinaryIO, target: typing.BinaryIO, request: Request) -> list[str]:
@@ -60,7 +73,8 @@ def rewrite(source: typing.BinaryIO, target: typing.BinaryIO, request: Request) 
                 changes = files.enter_context(tempfile.TemporaryFile(dir=folder))
                 changes.write(json.dumps(dataclasses.asdict(request.changes)).encode())
                 changes.seek(0)
-            finished = _run(source, target, scratch, changes, request)
+            above = files.enter_context(request.above.path.open("rb")) if request.above else None
+            finished = _run(source, target, scratch, changes, above, request)
     except processes.TooLong as e:
         raise NotRead(f"it took more than {request.seconds:g} seconds") from e
     except (processes.Failed, OSError) as e:
@@ -81,6 +95,7 @@ def _run(
     target: typing.BinaryIO,
     scratch: typing.IO[bytes],
     changes: typing.IO[bytes] | None,
+    above: typing.IO[bytes] | None,
     request: Request,
 ) -> processes.Finished:
     limits = request.limits
@@ -91,8 +106,10 @@ def _run(
         "target": target.fileno(),
         "scratch": scratch.fileno(),
         "changes": changes.fileno() if changes else None,
+        "above": above.fileno() if above else None,
+        "above_digest": request.above.digest if request.above else None,
     }
     box = confinement.Confinement(_MEMORY, limits.unpacked + 2 * ROOM, files=16)
-    keep = [file.fileno() for file in (target, scratch, changes) if file]
+    keep = [file.fileno() for file in (target, scratch, changes, above) if file]
     deadline = Deadline(request.seconds)
     return readers.read(_READER, [json.dumps(question)], box, deadline, source, keep)

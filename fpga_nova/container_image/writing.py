@@ -12,7 +12,7 @@ import posixpath
 import tarfile
 import typing
 
-from fpga_nova.container_image import archive, configuration, streams, tar
+from fpga_nova.container_image import archive, choice, configuration, streams, tar
 from fpga_nova.container_image.choice import Image
 from fpga_nova.container_image.configuration import Changes
 from fpga_nova.container_image.limits import Budget, Refused
@@ -32,6 +32,17 @@ class _Layer(typing.NamedTuple):
     diff: str
 
 
+class Above(typing.NamedTuple):
+    """A layer that is to be the uppermost one.
+
+    :param part: where it is
+    :param diff: its digest
+    """
+
+    part: streams.Part
+    diff: str
+
+
 def write(
     image: Image,
     source: archive.Archive,
@@ -39,12 +50,14 @@ def write(
     name: str | None,
     budget: Budget,
     changes: Changes | None = None,
+    above: Above | None = None,
 ) -> list[str]:
     """Write an image.
 
     :param target: a regular file, empty
     :param name: the only one that the archive has; None for none
-    :param changes: what differs from the image that was read
+    :param changes: what differs from the image that was read; wanted if there is a layer above
+    :param above: the uppermost layer
     :returns: the digests of its layers, lowest first
     :raises Refused: a layer is over a limit, damaged, or not the one that the configuration names
     """
@@ -56,6 +69,12 @@ def write(
             found = _Layer(f"layer-{len(written)}.tar", diff)
             written[diff] = _add_layer(target, found, source.part(layer), budget, omitted)
     layers = [written[diff] for diff in image.diffs]
+    if above:
+        if len(layers) == choice.MAX_LAYERS:
+            raise Refused(f"it has {len(layers)} layers, and {choice.MAX_LAYERS} are the most")
+        budget.times = 1
+        found = _Layer(f"layer-{len(written)}.tar", above.diff)
+        layers.append(_add_layer(target, found, above.part, budget, ()))
     diffs = [layer.diff for layer in layers]
     config = image.config
     if changes:

@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         "suspend", "dump a container once it is paused, and kill its processes", _suspend
     )
     suspend.add_argument("container", metavar="CONTAINER")
+    map_ = verb("map", "move the memory of a dump to a layer of the image", _map)
+    map_.add_argument("container", metavar="CONTAINER")
     sign = verb("sign", "sign a dump, and have nova-compute read it", _sign)
     sign.add_argument("container", metavar="CONTAINER")
     sign.add_argument("--project", required=True, help="whose server it is")
@@ -95,6 +97,13 @@ def _suspend(config: settings.Settings, asked: argparse.Namespace) -> None:
 
 def _report(found: dumping.Seconds) -> None:
     print(json.dumps({name: round(value, 2) for name, value in found._asdict().items()}))
+
+
+def _map(config: settings.Settings, asked: argparse.Namespace) -> None:
+    from novadocker.live import mapping
+
+    found = mapping.move(config, asked.container)
+    print(json.dumps(found._asdict() if found else {}, default=str))
 
 
 def _sign(config: settings.Settings, asked: argparse.Namespace) -> None:

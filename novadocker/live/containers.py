@@ -22,6 +22,8 @@ _CAPABILITIES = (
 )  # fmt: skip
 
 _PROC = pathlib.Path("/proc")
+#: The states in /proc/PID/stat of processes that have ended.
+_ENDED = ("Z", "X", "x")
 
 
 class Privileges(typing.NamedTuple):
@@ -94,6 +96,38 @@ def privileges(processes: typing.Iterable[int]) -> Privileges:
         no_new &= status["NoNewPrivs"] == "1"
         seccomp &= status["Seccomp"] == "2"
     return Privileges(capabilities, no_new, seccomp)
+
+
+def alive(processes: typing.Iterable[int]) -> dict[int, int]:
+    """Those processes that have not ended, with their parents.
+
+    One that has ended stays in a container until its parent takes note, frozen or not.
+    """
+    found = {}
+    for process in processes:
+        try:
+            text = (_PROC / str(process) / "stat").read_text()
+        except OSError:
+            continue
+        # After the name, which may have any characters.
+        state, parent = text.rpartition(")")[2].split()[:2]
+        if state not in _ENDED:
+            found[process] = int(parent)
+    return found
+
+
+def strangers(parents: typing.Mapping[int, int], first: int) -> list[int]:
+    """Those processes in a container that do not descend from its first one.
+
+    CRIU does not dump them. What the engine starts in a container that runs has a parent outside.
+
+    :param parents: see `alive`
+    """
+    known = {first}
+    # A child may be listed before its parent.
+    while new := {one for one in parents if one not in known and parents[one] in known}:
+        known |= new
+    return sorted(set(parents) - known)
 
 
 def processor() -> tuple[str, ...]:

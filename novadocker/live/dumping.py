@@ -17,7 +17,7 @@ import signal
 import time
 import typing
 
-from novadocker.live import containers, criu, manifest, reasons
+from novadocker.live import containers, criu, facts, manifest, reasons
 from novadocker.live.errors import LiveError
 from novadocker.live.settings import Settings
 
@@ -48,7 +48,7 @@ def dump(settings: Settings, container: str) -> Seconds:
     :param container: the engine's id
     :raises LiveError: it cannot be dumped, with the reason; nothing is left
     """
-    folder = _folder(settings, container)
+    folder = folder_of(settings, container)
     start = time.monotonic()
     # nova-compute goes through them to what it may read.
     for parent in (settings.state, settings.spool):
@@ -57,14 +57,13 @@ def dump(settings: Settings, container: str) -> Seconds:
         _remove(settings, container)
         _make(folder, 0o700)
         try:
-            host = _host_facts(settings)
-            bundle = containers.bundle(pathlib.Path(_state(settings, container)["bundle"]))
+            host, bundle = facts.of_host(settings), facts.bundle(settings, container)
             ready = time.monotonic()
             _await_pause(settings, container)
             paused = time.monotonic()
-            facts = _container_facts(settings, container, bundle)
+            found = facts.of_container(settings, container, bundle)
             _checkpoint(settings, container, folder)
-            (folder / _FACTS).write_text(json.dumps(host | facts))
+            (folder / _FACTS).write_text(json.dumps(host | found))
         except BaseException:
             _remove(settings, container)
             raise
@@ -81,14 +80,14 @@ def suspend(settings: Settings, container: str) -> Seconds:
     :raises LiveError: it cannot be dumped, with the reason; it was not killed
     """
     found = dump(settings, container)
-    folder, target = _folder(settings, container), settings.suspended(container)
+    folder, target = folder_of(settings, container), settings.suspended(container)
     _make(target.parent, 0o711)
     with _lock(settings, fcntl.LOCK_SH):
         described = _described(folder, project="", instance="", bitstreams=(), image="", files=())
         (folder / manifest.MANIFEST).write_bytes(described.dump())
         shutil.rmtree(target, ignore_errors=True)
         folder.rename(target)
-        for process in _asked(settings, "ps", "--format", "json", container):
+        for process in facts.processes(settings, container):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
     return found
@@ -102,7 +101,7 @@ def sign(
     bitstreams: tuple[str, ...],
     image: str,
 ) -> pathlib.Path:
-    """Measure and sign a dump.
+    """Measure and sign a dump; that of a container that is suspended stays there.
 
     :param project: whose server it is
     :param instance: the server
@@ -113,7 +112,9 @@ def sign(
     """
     from novadocker.live import signatures  # not while the container stands still: it takes longer
 
-    folder = _folder(settings, container)
+    folder = folder_of(settings, container)
+    if not (folder / _FACTS).exists():
+        folder = settings.suspended(container)
     if not (folder / _FACTS).exists():
         raise LiveError(f"there is no dump of container {container}")
     data = _described(
@@ -126,15 +127,17 @@ def sign(
     ).dump()
     (folder / manifest.MANIFEST).write_bytes(data)
     (folder / manifest.SIGNATURE).write_bytes(signatures.sign(data, settings.signing_key))
-    _hand_over(folder, settings.group)
+    files = [*(folder / manifest.CRIU).iterdir(), folder / manifest.MANIFEST]
+    modes = dict.fromkeys([*files, folder / manifest.SIGNATURE], 0o640)
+    hand_over(settings.group, modes | dict.fromkeys((folder / manifest.CRIU, folder), 0o750))
     return folder
 
 
 def _described(folder: pathlib.Path, **others: typing.Any) -> manifest.Manifest:
     """The manifest of a dump."""
-    facts = json.loads((folder / _FACTS).read_text())
+    found = json.loads((folder / _FACTS).read_text())
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return manifest.Manifest(created=now, **facts, **others)
+    return manifest.Manifest(created=now, **found, **others)
 
 
 def discard(settings: Settings, container: str) -> None:
@@ -142,7 +145,7 @@ def discard(settings: Settings, container: str) -> None:
 
     A container that is suspended starts anew afterwards.
     """
-    _folder(settings, container)
+    folder_of(settings, container)
     _remove(settings, container)
     shutil.rmtree(settings.suspended(container), ignore_errors=True)
 
@@ -188,7 +191,7 @@ def _await_pause(settings: Settings, container: str) -> None:
     sign = settings.ready(container)
     sign.mkdir(mode=0o700)
     end = time.monotonic() + _PATIENCE
-    while (status := _state(settings, container)["status"]) != "paused":
+    while (status := facts.state(settings, container)["status"]) != "paused":
         if status != "running":
             raise LiveError(f"the container is {status}")
         if not sign.is_dir():
@@ -196,53 +199,6 @@ def _await_pause(settings: Settings, container: str) -> None:
         if time.monotonic() > end:
             raise LiveError(f"the container was not paused within {_PATIENCE} s")
         time.sleep(_PAUSE)
-
-
-def _host_facts(settings: Settings) -> dict[str, typing.Any]:
-    """What the manifest says of the host."""
-    return {
-        "criu": criu.version(settings.criu),
-        "kernel": os.uname().release,
-        "machine": os.uname().machine,
-        "cpu": containers.processor(),
-    }
-
-
-def _container_facts(
-    settings: Settings, container: str, bundle: containers.Bundle
-) -> dict[str, typing.Any]:
-    """What the manifest says of a container that is paused."""
-    processes = _asked(settings, "ps", "--format", "json", container)
-    found = containers.privileges(processes)
-    if not found.within(bundle.privileges):
-        raise LiveError("its processes have more privileges than the container was made with")
-    return {
-        "capabilities": found.capabilities,
-        "no_new_privileges": found.no_new_privileges,
-        "seccomp": found.seccomp,
-        "mounts": bundle.mounts,
-    }
-
-
-def _state(settings: Settings, container: str) -> dict[str, typing.Any]:
-    state: dict[str, typing.Any] = _asked(settings, "state", container)
-    return state
-
-
-def _asked(settings: Settings, *arguments: str) -> typing.Any:
-    """What runc answers of a container."""
-    finished = criu.run_runc(
-        settings,
-        ["--root", str(settings.runc_root), *arguments],
-        None,
-        capture_output=True,
-        timeout=_SECONDS,
-    )
-    try:
-        return json.loads(finished.stdout)
-    except ValueError as e:
-        reason = finished.stderr.decode(errors="replace").strip()[-300:]
-        raise LiveError(f"runc {arguments[0]} does not know the container: {reason}") from e
 
 
 def _checkpoint(settings: Settings, container: str, folder: pathlib.Path) -> None:
@@ -263,7 +219,11 @@ def _checkpoint(settings: Settings, container: str, folder: pathlib.Path) -> Non
         raise LiveError(f"{reasons.meaning(reason)} (CRIU: {reason}; runc: {said})")
 
 
-def _folder(settings: Settings, container: str) -> pathlib.Path:
+def folder_of(settings: Settings, container: str) -> pathlib.Path:
+    """Where the dump of a container is until nova-compute has it.
+
+    :raises LiveError: it is not the id of a container
+    """
     if not containers.ID.fullmatch(container):
         raise LiveError(f"'{container}' is not the id of a container")
     return settings.spool / container
@@ -274,16 +234,15 @@ def _make(folder: pathlib.Path, mode: int) -> None:
     folder.chmod(mode)
 
 
-def _hand_over(folder: pathlib.Path, group: str) -> None:
-    """Have a group read what is signed, and only that."""
+def hand_over(group: str, modes: typing.Mapping[pathlib.Path, int]) -> None:
+    """Have a group read what is nova-compute's, and only that.
+
+    :raises LiveError: there is no such group
+    """
     try:
         number = grp.getgrnam(group).gr_gid
     except KeyError as e:
         raise LiveError(f"there is no group {group}") from e
-    named = [folder / manifest.MANIFEST, folder / manifest.SIGNATURE]
-    for path in [*(folder / manifest.CRIU).iterdir(), *named]:
+    for path, mode in modes.items():
         os.chown(path, 0, number)
-        path.chmod(0o640)
-    for path in (folder / manifest.CRIU, folder):
-        os.chown(path, 0, number)
-        path.chmod(0o750)
+        path.chmod(mode)

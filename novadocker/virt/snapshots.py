@@ -5,16 +5,18 @@ import typing
 
 from nova import exception
 from nova.compute import task_states, vm_states
+from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import excutils
 
-from novadocker import images, live_bless, snapshots
+from novadocker import images, live_bless, live_suspend, snapshots
 from novadocker.virt import power
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
     from nova import objects
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 _Any = typing.Any
@@ -25,10 +27,12 @@ class SnapshotActions(power.PowerActions):
 
     :ivar snapshots: of this host's containers
     :ivar blessings: snapshots with memory
+    :ivar suspensions: of those that have their memory on this host
     """
 
     snapshots: snapshots.Snapshots
     blessings: live_bless.Blessings
+    suspensions: live_suspend.Suspensions
 
     def snapshot(
         self,
@@ -44,9 +48,13 @@ class SnapshotActions(power.PowerActions):
         shelves = instance.task_state == task_states.SHELVING
         try:
             properties = images.IMAGE_API.get(context, image_id).get("properties") or {}
-            live = not shelves and live_bless.requested(properties)
-            taker = self.blessings if live else self.snapshots
-            taker.take(context, instance, image_id, update_task_state)
+            if shelves and self.suspensions.has_memory(instance) and CONF.docker.live_shelve:
+                self.blessings.take_suspended(context, instance, image_id, update_task_state)
+            elif not shelves and live_bless.requested(properties):
+                mapped = live_bless.is_mapped(properties)
+                self.blessings.take(context, instance, image_id, update_task_state, mapped)
+            else:
+                self.snapshots.take(context, instance, image_id, update_task_state)
         except Exception:
             with excutils.save_and_reraise_exception():
                 if shelves:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Suspends and resumes instances, as Nova's driver interface asks for it."""
+"""Suspends and resumes instances, and keeps the memory of those that are shelved."""
 
 import typing
 
 from nova import exception
+from nova.compute import task_states
 from oslo_log import log as logging
 
 from novadocker import errors, live_suspend
@@ -38,6 +39,46 @@ class SuspendActions(power.PowerActions):
         except (errors.NotSuspended, errors.NoContainer) as e:
             raise exception.InstanceFaultRollback(inner_exception=e) from e
         self.network.down(instance)
+
+    def power_off(
+        self, instance: "objects.Instance", timeout: int = 0, retry_interval: int = 0
+    ) -> None:
+        """Stop the container; of one that is shelved, keep the memory where the operator has it so.
+
+        Nova stops a server before it makes the image of a shelving.
+
+        :raises errors.NotShelved: it cannot be dumped, with the reason; it goes on
+        """
+        if instance.task_state == task_states.SHELVING and self._keeps_memory(instance):
+            try:
+                self.suspensions.suspend(instance)
+            except errors.NotSuspended as e:
+                raise errors.NotShelved(e.reason) from e
+            self.network.down(instance)
+            return
+        super().power_off(instance, timeout, retry_interval)
+
+    def _keeps_memory(self, instance: "objects.Instance") -> bool:
+        try:
+            return self.suspensions.keeps_memory(instance)
+        except errors.NoContainer:
+            return False
+
+    def power_on(
+        self,
+        context: "nova_context.RequestContext",
+        instance: "objects.Instance",
+        *others: _Any,
+        **more: _Any,
+    ) -> None:
+        """Start the container; one that was shelved on this host has its memory again."""
+        with self.suspensions.restored(instance):
+            super().power_on(context, instance, *others, **more)
+
+    def start_again(self, instance: "objects.Instance") -> None:
+        """Start a container whose action failed; see PowerActions. It has its memory again."""
+        with self.suspensions.restored(instance):
+            super().start_again(instance)
 
     def resume(
         self,

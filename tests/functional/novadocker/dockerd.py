@@ -33,12 +33,20 @@ class Dockerd:
     """A dockerd in a temporary folder.
 
     :param arguments: further ones of its command line
+    :param programs: folders in which it finds programs first
+    :param before: the words before its command line
     :raises RuntimeError: it cannot be run here, with what to do
     """
 
-    def __init__(self, *arguments: str) -> None:
-        self._arguments = arguments
-        self._path = ":".join([*(docker_engine.programs() if ENGINE else []), _INSTALLED])
+    def __init__(
+        self,
+        *arguments: str,
+        programs: typing.Sequence[str] = (),
+        before: typing.Sequence[str] = (),
+    ) -> None:
+        self._arguments, self._before = arguments, before
+        own = docker_engine.programs() if ENGINE else []
+        self._path = ":".join([*programs, *own, _INSTALLED])
         program = shutil.which("dockerd", path=self._path)
         if program is None:
             raise RuntimeError("dockerd is missing - run 'apt-get install docker.io'")
@@ -47,7 +55,7 @@ class Dockerd:
         self._program = program
         # The engine makes sockets below its folder, and their paths must be short.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="nd-", dir="/tmp"))
-        self._group = f"fpga-nova-test-{os.getpid()}"
+        self._group = f"fpga-nova-test-{self.folder.name}"
         self.url = f"unix://{self.folder}/docker.sock"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -58,6 +66,7 @@ class Dockerd:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *self._before,
                     self._program,
                     f"--config-file={settings}",
                     *([] if ENGINE else ["--storage-driver=overlay2"]),
@@ -138,9 +147,13 @@ class Dockerd:
         return [point for point in points if point.startswith(f"{self.folder}/")]
 
 
-def started(*arguments: str) -> typing.Iterator[Dockerd]:
+def started(
+    *arguments: str,
+    programs: typing.Sequence[str] = (),
+    before: typing.Sequence[str] = (),
+) -> typing.Iterator[Dockerd]:
     """One that runs, for as long as the generator does."""
-    engine = Dockerd(*arguments)
+    engine = Dockerd(*arguments, programs=programs, before=before)
     try:
         engine.start()
         yield engine

@@ -244,7 +244,7 @@ def test_a_container_writes_nothing_while_it_is_measured_and_copied(servers, man
 def test_the_engine_writes_no_more_than_the_limit(servers, manager, config, monkeypatch):
     instance = servers.boot()
     servers.run(instance, "dd if=/dev/zero of=/large bs=1M count=5")
-    monkeypatch.setattr(snapshots, "_check_size", lambda _size: None)
+    monkeypatch.setattr(sizes, "check", lambda _size: None)
     monkeypatch.setattr(snapshots, "_ROOM", 0)
     config(image_max_unpacked_size=4, group="docker")
     with pytest.raises(errors.NoSnapshot, match="more than 4 MiB"):

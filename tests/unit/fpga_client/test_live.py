@@ -110,6 +110,14 @@ def test_create_asks_nova_for_an_image_with_memory(cloud: Cloud, openstack: Open
     assert json.loads(result.out)["ID"] == "image-1"
 
 
+def test_create_asks_for_memory_that_is_shared(cloud: Cloud, openstack: OpenStack) -> None:
+    result = openstack("live", "image", "create", "server-1", "--mapped", "-f", "json")
+    assert result.status == 0, result.err
+    (body,) = cloud.sent("/servers/server-1/action")
+    metadata = {"live_image": "true", "live_memory": "mapped"}
+    assert body["createImage"]["metadata"] == metadata
+
+
 def test_list_has_live_images_alone(cloud: Cloud, openstack: OpenStack) -> None:
     result = openstack("live", "image", "list", "-f", "json")
     assert [one["Name"] for one in json.loads(result.out)] == ["warm"]

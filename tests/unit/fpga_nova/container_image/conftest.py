@@ -59,6 +59,7 @@ class Confined:
         seconds: float = 30,
         architecture: str = "amd64",
         changes: reading.Changes | None = None,
+        above: reading.Layer | None = None,
     ) -> list[str]:
         source = self.folder / "source"
         if isinstance(data, bytes):
@@ -66,7 +67,7 @@ class Confined:
         else:
             source = data
         self.target.unlink(missing_ok=True)
-        request = reading.Request(limits, "fpga-nova/a:1", seconds, architecture, changes)
+        request = reading.Request(limits, "fpga-nova/a:1", seconds, architecture, changes, above)
         with source.open("rb") as file, self.target.open("xb") as target:
             return reading.rewrite(file, target, request)
 

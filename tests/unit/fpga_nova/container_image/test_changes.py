@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is written differs from what was read only as its caller says."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -13,7 +14,7 @@ from hypothesis import strategies
 
 from fpga_nova.container_image import streams, writing
 from fpga_nova.container_image.limits import Budget, Refused
-from fpga_nova.container_image.reading import Changes
+from fpga_nova.container_image.reading import Changes, Layer
 from tests.support import container_images as archives
 from tests.support.container_images import Image
 from tests.unit.fpga_nova.container_image.conftest import (
@@ -63,6 +64,37 @@ def test_layer_without_omitted_paths_is_the_one_that_was_read(confined: Confined
     image = Image((_LOWER, archives.tar(_UPPER)))
     read, _diffs = _written(confined, image, Changes({}, ("/nowhere", "/ru")))
     assert layers(read) == list(image.layers)
+
+
+def _above(confined: Confined, digest: str | None = None) -> Layer:
+    path = confined.folder / "above"
+    path.write_bytes(archives.tar({"memory": b"m" * 5000}))
+    return Layer(path, digest or hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_layer_of_the_callers_is_the_uppermost_one(confined: Confined) -> None:
+    above = _above(confined)
+    data = archives.tar(archives.docker_members(Image((_LOWER, archives.tar(_UPPER)))))
+    # What is omitted of the container's own layer.
+    diffs = confined.read(data, changes=Changes({}, ("/z", "/memory")), above=above)
+    read = members(confined.target.read_bytes())
+    assert layers(read)[0] == _LOWER
+    assert "z" not in _names(layers(read)[1])
+    assert layers(read)[2] == above.path.read_bytes()
+    assert diffs[2] == f"sha256:{above.digest}"
+    assert _config(read)["rootfs"]["diff_ids"] == diffs
+
+
+def test_layer_of_the_callers_with_another_digest_is_refused(confined: Confined) -> None:
+    data = archives.tar(archives.docker_members(Image((_LOWER,))))
+    with pytest.raises(Refused, match="has not the digest"):
+        confined.read(data, changes=Changes({}), above=_above(confined, "0" * 64))
+
+
+def test_image_with_as_many_layers_as_an_engine_takes_gets_no_other(confined: Confined) -> None:
+    data = archives.tar(archives.docker_members(Image((_LOWER,) * 125)))
+    with pytest.raises(Refused, match="125 are the most"):
+        confined.read(data, changes=Changes({}), above=_above(confined))
 
 
 def test_settings_replace_those_of_the_archive(confined: Confined) -> None:

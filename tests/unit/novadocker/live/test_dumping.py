@@ -13,7 +13,7 @@ import typing
 
 import pytest
 
-from novadocker.live import command, dumping, errors, manifest, reasons, signatures
+from novadocker.live import command, containers, dumping, errors, manifest, reasons, signatures
 from tests.unit.novadocker.live.conftest import BUNDLE, ID, Host
 
 INSTANCE = "0e8a4ac6-5f0c-4f9e-8a55-0d1c7a3c2b11"
@@ -31,7 +31,8 @@ def dumper(host: Host, tmp_path: pathlib.Path) -> Host:
     (tmp_path / "status").write_text("paused")
     host.settings.runc.write_text(
         "#!/bin/sh\nPATH=/usr/bin:/bin\ncase $3 in\n"
-        f'state) echo "{{\\"bundle\\": \\"{host.bundle}\\", \\"status\\": '
+        f'state) echo "{{\\"bundle\\": \\"{host.bundle}\\", \\"pid\\": {os.getpid()}, '
+        '\\"status\\": '
         f'\\"$(cat {tmp_path}/status)\\"}}" ;;\n'
         f'ps) echo "[{os.getpid()}]" ;;\n'
         'checkpoint) mkdir "$7"; echo core > "$7/core-1.img" ;;\nesac\n'
@@ -40,8 +41,6 @@ def dumper(host: Host, tmp_path: pathlib.Path) -> Host:
 
 
 def _all() -> list[str]:
-    from novadocker.live import containers
-
     return [f"CAP_{name}" for name in containers._CAPABILITIES]
 
 
@@ -246,3 +245,45 @@ def test_what_was_not_dumped_is_not_signed(dumper: Host) -> None:
 )
 def test_reasons_of_criu_are_in_plain_words(reason: str, meaning: str) -> None:
     assert meaning in reasons.meaning(reason)
+
+
+@pytest.fixture
+def tree() -> typing.Iterator[list[int]]:
+    """A shell, its child, and a process of ours beside them."""
+    shell = subprocess.Popen(["sh", "-c", "sleep 99 & echo $!; wait"], stdout=subprocess.PIPE)
+    other = subprocess.Popen(["sleep", "99"])
+    assert shell.stdout is not None
+    child = int(shell.stdout.readline())
+    yield [child, shell.pid, other.pid]
+    os.kill(child, signal.SIGKILL)
+    for process in (shell, other):
+        process.kill()
+        process.communicate()
+
+
+def test_a_process_of_somebody_else_is_found(tree: list[int]) -> None:
+    child, shell, other = tree
+    parents = containers.alive(tree)
+    assert parents == {child: shell, shell: os.getpid(), other: os.getpid()}
+    assert containers.strangers(parents, shell) == [other]
+    assert containers.strangers({child: shell, shell: 1}, shell) == []
+    assert containers.strangers(parents, child) == sorted([shell, other])
+
+
+def test_a_process_that_has_ended_is_nobodys(tree: list[int]) -> None:
+    _child, shell, other = tree
+    os.kill(other, signal.SIGKILL)
+    # Its parent, this process, has not taken note yet.
+    os.waitid(os.P_PID, other, os.WEXITED | os.WNOWAIT)
+    assert other not in containers.alive(tree)
+    assert containers.strangers(containers.alive([*tree, 2**22 + 1]), shell) == []
+
+
+def test_a_container_with_a_process_of_somebody_else_is_not_dumped(
+    dumper: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = dumper.settings.runc.read_text()
+    dumper.settings.runc.write_text(text.replace(f"[{os.getpid()}]", f"[{os.getppid()}]"))
+    assert _run(dumper, "dump", ID) == 1
+    assert "as by 'docker exec'" in capsys.readouterr().err
+    assert list(dumper.settings.spool.iterdir()) == []
