@@ -8,8 +8,6 @@ import secrets
 import typing
 import uuid
 
-from keystoneauth1 import exceptions
-
 from fpga_api import clock, context, errors
 from fpga_api.claims import limits
 from fpga_api.claims.allocations import Allocations
@@ -84,10 +82,7 @@ def _allocate(service: Service, session: Session, place: Place) -> Session:
         return session
     allocating = (sessions.ALLOCATING,)
     try:
-        try:
-            placement.Providers(service).put(place)
-        except exceptions.ClientException as e:
-            raise errors.CloudUnavailable(f"Placement does not answer: {e}") from e
+        placement.Providers(service).ensure(place)
         amounts = placement.resources(session)
         Allocations(service).take(session, session.device_id, amounts, placement.CONSUMER)
     except BaseException:

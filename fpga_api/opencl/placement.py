@@ -57,6 +57,19 @@ class Providers:
         except (exceptions.ClientException, ValueError, KeyError) as e:
             raise errors.CloudUnavailable(f"Placement does not answer: {e}") from e
 
+    def ensure(self, place: Place) -> None:
+        """Have a provider for a device, whatever it has.
+
+        :raises errors.CloudUnavailable: Placement does not answer, or refuses
+        """
+        try:
+            try:
+                self._ask("GET", f"/resource_providers/{place[0].id}")
+            except exceptions.NotFound:
+                self.put(place)
+        except (exceptions.ClientException, ValueError, KeyError) as e:
+            raise errors.CloudUnavailable(f"Placement does not answer: {e}") from e
+
     def put(self, place: Place) -> None:
         """Have a provider for a device; it is full while its node is lost.
 
