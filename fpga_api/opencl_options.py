@@ -54,6 +54,15 @@ A session that is deleted is gone from its node after so long, at most.
 """,
     ),
     cfg.BoolOpt(
+        "placement",
+        default=True,
+        help="""
+Whether devices are resource providers in Placement, and sessions their consumers.
+
+It has to be the same for the API and the engine. Without it, the database alone counts sessions.
+""",
+    ),
+    cfg.BoolOpt(
         "unified_limits",
         default=False,
         help="""

@@ -5,12 +5,13 @@ import functools
 import typing
 
 from fpga_hooks import base
+from fpga_hooks.functions import catalogue, choice
 from fpga_hooks.host import audit
 from fpga_hooks.instance import background, call_sites, cards, entitlement, owner_locks
 from fpga_hooks.placement import function_traits, providers
 from fpga_hooks.program import client, errors, last_look
 from fpga_nova.instance_request import InstanceRequest
-from fpga_nova.request import STATS
+from fpga_nova.request import FUNCTION_STATS, STATS
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -81,11 +82,18 @@ class FpgaBuildInstanceHook(base.Hook):
         """Set how many regions instances of this host have or may get; 0 where it is not known.
 
         What they hold, and what free ones are kept warm with, is among the host's stats, for
-        FpgaWeigher.
+        FpgaWeigher: images and functions.
         """
+        catalogue.ours.refresh()
         resources["fpga_regions"] = self.auditor.audit()
         images = {stat: last_look.ours.images(state) for state, stat in STATS.items()}
-        resources["stats"] = {**resources.get("stats", {}), **images}
+        regions = last_look.ours.status.regions if last_look.ours.status else ()
+        functions = {
+            stat: " ".join(sorted(found))
+            for state, stat in FUNCTION_STATS.items()
+            if (found := choice.in_state(regions, state))
+        }
+        resources["stats"] = {**resources.get("stats", {}), **images, **functions}
         function_traits.sweep.run()
 
 

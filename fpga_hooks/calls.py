@@ -144,7 +144,7 @@ def claim_failure(claim: typing.Any, compute_node: "objects.ComputeNode") -> str
     Called by the claim test, under the resource tracker's lock.
     """
     asker = InstanceRequest.of(claim.instance, getattr(claim, "flavor", None))
-    amount = len(request.bitstreams(asker.account))
+    amount = request.region_count(asker.account)
     free = request.regions_free(compute_node)
     if amount <= free:
         return None

@@ -11,7 +11,7 @@ from fpga_hooks.instance import background, owner_locks
 from fpga_hooks.program import client, errors, last_look
 from fpga_nova import column
 from fpga_nova.instance_request import InstanceRequest
-from fpga_nova.request import bitstreams_of
+from fpga_nova.request import wanted_of
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -60,7 +60,7 @@ def _may_hold_region(instance: "objects.Instance") -> bool:
     return (
         bool(request.device or request.image_bitstream)
         or request.grants is not None
-        or any(bitstreams_of(flavor) for flavor in (instance.flavor, *others))
+        or any(any(wanted_of(flavor)) for flavor in (instance.flavor, *others))
     )
 
 

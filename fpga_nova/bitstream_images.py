@@ -32,7 +32,7 @@ _cache.configure(
 _cache_lock = threading.Lock()
 
 #: All that Nova's image API lets through when Glance, or the way to it, fails.
-_FAILURES = (
+FAILURES = (
     exception.NovaException,
     glance_exceptions.BaseException,
     glance_exceptions.ClientException,
@@ -98,7 +98,7 @@ def _ask(context: typing.Any, image_id: str) -> Bitstream | str | None:
     except exception.ImageNotFound:
         LOG.warning("Glance has no image %s, or does not show it to the project", image_id)
         return None
-    except _FAILURES as e:
+    except FAILURES as e:
         LOG.warning("Glance does not answer what image %s is: %s", image_id, e)
         return str(e)
     properties = image["properties"]

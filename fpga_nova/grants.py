@@ -29,6 +29,7 @@ class Rule(enum.StrEnum):
     FLAVOR = "flavor"
     IMAGE = "image"
     PROGRAM = "program"
+    FUNCTION = "function"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +37,12 @@ class Grant:
     """One bitstream that may be burnt for an instance.
 
     :ivar image_id: Glance id of the bitstream image
+    :ivar function: for which the host has chosen it; None where somebody named it
     """
 
     image_id: str
     rule: Rule
+    function: str | None = None
 
 
 #: By number of the region.
@@ -58,6 +61,11 @@ def of_flavor(extra_specs: typing.Mapping[str, str]) -> Grants:
 def of_image(image_id: str) -> Grants:
     """What an image grants whose bitstream was accepted."""
     return {1: Grant(image_id, Rule.IMAGE)}
+
+
+def of_function(image_id: str, function: str) -> Grant:
+    """What a host has chosen of the bitstreams of a function."""
+    return Grant(image_id, Rule.FUNCTION, function)
 
 
 def of_program(image_id: str) -> Grant:
@@ -79,9 +87,9 @@ def read(metadata: typing.Mapping[str, str]) -> Grants | None:
         return None
     grants = {}
     for number, key in _KEYS.items():
-        rule, _, image_id = metadata.get(key, "").partition(" ")
+        rule, image_id, function = [*metadata.get(key, "").split(" "), "", ""][:3]
         if rule in set(Rule) and request.UUID.fullmatch(image_id):
-            grants[number] = Grant(image_id, Rule(rule))
+            grants[number] = Grant(image_id, Rule(rule), function or None)
     return grants
 
 
@@ -90,5 +98,8 @@ def write(grants: Grants, bitstream: str | None) -> dict[str, str]:
 
     :param bitstream: the one that was accepted of the image
     """
-    entries = {_KEYS[number]: f"{grant.rule} {grant.image_id}" for number, grant in grants.items()}
+    entries = {
+        _KEYS[number]: " ".join(filter(None, (grant.rule, grant.image_id, grant.function)))
+        for number, grant in grants.items()
+    }
     return entries | ({request.ACCEPTED_METADATA: bitstream} if bitstream else {})

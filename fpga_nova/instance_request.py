@@ -83,13 +83,18 @@ class InstanceRequest:
     @property
     def account(self) -> dict[str, str]:
         """The extra specs by which its regions are counted: with its image's where that counts."""
-        if request.bitstreams(self.extra_specs):
+        if request.region_count(self.extra_specs):
             return self.extra_specs
         image_id = self.accepted_bitstream
         unrecorded = self.grants is None and self.device
         if image_id is None and (unrecorded or self.open_to_image):
             image_id = self.image_bitstream
         return request.with_image(self.extra_specs, image_id)
+
+    @property
+    def functions(self) -> dict[int, str]:
+        """The functions that its flavor asks for, by number of the region."""
+        return request.functions_wanted(self.extra_specs)
 
     @property
     def bitstreams(self) -> dict[int, str]:
@@ -105,12 +110,13 @@ class InstanceRequest:
         """The grants on record; of an instance that was built before there were any, its due.
 
         That is what its flavor names, or else, where its image names any, what the ledger has for
-        its first region: never what the image names now.
+        its first region: never what the image names now. Of a function, it is the bitstream that
+        the ledger has: one that came back from another host may have had another one there.
 
         :param regions: those that it holds on this host, by number
         """
         if self.grants is not None:
-            return self.grants
+            return {n: _as_held(grant, regions.get(n)) for n, grant in self.grants.items()}
         image_id = regions[1].image_id if self.image_bitstream and 1 in regions else None
         of_image = grants.of_image(image_id) if image_id else {}
         return grants.of_flavor(self.extra_specs) or of_image
@@ -155,6 +161,12 @@ class InstanceRequest:
             del metadata[key]
         metadata.update(new)
         return True
+
+
+def _as_held(grant: grants.Grant, region: host_status.Region | None) -> grants.Grant:
+    if grant.rule != Rule.FUNCTION or region is None or region.image_id is None:
+        return grant
+    return dataclasses.replace(grant, image_id=region.image_id)
 
 
 def _open_to_image(instance: "objects.Instance") -> bool:

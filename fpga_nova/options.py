@@ -92,6 +92,58 @@ program a server whom the policy of fpga-api permits any bitstream. Set the same
 nova-compute. A bitstream may damage a card.
 """,
     ),
+    cfg.ListOpt(
+        "function_bitstreams",
+        default=[],
+        help="""
+Bitstreams of which this host may choose one for a flavor that asks for a function.
+
+``public`` accepts public bitstream images. Any other item is the id of a project whose bitstream
+images are accepted. If the list is empty, the host offers no function. With each audit,
+nova-compute lists the images with tag ``FPGA``, as the user in ``[placement]``. That user must see
+the images of all projects. Set the same list for every nova-compute. Whoever owns an accepted
+bitstream chooses what flavors with its function get. A bitstream may damage a card.
+""",
+    ),
+    cfg.BoolOpt(
+        "function_bitstreams_signed",
+        default=False,
+        help="""
+Whether a bitstream that this host chooses by its function must have a signature in Glance.
+
+fpga-cli.py verifies the signature, if ``require_signature`` in its configuration says so.
+""",
+    ),
+    cfg.ListOpt(
+        "function_digests",
+        default=[],
+        help="""
+Values of ``os_hash_value`` in Glance that a bitstream chosen by its function may have.
+
+Glance computes the value from the package. If the list is empty, any package is accepted.
+""",
+    ),
+    cfg.DictOpt(
+        "function_versions",
+        default={},
+        help="""
+Versions to which functions are pinned, as in ``crypto:1.4,zip:2.0``.
+
+Of a function without an entry, the host takes the newest version.
+""",
+    ),
+    cfg.IntOpt(
+        "accelerator_traits",
+        default=50,
+        min=0,
+        help="""
+Most traits ``CUSTOM_ACCELERATOR_...`` that the providers of this host have together.
+
+Each is a function of which this host has an accepted bitstream. Functions in use come first, then
+those of warm regions, then all others, each in alphabetical order. nova-compute deletes the traits
+that no provider has any more from Placement.
+""",
+    ),
     cfg.StrOpt(
         "providers",
         default="host",

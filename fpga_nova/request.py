@@ -8,6 +8,7 @@ Counts that an unpatched service or an older record left out are None or missing
 import re
 import typing
 
+from fpga_nova import functions
 from fpga_nova.contract import REGION_NUMBERS
 
 #: The flavor extra spec that names the bitstream image of an instance's first region.
@@ -31,6 +32,9 @@ RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
 #: Where a host's stats have the images that its regions hold: in use, and free but kept warm.
 STATS = {"programmed": "fpga_images", "free": "fpga_warm"}
 
+#: Where they have the functions whose best bitstream such regions hold.
+FUNCTION_STATS = {"programmed": "fpga_functions", "free": "fpga_functions_warm"}
+
 #: What an extra spec's value has to be; rootwrap's fpga.filters let nothing else through.
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -51,17 +55,40 @@ def bitstreams(extra_specs: typing.Mapping[str, str] | None) -> dict[int, str]:
     return {number: specs[key] for key, number in NUMBERS.items() if key in specs}
 
 
-def bitstreams_of(flavor: typing.Any) -> dict[int, str]:
-    """The Glance ids of the bitstream images that a flavor names, by number of the region."""
-    return bitstreams(extra_specs_of(flavor))
+def functions_wanted(extra_specs: typing.Mapping[str, str] | None) -> dict[int, str]:
+    """The functions that extra specs ask for, by number of the region.
+
+    By `functions.EXTRA_SPEC` or, where they have nothing else of ours, by a group for Placement
+    with the resource class and the trait of a function.
+    """
+    specs = extra_specs or {}
+    named = functions.named(specs)
+    if named or bitstreams(specs):
+        return named
+    wanted: list[str] = []
+    for group in functions.groups(specs, RESOURCE_CLASS):
+        if group.amount.isdecimal() and len(group.functions) == 1:
+            wanted += group.functions * min(int(group.amount), len(REGION_NUMBERS))
+    return dict(zip(REGION_NUMBERS, wanted, strict=False))
+
+
+def wanted_of(flavor: typing.Any) -> tuple[dict[int, str], dict[int, str]]:
+    """The bitstreams and the functions that a flavor asks for, by number of the region."""
+    extra_specs = extra_specs_of(flavor)
+    return bitstreams(extra_specs), functions_wanted(extra_specs)
+
+
+def numbers(extra_specs: typing.Mapping[str, str] | None) -> list[int]:
+    """The numbers of the regions that extra specs ask for."""
+    return sorted(bitstreams(extra_specs).keys() | functions_wanted(extra_specs).keys())
 
 
 def with_image(extra_specs: dict[str, str], image_id: str | None) -> dict[str, str]:
-    """Extra specs of a flavor with the bitstream of an image; a flavor that names any wins.
+    """Extra specs of a flavor with the bitstream of an image; a flavor that asks for any wins.
 
     :returns: the very same extra specs where that changes nothing
     """
-    if not image_id or bitstreams(extra_specs):
+    if not image_id or region_count(extra_specs):
         return extra_specs
     return {**extra_specs, EXTRA_SPEC: image_id}
 
@@ -72,28 +99,88 @@ def flaw(extra_specs: typing.Mapping[str, str]) -> str | None:
     nova-api checks them from microversion 2.86 on, and not before.
     """
     for key, value in sorted(extra_specs.items()):
-        spelling = key.lower()
-        if key != spelling and spelling.startswith(EXTRA_SPEC):
+        words = _flaw_of_key(key) or _flaw_of_value(key, value)
+        if words is not None:
+            return words
+    return _flaw_of_both(extra_specs) or _flaw_of_groups(extra_specs)
+
+
+def _flaw_of_key(key: str) -> str | None:
+    spelling = key.lower()
+    for own, regions in ((EXTRA_SPEC, NUMBERS), (functions.EXTRA_SPEC, functions.NUMBERS)):
+        if key != spelling and spelling.startswith(own):
             return (
                 f"the flavor has {key}, which asks for nothing: write it {spelling}; the operator "
                 "has to correct it"
             )
-        if key in NUMBERS and not UUID.fullmatch(value):
-            return (
-                f"the flavor's {key} is '{value}', which is not the uuid of an image; the operator "
-                "has to set it to one"
-            )
-        if key.startswith(f"{EXTRA_SPEC}_") and key not in NUMBERS:
+        if key.startswith(f"{own}_") and key not in regions:
             return (
                 f"the flavor has {key}, which asks for nothing: a flavor's regions are "
-                f"{', '.join(NUMBERS)}; the operator has to correct it"
+                f"{', '.join(regions)}; the operator has to correct it"
             )
+    return None
+
+
+def _flaw_of_value(key: str, value: str) -> str | None:
+    if key in NUMBERS and not UUID.fullmatch(value):
+        return (
+            f"the flavor's {key} is '{value}', which is not the uuid of an image; the operator "
+            "has to set it to one"
+        )
+    if key in functions.NUMBERS and not functions.WORD.fullmatch(value):
+        return (
+            f"the flavor's {key} is '{value}', which is not a function: a function has up to 64 "
+            "letters, digits and ._+- and begins with a letter or digit; the operator has to "
+            "correct it"
+        )
+    return None
+
+
+def _flaw_of_both(extra_specs: typing.Mapping[str, str]) -> str | None:
+    """Two spellings of one region, of which nobody knows which one counts."""
+    named = functions.named(extra_specs)
+    twice = sorted(named.keys() & bitstreams(extra_specs).keys())
+    if twice:
+        return (
+            f"the flavor names both a bitstream and a function for region {twice[0]}; the "
+            "operator has to remove one of them"
+        )
+    if named and names_resource(extra_specs):
+        return (
+            f"the flavor has {functions.EXTRA_SPEC} and names {RESOURCE_CLASS} itself; the "
+            "operator has to remove one of them"
+        )
+    return None
+
+
+def _flaw_of_groups(extra_specs: typing.Mapping[str, str]) -> str | None:
+    if bitstreams(extra_specs):
+        return None
+    groups = functions.groups(extra_specs, RESOURCE_CLASS)
+    for group in groups:
+        if len(group.functions) > 1:
+            return (
+                f"the flavor requires the traits of {len(group.functions)} functions of one group "
+                f"of regions: {', '.join(group.functions)}; the operator has to write a group for "
+                "each"
+            )
+        if not group.amount.isdecimal():
+            return (
+                f"the flavor asks for '{group.amount}' of {RESOURCE_CLASS}, which is not a "
+                "number; the operator has to correct it"
+            )
+    amount = sum(int(group.amount) for group in groups)
+    if amount > len(REGION_NUMBERS):
+        return (
+            f"the flavor asks for {amount} regions, and a server has up to {len(REGION_NUMBERS)}; "
+            "the operator has to correct it"
+        )
     return None
 
 
 def region_count(extra_specs: typing.Mapping[str, str] | None) -> int:
     """How many regions these extra specs ask for."""
-    return len(bitstreams(extra_specs))
+    return len(numbers(extra_specs))
 
 
 def count(holder: typing.Any, name: str) -> int:
@@ -129,6 +216,12 @@ def images(host_state: typing.Any, state: str) -> str:
     """
     stats = getattr(host_state, "stats", None)
     return str(stats.get(STATS[state]) or "") if stats else ""
+
+
+def functions_held(host_state: typing.Any, state: str) -> frozenset[str]:
+    """The functions whose best bitstream a host's regions in a state hold, as of its last audit."""
+    stats = getattr(host_state, "stats", None)
+    return frozenset(str(stats.get(FUNCTION_STATS[state]) or "").split() if stats else ())
 
 
 def joined(region_ids: typing.Mapping[int, str]) -> str | None:

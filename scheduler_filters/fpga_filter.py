@@ -17,7 +17,8 @@ LOG = logging.getLogger(__name__)
 class FpgaFilter(filters.BaseHostFilter):  # type: ignore[misc]
     """Passes a host that has as many free regions as the flavor asks for.
 
-    A flavor asks by ``hw:fpga_ip_id`` and by no other key. The host's count falls with each request
+    A flavor asks by ``hw:fpga_ip_id``, by ``hw:fpga_function`` and by no other key, or by the
+    resource class with the trait of a function. The host's count falls with each request
     that the same scheduler places on it, before the host itself reports.
     """
 

@@ -24,7 +24,8 @@ class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
     """Packs or spreads what wants a region, and keeps what wants none off hosts with free ones.
 
     Hosts with a free region that holds the bitstream warm go first. One that has it programmed for
-    another server has fetched and checked it already.
+    another server has fetched and checked it already. Of a function, it is the bitstream that the
+    host would choose.
     """
 
     def __init__(self) -> None:
@@ -53,8 +54,10 @@ class FpgaWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
 
 def _scale(spec_obj: "objects.RequestSpec") -> typing.Callable[[typing.Any], float]:
     """What weighs a host for a request."""
-    images = request.bitstreams_of(spec_obj.flavor).values()
-    if not images:
+    bitstreams, functions = request.wanted_of(spec_obj.flavor)
+    images, kinds = bitstreams.values(), functions.values()
+    amount = len(images) + len(kinds)
+    if not amount:
         return _without_free_regions if CONF.fpga.keep_free else lambda _host_state: 0.0
     spread, warm_weight = CONF.fpga.strategy == "spread", float(CONF.fpga.warm_weight)
 
@@ -65,7 +68,12 @@ def _scale(spec_obj: "objects.RequestSpec") -> typing.Callable[[typing.Any], flo
         parts = 0.0
         for image in images:
             parts += 1.0 if image in warm else _FETCHED * (image in in_use)
-        return (free if spread else 1.0 - free) + warm_weight * parts / len(images)
+        if kinds:
+            warm_kinds = request.functions_held(host_state, "free")
+            kinds_in_use = request.functions_held(host_state, "programmed")
+            for kind in kinds:
+                parts += 1.0 if kind in warm_kinds else _FETCHED * (kind in kinds_in_use)
+        return (free if spread else 1.0 - free) + warm_weight * parts / amount
 
     return weigh
 

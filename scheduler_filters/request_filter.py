@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns ``hw:fpga_ip_id`` into a request for a region, before Placement is asked for hosts.
+"""Turns ``hw:fpga_ip_id`` and ``hw:fpga_function`` into requests for regions to Placement.
 
-FpgaFilter and the claim go on counting by ``hw:fpga_ip_id`` and its like alone, so a region that
-was asked for here is counted once by each.
+FpgaFilter and the claim go on counting by the flavor alone, so a region that was asked for here is
+counted once by each.
 """
 
 import typing
 
+from keystoneauth1 import exceptions as keystone
 from nova import context as nova_context
 from nova import exception, objects
+from nova.scheduler.client import report
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_nova import bitstream_images, image_bitstreams, request, traits
+from fpga_nova import bitstream_images, functions, image_bitstreams, request, traits
 from scheduler_filters import options, quota
 
 CONF = cfg.CONF
@@ -24,6 +26,9 @@ options.register_opts(CONF)
 #: providers.
 REQUESTER = "fpga-region-"
 
+#: The first version of Placement that knows traits.
+_TRAITS = "1.6"
+
 
 def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") -> bool:
     """Add a group of one CUSTOM_FPGA_REGION for each region, where the flavor does not say so.
@@ -33,7 +38,8 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     host with other cards is never asked.
 
     What a container image names is written into the request's copy of the flavor, where the
-    operator accepts it, so that FpgaFilter counts it.
+    operator accepts it, so that FpgaFilter counts it. A function is asked for by its trait, also
+    without ``request_placement``.
 
     :returns: whether any was added
     :raises nova.exception.RequestFilterFailed: the flavor asks for what can be had nowhere, the
@@ -43,20 +49,27 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     flaw = request.flaw(extra_specs)
     if flaw is not None:
         raise exception.RequestFilterFailed(reason=flaw)
-    if not request.bitstreams(extra_specs):
+    functions_wanted = request.functions_wanted(extra_specs)
+    for function in sorted(set(functions_wanted.values())):
+        _check_known(function)
+    if not request.region_count(extra_specs):
         extra_specs = _with_image(context, request_spec, extra_specs)
         request_spec.flavor.extra_specs = extra_specs
-    if not CONF.fpga.request_placement or request.names_resource(extra_specs):
+    asks = CONF.fpga.request_placement or functions_wanted
+    if not asks or request.names_resource(extra_specs):
         return False
     own = request_spec.requested_resources if "requested_resources" in request_spec else None
     groups = list(own or ())
     if any((group.requester_id or "").startswith(REQUESTER) for group in groups):
         return False
-    bitstreams = request.bitstreams(extra_specs)
-    if CONF.fpga.request_quota and bitstreams:
-        amount = quota.added(request_spec, _server(context, request_spec), len(bitstreams))
+    count = request.region_count(extra_specs)
+    if CONF.fpga.request_quota and count:
+        amount = quota.added(request_spec, _server(context, request_spec), count)
         quota.check(context, request_spec.project_id, amount)
-    additions = [_group(context, number, image_id) for number, image_id in bitstreams.items()]
+    required = {n: {functions.trait(function)} for n, function in functions_wanted.items()}
+    for number, image_id in request.bitstreams(extra_specs).items():
+        required[number] = _required_traits(context, image_id)
+    additions = [_group(number, required[number]) for number in sorted(required)]
     request_spec.requested_resources = [*groups, *additions]
     return bool(additions)
 
@@ -117,8 +130,23 @@ def _bitstream_of_image(context: typing.Any, request_spec: "objects.RequestSpec"
     return answer.names if answer else None
 
 
-def _group(context: typing.Any, number: int, image_id: str) -> "objects.RequestGroup":
-    required = _required_traits(context, image_id)
+def _check_known(function: str) -> None:
+    """See that any host has had a function; Placement refuses traits that it does not know.
+
+    :raises nova.exception.RequestFilterFailed: none has
+    """
+    name = functions.trait(function)
+    try:
+        answer = report.report_client_singleton().get(f"/traits/{name}", version=_TRAITS)
+    except keystone.ClientException as e:
+        LOG.warning("Whether Placement has the trait %s is not known: %s", name, e)
+        return
+    if answer.status_code == 404:
+        reason = f"no host has the function '{function}': Placement has no trait {name}"
+        raise exception.RequestFilterFailed(reason=reason)
+
+
+def _group(number: int, required: set[str]) -> "objects.RequestGroup":
     LOG.debug(
         "Asking Placement for %s with %s",
         request.RESOURCE_CLASS,

@@ -12,7 +12,7 @@ import os_traits
 
 from fpga_api.availability.demand import Demand, Group, Resources, UncountableError, resources
 from fpga_api.availability.flavors import Flavor
-from fpga_nova import request
+from fpga_nova import functions, request
 
 ALIAS = "pci_passthrough:alias"
 DEVICE_PROFILE = "accel:device_profile"
@@ -223,12 +223,13 @@ def _isolate(specs: typing.Mapping[str, str], own: int, together: int) -> bool:
 
 def _regions(specs: typing.Mapping[str, str], terms: Terms) -> list[Group]:
     """The groups that scheduler_filters.request_filter adds."""
-    if not terms.regions or request.names_resource(specs):
+    wanted = request.functions_wanted(specs)
+    if not (terms.regions or wanted) or request.names_resource(specs):
         return []
-    return [
-        Group(((request.RESOURCE_CLASS, 1),), terms.traits_of_image(image_id))
-        for _, image_id in sorted(request.bitstreams(specs).items())
-    ]
+    traits = {n: frozenset({functions.trait(function)}) for n, function in wanted.items()}
+    for number, image_id in request.bitstreams(specs).items():
+        traits[number] = terms.traits_of_image(image_id)
+    return [Group(((request.RESOURCE_CLASS, 1),), traits[number]) for number in sorted(traits)]
 
 
 def _devices(specs: typing.Mapping[str, str], terms: Terms) -> list[Group]:

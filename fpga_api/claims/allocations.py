@@ -30,6 +30,25 @@ _TRIES, _PAUSE = 30.0, 1.0
 Document = dict[str, typing.Any]
 
 
+_T = typing.TypeVar("_T")
+
+
+class Consumer(typing.Protocol):
+    """Whoever has something in Placement: a claim, or a session."""
+
+    @property
+    def id(self) -> str:
+        """Uuid of the consumer."""
+
+    @property
+    def project_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def user_id(self) -> str:
+        """Who asked for it."""
+
+
 class _ConflictError(Exception):
     """Somebody else was faster."""
 
@@ -50,13 +69,26 @@ class Allocations:
         :raises errors.BadRequest: Placement knows no such class, or no such trait
         :raises errors.CloudUnavailable: Placement does not answer; what it did is not known
         """
+        return self._persist(self._try, claim, places)
+
+    def take(self, consumer: Consumer, provider: str, resources: dict[str, int], kind: str) -> None:
+        """Allocate amounts of one provider, which is known to have them.
+
+        :param kind: type of the consumer
+        :raises errors.CloudUnavailable: Placement does not answer; what it did is not known
+        """
+        self._persist(self._put, consumer, provider, resources, kind)
+
+    @staticmethod
+    def _persist(work: typing.Callable[..., _T], *arguments: typing.Any) -> _T:
+        """Do something again while there are conflicts."""
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_ConflictError),
             wait=tenacity.wait_random_exponential(multiplier=0.05, max=_PAUSE),
             stop=tenacity.stop_after_delay(_TRIES),
         )
         try:
-            return tries(self._try, claim, places)
+            return tries(work, *arguments)
         except tenacity.RetryError as e:
             raise errors.CloudUnavailable("Placement answered with conflicts alone") from e
 
@@ -85,7 +117,7 @@ class Allocations:
             raise errors.NoneFree("no accelerator that fits is free")
         # Of several who ask at once, few take the same one.
         provider, resources = random.choice(found)  # noqa: S311
-        self._put(claim, provider, resources)
+        self._put(claim, provider, resources, contract.CLAIM_CONSUMER)
         return places[provider]
 
     def _candidates(
@@ -110,16 +142,16 @@ class Allocations:
             if provider in places
         ]
 
-    def _put(self, claim: Claim, provider: str, resources: dict[str, int]) -> None:
+    def _put(self, consumer: Consumer, provider: str, resources: dict[str, int], kind: str) -> None:
         body = {
             "allocations": {provider: {"resources": resources}},
-            "project_id": claim.project_id,
-            "user_id": claim.user_id,
+            "project_id": consumer.project_id,
+            "user_id": consumer.user_id,
             "consumer_generation": None,
-            "consumer_type": contract.CLAIM_CONSUMER,
+            "consumer_type": kind,
         }
         try:
-            self._adapter().put(f"/allocations/{claim.id}", json=body, microversion=_VERSION)
+            self._adapter().put(f"/allocations/{consumer.id}", json=body, microversion=_VERSION)
         except exceptions.Conflict as e:
             raise _ConflictError(str(e)) from e
         except exceptions.ClientException as e:

@@ -11,11 +11,13 @@ from fpga_api.db import opencl_nodes, rows, turns
 from fpga_api.db.connection import Database
 from fpga_api.db.tables import OPENCL_SESSIONS as TABLE
 
-ACTIVE, CLOSING = "active", "closing"
+ALLOCATING, ACTIVE, CLOSING = "allocating", "active", "closing"
 CLOSED, EXPIRED, LOST = "closed", "expired", "lost"
 
 #: Those that have something, or may have.
-LIVE = (ACTIVE, CLOSING)
+LIVE = (ALLOCATING, ACTIVE, CLOSING)
+#: Those that the owner may end.
+HELD = (ALLOCATING, ACTIVE)
 ENDED = (CLOSED, EXPIRED, LOST)
 STATES = (*LIVE, *ENDED)
 
@@ -150,6 +152,14 @@ def expired(database: Database, at: datetime.datetime) -> list[Session]:
     return _ROWS.select(database, TABLE.c.state == ACTIVE, TABLE.c.expires_at <= at)
 
 
+def stuck(database: Database, before: datetime.datetime) -> list[Session]:
+    """The sessions that have been allocating since a time before this one.
+
+    :raises errors.DatabaseUnavailable: the database does not answer
+    """
+    return _ROWS.select(database, TABLE.c.state == ALLOCATING, TABLE.c.updated_at < before)
+
+
 def gone(database: Database) -> list[Session]:
     """The closing sessions of which their nodes have nothing any more.
 
@@ -190,7 +200,7 @@ def lose(
     """
     of_node = (TABLE.c.node_id == node_id, TABLE.c.boot != but_boot)
     values = {"state": CLOSING, "outcome": LOST, "code": code, "fault": fault, "gone": True}
-    _ROWS.change_in(connection, *of_node, TABLE.c.state == ACTIVE, **values)
+    _ROWS.change_in(connection, *of_node, _ROWS.in_states(HELD), **values)
     closing = (TABLE.c.state == CLOSING, sa.not_(TABLE.c.gone))
     _ROWS.change_in(connection, *of_node, *closing, gone=True)
 

@@ -10,6 +10,7 @@ from fpga_api.bitstreams import lookup
 from fpga_api.claims import work
 from fpga_api.engine.task import Task
 from fpga_api.hosts.refresh import Hosts
+from fpga_api.opencl import placement
 from fpga_api.opencl import work as opencl
 from fpga_api.programs import follow, images
 from fpga_api.service import Service
@@ -45,10 +46,19 @@ def of(service: Service) -> Tasks:
             Task("samples", options.sample_interval, history.keep),
             Task("purge", _PURGE_INTERVAL, history.purge),
             *_of_hosts(service),
-            Task("opencl", opencl.INTERVAL, opencl.Work(service).run),
+            *_of_opencl(service),
             Task("bitstreams", lookup.INTERVAL, lookup.Lookup(service).refresh),
         ],
     )
+
+
+def _of_opencl(service: Service) -> list[Task]:
+    """What is done for nodes of OpenCL."""
+    tasks = [Task("opencl", opencl.INTERVAL, opencl.Work(service).run)]
+    if service.conf.opencl.placement:
+        sync = placement.Providers(service).sync
+        tasks.append(Task("opencl providers", placement.INTERVAL, sync))
+    return tasks
 
 
 def _of_hosts(service: Service) -> list[Task]:

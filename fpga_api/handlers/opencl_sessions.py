@@ -72,7 +72,10 @@ def close(request: Request) -> Answer:
     """End a session; one that is closing, or has ended, stays as it is."""
     session = _load(request)
     end = {"state": sessions.CLOSING, "outcome": sessions.CLOSED}
-    sessions.change(request.service.database, session.id, (sessions.ACTIVE,), **end)
+    # A node has nothing of one that is not allocated.
+    database = request.service.database
+    sessions.change(database, session.id, (sessions.ALLOCATING,), **end, gone=True)
+    sessions.change(database, session.id, (sessions.ACTIVE,), **end)
     return 202, {"session": _describe(request, _load(request))}
 
 

@@ -10,10 +10,11 @@ import uuid
 
 from fpga_api import clock, context, errors
 from fpga_api.claims import limits
+from fpga_api.claims.allocations import Allocations
 from fpga_api.db import opencl_sessions as sessions
 from fpga_api.db.opencl_nodes import Device
 from fpga_api.db.opencl_sessions import Session, Usage
-from fpga_api.opencl import devices
+from fpga_api.opencl import devices, placement
 from fpga_api.opencl.devices import Place
 from fpga_api.opencl.nodes import is_up
 from fpga_api.service import Service
@@ -68,8 +69,31 @@ def create(
             if raced is None:
                 raise errors.IdTaken(f"the id {session.id} was taken a moment ago") from e
             return _same(service, raced, user, asked)
-        return session, token.text
+        return _allocate(service, session, place), token.text
     raise errors.NoneFree("no device that fits has room for a session")
+
+
+def _allocate(service: Service, session: Session, place: Place) -> Session:
+    """Have a session in Placement; its row is there, so whatever happens the engine knows of it.
+
+    :raises errors.CloudUnavailable: Placement does not answer; the engine ends the session
+    """
+    if not service.conf.opencl.placement:
+        return session
+    allocating = (sessions.ALLOCATING,)
+    try:
+        placement.Providers(service).ensure(place)
+        amounts = placement.resources(session)
+        Allocations(service).take(session, session.device_id, amounts, placement.CONSUMER)
+    except BaseException:
+        end = {"state": sessions.CLOSING, "outcome": sessions.LOST, "gone": True}
+        fault = {"code": "fpga.cloud_unavailable", "fault": "Placement did not answer"}
+        sessions.change(service.database, session.id, allocating, **end, **fault)
+        raise
+    if not sessions.change(service.database, session.id, allocating, state=sessions.ACTIVE):
+        # It took so long that the engine has ended it, which frees it.
+        raise errors.Unavailable(f"the session {session.id} is gone; try again")
+    return dataclasses.replace(session, state=sessions.ACTIVE)
 
 
 def grant_ttl(service: Service, ttl: int) -> int:
@@ -146,7 +170,7 @@ def _new(
         id=session_id or str(uuid.uuid4()),
         project_id=user.project_id,
         user_id=user.user_id,
-        state=sessions.ACTIVE,
+        state=sessions.ALLOCATING if service.conf.opencl.placement else sessions.ACTIVE,
         request=asked,
         node_id=node.id,
         device_id=device.id,

@@ -25,7 +25,7 @@ _CERTIFICATE: Schema = {
 }
 TYPES = ("cpu", "gpu", "accelerator", "other")
 #: Those of `fpga_api.db.opencl_sessions`.
-STATES = ("active", "closing", "closed", "expired", "lost")
+STATES = ("allocating", "active", "closing", "closed", "expired", "lost")
 _STATE: Schema = {"enum": list(STATES)}
 _TTL: Schema = {
     "description": "Seconds from now after which it expires; the operator may grant fewer.",

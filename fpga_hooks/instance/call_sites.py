@@ -44,11 +44,11 @@ def rebuilds(instance: "objects.Instance") -> bool:
 
 
 def resizes(instance: "objects.Instance") -> bool:
-    """Whether an instance gets a flavor with other bitstreams, which no cold migration does."""
+    """Whether an instance gets a flavor that asks for others, which no cold migration does."""
     if instance.task_state not in task_states.resizing_states:
         return False
     old, new = (getattr(instance, f"{kind}_flavor", None) for kind in ("old", "new"))
-    return None not in (old, new) and request.bitstreams_of(old) != request.bitstreams_of(new)
+    return None not in (old, new) and request.wanted_of(old) != request.wanted_of(new)
 
 
 def failure(error: errors.CliError, instance: "objects.Instance") -> exception.NovaException:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decides which bitstreams an instance is granted: at its build, and at a rebuild of its image.
 
-Flavors are the operator's. What an image names is for the policy (`image_bitstreams`), which is
+Flavors are the operator's; for a function that one asks for, the host chooses the bitstream
+(`function_grants`). What an image names is for the policy (`image_bitstreams`), which is
 asked once: the grant stands until the server is rebuilt with an image that names another. What was
 programmed into the running server stands through moves, until it is rebuilt or resized.
 """
@@ -12,7 +13,7 @@ import typing
 from nova import exception
 from oslo_log import log as logging
 
-from fpga_hooks.instance import call_sites, needs, owner_locks
+from fpga_hooks.instance import call_sites, function_grants, needs, owner_locks
 from fpga_hooks.program import client, errors
 from fpga_nova import bitstream_images, grants, host_status, image_bitstreams
 from fpga_nova.instance_request import InstanceRequest
@@ -29,16 +30,21 @@ def decide(context: "nova_context.RequestContext", instance: "objects.Instance")
 
     :raises nova.exception.BuildAbortException: it asks for what no host gives it
     :raises nova.exception.InstanceDeployFailure: this host cannot know whether it may have it
+    :raises nova.exception.ComputeResourcesUnavailable: another host may have what this one has not
     """
     request = InstanceRequest.of(instance)
     if request.flaw is not None:
         raise exception.BuildAbortException(instance_uuid=request.owner, reason=request.flaw)
-    of_flavor = grants.of_flavor(request.extra_specs)
     rebuild = call_sites.rebuilds(instance)
+    ended = rebuild or call_sites.resizes(instance)
+    of_programs = {} if ended else grants.programmed(request.grants)
+    try:
+        of_functions = function_grants.decide(context, request, of_programs)
+    except errors.CliError as e:
+        raise call_sites.failure(e, instance) from e
+    of_flavor = dict(sorted((grants.of_flavor(request.extra_specs) | of_functions).items()))
     rights = of_flavor or _of_image(context, request, rebuild)
-    if not (rebuild or call_sites.resizes(instance)):
-        of_programs = grants.programmed(request.grants)
-        rights = rights | {n: grant for n, grant in of_programs.items() if n in rights}
+    rights = rights | {n: grant for n, grant in of_programs.items() if n in rights}
     return request.granted(rights)
 
 

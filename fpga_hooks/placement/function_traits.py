@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps the traits of functions few: those of a host are bounded, those that nobody has deleted.
 
-A function's name is its package's, so whoever may upload packages chooses names of traits.
+A function's name is its package's, and so is the type of an accelerator. So whoever may upload
+packages chooses names of traits.
 """
 
 import itertools
@@ -12,7 +13,8 @@ from nova.scheduler.client import report
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from fpga_nova import host_status, traits
+from fpga_hooks.functions import catalogue, choice
+from fpga_nova import functions, host_status, traits
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -21,6 +23,9 @@ LOG = logging.getLogger(__name__)
 _MICROVERSION = "1.6"
 
 _KIND = "function"
+
+#: What the names of all traits begin with that are kept few.
+PREFIXES = (traits.name(_KIND, ""), functions.TRAIT)
 
 
 def of(regions: typing.Iterable[host_status.Region]) -> frozenset[str]:
@@ -32,6 +37,23 @@ def of(regions: typing.Iterable[host_status.Region]) -> frozenset[str]:
     ranked = sorted((not r.programmed, r.function) for r in regions if r.function)
     names = dict.fromkeys(traits.name(_KIND, function) for _, function in ranked)
     return frozenset(itertools.islice(names, CONF.fpga.function_traits))
+
+
+def accelerators(regions: typing.Iterable[host_status.Region]) -> frozenset[str]:
+    """The traits of what the host can do, ``[fpga] accelerator_traits`` at most.
+
+    What is in use comes before what free regions are kept warm with, and that before what could be
+    burnt.
+    """
+    places = tuple(regions)
+    ranks: dict[str, int] = {}
+    for region in places:
+        bitstream = catalogue.ours.get(region.image_id) if region.image_id else None
+        if bitstream is not None:
+            rank = 0 if region.programmed else 1
+            ranks[bitstream.function] = min(rank, ranks.get(bitstream.function, rank))
+    ranked = sorted(choice.functions_of(places), key=lambda one: (ranks.get(one, 2), one))
+    return frozenset(map(functions.trait, ranked[: CONF.fpga.accelerator_traits]))
 
 
 class Sweep:
@@ -52,7 +74,7 @@ class Sweep:
 
     def note(self, removed: typing.Iterable[str]) -> None:
         """Traits are taken from a provider, or traits are set the first time since the start."""
-        ours = any(trait.startswith(traits.name(_KIND, "")) for trait in removed)
+        ours = any(trait.startswith(PREFIXES) for trait in removed)
         if ours or not self._noted:
             self._noted, self._looks = True, self._LOOKS
 
@@ -78,12 +100,14 @@ def _unused(placement: typing.Any) -> frozenset[str]:
 
     :raises keystoneauth1.exceptions.ClientException: Placement does not answer that
     """
-    prefix = traits.name(_KIND, "")
-    url = f"/traits?name=startswith:{prefix}&associated=false"
-    answer = placement.get(url, version=_MICROVERSION)
-    if answer.status_code != 200:
-        raise ksa_exceptions.ClientException(f"GET {url} answered {answer.status_code}")
-    return frozenset(answer.json()["traits"])
+    names: set[str] = set()
+    for prefix in PREFIXES:
+        url = f"/traits?name=startswith:{prefix}&associated=false"
+        answer = placement.get(url, version=_MICROVERSION)
+        if answer.status_code != 200:
+            raise ksa_exceptions.ClientException(f"GET {url} answered {answer.status_code}")
+        names.update(answer.json()["traits"])
+    return frozenset(names)
 
 
 #: That of this service.

@@ -12,9 +12,10 @@ from nova import exception
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from fpga_hooks.functions import choice
 from fpga_hooks.placement import function_traits, providers, reshape
 from fpga_hooks.program import last_look
-from fpga_nova import host_status, traits
+from fpga_nova import functions, host_status, traits
 from fpga_nova.request import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
@@ -57,8 +58,10 @@ def update_provider_tree(
     if sources and status is not None and allocations is not None:
         _move(tree, nodename, sources, places, reshape.Mover(status, allocations))
     if status is not None or not CONF.fpga.access:
+        every = [region for regions in places.values() for region in regions or ()]
+        few = function_traits.of(every) | function_traits.accelerators(every)
         for name in {nodename: (), **places}:
-            _set_traits(tree, nodename, name, places)
+            _set_traits(tree, nodename, name, places, few)
 
 
 def _set_inventory(
@@ -116,12 +119,12 @@ def _set_traits(
     nodename: str,
     name: str,
     places: typing.Mapping[str, providers.Regions],
+    few: frozenset[str],
 ) -> None:
     """A host whose cards have providers of their own has none but that it has regions."""
     regions = places.get(name)
     before = set(tree.data(name).traits)
-    functions = function_traits.of(r for of_provider in places.values() for r in of_provider or ())
-    ours = _traits(regions or (), functions)
+    ours = _traits(regions or (), few)
     if name not in places:
         ours = {traits.FPGA} if any(places.values()) else set()
     elif name != nodename and regions is None:
@@ -133,8 +136,11 @@ def _set_traits(
     tree.update_traits(name, new)
 
 
-def _traits(regions: tuple[host_status.Region, ...], functions: frozenset[str]) -> set[str]:
-    """What the regions are, and what is loaded into them, of these functions alone."""
+def _traits(regions: tuple[host_status.Region, ...], few: frozenset[str]) -> set[str]:
+    """What the regions are, what is loaded into them and what they can do.
+
+    :param few: of functions, these traits alone
+    """
 
     def values_of(*kinds: str) -> set[str]:
         values = ((kind, getattr(region, kind)) for region in regions for kind in kinds)
@@ -142,7 +148,9 @@ def _traits(regions: tuple[host_status.Region, ...], functions: frozenset[str]) 
 
     if not regions:
         return set()
-    return values_of("vendor", "board") | (values_of("function") & functions) | {traits.FPGA}
+    can = {functions.trait(function) for function in choice.functions_of(regions)}
+    of_functions = (values_of("function") | can) & few
+    return values_of("vendor", "board") | of_functions | {traits.FPGA}
 
 
 def _others(names: set[str], regions: tuple[host_status.Region, ...]) -> set[str]:
@@ -151,5 +159,5 @@ def _others(names: set[str], regions: tuple[host_status.Region, ...]) -> set[str
     Those of vendors are ours only where the program reports vendors.
     """
     kinds = [kind for kind in traits.KINDS if kind != "vendor" or any(r.vendor for r in regions)]
-    ours = tuple(traits.name(kind, "") for kind in kinds)
+    ours = (*(traits.name(kind, "") for kind in kinds), functions.TRAIT)
     return {trait for trait in names if trait != traits.FPGA and not trait.startswith(ours)}

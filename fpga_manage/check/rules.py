@@ -49,9 +49,9 @@ class Instance:
     from_volume: bool = False
 
     @property
-    def bitstreams(self) -> dict[int, str]:
-        """The images of the regions that its flavor asks for, by number."""
-        return request.bitstreams(self.extra_specs)
+    def numbers(self) -> list[int]:
+        """The numbers of the regions that its flavor asks for."""
+        return request.numbers(self.extra_specs)
 
     def allocation(self, request_placement: bool) -> int:
         """How many regions Placement is to have for it.
@@ -64,7 +64,8 @@ class Instance:
                 for key, amount in self.extra_specs.items()
                 if request.names_resource({key: amount}) and amount.isdecimal()
             )
-        return len(self.bitstreams) if request_placement else 0
+        asks = request_placement or request.functions_wanted(self.extra_specs)
+        return len(self.numbers) if asks else 0
 
     @property
     def settled(self) -> bool:
@@ -113,7 +114,7 @@ def of_ledger(
 
     :param here: the instances of this host
     """
-    requests = {instance.uuid: instance.bitstreams for instance in here}
+    requests = {instance.uuid: instance.numbers for instance in here}
     for region in status.regions:
         yield from _of_region(node, region, requests)
     for instance in here:
@@ -122,7 +123,7 @@ def of_ledger(
     owners = {one.owner for one in status.regions if one.owner is not None and not one.of_claim}
     # Until they are erased, the audit offers them to nobody.
     strays = sum(
-        len(host_status.surplus(status.owned_by(owner), requests.get(owner, {})))
+        len(host_status.surplus(status.owned_by(owner), requests.get(owner, [])))
         for owner in owners
     )
     usable = status.for_instances
@@ -136,7 +137,7 @@ def _of_instance(
 ) -> typing.Iterator[Finding]:
     regions = status.owned_by(instance.uuid)
     ids = {number: region.id for number, region in regions.items() if region.settled}
-    numbers = [str(number) for number in instance.bitstreams if number not in ids]
+    numbers = [str(number) for number in instance.numbers if number not in ids]
     if numbers:
         words = f"its flavor asks for region {', '.join(numbers)}, and the ledger has none"
         yield Finding("instance-without-region", node.host, instance.uuid, words)
@@ -155,7 +156,7 @@ def of_database(node: Node, here: list[Instance]) -> typing.Iterator[Finding]:
         if times > 1:
             words = f"{times} instances have it in instances.fpga_device"
             yield Finding("region-twice", node.host, device, words)
-    used = sum(len(instance.bitstreams) for instance in here)
+    used = sum(len(instance.numbers) for instance in here)
     settled = not node.moving and all(instance.task_state is None for instance in here)
     if settled and used != node.used:
         words = f"compute_nodes.fpga_regions_used is {node.used}, its instances have {used}"

@@ -33,17 +33,12 @@ class DeviceLost(OpenCLError):
 class Connection:
     """A session's messages; threads may share it, and one call at a time waits.
 
-    :raises OSError: nobody serves OpenCL at that path
+    :param connection: to a worker
     :raises DeviceLost: in each of its functions: the worker has ended
     """
 
-    def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._socket.connect(path)
-        except OSError:
-            self._socket.close()
-            raise
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
         self._stream = Stream(self._socket)
         self._lock = threading.Lock()
         self._sequence = itertools.count(1)
@@ -55,7 +50,8 @@ class Connection:
 
     def abort(self) -> None:
         """End the session; threads that wait see that it is lost."""
-        self._socket.shutdown(socket.SHUT_RDWR)
+        # Not that of TLS, which takes away what another thread is reading from.
+        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def number(self) -> int:
         """A number for a new object."""
@@ -107,6 +103,20 @@ class Connection:
                 return status, bytes(content)
             if number == 0:
                 _show(content)
+
+
+def local(path: str) -> socket.socket:
+    """A connection to a worker on this host.
+
+    :raises OSError: nobody serves OpenCL at that path
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _show(content: typing.Any) -> None:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A session: a worker of one's own, and what it has."""
 
+import socket
 import struct
 import types
 
-from fpga_opencl.client.connection import Connection
+from fpga_opencl.afar.tls import Place, connect
+from fpga_opencl.client.connection import Connection, local
 from fpga_opencl.client.queues import Queues
 from fpga_opencl.client.resources import Buffers, Contexts, Devices, Kernels, Programs
 from fpga_opencl.protocol import table
@@ -50,14 +52,32 @@ class Session:
 
 
 def open_session(path: str = "/dev/opencl0") -> Session:
-    """A new session.
+    """A new session on this host.
 
     :raises OSError: nobody serves OpenCL there
     :raises DeviceLost: the node has no room for one more, or cannot start it
     """
-    connection = Connection(path)
+    return open_on(local(path))
+
+
+def open_afar(place: Place) -> Session:
+    """A session that fpga-api opened, on another machine; it has one connection at a time.
+
+    :raises RefusedError: the node does not open it
+    :raises OSError: the node does not answer, or is another one
+    :raises DeviceLost: the node cannot start a worker
+    """
+    return open_on(connect(place))
+
+
+def open_on(connection: socket.socket) -> Session:
+    """A session on a connection to a worker, which ends with it.
+
+    :raises DeviceLost: the worker has ended
+    """
+    messages = Connection(connection)
     try:
-        return Session(connection)
+        return Session(messages)
     except BaseException:
-        connection.close()
+        messages.close()
         raise

@@ -11,18 +11,27 @@ import typing
 from pathlib import Path
 
 from fpga_opencl.node import signals
+from fpga_opencl.node.afar import Afar
+from fpga_opencl.node.helpers import Helper
 from fpga_opencl.node.server import Server
 from fpga_opencl.node.settings import Settings
 
 _GIB = 1 << 30
+_BACKLOG = 128
+_GATES = 4  # for each worker: some clients wait, and some are turned away
 
 
 def main(arguments: typing.Sequence[str] | None = None) -> int:
-    """Serve OpenCL on a socket until SIGTERM.
+    """Serve OpenCL on a socket, for clients from afar, or both, until SIGTERM.
 
     :returns: the exit status
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.socket and not options.listen:
+        parser.error("give --socket, --listen, or both")
+    if options.listen and not (options.certificate and options.key and options.config_file):
+        parser.error("--listen needs --certificate, --key and --config-file")
     if os.geteuid() != 0:
         print("Error: no worker can be confined - the node server needs root", file=sys.stderr)
         return 1
@@ -40,9 +49,13 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         with (
             _alone(options.first_uid),
             tempfile.TemporaryDirectory() as folder,
-            _listener(options.socket) as listener,
+            contextlib.ExitStack() as stack,
         ):
-            Server(listener, Path(folder), settings, options.sessions).serve(end)
+            listener = stack.enter_context(_listener(options.socket)) if options.socket else None
+            server = Server(listener, Path(folder), settings, options.sessions)
+            if options.listen:
+                stack.enter_context(_afar(server, options))
+            server.serve(end)
     except OSError as e:
         print(f"Error: OpenCL cannot be served - {e}", file=sys.stderr)
         return 1
@@ -53,7 +66,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fpga-opencl-node", description="Run the kernels of OpenCL clients in workers."
     )
-    parser.add_argument("--socket", required=True, help="where clients connect")
+    parser.add_argument("--socket", help="where clients of this host connect")
+    parser.add_argument(
+        "--listen", type=_address, metavar="HOST:PORT", help="where clients from afar connect"
+    )
+    parser.add_argument("--certificate", metavar="FILE", help="that clients from afar see, PEM")
+    parser.add_argument("--key", metavar="FILE", help="of the certificate, PEM")
+    parser.add_argument(
+        "--config-file", metavar="FILE", help="how to register at fpga-api, with --listen"
+    )
+    parser.add_argument(
+        "--registrar-user", metavar="USER", help="who reads that file, instead of root"
+    )
     parser.add_argument(
         "--first-uid", type=int, default=2_100_000_000, help="user of the first worker"
     )
@@ -83,6 +107,42 @@ def _alone(uid: int) -> typing.Iterator[None]:
         except OSError as e:
             raise OSError(f"user {uid} is that of another node server's workers") from e
         yield
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not 0 <= int(port) < 65536:
+        raise ValueError(text)
+    return host.strip("[]"), int(port)
+
+
+@contextlib.contextmanager
+def _afar(server: Server, options: argparse.Namespace) -> typing.Iterator[None]:
+    """Have clients from afar served, too.
+
+    :raises OSError: the address cannot be listened on
+    """
+    host, port = options.listen
+    family = socket.AF_INET6 if ":" in host or not host else socket.AF_INET
+    with socket.create_server(
+        (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=not host
+    ) as listener:
+        words = ["--listener", str(listener.fileno())]
+        words += ["--certificate", options.certificate, "--key", options.key]
+        # Beside the users of workers.
+        words += ["--first-uid", str(options.first_uid + options.sessions)]
+        gates = options.sessions * _GATES
+        doorman = Helper(
+            "fpga_opencl.node.doorman", [*words, "--gates", str(gates)], [listener.fileno()]
+        )
+        words = ["--config-file", options.config_file, "--certificate", options.certificate]
+        words += ["--port", str(listener.getsockname()[1])]
+        registrar = Helper("fpga_opencl.registrar", words, user=options.registrar_user)
+        afar = Afar(server, doorman, registrar)
+        try:
+            yield
+        finally:
+            afar.stop()
 
 
 @contextlib.contextmanager

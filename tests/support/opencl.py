@@ -44,7 +44,16 @@ class Node:
 
     def workers(self) -> list[int]:
         """The processes that serve clients, each the first of its namespace."""
-        return [child for one in _children(self.process.pid) for child in _children(one)]
+        own = [one for one in _children(self.process.pid) if not self._is_helper(one)]
+        return [child for one in own for child in _children(one)]
+
+    def helper(self, name: str) -> int:
+        """The process of a program that it started beside itself."""
+        (found,) = [one for one in _children(self.process.pid) if name in command(one)]
+        return found
+
+    def _is_helper(self, pid: int) -> bool:
+        return any(name in command(pid) for name in ("doorman", "registrar"))
 
     def descriptors(self) -> int:
         """How many descriptors the server has."""
@@ -60,6 +69,14 @@ def _children(pid: int) -> list[int]:
         return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def command(pid: int) -> str:
+    """The words of a process; none if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def descendants(pid: int) -> list[int]:

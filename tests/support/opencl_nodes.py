@@ -2,6 +2,7 @@
 """Node servers of OpenCL as fpga-api sees them."""
 
 import dataclasses
+import datetime
 import hashlib
 import typing
 import uuid
@@ -15,6 +16,9 @@ NODES, DEVICES = "/v1/opencl/nodes", "/v1/opencl/devices"
 SESSIONS = "/v1/opencl/sessions"
 #: In the form of one.
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+#: After everything.
+FUTURE = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 
 Document = dict[str, typing.Any]
 

@@ -17,7 +17,7 @@ USER, PASSWORD, TOKEN = "nova", "secret", "a-token"
 
 #: What Glance's schema of an image has beside its free properties.
 _BASE = ("id", "status", "container_format", "os_hash_algo", "os_hash_value", "size", "visibility")
-_BASE += ("owner", "file")
+_BASE += ("owner", "file", "updated_at")
 
 
 @dataclasses.dataclass

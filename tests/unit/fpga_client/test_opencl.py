@@ -25,7 +25,9 @@ class As(typing.Protocol):
 def api(tmp_path: pathlib.Path) -> typing.Iterator[support.Api]:
     url = f"sqlite:///{tmp_path / 'fpga.sqlite'}"
     with support.Tokens():
-        found = service.Service(support.configuration(database={"connection": url}))
+        found = service.Service(
+            support.configuration(database={"connection": url}, opencl={"placement": False})
+        )
         schema.sync(found.database)
         yield support.Api(found)
 

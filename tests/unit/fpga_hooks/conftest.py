@@ -17,6 +17,7 @@ from oslo_config import fixture as config_fixture
 
 import fpga_nova
 from fpga_hooks import calls  # noqa: F401 - registers the options
+from fpga_hooks.functions import catalogue
 from fpga_hooks.instance import background, guests, needs
 from fpga_hooks.placement import claims, function_traits
 
@@ -180,6 +181,20 @@ def sweep(monkeypatch: pytest.MonkeyPatch) -> function_traits.Sweep:
     sweep = function_traits.Sweep()
     monkeypatch.setattr(function_traits, "sweep", sweep)
     return sweep
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> typing.Callable[..., None]:
+    """Have Glance have these bitstreams."""
+    ours = catalogue.Catalogue()
+    monkeypatch.setattr(catalogue, "ours", ours)
+    monkeypatch.setattr(ours, "refresh", lambda: None)
+
+    def known(*bitstreams: catalogue.Bitstream) -> None:
+        ours._bitstreams = {one.id: one for one in bitstreams}
+        ours._whole_at = 0.0
+
+    return known
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from nova import exception, objects
 
 from fpga_hooks import build, delete
 from fpga_hooks.program import last_look
+from tests.unit.fpga_hooks.bitstreams import bitstream
 from tests.unit.fpga_hooks.conftest import (
     IMAGE,
     OWNER,
@@ -174,6 +175,24 @@ def test_what_is_programmed_is_told_among_what_else_the_driver_tells(program) ->
         "fpga_images": f"{REGION} {IMAGE}",
         "fpga_warm": OWNER,
     }
+
+
+def test_functions_whose_best_bitstream_is_here_are_told(program, config, known) -> None:
+    config(function_bitstreams=["public"])
+    known(bitstream("a"), bitstream("b", function="zip"), bitstream("c", function="old"))
+    here = {"board": "emulator", "part": "hx8k"}
+    free = {"state": "free", "owner": None}
+    program.answers(
+        out=status(
+            region(image_id="b", **here),
+            region(image_id="a", **free, **here),
+            region(image_id="d", **free, **here),
+        )
+    )
+    resources: dict[str, typing.Any] = {}
+    build.FpgaBuildInstanceHook().update_resources(resources)
+    stats = resources["stats"]
+    assert (stats["fpga_functions"], stats["fpga_functions_warm"]) == ("zip", "checksum")
 
 
 def test_what_is_kept_warm_is_told_and_what_is_in_quarantine_is_not(program) -> None:

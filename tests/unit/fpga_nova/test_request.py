@@ -45,12 +45,13 @@ def test_each_of_six_keys_asks_for_a_region_and_no_other_does(
 
 def test_a_flavor_whose_extra_specs_were_not_loaded_asks_for_none() -> None:
     assert request.extra_specs_of(objects.Flavor()) == {}
-    assert request.bitstreams_of(objects.Flavor()) == {}
+    assert request.wanted_of(objects.Flavor()) == ({}, {})
 
 
 def test_images_are_in_order_of_their_numbers() -> None:
     specs = {"hw:fpga_ip_id_3": "c", "hw:fpga_ip_id": "a", "hw:fpga_ip_id_2": "b"}
-    bitstreams = request.bitstreams_of(objects.Flavor(extra_specs=specs))
+    bitstreams, functions = request.wanted_of(objects.Flavor(extra_specs=specs))
+    assert functions == {}
     assert list(bitstreams.items()) == [(1, "a"), (2, "b"), (3, "c")]
 
 
@@ -65,18 +66,86 @@ def test_value_that_is_no_uuid_is_a_flaw(key: str) -> None:
     assert words.startswith(f"the flavor's {key} is 'lzo', which is not the uuid of an image")
 
 
-@pytest.mark.parametrize("key", ["HW:FPGA_IP_ID", "Hw:fpga_ip_id", "HW:fpga_ip_id_2"])
+@pytest.mark.parametrize(
+    "key", ["HW:FPGA_IP_ID", "Hw:fpga_ip_id", "HW:fpga_ip_id_2", "hw:FPGA_function_3"]
+)
 def test_key_in_other_letters_is_a_flaw(key: str) -> None:
     words = request.flaw({key: IMAGE})
     assert words is not None
     assert f"has {key}, which asks for nothing: write it {key.lower()}" in words
 
 
+@pytest.mark.parametrize("key", ["hw:fpga_ip_id", "hw:fpga_function"])
 @pytest.mark.parametrize("number", ["0", "1", "7", "10", "02", "x", ""])
-def test_number_that_no_region_can_have_is_a_flaw(number: str) -> None:
-    words = request.flaw({f"hw:fpga_ip_id_{number}": IMAGE})
+def test_number_that_no_region_can_have_is_a_flaw(number: str, key: str) -> None:
+    words = request.flaw({f"{key}_{number}": IMAGE})
     assert words is not None
-    assert f"the flavor has hw:fpga_ip_id_{number}, which asks for nothing" in words
+    assert f"the flavor has {key}_{number}, which asks for nothing" in words
+
+
+CLASS = "CUSTOM_FPGA_REGION"
+CRYPTO, ZIP = "trait:CUSTOM_ACCELERATOR_CRYPTO", "trait:CUSTOM_ACCELERATOR_ZIP"
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "functions"),
+    [
+        ({"hw:fpga_function": "crypto"}, {1: "crypto"}),
+        ({"hw:fpga_function_2": "Lzo-1.x", "hw:fpga_function": "zip"}, {1: "zip", 2: "lzo_1_x"}),
+        ({"hw:fpga_ip_id": IMAGE, "hw:fpga_function_2": "zip"}, {2: "zip"}),
+        ({f"resources:{CLASS}": "1", CRYPTO: "required"}, {1: "crypto"}),
+        ({f"resources:{CLASS}": "2", CRYPTO: "required"}, {1: "crypto", 2: "crypto"}),
+        (
+            {
+                f"resources1:{CLASS}": "1",
+                f"resources2:{CLASS}": "1",
+                ZIP.replace(":", "1:"): "required",
+                CRYPTO.replace(":", "2:"): "required",
+            },
+            {1: "zip", 2: "crypto"},
+        ),
+        ({f"resources1:{CLASS}": "1", CRYPTO: "required"}, {}),
+        ({f"resources:{CLASS}": "1", CRYPTO: "forbidden"}, {}),
+        ({f"resources:{CLASS}": "1"}, {}),
+        ({f"resources:{CLASS}": "0", CRYPTO: "required"}, {}),
+        ({CRYPTO: "required"}, {}),
+        ({f"resources:{CLASS}": "1", CRYPTO: "required", "hw:fpga_ip_id": IMAGE}, {}),
+        ({}, {}),
+        (None, {}),
+    ],
+)
+def test_functions_are_asked_for_by_name_or_by_class_and_trait(extra_specs, functions) -> None:
+    assert request.functions_wanted(extra_specs) == functions
+    assert request.flaw(extra_specs or {}) is None
+    images = len(request.bitstreams(extra_specs))
+    assert request.region_count(extra_specs) == images + len(functions)
+
+
+@pytest.mark.parametrize("value", ["", "my crypto", " crypto", "crypto\n", "-x", "x" * 65, "ü"])
+def test_value_that_is_no_function_is_a_flaw(value: str) -> None:
+    words = request.flaw({"hw:fpga_function": value})
+    assert words is not None
+    assert words.startswith(f"the flavor's hw:fpga_function is '{value}', which is not a function")
+
+
+@pytest.mark.parametrize(
+    ("extra_specs", "words"),
+    [
+        (FPGA | {"hw:fpga_function": "zip"}, "both a bitstream and a function for region 1"),
+        (
+            {"hw:fpga_function": "zip", f"resources:{CLASS}": "1", ZIP: "required"},
+            f"has hw:fpga_function and names {CLASS} itself",
+        ),
+        (
+            {f"resources:{CLASS}": "1", ZIP: "required", CRYPTO: "required"},
+            "traits of 2 functions of one group of regions: crypto, zip",
+        ),
+        ({f"resources:{CLASS}": "x", ZIP: "required"}, f"asks for 'x' of {CLASS}"),
+        ({f"resources:{CLASS}": "7", ZIP: "required"}, "asks for 7 regions, and a server has up"),
+    ],
+)
+def test_two_spellings_at_once_are_a_flaw(extra_specs, words: str) -> None:
+    assert words in str(request.flaw(extra_specs))
 
 
 def test_six_ids_of_ours_have_room_in_the_database() -> None:

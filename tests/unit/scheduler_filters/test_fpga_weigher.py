@@ -117,3 +117,40 @@ def test_a_weigher_takes_over_a_changed_multiplier_with_the_next_weights(config)
         weigher.weigh_objects([], spec)
         found.append(weigher.weight_multiplier(_host(1, 0)))
     assert found == [1.0, 2.0, 3.0]
+
+
+def _of_function(total: int, used: int, warm: str = "", in_use: str = "") -> SimpleNamespace:
+    stats = {"fpga_functions": in_use, "fpga_functions_warm": warm}
+    return _host(total, used, stats=stats)
+
+
+@pytest.mark.parametrize("strategy", ["pack", "spread"])
+@pytest.mark.parametrize(
+    "specs",
+    [
+        {"hw:fpga_function": "zip"},
+        {"resources:CUSTOM_FPGA_REGION": "1", "trait:CUSTOM_ACCELERATOR_ZIP": "required"},
+    ],
+)
+def test_host_with_the_function_warm_goes_before_one_that_has_it_in_use_and_that_before_others(
+    config, strategy, specs
+) -> None:
+    config(strategy=strategy)
+    spec = SimpleNamespace(flavor=objects.Flavor(extra_specs=specs))
+    hosts = [
+        _of_function(4, 2, warm="crypto zip"),
+        _of_function(4, 2, in_use="zip"),
+        _of_function(4, 2, warm="zip2 unzip", in_use="crypto"),
+    ]
+    weights = FpgaWeigher().weigh_objects([SimpleNamespace(obj=host) for host in hosts], spec)
+    assert weights == sorted(weights, reverse=True)
+    assert len(set(weights)) == 3
+
+
+def test_function_and_bitstream_of_one_flavor_are_weighed_together(config) -> None:
+    specs = {"hw:fpga_function": "zip", "hw:fpga_ip_id_2": IMAGE}
+    spec = SimpleNamespace(flavor=objects.Flavor(extra_specs=specs))
+    half, both = _of_function(4, 2, warm="zip"), _of_function(4, 2, warm="zip")
+    both.stats["fpga_warm"] = IMAGE
+    weights = FpgaWeigher().weigh_objects([SimpleNamespace(obj=h) for h in (half, both)], spec)
+    assert weights == [1.5, 2.5]

@@ -31,7 +31,7 @@ def _bitstreams(context, cloud, names: str | None, **extra_specs: str) -> dict[i
     specs = {key.replace("__", ":"): value for key, value in extra_specs.items()}
     spec = objects.RequestSpec(flavor=objects.Flavor(extra_specs=specs), image=image)
     request_filter.request_regions(context, spec)
-    return request.bitstreams_of(spec.flavor)
+    return request.bitstreams(spec.flavor.extra_specs)
 
 
 def test_nothing_that_an_image_names_counts_by_default(context, cloud) -> None:

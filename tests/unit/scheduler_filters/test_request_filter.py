@@ -2,8 +2,10 @@
 """What Placement is asked for on behalf of a flavor with FPGA."""
 
 import json
+import types
 
 import pytest
+from keystoneauth1 import exceptions
 from nova import exception, objects
 from nova.scheduler import utils
 
@@ -133,3 +135,85 @@ def test_flavor_that_can_be_had_nowhere_is_refused_before_any_host(
     config(request_placement=request_placement)
     with pytest.raises(exception.RequestFilterFailed, match=words):
         request_filter.request_regions(context, _spec(specs))
+
+
+class Placement:
+    """The traits that Placement knows."""
+
+    def __init__(self) -> None:
+        self.status = 204
+        self.asked: list[str] = []
+
+    def get(self, url: str, version: str) -> types.SimpleNamespace:
+        if not self.status:
+            raise exceptions.ConnectFailure("Placement is down")
+        self.asked.append(f"{url} {version}")
+        return types.SimpleNamespace(status_code=self.status)
+
+
+@pytest.fixture
+def placement(monkeypatch: pytest.MonkeyPatch) -> Placement:
+    placement = Placement()
+    monkeypatch.setattr(request_filter.report, "report_client_singleton", lambda: placement)
+    return placement
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_function_is_asked_for_by_its_trait(context, cloud, placement, config, enabled) -> None:
+    config(request_placement=enabled)
+    spec = _spec({"hw:fpga_function": "Sha-2", "hw:fpga_function_3": "zip"})
+    assert request_filter.request_regions(context, spec)
+    assert [(g.requester_id, g.resources, g.required_traits) for g in spec.requested_resources] == [
+        ("fpga-region-1", {REGION: 1}, {"CUSTOM_ACCELERATOR_SHA_2"}),
+        ("fpga-region-3", {REGION: 1}, {"CUSTOM_ACCELERATOR_ZIP"}),
+    ]
+    assert placement.asked == [
+        "/traits/CUSTOM_ACCELERATOR_SHA_2 1.6",
+        "/traits/CUSTOM_ACCELERATOR_ZIP 1.6",
+    ]
+    assert cloud.requests == []
+
+
+def test_function_and_bitstream_are_asked_for_each_in_its_way(context, cloud, placement) -> None:
+    image = cloud.add(b"", properties={"board": "a"})
+    spec = _spec({"hw:fpga_ip_id_2": image, "hw:fpga_function": "zip"})
+    assert request_filter.request_regions(context, spec)
+    assert [group.required_traits for group in spec.requested_resources] == [
+        {"CUSTOM_ACCELERATOR_ZIP"},
+        {"CUSTOM_FPGA_BOARD_A"},
+    ]
+
+
+def test_flavor_by_class_and_trait_is_sent_as_it_is(context, cloud, placement) -> None:
+    spec = _spec({f"resources:{REGION}": "1", "trait:CUSTOM_ACCELERATOR_ZIP": "required"})
+    assert not request_filter.request_regions(context, spec)
+    assert _amount(spec) == 1
+    assert placement.asked == ["/traits/CUSTOM_ACCELERATOR_ZIP 1.6"]
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [
+        {"hw:fpga_function": "zip"},
+        {f"resources:{REGION}": "1", "trait:CUSTOM_ACCELERATOR_ZIP": "required"},
+    ],
+)
+def test_function_that_no_host_has_is_refused_by_its_name(context, cloud, placement, specs) -> None:
+    placement.status = 404
+    with pytest.raises(exception.RequestFilterFailed) as caught:
+        request_filter.request_regions(context, _spec(specs))
+    assert "no host has the function 'zip'" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [0, 503])
+def test_placement_that_does_not_say_which_traits_it_has_refuses_nothing(
+    context, cloud, placement, status
+) -> None:
+    placement.status = status
+    assert request_filter.request_regions(context, _spec({"hw:fpga_function": "zip"}))
+
+
+def test_function_that_cannot_be_one_is_refused(context, cloud, placement) -> None:
+    with pytest.raises(exception.RequestFilterFailed, match="which is not a function"):
+        request_filter.request_regions(context, _spec({"hw:fpga_function": "my zip"}))
+    assert placement.asked == []

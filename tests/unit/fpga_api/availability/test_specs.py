@@ -11,6 +11,7 @@ from fpga_api.availability.flavors import Flavor, of_document
 
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 REGION = Group((("CUSTOM_FPGA_REGION", 1),), frozenset({"CUSTOM_FPGA_BOARD_U250"}))
+ZIP = Group((("CUSTOM_FPGA_REGION", 1),), frozenset({"CUSTOM_ACCELERATOR_ZIP"}))
 V100 = Group((("CUSTOM_PCI_10DE_1DB6", 1),), frozenset({"CUSTOM_FAST"}))
 
 _ALIASES = (
@@ -63,6 +64,8 @@ def demand(extra: dict[str, str], **sizes: typing.Any) -> typing.Any:
             {"resources_x:VGPU": "1", "trait_x:CUSTOM_A": "required", "trait_x:B": "forbidden"},
             [Group((("VGPU", 1),), frozenset({"CUSTOM_A"}), frozenset({"B"}))],
         ),
+        ({"hw:fpga_function": "Zip"}, [ZIP]),
+        ({"hw:fpga_function_2": "zip", "hw:fpga_ip_id": IMAGE}, [REGION, ZIP]),
         # The scheduler leaves a flavor alone that names the class itself.
         (
             {"hw:fpga_ip_id": IMAGE, "resources1:CUSTOM_FPGA_REGION": "1"},
@@ -103,6 +106,8 @@ def test_unnumbered_group_has_the_size_of_the_flavor(
     [
         ({"hw:fpga_ip_id": "some bitstream"}, "fpga.flavor_invalid"),
         ({"hw:FPGA_IP_ID": IMAGE}, "fpga.flavor_invalid"),
+        ({"hw:fpga_function": "my zip"}, "fpga.flavor_invalid"),
+        ({"hw:fpga_function": "zip", "hw:fpga_ip_id": IMAGE}, "fpga.flavor_invalid"),
         ({"pci_passthrough:alias": "V100"}, "fpga.flavor_invalid"),
         ({"pci_passthrough:alias": "V100:x"}, "fpga.flavor_invalid"),
         ({"pci_passthrough:alias": "A100:1"}, "fpga.alias_unknown"),

@@ -16,7 +16,9 @@ from tests.support.opencl_nodes import Node
 def api(tmp_path: Path) -> typing.Iterator[support.Api]:
     url = f"sqlite:///{tmp_path / 'fpga.sqlite'}"
     with support.Tokens():
-        found = service.Service(support.configuration(database={"connection": url}))
+        found = service.Service(
+            support.configuration(database={"connection": url}, opencl={"placement": False})
+        )
         schema.sync(found.database)
         yield support.Api(found)
 

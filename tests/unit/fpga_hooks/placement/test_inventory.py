@@ -12,6 +12,7 @@ from oslo_config import cfg
 from fpga_hooks import calls
 from fpga_hooks.placement import function_traits, inventory, providers
 from fpga_hooks.program import last_look
+from tests.unit.fpga_hooks.bitstreams import bitstream
 from tests.unit.fpga_hooks.conftest import IMAGE, REGION, Program, region, status
 
 NODE = "node"
@@ -29,11 +30,11 @@ class Client:
         self.status = 200
 
     def get(self, url, version):
-        self.looks += 1
-        assert url == "/traits?name=startswith:CUSTOM_FPGA_FUNCTION_&associated=false"
-        return types.SimpleNamespace(
-            status_code=self.status, json=lambda: {"traits": list(self.unused)}
-        )
+        prefix, filters = url.removeprefix("/traits?name=startswith:").split("&")
+        assert filters == "associated=false"
+        self.looks += prefix == "CUSTOM_FPGA_FUNCTION_"
+        names = [name for name in self.unused if name.startswith(prefix)]
+        return types.SimpleNamespace(status_code=self.status, json=lambda: {"traits": names})
 
     def delete(self, url, version):
         name = url.removeprefix("/traits/")
@@ -192,13 +193,59 @@ def test_no_traits_of_functions_where_none_are_wanted(audit, config) -> None:
     assert functions(audit(region(function="x"))[1]) == set()
 
 
-def test_trait_that_nobody_has_is_deleted_at_the_second_look(audit, client) -> None:
-    client.unused = ["CUSTOM_FPGA_FUNCTION_OLD"]
+def accelerators(traits: set[str]) -> set[str]:
+    prefix = "CUSTOM_ACCELERATOR_"
+    return {trait.removeprefix(prefix) for trait in traits if trait.startswith(prefix)}
+
+
+def test_traits_tell_what_the_host_can_do(audit, config, known) -> None:
+    config(function_bitstreams=["public"])
+    known(
+        bitstream("a"),
+        bitstream("b", function="zip", part="hx1k"),
+        bitstream("c", function="private", public=False),
+    )
+    here = {"board": "emulator", "part": "hx8k"}
+    assert accelerators(audit(region(**FREE, **here))[1]) == {"CHECKSUM"}
+    known()
+    assert accelerators(audit(region(**FREE, **here))[1]) == set()
+
+
+def test_traits_of_what_a_host_can_do_are_bounded_and_those_in_use_come_first(
+    audit, config, known
+) -> None:
+    config(function_bitstreams=["public"], accelerator_traits=3)
+    known(*(bitstream(f"image-{name}", function=name) for name in "abyz"))
+    here = {"board": "emulator", "part": "hx8k"}
+    regions = [
+        region(image_id="image-z", **here),
+        region(**FREE, image_id="image-y", **here),
+        region(image_id="of-no-function", **here),
+    ]
+    for order in (regions, regions[::-1]):
+        assert accelerators(audit(*order)[1]) == {"Z", "Y", "A"}
+
+
+def test_card_has_the_traits_of_what_it_can_do_itself(program, tree, config, known) -> None:
+    config(function_bitstreams=["public"], providers="card")
+    known(bitstream("a"), bitstream("b", function="zip", part="hx1k"))
+    one = region(**FREE, board="emulator", part="hx8k", device="one")
+    two = region(**FREE, board="emulator", part="hx1k", device="two")
+    program.answers(out=status(one, two))
+    calls.update_resources({})
+    inventory.update_provider_tree(tree, NODE)
+    found = {name: accelerators(set(tree.data(name).traits)) for name in (NODE, f"{NODE}_fpga_one")}
+    assert found == {NODE: set(), f"{NODE}_fpga_one": {"CHECKSUM"}}
+
+
+@pytest.mark.parametrize("name", ["CUSTOM_FPGA_FUNCTION_OLD", "CUSTOM_ACCELERATOR_OLD"])
+def test_trait_that_nobody_has_is_deleted_at_the_second_look(audit, client, name) -> None:
+    client.unused = [name]
     audit(region(function="new"))
     audit(region(function="new"))
     assert client.deleted == []
     audit(region(function="new"))
-    assert client.deleted == ["CUSTOM_FPGA_FUNCTION_OLD"]
+    assert client.deleted == [name]
 
 
 def test_trait_that_is_unused_at_one_look_only_stays(audit, client) -> None:

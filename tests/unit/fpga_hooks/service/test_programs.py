@@ -113,7 +113,7 @@ def ask(**changes: typing.Any) -> dict[str, typing.Any]:
     return answer
 
 
-def told(count: int) -> list[str]:
+def notes(count: int) -> list[str]:
     """What is told of a program; the end of it is told when the answer is out."""
     end = time.monotonic() + 10
     while len(World.notes) < count and time.monotonic() < end:
@@ -145,7 +145,7 @@ def test_program_is_done_and_its_grant_on_record(world: type[World]) -> None:
     assert world.replaced == [(REGION, NEW, OWNER, True)]
     assert (world.task, world.metadata["fpga_grant_1"]) == (None, f"program {NEW}")
     begin, end = ["begin_action", "fpga.program.start"], ["end_action", "fpga.program.end"]
-    assert told(4) == begin + end
+    assert notes(4) == begin + end
 
 
 def test_server_has_a_task_while_it_is_programmed(world: type[World]) -> None:
@@ -178,7 +178,7 @@ def test_failure_that_was_undone_is_told_and_grants_nothing(world: type[World]) 
     assert (program["state"], program["restored"], program["code"]) == ("failed", True, 72)
     assert (program["fault"], world.task) == ("why", None)
     assert world.metadata["fpga_grant_1"] == f"flavor {IMAGE}"
-    assert told(4)[-1] == "fpga.program.error"
+    assert notes(4)[-1] == "fpga.program.error"
 
 
 @pytest.mark.parametrize("code", [64, 66, 68, 69, 70, 74, None])

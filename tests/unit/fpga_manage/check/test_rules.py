@@ -172,6 +172,8 @@ def test_an_instance_whose_flavor_leaves_placement_out_needs_no_allocation() -> 
         (FPGA | {"hw:fpga_ip_id_2": IMAGE}, True, 1, ["allocation-missing"]),
         (FPGA | {"resources1:CUSTOM_FPGA_REGION": "2"}, False, 1, ["allocation-missing"]),
         (FPGA | {"resources1:CUSTOM_FPGA_REGION": "2"}, True, 2, []),
+        ({"hw:fpga_function": "zip"}, False, 0, ["allocation-missing"]),
+        ({"hw:fpga_function": "zip"}, False, 1, []),
         ({}, True, 0, []),
     ],
 )

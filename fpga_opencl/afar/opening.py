@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client sends first over TLS, and what a node replies: `docs/opencl-protocol.md`."""
+
+import struct
+import typing
+import uuid
+
+from fpga_opencl.protocol import codes
+
+MAGIC, VERSION = 0x52414641, 1  # "AFAR"
+#: Magic, version, length of the token, session, token.
+_REQUEST = struct.Struct("<IHH16s64s")
+#: OpenCL's error code; 0 where the worker is there.
+_REPLY = struct.Struct("<i")
+
+SIZE, REPLY_SIZE = _REQUEST.size, _REPLY.size
+
+#: The codes of a reply.
+OPENED, NO_SESSION, NO_ROOM = codes.SUCCESS, codes.INVALID_VALUE, codes.OUT_OF_RESOURCES
+
+
+class Opening(typing.NamedTuple):
+    """What opens a connection.
+
+    :ivar session: id of the session
+    :ivar token: of the session
+    """
+
+    session: uuid.UUID
+    token: bytes
+
+    def pack(self) -> bytes:
+        """As it is sent.
+
+        :raises ValueError: it is no token
+        """
+        if len(self.token) > 64:
+            raise ValueError("the token is too long")
+        return _REQUEST.pack(MAGIC, VERSION, len(self.token), self.session.bytes, self.token)
+
+
+def unpack(content: bytes) -> Opening | None:
+    """What opens a connection; None if it is something else."""
+    if len(content) != SIZE:
+        return None
+    magic, version, length, session, token = _REQUEST.unpack(content)
+    if (magic, version) != (MAGIC, VERSION) or length > len(token):
+        return None
+    return Opening(uuid.UUID(bytes=session), token[:length])
+
+
+def pack_reply(code: int) -> bytes:
+    """A reply."""
+    return _REPLY.pack(code)
+
+
+def unpack_reply(content: bytes) -> int:
+    """The code of a reply."""
+    return int(_REPLY.unpack(content)[0])

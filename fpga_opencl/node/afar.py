@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients from afar: gates bring their tokens, the registrar brings leases, and both meet here.
+
+A worker is started for a token that opens a lease, and ends with the lease. A lease has one worker
+at a time, so that its memory is what the service counted.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import socket
+import time
+import typing
+import uuid
+
+from fpga_opencl.afar import opening
+from fpga_opencl.afar.opening import Opening
+from fpga_opencl.node.helpers import Helper
+from fpga_opencl.node.leases import Leases
+from fpga_opencl.node.log import Log
+from fpga_opencl.node.server import Server, Session
+
+#: Seconds for which a client waits: for a lease that the service has just made, or for the end of
+#: the worker before.
+_PATIENCE = 3.0
+#: Seconds from one question to the service that a client causes to the next.
+_POKE = 0.2
+#: Bytes of a message of the registrar.
+_LARGEST = 1 << 18
+_MIB = 1 << 20
+
+Document = dict[str, typing.Any]
+
+
+@dataclasses.dataclass(eq=False)
+class _Client:
+    """One that waits behind its gate."""
+
+    control: socket.socket
+    request: Opening
+    arrived: float
+
+
+class Afar:
+    """All clients from afar.
+
+    :param server: starts their workers
+    :param doorman: sends ways to gates
+    :param registrar: has the word of the service
+    """
+
+    def __init__(self, server: Server, doorman: Helper, registrar: Helper) -> None:
+        self._server = server
+        self._leases = Leases()
+        self._boot = str(uuid.uuid4())
+        self._clients: list[_Client] = []
+        self._open: dict[Session, uuid.UUID] = {}
+        self._heard = self._poked = 0.0
+        self._log = Log()
+        self._helpers = {"doorman": doorman, "registrar": registrar}
+        self._ways: dict[str, socket.socket] = {}
+        server.ticking = self._tick
+        server.ended = self._forget
+        self._start_helpers()
+
+    def stop(self) -> None:
+        """End the helpers."""
+        for helper in self._helpers.values():
+            helper.stop()
+
+    def _start_helpers(self) -> None:
+        calls = {"doorman": self._take_gate, "registrar": self._take_word}
+        for name, helper in self._helpers.items():
+            if name in self._ways:
+                continue
+            try:
+                way = helper.start()
+            except (OSError, KeyError) as e:
+                self._log.say(f"the {name} cannot be started: {e}")
+                continue
+            if way is not None:
+                self._ways[name] = way
+                self._server.attend(way, calls[name])
+
+    def _lose(self, name: str) -> None:
+        """Note that a helper has ended; it is started again."""
+        way = self._ways.pop(name)
+        self._server.ignore(way)
+        way.close()
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        for session, lease_id in list(self._open.items()):
+            if self._leases.find(lease_id) is None:
+                self._server.end(session)
+        for client in self._clients[:]:
+            self._try(client, now)
+        self._start_helpers()
+
+    def _forget(self, session: Session) -> None:
+        self._open.pop(session, None)
+
+    # Clients
+
+    def _take_gate(self) -> None:
+        try:
+            content, descriptors, _, _ = socket.recv_fds(self._ways["doorman"], 16, 1)
+        except OSError:
+            content, descriptors = b"", []
+        if not content:
+            self._lose("doorman")
+        for descriptor in descriptors:
+            control = socket.socket(fileno=descriptor)
+            self._server.attend(control, functools.partial(self._take_opening, control))
+
+    def _take_opening(self, control: socket.socket) -> None:
+        self._server.ignore(control)
+        content = b""
+        with contextlib.suppress(OSError):
+            content = control.recv(opening.SIZE + 1, socket.MSG_DONTWAIT)
+        request = opening.unpack(content)
+        if request is None:
+            control.close()
+            return
+        client = _Client(control, request, time.monotonic())
+        self._clients.append(client)
+        self._try(client, client.arrived)
+
+    def _try(self, client: _Client, now: float) -> None:
+        """Start a client's worker, or refuse it, or have it wait."""
+        lease = self._leases.opened(*client.request)
+        late = now - client.arrived > _PATIENCE
+        if lease is None:
+            if late or self._heard > client.arrived:
+                self._answer(client, opening.NO_SESSION)
+            else:
+                self._poke(now)
+            return
+        if lease.id in self._open.values():
+            if late:
+                self._answer(client, opening.NO_ROOM)
+            return
+        here, there = socket.socketpair()
+        with here:
+            memory = min(lease.memory, self._server.settings.memory)
+            session = self._server.open(there, device=lease.device, memory=memory)
+            if session is None:
+                self._answer(client, opening.NO_ROOM)
+                return
+            self._open[session] = lease.id
+            self._answer(client, opening.OPENED, here)
+
+    def _answer(self, client: _Client, code: int, *ways: socket.socket) -> None:
+        self._clients.remove(client)
+        descriptors = [way.fileno() for way in ways]
+        with client.control, contextlib.suppress(OSError):
+            socket.send_fds(client.control, [opening.pack_reply(code)], descriptors)
+
+    # The service
+
+    def _poke(self, now: float) -> None:
+        """Have the registrar ask the service now, but not more often than it is to."""
+        if now - self._poked > _POKE and "registrar" in self._ways:
+            self._poked = now
+            self._say({"poke": True})
+
+    def _say(self, message: Document, *ways: socket.socket) -> None:
+        descriptors = [way.fileno() for way in ways]
+        content = json.dumps(message).encode()
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._ways["registrar"], [content], descriptors, socket.MSG_DONTWAIT)
+
+    def _take_word(self) -> None:
+        content = b""
+        with contextlib.suppress(OSError):
+            content = self._ways["registrar"].recv(_LARGEST, socket.MSG_DONTWAIT)
+        if not content:
+            self._lose("registrar")
+            return
+        try:
+            message = json.loads(content)
+            {"ask": self._ask, "survey": self._survey, "lease": self._lease, "clear": self._clear}[
+                message["do"]
+            ](message)
+        except (ValueError, KeyError, TypeError, RecursionError) as e:
+            self._log.say(f"the registrar said what is not understood: {type(e).__name__}")
+
+    def _ask(self, _message: Document) -> None:
+        memory = self._server.settings.memory // _MIB
+        present = [str(one) for one in self._open.values()]
+        self._say(
+            {
+                "boot": self._boot,
+                "present": present,
+                "sessions": self._server.most,
+                "memory": memory,
+            }
+        )
+
+    def _survey(self, _message: Document) -> None:
+        """Give the registrar a worker, which it asks for the devices as any client does."""
+        here, there = socket.socketpair()
+        with here:
+            if self._server.open(there) is None:
+                self._say({"error": "no worker is free"})
+            else:
+                self._say({"worker": True}, here)
+
+    def _lease(self, message: Document) -> None:
+        self._leases.replace(message["sessions"], float(message["sent"]), float(message["ttl"]))
+        self._heard = float(message["sent"])
+        self._tick()
+
+    def _clear(self, _message: Document) -> None:
+        """Begin anew: the service does not know us any more."""
+        self._leases.clear()
+        self._boot = str(uuid.uuid4())
+        for session in list(self._open):
+            self._server.end(session)

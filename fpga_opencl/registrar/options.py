@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of a node in its configuration."""
+
+import typing
+
+from keystoneauth1 import loading
+from oslo_config import cfg
+
+DEFAULT_FILE = "/etc/fpga-nova/fpga-opencl-node.conf"
+
+#: How a node authenticates itself to Keystone, and finds fpga-api.
+CREDENTIALS = "service_credentials"
+
+#: Seconds that fpga-api has for its answer, unless `timeout` there says otherwise.
+_PATIENCE = 5
+
+NODE = cfg.OptGroup("opencl_node", title="A node of OpenCL")
+NODE_OPTS = [
+    cfg.StrOpt(
+        "name",
+        help="Name of the node, which no other one has; by default, that of the host.",
+    ),
+    cfg.StrOpt(
+        "address",
+        help="""
+Where clients reach the node, ``HOST:PORT``.
+
+Without a value, the name and the port of ``--listen``.
+""",
+    ),
+    cfg.StrOpt(
+        "reserved_for",
+        help="Id of the project that alone may use the node; without a value, all may.",
+    ),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register all options."""
+    conf.register_group(cfg.OptGroup(NODE.name, NODE.title))
+    conf.register_opts(NODE_OPTS, group=NODE.name)
+    loading.register_auth_conf_options(conf, CREDENTIALS)
+    loading.register_session_conf_options(conf, CREDENTIALS)
+    loading.register_adapter_conf_options(conf, CREDENTIALS)
+    # keystoneauth waits for ever by default, and the node would be lost meanwhile.
+    conf.set_default("timeout", _PATIENCE, group=CREDENTIALS)
+
+
+def load(file: str) -> cfg.ConfigOpts:
+    """Read a configuration.
+
+    :raises oslo_config.cfg.Error: it cannot be read or has a value that cannot be used
+    """
+    conf = cfg.ConfigOpts()
+    register_opts(conf)
+    conf(args=["--config-file", file], project="fpga-nova", prog="fpga-opencl-node")
+    return conf
+
+
+def list_opts() -> list[tuple[cfg.OptGroup | str, list[cfg.Opt]]]:
+    """The options for oslo.config's sample generator."""
+    credentials: list[typing.Any] = [
+        *loading.get_auth_common_conf_options(),
+        *loading.get_auth_plugin_conf_options("password"),
+        *loading.get_session_conf_options(),
+        *loading.get_adapter_conf_options(),
+    ]
+    return [(NODE, NODE_OPTS), (CREDENTIALS, credentials)]
