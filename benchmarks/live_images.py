@@ -30,6 +30,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -303,6 +304,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=120, help="for each number (default: 120)")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    # As an interrupt does, it removes everything first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Error: terminated"))
     try:
         with stage() as host:
             rows = starts(host, asked.megabytes, asked.rounds, asked.cold, asked.n)
