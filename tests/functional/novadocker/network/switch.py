@@ -45,7 +45,7 @@ class Switch:
                 "ovs-vswitchd is missing - run 'apt-get install openvswitch-switch nftables'"
             )
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ovs-", dir="/tmp"))
-        self.host = f"fpga-nova-test-{os.getpid()}"
+        self.host = f"fpga-nova-test-{self.folder.name}"
         self.connection = f"unix:{self.folder}/db.sock"
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._configuration = self.folder / "nova.conf"
