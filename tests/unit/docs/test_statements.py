@@ -74,7 +74,7 @@ def is_said(message: str) -> bool:
 def defaults() -> dict[str, list[typing.Any]]:
     """The defaults of our options; several groups may have an option of one name."""
     packages = ("fpga_api", "fpga_hooks", "fpga_nova", "fpga_regions")
-    packages += ("novadocker", "scheduler_filters")
+    packages += ("fpga_opencl", "novadocker", "scheduler_filters")
     found = collections.defaultdict(list)
     for point in importlib.metadata.entry_points(group="oslo.config.opts"):
         if point.value.partition(".")[0] in packages:
