@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of a node in its configuration."""
 
-import typing
-
 from keystoneauth1 import loading
 from oslo_config import cfg
 
@@ -57,12 +55,6 @@ def load(file: str) -> cfg.ConfigOpts:
     return conf
 
 
-def list_opts() -> list[tuple[cfg.OptGroup | str, list[cfg.Opt]]]:
-    """The options for oslo.config's sample generator."""
-    credentials: list[typing.Any] = [
-        *loading.get_auth_common_conf_options(),
-        *loading.get_auth_plugin_conf_options("password"),
-        *loading.get_session_conf_options(),
-        *loading.get_adapter_conf_options(),
-    ]
-    return [(NODE, NODE_OPTS), (CREDENTIALS, credentials)]
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """The options for oslo.config's sample generator; the credentials are those of fpga-api."""
+    return [(NODE, NODE_OPTS)]
