@@ -8,7 +8,7 @@ from nova.image import glance as image_api
 from nova.tests.fixtures import glance
 
 from fpga_manage.check import sources
-from fpga_nova import bitstream_images, image_bitstreams
+from fpga_nova import bitstream_images, image_bitstreams, request
 from tests.functional import recorder
 from tests.functional.test_hooks import HooksTestCase
 from tests.functional.test_lifecycle import LifecycleTestCase
@@ -141,7 +141,9 @@ class ImageBitstreams(ImageBitstreamsTestCase):
             record.system_metadata["image_hw_fpga_ip_id"] = CONTAINER
             record.save()
             database = sources.Database(main_db_api.get_engine(context=context))
-        self.assertEqual([{1: self.image}], [one.bitstreams for one in database.instances])
+        self.assertEqual(
+            [{1: self.image}], [request.bitstreams(one.extra_specs) for one in database.instances]
+        )
 
     def test_image_names_nothing_where_the_operator_does_not_say_so(self):
         self.flags(image_bitstreams=[], group="fpga")
