@@ -86,8 +86,8 @@ class Builder:
     ) -> None:
         """Make the container of an instance; nothing stays of one that fails.
 
-        The image is fetched and the container made while Neutron allocates the ports and the
-        network is made. It starts once Neutron has them active.
+        The image is fetched, and the region burnt, while Neutron allocates the ports. The network
+        is made beside the container, which starts once Neutron has it active.
 
         :param ports: its ports
         :raises nova.exception.NovaException: the reason why there is none
@@ -171,15 +171,15 @@ class Builder:
         power_on: bool = True,
     ) -> None:
         with self._network.undone_on_failure(instance, ports), contextlib.ExitStack() as stack:
-            with self._network.built(instance, ports) as joined:
+            with self._network.built(instance, ports):
                 found = source()
-                options = self._options(instance, asked, found, joined)
+                options = self._options(instance, asked, found, ports)
                 stack.enter_context(self._nothing_stays_of(instance))
                 self._create(instance, asked, options, ports)
             if power_on:
                 with live_launch.marked(self._containers, instance, found.live):
                     self._containers.start(instance.uuid)
-            elif joined:
+            elif ports.all():
                 self._network.down(instance)
 
     def _options(
@@ -187,11 +187,12 @@ class Builder:
         instance: "objects.Instance",
         asked: image_request.ImageRequest,
         source: Source,
-        joined: str | None,
+        ports: Ports,
     ) -> dict[str, typing.Any]:
-        """The arguments of the SDK's ``containers.create``; waits for the region."""
+        """The arguments of the SDK's ``containers.create``; waits for the region and the ports."""
         passed = devices.for_instance(instance)
         request.check_devices(passed)
+        joined = self._network.joined(instance, ports)
         options = request.container_options(
             instance, source.image_id, source.command, passed, joined
         )

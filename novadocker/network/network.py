@@ -62,30 +62,36 @@ class Network:
             raise
 
     @contextlib.contextmanager
-    def built(self, instance: "objects.Instance", ports: Ports) -> typing.Iterator[str | None]:
+    def built(self, instance: "objects.Instance", ports: Ports) -> typing.Iterator[None]:
         """Make the network of an instance beside what is done meanwhile; it is complete at the end.
 
-        Where ports are expected, and Neutron allocates none, the sandbox has no interface.
-
-        :returns: the container whose network the instance's own joins, which may not be there yet;
-            None without ports
         :raises errors.PlugFailed: with the reason
         :raises errors.EngineRefused, errors.EngineUnavailable: there is no sandbox
         :raises Exception: what Neutron's answer about the ports was
         """
         if not ports.expected:
-            yield None
+            yield
             return
         self.remove(instance)  # a crash left it
 
         def make() -> None:
             vifs = ports.all()
+            if not vifs:
+                return
             with events.awaited(self._virtapi, instance, vifs):
                 self._sandboxes.make(instance, vifs)
                 self.plug(instance, vifs)
 
         with beside.run(make, f"network of {instance.uuid}"):
-            yield sandboxes.name_of(instance.uuid)
+            yield
+
+    def joined(self, instance: "objects.Instance", ports: Ports) -> str | None:
+        """The container whose network an instance's own joins; waits for Neutron's ports.
+
+        :returns: its name, though it may not be there yet; None without ports
+        :raises Exception: what Neutron's answer about the ports was
+        """
+        return sandboxes.name_of(instance.uuid) if ports.all() else None
 
     def up(self, instance: "objects.Instance", vifs: typing.Sequence[model.VIF]) -> None:
         """Have the sandbox of an instance run, with all its ports.

@@ -77,19 +77,19 @@ def test_a_container_is_made_before_there_is_a_sandbox(net, boot, after):
     assert "inet addr:10.20.0.5" in boot()
 
 
-def test_a_container_is_made_before_neutron_has_allocated_its_ports(net, neutron, boot, after):
-    after(neutron, "allocate", net.driver.containers, "create")
+def test_an_image_is_fetched_before_neutron_has_allocated_the_ports(neutron, boot, after):
+    after(neutron, "allocate", images, "ensure")
     assert "inet addr:10.20.0.5" in boot(Allocation(neutron.allocate))
 
 
-def test_nothing_stays_where_neutron_allocates_no_port_for_a_container_that_is_made(
+def test_nothing_stays_where_neutron_allocates_no_port_once_the_image_is_there(
     net, host, neutron, after
 ):
     def refuse():
         raise exception.PortLimitExceeded
 
     neutron.allocate = refuse
-    after(neutron, "allocate", net.driver.containers, "create")
+    after(neutron, "allocate", images, "ensure")
     with pytest.raises(exception.PortLimitExceeded):
         net.spawn(net.instance(), network_info=Allocation(neutron.allocate))
     assert host.remainder() == []
@@ -101,7 +101,7 @@ def test_a_server_for_which_neutron_has_no_network_runs_and_gets_a_port_later(ne
     neutron.allocate = ports.info
     instance = net.instance()
     net.spawn(instance, network_info=Allocation(neutron.allocate))
-    assert net.container(instance).status == "running"
+    assert [one.name for one in net.client.containers.list()] == [f"nova-{instance.uuid}"]
     net.driver.reboot(net.context, instance, [], "HARD")
     port = ports.vif("10.20.0.5")
     net.driver.attach_interface(net.context, instance, net.image, port)
