@@ -47,6 +47,25 @@ class FpgaCommand(command.Command):  # type: ignore[misc]
         except (exceptions.SDKException, keystone.ClientException) as e:
             raise osc.CommandError(explanations.explain(e)) from e
 
+    def each(
+        self, names: typing.Sequence[str], act: typing.Callable[[str], object], what: str, done: str
+    ) -> None:
+        """Act on each, also where the service refused another one.
+
+        :param what: they are, in the plural
+        :param done: what was not done with those that are refused
+        :raises osc_lib.exceptions.CommandError: one was refused; the log has the reasons
+        """
+        failures = 0
+        for one in names:
+            try:
+                act(one)
+            except exceptions.SDKException as e:
+                self.log.error("%s was not %s: %s", one, done, explanations.explain(e))
+                failures += 1
+        if failures:
+            raise osc.CommandError(f"{failures} of {len(names)} {what} were not {done}.")
+
     def warn(self, report: Report[typing.Any]) -> None:
         """Warn of rows that are missing, or that may be wrong by now."""
         for text in explanations.warnings(report):

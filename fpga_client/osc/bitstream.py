@@ -6,12 +6,11 @@ import contextlib
 import os
 import typing
 
-import openstack.exceptions
 from openstackclient.common import progressbar
 from osc_lib import exceptions
 from osc_lib.cli.format_columns import DictColumn
 
-from fpga_client.osc import base, explanations
+from fpga_client.osc import base
 
 _LIST = (
     ("ID", "id"),
@@ -174,14 +173,7 @@ class DeleteBitstream(base.FpgaCommand):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Delete each, also where another one was refused."""
-        failures = 0
-        for one in parsed_args.bitstreams:
-            try:
-                self.service.delete_bitstream(self.service.find_bitstream(one).id)
-            except openstack.exceptions.SDKException as e:
-                self.log.error("%s was not deleted: %s", one, explanations.explain(e))
-                failures += 1
-        if failures:
-            raise exceptions.CommandError(
-                f"{failures} of {len(parsed_args.bitstreams)} bitstreams were not deleted."
-            )
+        self.each(parsed_args.bitstreams, self._delete, "bitstreams", "deleted")
+
+    def _delete(self, bitstream: str) -> None:
+        self.service.delete_bitstream(self.service.find_bitstream(bitstream).id)

@@ -4,11 +4,10 @@
 import argparse
 import typing
 
-import openstack.exceptions
 from osc_lib import exceptions
 from osc_lib.cli.format_columns import DictColumn, ListDictColumn
 
-from fpga_client.osc import base, explanations, waiting
+from fpga_client.osc import base, waiting
 from fpga_client.resources import Claim
 
 _LIST = (
@@ -170,19 +169,15 @@ class DeleteClaim(base.FpgaCommand):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Release each, also where another one was refused."""
-        failures = 0
-        for one in parsed_args.claims:
-            try:
-                self.service.release_claim(one)
-                if parsed_args.wait:
-                    self._wait(one, parsed_args.timeout)
-            except openstack.exceptions.SDKException as e:
-                self.log.error("%s was not released: %s", one, explanations.explain(e))
-                failures += 1
-        if failures:
-            raise exceptions.CommandError(
-                f"{failures} of {len(parsed_args.claims)} claims were not released."
-            )
 
-    def _wait(self, claim: str, timeout: float) -> None:
-        waiting.wait(lambda: self.service.get_claim(claim), ("releasing",), timeout, "claim")
+        def release(claim: str) -> None:
+            self.service.release_claim(claim)
+            if parsed_args.wait:
+                waiting.wait(
+                    lambda: self.service.get_claim(claim),
+                    ("releasing",),
+                    parsed_args.timeout,
+                    "claim",
+                )
+
+        self.each(parsed_args.claims, release, "claims", "released")

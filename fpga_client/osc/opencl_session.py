@@ -4,12 +4,11 @@
 import argparse
 import typing
 
-import openstack.exceptions
 from osc_lib import exceptions
 from osc_lib.cli.format_columns import DictColumn
 
 from fpga_client.opencl import Opened
-from fpga_client.osc import base, explanations, waiting
+from fpga_client.osc import base, waiting
 from fpga_client.osc.opencl import TYPES
 
 _LIST = (
@@ -147,21 +146,15 @@ class DeleteSession(base.FpgaCommand):
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """End each, also where another one was refused."""
-        failures = 0
-        for one in parsed_args.sessions:
-            try:
-                self.service.close_opencl_session(one)
-                if parsed_args.wait:
-                    self._wait(one, parsed_args.timeout)
-            except openstack.exceptions.SDKException as e:
-                self.log.error("%s was not ended: %s", one, explanations.explain(e))
-                failures += 1
-        if failures:
-            raise exceptions.CommandError(
-                f"{failures} of {len(parsed_args.sessions)} sessions were not ended."
-            )
 
-    def _wait(self, session: str, timeout: float) -> None:
-        waiting.wait(
-            lambda: self.service.get_opencl_session(session), ("closing",), timeout, "session"
-        )
+        def end(session: str) -> None:
+            self.service.close_opencl_session(session)
+            if parsed_args.wait:
+                waiting.wait(
+                    lambda: self.service.get_opencl_session(session),
+                    ("closing",),
+                    parsed_args.timeout,
+                    "session",
+                )
+
+        self.each(parsed_args.sessions, end, "sessions", "ended")
