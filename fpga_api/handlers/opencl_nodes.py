@@ -38,9 +38,7 @@ def show(request: Request) -> Answer:
 def register(request: Request) -> Answer:
     """Register a node, or replace what is known of it."""
     node_id, user = request.path["node_id"], request.context
-    earlier = nodes.get(request.service.database, node_id)
-    own = {"id": node_id, "project_id": user.project_id, "user_id": user.user_id}
-    request.check(own if earlier is None else _target(earlier))
+    _find(request)
     registry.register(request.service, user, node_id, request.body)
     node = nodes.get(request.service.database, node_id)
     if node is None:
@@ -53,25 +51,29 @@ def beat(request: Request) -> Answer:
 
     :raises errors.NodeUnknown: it is not registered
     """
-    node_id, user = request.path["node_id"], request.context
-    node = nodes.get(request.service.database, node_id)
+    node = _find(request)
     if node is None:
-        # Who may register it gets to know that it is not, and nobody else.
-        own = {"id": node_id, "project_id": user.project_id, "user_id": user.user_id}
-        request.check(own)
-        raise errors.NodeUnknown(f"node {node_id} has to register again")
-    request.check(_target(node))
+        raise errors.NodeUnknown(f"node {request.path['node_id']} has to register again")
     return 200, registry.beat(request.service, node, request.body)
 
 
 def unregister(request: Request) -> Answer:
     """Remove a node; one that is not there may be removed again."""
+    _find(request)
+    registry.unregister(request.service, request.path["node_id"])
+    return 204, None
+
+
+def _find(request: Request) -> Node | None:
+    """A node whose server asks; None if it is not registered.
+
+    Who may register it gets to know that, and nobody else.
+    """
     node_id, user = request.path["node_id"], request.context
     node = nodes.get(request.service.database, node_id)
     own = {"id": node_id, "project_id": user.project_id, "user_id": user.user_id}
     request.check(own if node is None else _target(node))
-    registry.unregister(request.service, node_id)
-    return 204, None
+    return node
 
 
 def _load(request: Request) -> Node:
