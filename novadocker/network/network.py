@@ -72,12 +72,12 @@ class Network:
         if not ports.expected:
             yield
             return
-        self.remove(instance)  # a crash left it
 
         def make() -> None:
             vifs = ports.all()
             if not vifs:
                 return
+            self.remove(instance)  # a crash left it
             with events.awaited(self._virtapi, instance, vifs):
                 self._sandboxes.make(instance, vifs)
                 self.plug(instance, vifs)
