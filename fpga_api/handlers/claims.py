@@ -2,8 +2,9 @@
 """Claims: made, listed, shown, renewed and released. The engine does what takes time."""
 
 import datetime
+import functools
 
-from fpga_api import clock, errors, paging
+from fpga_api import clock, errors, row_pages
 from fpga_api.bitstreams.glance import Glance
 from fpga_api.claims import create as creation
 from fpga_api.claims import documents
@@ -26,19 +27,9 @@ def create(request: Request) -> Answer:
 
 def index(request: Request) -> Answer:
     """A page of the claims that the user sees, by id."""
-    query, most = request.query, request.service.conf.fpga_api.max_limit
-    limit = min(query.get("limit", most), most)
-    sees, project = request.whose(query.get("project"))
-    found = []
-    if sees:
-        found = claims.page(
-            request.service.database,
-            query.get("marker", ""),
-            limit + 1,
-            project,
-            query.get("state"),
-        )
-    shown, following = paging.cut(list(map(documents.describe, found)), _PATH, query, limit)
+    state = request.query.get("state")
+    load = functools.partial(claims.page, request.service.database, state=state)
+    shown, following = row_pages.of_rows(request, _PATH, load, documents.describe)
     return 200, {"claims": shown, "next": following}
 
 

@@ -5,7 +5,7 @@ import datetime
 import functools
 import typing
 
-from fpga_api import clock, errors, paging
+from fpga_api import clock, errors, paging, row_pages
 from fpga_api.db import opencl_nodes as nodes
 from fpga_api.db import opencl_sessions as sessions
 from fpga_api.db.opencl_sessions import Session
@@ -33,17 +33,14 @@ def create(request: Request) -> Answer:
 
 def index(request: Request) -> Answer:
     """A page of the sessions that the user sees, by id."""
-    query, database = request.query, request.service.database
-    most = request.service.conf.fpga_api.max_limit
-    limit = min(query.get("limit", most), most)
-    sees, project = request.whose(query.get("project"))
-    found: list[Session] = []
-    if sees:
-        marker = query.get("marker", "")
-        found = sessions.page(database, marker, limit + 1, project, query.get("state"))
+    database = request.service.database
     by_id = {one.id: one for one in nodes.list_nodes(database)}
-    items: list[paging.Item] = [documents.session(one, by_id.get(one.node_id)) for one in found]
-    shown, following = paging.cut(items, _PATH, query, limit)
+
+    def describe(session: Session) -> paging.Item:
+        return documents.session(session, by_id.get(session.node_id))
+
+    load = functools.partial(sessions.page, database, state=request.query.get("state"))
+    shown, following = row_pages.of_rows(request, _PATH, load, describe)
     return 200, {"sessions": shown, "next": following}
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of servers: made, listed and shown. The engine follows them."""
 
-from fpga_api import errors, paging
+import functools
+
+from fpga_api import errors, row_pages
 from fpga_api.bitstreams.glance import Glance
 from fpga_api.db import programs
 from fpga_api.policies import programs as rules
@@ -35,19 +37,9 @@ def create(request: Request) -> Answer:
 
 def index(request: Request) -> Answer:
     """A page of the programs that the user sees, by id."""
-    query, most = request.query, request.service.conf.fpga_api.max_limit
-    limit = min(query.get("limit", most), most)
-    sees, project = request.whose(query.get("project"))
-    found = []
-    if sees:
-        found = programs.page(
-            request.service.database,
-            query.get("marker", ""),
-            limit + 1,
-            project,
-            query.get("server"),
-        )
-    shown, following = paging.cut(list(map(documents.describe, found)), _PATH, query, limit)
+    server = request.query.get("server")
+    load = functools.partial(programs.page, request.service.database, server=server)
+    shown, following = row_pages.of_rows(request, _PATH, load, documents.describe)
     return 200, {"programs": shown, "next": following}
 
 
