@@ -24,22 +24,6 @@ from tests.unit.fpga_opencl.conftest import SOURCE
 from tests.unit.fpga_opencl.test_ends import SOON
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl_afar.Cloud]:
-    if os.geteuid() != 0:
-        pytest.skip("only root can confine workers")
-    with opencl_afar.cloud(tmp_path_factory.mktemp("api")) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def serving(
-    cloud: opencl_afar.Cloud, tmp_path_factory: pytest.TempPathFactory
-) -> typing.Iterator[opencl.Node]:
-    with opencl_afar.node(cloud, tmp_path_factory.mktemp("node")) as one:
-        yield one
-
-
 @pytest.fixture
 def afar(serving: opencl.Node, cloud: opencl_afar.Cloud) -> typing.Iterator[opencl.Node]:
     """A node without sessions."""
@@ -47,12 +31,7 @@ def afar(serving: opencl.Node, cloud: opencl_afar.Cloud) -> typing.Iterator[open
     yield serving
     for one in cloud.api.call("GET", f"{nodes.SESSIONS}?state=active", "admin").json["sessions"]:
         cloud.api.call("DELETE", f"{nodes.SESSIONS}/{one['id']}", "admin")
-    wait_until(lambda: not serving.workers() and not _live(cloud), 20)
-
-
-def _live(cloud: opencl_afar.Cloud) -> bool:
-    cloud.look()
-    return bool(cloud.api.call("GET", f"{nodes.SESSIONS}?state=closing", "admin").json["sessions"])
+    wait_until(lambda: not serving.workers() and cloud.is_settled(), 20)
 
 
 def _scale(session: client.Session, factor: int) -> bytes:
@@ -205,7 +184,7 @@ def test_worker_ends_with_its_lease(cloud: opencl_afar.Cloud, afar: opencl.Node)
         wait_until(lambda: not afar.workers(), 1 + SOON)
         with pytest.raises(client.DeviceLost):
             two.devices.show(1)
-    wait_until(lambda: not _live(cloud))
+    wait_until(lambda: cloud.is_settled())
     assert nodes.show(cloud.api, ended.session)["state"] == "closed"
     assert nodes.show(cloud.api, expired.session)["state"] == "expired"
 
