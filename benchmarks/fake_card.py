@@ -54,9 +54,12 @@ class FakeCard:
         wait_until(self._served, 60)
 
     def image(self) -> str:
-        """A new bitstream for it; the image's id."""
-        exposes = [{"kind": "socket", "name": "/dev/fpga0"}]
-        package = bitstreams.package(target={"board": "fake", "part": "fake"}, exposes=exposes)
+        """A new bitstream for it, unlike all others; the image's id."""
+        package = bitstreams.package(
+            target={"board": "fake", "part": "fake"},
+            exposes=[{"kind": "socket", "name": "/dev/fpga0"}],
+            content=uuid.uuid4().bytes,
+        )
         images = self._cloud.api.image
         image = images.create_image(
             f"{self._prefix}-bitstream",
