@@ -19,7 +19,6 @@ from tests.support import opencl, opencl_afar
 from tests.support import opencl_nodes as nodes
 from tests.support.host import wait_until
 from tests.support.opencl_rest import Rest, raw
-from tests.unit.fpga_opencl.test_ends import SOON
 
 DEVICES = "/os-opencldevices"
 
@@ -30,7 +29,8 @@ def place(cloud: opencl_afar.Cloud, serving: opencl.Node) -> typing.Iterator[cli
     one = cloud.place(memory=512)
     yield one
     end(cloud, one)
-    wait_until(lambda: not serving.workers() and cloud.is_settled(), 20)
+    wait_until(cloud.is_settled)
+    serving.wait(0)
 
 
 def end(cloud: opencl_afar.Cloud, place: client.Place) -> None:
@@ -78,7 +78,7 @@ def test_token_that_opens_nothing_is_refused_before_opencl_is_loaded(
         b"Authorization: Bearer " + bytes(9),
     ):
         assert raw(place, b"\r\n".join([line, field, b"", b""]))[0] == 401
-    assert serving.workers() == []
+    assert serving.sessions() == []
     end(cloud, other)
 
 
@@ -122,12 +122,12 @@ def test_worker_that_was_lost_is_not_replaced_by_an_empty_one(
     serving: opencl.Node,
     rest: Rest,
 ) -> None:
-    os.kill(serving.workers()[0], signal.SIGKILL)
-    wait_until(lambda: not serving.workers(), SOON)
+    os.kill(serving.wait(1)[0], signal.SIGKILL)
+    wait_until(lambda: not serving.sessions())
     for _ in range(2):
         status, answer = Rest(rest.place).ask("GET", DEVICES)
         assert (status, list(answer)) == (410, ["error"])
-    assert serving.workers() == []
+    assert serving.sessions() == []
 
 
 def test_worker_ends_with_its_lease(
@@ -136,9 +136,9 @@ def test_worker_ends_with_its_lease(
     rest: Rest,
 ) -> None:
     rest.close()
-    assert len(serving.workers()) == 1  # the worker waits for the next connection
+    serving.wait(1)  # the worker waits for the next connection
     end(cloud, rest.place)
-    wait_until(lambda: not serving.workers(), SOON)
+    wait_until(lambda: not serving.sessions())
     assert Rest(rest.place).ask("GET", DEVICES)[0] == 404
 
 
