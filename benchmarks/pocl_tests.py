@@ -71,8 +71,8 @@ def compile_one(source: Path, name: str) -> None:
     build = source.parent / "build"
     includes = [f"-I{one}" for one in (build, source, source / "poclu", source / "include")]
     files = [f"tests/runtime/{name}.c", "poclu/misc.c", "poclu/bswap.c", "poclu/cl_half.c"]
-    target = str(build / name)
-    words = ["gcc", "-w", "-include", "poclu.h", *includes, "-o", target, *files, "-lOpenCL", "-lm", "-ldl"]
+    words = ["gcc", "-w", "-include", "poclu.h", *includes, "-o", str(build / name), *files]
+    words += ["-lOpenCL", "-lm", "-ldl"]
     subprocess.run(words, cwd=source, check=True)  # noqa: S603
 
 
