@@ -13,6 +13,7 @@ _BY_NAME: dict[str, Handler] = {
     "query": queries.query,
     "formats": queries.formats,
     "release": create.release,
+    "create_sub_devices": create.sub_devices,
     "create_context": create.context,
     "create_queue": create.queue,
     "create_buffer": create.buffer,
