@@ -66,9 +66,9 @@ Bitstreams that a container image may name by its property ``hw_fpga_ip_id``.
 
 ``public`` accepts public bitstream images. Any other item is the id of a project whose bitstream
 images are accepted. If the list is empty, no image may name a bitstream, and Nova ignores the
-property. Set the same list for nova-scheduler and every nova-compute. Any user who can upload
-images, and can see such a bitstream, can then get a region without a flavor of yours. A bitstream
-may damage a card.
+property. Set the same list for nova-scheduler and every nova-compute, and with ``request_quota``
+for nova-api and nova-conductor. Any user who can upload images, and can see such a bitstream, can
+then get a region without a flavor of yours. A bitstream may damage a card.
 """,
     ),
     cfg.BoolOpt(
