@@ -12,6 +12,7 @@ import time
 import typing
 from pathlib import Path
 
+import scenario_functions
 import scenario_opencl
 import scenario_programs
 from cloud import Cloud, CloudError
@@ -339,7 +340,10 @@ def main() -> int:
     try:
         figures = walk(cloud)
         steps = Walk(cloud)
-        scenario_opencl.walk(steps)
+        with scenario_functions.uploaded(steps):
+            # It starts nova-compute anew, which looks for bitstreams then.
+            scenario_opencl.walk(steps)
+            scenario_functions.walk(steps)
         figures |= steps.figures
     except CloudError as e:
         print(f"Error: the demo stopped - {e}", file=sys.stderr)
