@@ -67,6 +67,7 @@ def desk(socket: str) -> Desk:
 @pytest.fixture(scope="module")
 def work(node: opencl.Node) -> typing.Iterator[Desk]:
     """A session for all tests of a module."""
+    node.wait(0)
     one = desk(node.socket)
     with one.session:
         yield one
