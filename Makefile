@@ -323,6 +323,12 @@ bench-opencl: tools ## OpenCL by a worker, beside the same device in the program
 	@.tools/bin/tox -q -e unit --notest
 	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/opencl.py
 
+.PHONY: pocl-tests
+pocl-tests: tools ## the programs of pocl's own tests, by a worker and by pocl itself; needs pocl-source
+	@$(play) test_needs.yml
+	@.tools/bin/tox -q -e unit --notest
+	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/pocl_tests.py
+
 .PHONY: opencl
 opencl: ## libfpga-opencl.so, and what containers need beside it, in build/opencl
 	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl container

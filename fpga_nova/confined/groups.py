@@ -140,7 +140,10 @@ def _members(group: Path) -> list[int]:
 
 def _hierarchies() -> typing.Iterator[_Hierarchy]:
     """The hierarchies that are mounted and can be reached, each controller in one of them."""
-    for line in _MOUNTS.read_text().splitlines():
+    with _MOUNTS.open() as file:
+        # A host may have thousands of other mounts, and a server remembers the room that they took.
+        lines = [line for line in file if f" - {_VERSION_1}" in line]
+    for line in lines:
         before, _, after = line.partition(" - ")
         kind, _, options = after.split()[:3]
         device, root = before.split()[2], Path(before.split()[4])

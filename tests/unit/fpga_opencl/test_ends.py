@@ -122,7 +122,7 @@ def test_nothing_grows_with_the_sessions(quiet: opencl.Node) -> None:
         wait_until(lambda: quiet.descriptors() <= idle)
         if count == 5:
             before = quiet.memory()
-    assert quiet.memory() <= before + 1536  # it levels off after some fifty
+    assert quiet.memory() <= before + 512  # KiB; some 40 are usual, after 50 and after 20,000
 
 
 def test_server_removes_what_one_that_was_killed_left(tmp_path: Path, node: opencl.Node) -> None:
