@@ -12,6 +12,7 @@ import time
 import typing
 from pathlib import Path
 
+import scenario_functions
 import scenario_live
 import scenario_opencl
 import scenario_programs
@@ -341,7 +342,10 @@ def main() -> int:
         steps = Walk(cloud)
         with scenario_live.around(steps):
             figures = walk(cloud)
-        scenario_opencl.walk(steps)
+        with scenario_functions.uploaded(steps):
+            # It starts nova-compute anew, which looks for bitstreams then.
+            scenario_opencl.walk(steps)
+            scenario_functions.walk(steps)
         figures |= steps.figures
     except CloudError as e:
         print(f"Error: the demo stopped - {e}", file=sys.stderr)

@@ -158,6 +158,20 @@ With ``card``, Placement chooses the card for each burn. A change takes effect w
 starts, and moves the allocations of servers.
 """,
     ),
+    cfg.Opt(
+        "region_classes",
+        type=cfg.types.Dict(cfg.types.String(max_length=255, regex="^CUSTOM_FPGA_[A-Z0-9_]+$")),
+        default={},
+        help="""
+Classes of Placement for regions of a board, or of a vendor, as in ``intel:CUSTOM_FPGA_INTEL_PF``.
+
+The words are those that ``fpga-cli.py status --format json`` has in ``board`` and ``vendor``; a
+board goes first. All other regions are of the class CUSTOM_FPGA_REGION, and so are those of a
+provider whose regions would have several. A class begins with CUSTOM_FPGA_. A change takes effect
+when nova-compute starts, and moves the allocations of servers. Flavors then have to name the class,
+because the scheduler itself asks for CUSTOM_FPGA_REGION.
+""",
+    ),
     cfg.IntOpt(
         "start_timeout",
         default=120,
