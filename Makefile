@@ -61,7 +61,6 @@ demo-up: tools ## bring the demo cloud up
 .PHONY: demo
 demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
-	@$(if $(filter yes,$(LIVE_IMAGES)),$(MAKE) --no-print-directory demo-live)
 
 .PHONY: demo-live
 demo-live: ## a server of the demo blessed once and launched twice; the demo needs LIVE_IMAGES=yes

@@ -91,6 +91,12 @@ class Cloud:
         """Have the engine look at the sessions."""
         work.Work(self.api.service).run()
 
+    def is_settled(self) -> bool:
+        """Whether no node has anything of a session that has ended."""
+        self.look()
+        answer = self.api.call("GET", f"{nodes.SESSIONS}?state=closing", "admin")
+        return answer.json["sessions"] == []
+
 
 @contextlib.contextmanager
 def cloud(folder: Path) -> typing.Iterator[Cloud]:

@@ -26,22 +26,6 @@ from tests.unit.fpga_opencl.test_ends import SOON
 _LONG = 60  # seconds
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl_afar.Cloud]:
-    if os.geteuid() != 0:
-        pytest.skip("only root can confine workers")
-    with opencl_afar.cloud(tmp_path_factory.mktemp("api")) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def serving(
-    cloud: opencl_afar.Cloud, tmp_path_factory: pytest.TempPathFactory
-) -> typing.Iterator[opencl.Node]:
-    with opencl_afar.node(cloud, tmp_path_factory.mktemp("node")) as one:
-        yield one
-
-
 @pytest.fixture
 def afar(serving: opencl.Node, cloud: opencl_afar.Cloud) -> typing.Iterator[opencl.Node]:
     """A node without sessions."""
@@ -50,13 +34,8 @@ def afar(serving: opencl.Node, cloud: opencl_afar.Cloud) -> typing.Iterator[open
     yield serving
     for one in cloud.api.call("GET", f"{nodes.SESSIONS}?state=active", "admin").json["sessions"]:
         cloud.api.call("DELETE", f"{nodes.SESSIONS}/{one['id']}", "admin")
-    wait_until(lambda: not _live(cloud))
+    wait_until(cloud.is_settled)
     serving.wait(0)
-
-
-def _live(cloud: opencl_afar.Cloud) -> bool:
-    cloud.look()
-    return bool(cloud.api.call("GET", f"{nodes.SESSIONS}?state=closing", "admin").json["sessions"])
 
 
 def _scale(session: client.Session, factor: int) -> bytes:
