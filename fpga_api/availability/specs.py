@@ -12,7 +12,7 @@ import os_traits
 
 from fpga_api.availability.demand import Demand, Group, Resources, UncountableError, resources
 from fpga_api.availability.flavors import Flavor
-from fpga_nova import functions, request
+from fpga_nova import functions, region_classes, request
 
 ALIAS = "pci_passthrough:alias"
 DEVICE_PROFILE = "accel:device_profile"
@@ -175,8 +175,8 @@ def demand(flavor: Flavor, terms: Terms) -> Demand:
     isolate = _isolate(specs, own, len(numbered))
     limited = dict(groups.together())
     if terms.quota:  # as scheduler_filters.quota counts
-        named = limited.get(request.RESOURCE_CLASS, 0)
-        limited[request.RESOURCE_CLASS] = max(named, request.region_count(specs))
+        more = max(0, request.region_count(specs) - region_classes.amount(limited))
+        limited[request.RESOURCE_CLASS] = limited.get(request.RESOURCE_CLASS, 0) + more
     result = Demand(groups.group(""), numbered, isolate, resources(limited))
     result.check()
     return result
