@@ -63,7 +63,7 @@ demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
 
 .PHONY: demo-live
-demo-live: ## a server of the demo blessed once and launched twice; the demo needs LIVE_IMAGES=yes
+demo-live: ## a server of the demo blessed once and launched twice
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario_live.py $(DEMO_DIR)
 
 .PHONY: recording
