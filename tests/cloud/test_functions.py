@@ -73,10 +73,10 @@ def images(hosts: CloudOfHosts) -> collections.abc.Iterator[dict[str, str]]:
 def flavor(hosts: CloudOfHosts) -> collections.abc.Iterator[str]:
     """Asks for the function, and for no board."""
     compute = hosts.api.compute
-    made = compute.create_flavor(name=f"e2e-{uuid.uuid4().hex[:8]}", ram=64, vcpus=1, disk=1)
-    compute.create_flavor_extra_specs(made, {"hw:fpga_function": _TYPE})
-    yield made.name
-    compute.delete_flavor(made)
+    one = compute.create_flavor(name=f"e2e-{uuid.uuid4().hex[:8]}", ram=64, vcpus=1, disk=1)
+    compute.create_flavor_extra_specs(one, {"hw:fpga_function": _TYPE})
+    yield one.name
+    compute.delete_flavor(one)
 
 
 def _burnt(cloud: CloudOfHosts, host: str) -> list[str]:
