@@ -101,7 +101,7 @@ class Device:
         )
 
 
-def _times(action: typing.Callable[[], None], count: int, of_each: int = 1) -> list[float]:
+def times(action: typing.Callable[[], None], count: int, of_each: int = 1) -> list[float]:
     """Seconds of each of `of_each` actions, measured so many times."""
     action()
     seconds = []
@@ -128,13 +128,13 @@ def measure() -> dict[str, list[float]]:
         device.finish()
 
     return {
-        "kernel and finish": _times(finished, 400),
-        "pipelined kernel": _times(pipelined, 10, 1000),
-        "write of 64 B": _times(lambda: device.write(small, 64, content), 400),
-        "read of 64 B": _times(lambda: device.read(small, 64, content), 400),
-        "write of 64 MiB": _times(lambda: device.write(large, _LARGE, content), 8),
-        "read of 64 MiB": _times(lambda: device.read(large, _LARGE, content), 8),
-        "matrices": _times(_multiplication(device), 6),
+        "kernel and finish": times(finished, 400),
+        "pipelined kernel": times(pipelined, 10, 1000),
+        "write of 64 B": times(lambda: device.write(small, 64, content), 400),
+        "read of 64 B": times(lambda: device.read(small, 64, content), 400),
+        "write of 64 MiB": times(lambda: device.write(large, _LARGE, content), 8),
+        "read of 64 MiB": times(lambda: device.read(large, _LARGE, content), 8),
+        "matrices": times(_multiplication(device), 6),
     }
 
 
@@ -168,25 +168,35 @@ def measure_socket() -> dict[str, list[float]]:
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _echo(theirs)
+        echo(theirs)
     theirs.close()
-    content = memoryview(bytearray(_LARGE))
+    content = memoryview(bytearray(64))
 
     def trip() -> None:
-        ours.sendall(content[:64])
-        _receive(ours, content[:64])
-
-    def large() -> None:
         ours.sendall(content)
-        _receive(ours, content[:1])
+        _receive(ours, content)
 
-    trips = _times(trip, 400)
-    ours.sendall(b"L" * 64)
-    _receive(ours, content[:64])
-    sent = _times(large, 8)
+    trips = times(trip, 400)
+    sent = measure_rate(ours, 8)
     ours.close()
     os.waitpid(pid, 0)
     return {"round trip": trips, "64 MiB one way": sent}
+
+
+def measure_rate(connection: socket.socket, count: int) -> list[float]:
+    """Seconds of 64 MiB one way to a process that echoes; nothing but this follows.
+
+    :param count: how often it is measured
+    """
+    content = memoryview(bytearray(_LARGE))
+    connection.sendall(b"L" * 64)
+    _receive(connection, content[:64])
+
+    def large() -> None:
+        connection.sendall(content)
+        _receive(connection, content[:1])
+
+    return times(large, count)
 
 
 def _receive(connection: socket.socket, target: memoryview) -> bool:
@@ -199,7 +209,8 @@ def _receive(connection: socket.socket, target: memoryview) -> bool:
     return True
 
 
-def _echo(connection: socket.socket) -> typing.NoReturn:
+def echo(connection: socket.socket) -> typing.NoReturn:
+    """Send 64 bytes back, or take 64 MiB, until the other side leaves; the process ends."""
     small, large = memoryview(bytearray(64)), memoryview(bytearray(_LARGE))
     while _receive(connection, small):
         connection.sendall(small)
