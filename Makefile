@@ -61,7 +61,6 @@ demo-up: tools ## bring the demo cloud up
 .PHONY: demo
 demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
-	@$(if $(filter yes,$(LIVE_IMAGES)),$(MAKE) --no-print-directory demo-live)
 
 .PHONY: demo-live
 demo-live: ## a server of the demo blessed once and launched twice; the demo needs LIVE_IMAGES=yes
@@ -328,6 +327,12 @@ bench-opencl-afar: tools ## OpenCL from afar, beside the original's way, a bare 
 	@$(play) test_needs.yml
 	@.tools/bin/tox -q -e unit --notest
 	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python -W ignore benchmarks/opencl_afar.py $(BENCH_ARGS)
+
+.PHONY: pocl-tests
+pocl-tests: tools ## the programs of pocl's own tests, by a worker and by pocl itself; needs pocl-source
+	@$(play) test_needs.yml
+	@.tools/bin/tox -q -e unit --notest
+	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/pocl_tests.py
 
 .PHONY: opencl
 opencl: ## libfpga-opencl.so, and what containers need beside it, in build/opencl

@@ -18,15 +18,12 @@ cloud.
 """
 
 import argparse
-import configparser
 import contextlib
-import io
 import signal
 import statistics
 import sys
 import time
 import typing
-import uuid
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
@@ -35,9 +32,8 @@ sys.path[1:1] = [str(CHECKOUT), str(CHECKOUT / "build_scripts")]
 import boot  # noqa: E402
 import figures  # noqa: E402
 from cloud import Cloud, CloudError  # noqa: E402
+from fake_card import FakeCard  # noqa: E402
 
-from fpga_regions.command import client  # noqa: E402
-from tests.support import bitstreams  # noqa: E402
 from tests.support.host import wait_until  # noqa: E402
 
 PREFIX = "bench-boots"
@@ -48,8 +44,6 @@ _MODELS = 180  # seconds until the emulator has compiled
 _BOOTED = 300  # seconds until 20 servers are up
 _LIMITS = {"beside": 1.10, "at once": 1.25, "first byte": 1.5}
 
-#: Any part of a host's processors and disk: what is asked of it is regions.
-_ROOM = {"resources:VCPU": "0", "resources:DISK_GB": "0"}
 #: Where a server without a region answers, and one with.
 _ECHO = ["cat"]
 _CLIENT = ["fpga-client", "/dev/fpga0"]
@@ -63,96 +57,25 @@ class Stage:
 
     def __init__(self, cloud: Cloud, cleanup: contextlib.ExitStack) -> None:
         self.cloud = cloud
-        self._config = cloud.folder / "etc" / "fpga" / "fpga-cli.conf"
-        self._before = self._config.read_text()
-        self._compute, self._images = cloud.api.compute, cloud.api.image
-        self.image = self._images.find_image("ubuntu_lzo", ignore_missing=False).id
+        self._compute = cloud.api.compute
+        self.image = cloud.api.image.find_image("ubuntu_lzo", ignore_missing=False).id
         self.network = cloud.api.network.find_network("demo", ignore_missing=False).id
-        cleanup.callback(self._restore)
-        self.program_for(0)
-        self._restart()
+        self.card = FakeCard(cloud, COUNT, PREFIX, cleanup)
         project = cloud.api.current_project_id
         cloud.api.set_compute_quotas(project, instances=-1, cores=-1, ram=-1)
         cleanup.callback(cloud.api.delete_compute_quotas, project)
-        self._cleanup = cleanup
-        demo = {"software": "fpga-lzo", "bitstream": "fpga-packbits"}
-        self.bitstreams = {kind: self._bitstream_of(flavor) for kind, flavor in demo.items()}
-        self.fake = self._fake_image()
+        self.fake = self.card.image()
         self.flavors = {
-            PLAIN: self._flavor(None),
-            FAKE: self._flavor(self.fake),
-            SOFTWARE: self._flavor(self.bitstreams["software"]),
-            BITSTREAM: self._flavor(self.bitstreams["bitstream"]),
+            PLAIN: self.card.flavor(None),
+            FAKE: self.card.flavor(self.fake),
+            SOFTWARE: self.card.flavor(self._bitstream_of("fpga-lzo")),
+            BITSTREAM: self.card.flavor(self._bitstream_of("fpga-packbits")),
         }
         cleanup.callback(self._delete_servers)
-
-    def program_for(self, seconds: float) -> None:
-        """Have the fake driver take so long from now on."""
-        configuration = configparser.RawConfigParser(strict=False)
-        configuration.read_string(self._before)
-        options = {
-            "DEFAULT": {"drivers": "emulator, fake"},
-            "emulator": {"regions": str(COUNT)},
-            "fake": {"regions": str(COUNT), "program_delay": str(seconds)},
-        }
-        configuration.read_dict(options)
-        text = io.StringIO()
-        configuration.write(text)
-        self._write(text.getvalue())
-        # The region manager starts anew once it is asked for something.
-        wait_until(self._served, 60)
-
-    def _write(self, configuration: str) -> None:
-        """Change the configuration in one step: the region manager reads it at any time."""
-        new = self._config.with_suffix(".new")
-        new.touch(mode=0o600)  # it has a password
-        new.write_text(configuration)
-        new.replace(self._config)
-
-    def _served(self) -> bool:
-        try:
-            with client._connected(str(self.cloud.folder / "run" / "fpga")):
-                return True
-        except OSError:
-            time.sleep(0.2)
-            return False
-
-    def _restart(self) -> None:
-        """Have nova-compute report the regions that there are now."""
-        self.cloud.stop("nova-compute")
-        self.cloud.start("nova-compute")
-
-    def _restore(self) -> None:
-        self._write(self._before)
-        self.cloud.status()
-        self._restart()
 
     def _bitstream_of(self, name: str) -> str:
         flavor = self._compute.find_flavor(name, ignore_missing=False, get_extra_specs=True)
         return str(flavor.extra_specs["hw:fpga_ip_id"])
-
-    def _fake_image(self) -> str:
-        exposes = [{"kind": "socket", "name": "/dev/fpga0"}]
-        package = bitstreams.package(target={"board": "fake", "part": "fake"}, exposes=exposes)
-        image = self._images.create_image(
-            f"{PREFIX}-bitstream",
-            data=package,
-            container_format="fpga",
-            disk_format="raw",
-            visibility="public",  # fpga-cli has a project of its own
-            validate_checksum=True,
-        )
-        self._cleanup.callback(self._images.delete_image, image.id)
-        return str(image.id)
-
-    def _flavor(self, image: str | None) -> str:
-        """A flavor's name."""
-        name = f"{PREFIX}-{uuid.uuid4().hex[:8]}"
-        flavor = self._compute.create_flavor(name=name, ram=64, vcpus=1, disk=1)
-        self._cleanup.callback(self._compute.delete_flavor, flavor.id)
-        extra_specs = _ROOM | ({"hw:fpga_ip_id": image} if image else {})
-        self._compute.create_flavor_extra_specs(flavor, extra_specs)
-        return name
 
     def servers(self) -> list[typing.Any]:
         """Those of this benchmark."""
@@ -172,7 +95,7 @@ class Stage:
 
 def beside(stage: Stage, turns: int) -> dict[str, typing.Any]:
     """Seconds to ACTIVE with a burn of a second, and without a region."""
-    stage.program_for(BURN - _software(stage))
+    stage.card.program_for(BURN - stage.card.burn_seconds(stage.fake))
     networks = [{"uuid": stage.network}]
     times: dict[str, list[float]] = {PLAIN: [], FAKE: []}
     for turn in range(turns + 1):
@@ -180,20 +103,8 @@ def beside(stage: Stage, turns: int) -> dict[str, typing.Any]:
             booted, _ = boot.one(stage.cloud, stage.flavors[kind], PREFIX, networks)
             if turn:  # the first turn warms up
                 durations.append(booted)
-    stage.program_for(0)
+    stage.card.program_for(0)
     return _compared("beside", times)
-
-
-def _software(stage: Stage) -> float:
-    """Seconds of a burn whose programming takes none."""
-    durations = []
-    for _ in range(4):
-        owner = str(uuid.uuid4())
-        start = time.monotonic()
-        stage.cloud.run("fpga-cli.py", "burn", stage.fake, "--owner", owner)
-        durations.append(time.monotonic() - start)
-        stage.cloud.run("fpga-cli.py", "erase", "--owner", owner)
-    return statistics.median(durations[1:])
 
 
 def at_once(stage: Stage, turns: int) -> dict[str, typing.Any]:

@@ -4,29 +4,30 @@
     python benchmarks/opencl.py [--rounds N]
 
 Both run the same calls, in turns. Beside them stands what the socket itself takes: round trips of
-64 bytes, and the rate of 64 MiB each way between two Python programs.
+64 bytes, and the rate of 64 MiB each way between two Python programs. At last programs and workers
+are killed. The exit status is 1 if a figure is not within its limit.
 """
 
 import argparse
-import contextlib
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import typing
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fpga_opencl.node.opencl import NULL, ffi, load  # noqa: E402
+import opencl_beside as beside  # noqa: E402
 
-_LARGE = 64 << 20
-_FIRST_UID = 2_190_000_000  # beside a server that serves already
+from fpga_opencl.node.opencl import NULL, ffi, load  # noqa: E402
+from tests.support import opencl  # noqa: E402
+
+#: Seconds that a command takes beyond the network's round trip by PoCL-R, as its paper says.
+_PEER = 60e-6
 _SIDE = 512  # rows of the matrices
 _SOURCE = b"""
 kernel void nothing(int n) {}
@@ -37,6 +38,9 @@ kernel void multiply(global float *c, global const float *a, global const float 
     c[row * n + column] = sum;
 }
 """
+
+#: Seconds by name, and by where.
+Results = dict[str, dict[str, list[float]]]
 
 
 def _check(status: int) -> None:
@@ -101,22 +105,11 @@ class Device:
         )
 
 
-def times(action: typing.Callable[[], None], count: int, of_each: int = 1) -> list[float]:
-    """Seconds of each of `of_each` actions, measured so many times."""
-    action()
-    seconds = []
-    for _ in range(count):
-        begin = time.perf_counter()
-        action()
-        seconds.append((time.perf_counter() - begin) / of_each)
-    return seconds
-
-
 def measure() -> dict[str, list[float]]:
     """Seconds of each action, on the device that the environment gives."""
     device = Device()
-    small, large = device.buffer(64), device.buffer(_LARGE)
-    content = ffi.new("char[]", _LARGE)
+    small, large = device.buffer(64), device.buffer(beside.LARGE)
+    content = ffi.new("char[]", beside.LARGE)
 
     def finished() -> None:
         device.launch()
@@ -128,13 +121,13 @@ def measure() -> dict[str, list[float]]:
         device.finish()
 
     return {
-        "kernel and finish": times(finished, 400),
-        "pipelined kernel": times(pipelined, 10, 1000),
-        "write of 64 B": times(lambda: device.write(small, 64, content), 400),
-        "read of 64 B": times(lambda: device.read(small, 64, content), 400),
-        "write of 64 MiB": times(lambda: device.write(large, _LARGE, content), 8),
-        "read of 64 MiB": times(lambda: device.read(large, _LARGE, content), 8),
-        "matrices": times(_multiplication(device), 6),
+        "kernel and finish": beside.times(finished, 400),
+        "pipelined kernel": beside.times(pipelined, 10, 1000),
+        "write of 64 B": beside.times(lambda: device.write(small, 64, content), 400),
+        "read of 64 B": beside.times(lambda: device.read(small, 64, content), 400),
+        "write of 64 MiB": beside.times(lambda: device.write(large, beside.LARGE, content), 8),
+        "read of 64 MiB": beside.times(lambda: device.read(large, beside.LARGE, content), 8),
+        "matrices": beside.times(_multiplication(device), 6),
     }
 
 
@@ -159,67 +152,6 @@ def _multiplication(device: Device) -> typing.Callable[[], None]:
     return run
 
 
-def measure_socket() -> dict[str, list[float]]:
-    """Seconds of a round trip of 64 bytes, and of 64 MiB one way."""
-    ours, theirs = socket.socketpair()
-    for one in (ours, theirs):
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            one.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
-    pid = os.fork()
-    if pid == 0:
-        ours.close()
-        echo(theirs)
-    theirs.close()
-    content = memoryview(bytearray(64))
-
-    def trip() -> None:
-        ours.sendall(content)
-        _receive(ours, content)
-
-    trips = times(trip, 400)
-    sent = measure_rate(ours, 8)
-    ours.close()
-    os.waitpid(pid, 0)
-    return {"round trip": trips, "64 MiB one way": sent}
-
-
-def measure_rate(connection: socket.socket, count: int) -> list[float]:
-    """Seconds of 64 MiB one way to a process that echoes; nothing but this follows.
-
-    :param count: how often it is measured
-    """
-    content = memoryview(bytearray(_LARGE))
-    connection.sendall(b"L" * 64)
-    _receive(connection, content[:64])
-
-    def large() -> None:
-        connection.sendall(content)
-        _receive(connection, content[:1])
-
-    return times(large, count)
-
-
-def _receive(connection: socket.socket, target: memoryview) -> bool:
-    done = 0
-    while done < len(target):
-        count = connection.recv_into(target[done:])
-        if not count:
-            return False
-        done += count
-    return True
-
-
-def echo(connection: socket.socket) -> typing.NoReturn:
-    """Send 64 bytes back, or take 64 MiB, until the other side leaves; the process ends."""
-    small, large = memoryview(bytearray(64)), memoryview(bytearray(_LARGE))
-    while _receive(connection, small):
-        connection.sendall(small)
-        if small[0] == ord("L"):
-            while _receive(connection, large):
-                connection.sendall(b"1")
-    os._exit(0)
-
-
 def _run(more: dict[str, str]) -> dict[str, list[float]]:
     words = [sys.executable, __file__, "--measure"]
     answer = subprocess.run(  # noqa: S603
@@ -233,8 +165,32 @@ def _show(kind: str, name: str, seconds: list[float], unit: float) -> str:
     return f"| {name} | {kind} | {statistics.median(seconds) * unit:,.1f} | {best * unit:,.1f} |"
 
 
+class Check(typing.NamedTuple):
+    """A ratio or a time, and what it may be.
+
+    :param least: whether it must be at least as much as the limit
+    """
+
+    name: str
+    value: float
+    limit: float
+    unit: str
+    least: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether it is as it should be."""
+        return self.value >= self.limit if self.least else self.value <= self.limit
+
+    def row(self) -> str:
+        """Of the table."""
+        bound = f"at {'least' if self.least else 'most'} {self.limit:g} {self.unit}"
+        met = "yes" if self.met else "NO"
+        return f"| {self.name} | {self.value:.2f} {self.unit} | {bound} | {met} |"
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables; fail if a limit is missed."""
     parser = argparse.ArgumentParser(description="OpenCL by a worker, beside the local one")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
@@ -242,56 +198,62 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure()))
         return
-    with tempfile.TemporaryDirectory() as folder, _node(Path(folder)) as environment:
-        _print_table(options.rounds, environment)
+    with tempfile.TemporaryDirectory() as name, opencl.serving(Path(name)) as node:
+        environment = opencl.environment(opencl.build(Path(name) / "icd"), node.socket)
+        results = _measure_all(options.rounds, environment)
+        ends = beside.measure_ends(node, options.rounds)
+    _print_table(results, ends)
+    checks = _checks(results, ends)
+    print("\n| check | found | limit | met |\n|---|---|---|---|")
+    for check in checks:
+        print(check.row())
+    if missed := [check.name for check in checks if not check.met]:
+        sys.exit(f"Error: {'; '.join(missed)}: not within the limit")
 
 
-def _print_table(rounds: int, environment: dict[str, str]) -> None:
-    results: dict[str, dict[str, list[float]]] = {}
+def _measure_all(rounds: int, environment: dict[str, str]) -> Results:
+    results: Results = {}
     for _ in range(rounds):
         for kind, run in (
             ("local", lambda: _run({})),
             ("worker", lambda: _run(environment)),
-            ("socket", measure_socket),
+            ("socket", beside.measure_socket),
         ):
             for name, seconds in run().items():
                 results.setdefault(name, {}).setdefault(kind, []).extend(seconds)
+    return results
+
+
+def _print_table(results: Results, ends: dict[str, list[float]]) -> None:
     print("| microseconds of one | where | median | best 5 % |\n|---|---|---|---|")
     for name, kinds in results.items():
         for kind, seconds in kinds.items():
             print(_show(kind, name, seconds, 1e6))
-    _print_ratios(results)
+    for name, seconds in ends.items():
+        print(_show("worker", name, seconds, 1e6))
 
 
-def _print_ratios(results: dict[str, dict[str, list[float]]]) -> None:
+def _checks(results: Results, ends: dict[str, list[float]]) -> list[Check]:
     def median(name: str, kind: str) -> float:
         return statistics.median(results[name][kind])
 
+    def times_local(name: str) -> float:
+        return median(name, "worker") / median(name, "local")
+
     trip, raw = median("round trip", "socket"), median("64 MiB one way", "socket")
-    finish = median("kernel and finish", "worker") - median("kernel and finish", "local")
-    print(f"\nkernel and finish: {finish / trip:.1f} round trips more than local")
-    for name in ("pipelined kernel", "matrices"):
-        print(f"{name}: {median(name, 'worker') / median(name, 'local'):.2f} times local")
-    for name in ("write of 64 MiB", "read of 64 MiB"):
-        print(f"{name}: {raw / median(name, 'worker'):.0%} of the socket's rate")
-
-
-@contextlib.contextmanager
-def _node(folder: Path) -> typing.Iterator[dict[str, str]]:
-    """A node server and the ICD; gives what a program needs to find them."""
-    path = str(folder / "s")
-    make = ["make", "-s", "-C", str(ROOT / "fpga_opencl/icd"), f"OUT={folder}"]
-    subprocess.run([*make, f"PYTHON={sys.executable}"], check=True)  # noqa: S603
-    (folder / "fpga-nova.icd").write_text(f"{folder}/libfpga-opencl.so\n")
-    words = [sys.executable, "-m", "fpga_opencl.node", "--socket", path]
-    words += ["--first-uid", str(_FIRST_UID)]
-    with subprocess.Popen(words, cwd=ROOT) as process:  # noqa: S603
-        try:
-            while not Path(path).exists() and process.poll() is None:
-                time.sleep(0.1)
-            yield {"OCL_ICD_VENDORS": str(folder), "FPGA_OPENCL_SOCKET": path}
-        finally:
-            process.terminate()
+    more = median("kernel and finish", "worker") - median("kernel and finish", "local")
+    peer = _PEER / median("pipelined kernel", "worker")
+    return [
+        Check("kernel and finish, beyond local", more / trip, 3, "round trips"),
+        Check("pipelined kernel", times_local("pipelined kernel"), 10, "times local"),
+        Check("pipelined kernel, beside PoCL-R", peer, 5, "times as fast", least=True),
+        *(
+            Check(name, 100 * raw / median(name, "worker"), 60, "% of the socket", least=True)
+            for name in ("write of 64 MiB", "read of 64 MiB")
+        ),
+        Check("matrices", times_local("matrices"), 1.1, "times local"),
+        *(Check(name, max(seconds), 1, "s") for name, seconds in ends.items()),
+    ]
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ LOG = logging.getLogger(__name__)
 #: Seconds from one look at the programs to the next, and hosts that are asked at a time.
 INTERVAL, _WORKERS = 0.5, 8
 
-#: Seconds that a host has to answer, and to get a program that the API sent.
-_TIMEOUT, _ARRIVAL = 5.0, 30.0
+#: Seconds that a host has to answer once it has waited so long for the end of the program, and to
+#: get a program that the API sent.
+_TIMEOUT, _WAIT, _ARRIVAL = 5.0, 2.0, 30.0
 
 
 class Follow:
@@ -44,10 +45,10 @@ class Follow:
         self._works.begin({program.id: program for program in found}, self._follow)
 
     def _follow(self, program: Program) -> None:
-        question = {"server": program.server_id, "program_id": program.id}
+        question = {"server": program.server_id, "program_id": program.id, "wait": _WAIT}
         host = program.host or ""
         try:
-            answer = self._calls.call(host, "program_status", _TIMEOUT, None, **question)
+            answer = self._calls.call(host, "program_status", _TIMEOUT + _WAIT, None, **question)
         except (Unknown, errors.BrokerUnavailable) as e:
             self._wait(program, self._service.conf.programs.timeout, str(e))
             return

@@ -47,9 +47,11 @@ class Endpoint:
         """Program a bitstream into a region of a running server; see `programs.program`."""
         return _answer(("program",), lambda: programs.program(context, program, wait))
 
-    def program_status(self, context: Answer, server: str, program_id: str) -> Answer:
+    def program_status(
+        self, context: Answer, server: str, program_id: str, wait: float = 0
+    ) -> Answer:
         """How far a program is; see `programs.status`."""
-        return _answer(("program",), lambda: programs.status(server, program_id))
+        return _answer(("program",), lambda: programs.status(server, program_id, wait))
 
     def hold(self, context: Answer, claim: Answer, wait: float = 0) -> Answer:
         """Hold a region for a claim; see `claims.hold`."""

@@ -100,13 +100,17 @@ def program(values: typing.Any, document: typing.Any, wait: typing.Any) -> dict[
     return {"program": end.program.document(order.server)}
 
 
-def status(server: typing.Any, program_id: typing.Any) -> dict[str, typing.Any]:
+def status(
+    server: typing.Any, program_id: typing.Any, wait: typing.Any = 0
+) -> dict[str, typing.Any]:
     """How far a program is; null where another one came after it, or it never was.
 
+    :param wait: seconds to wait for the end of one that goes on here
     :raises RefusedError: the server is not here, or that is not known now
     """
     fields = {"server": server, "id": program_id}
     server, program_id = answers.uuid(fields, "server"), answers.uuid(fields, "id")
+    running.wait(program_id, answers.patience(wait))
     known = programs.read(_instance(server).system_metadata)
     if known is None or known.id != program_id:
         return {"program": None}

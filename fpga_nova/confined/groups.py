@@ -4,6 +4,9 @@
 Version 2 where memory, CPU time and processes are controlled by it, else version 1; a host may have
 some in one and some in the other. Where none can be made (no root, a container), nothing is bound
 together, and the limits of each process remain.
+
+Paths are texts here. pathlib puts each part of a path into Python's table of interned texts. In a
+server that makes groups for ever, that table is made anew and larger again and again.
 """
 
 import contextlib
@@ -55,7 +58,7 @@ class Limits:
 class _Hierarchy:
     """Where groups are made, and the controllers that bind them."""
 
-    root: Path
+    root: str
     controllers: tuple[str, ...]
 
 
@@ -92,32 +95,42 @@ def end(name: str, deadline: Deadline) -> bool:
     :returns: whether nothing is left of them
     :raises OSError: that cannot be found out
     """
-    ended = [_end(one.root / _PARENT / name, deadline) for one in _hierarchies()]
+    ended = [_end(f"{one.root}/{_PARENT}/{name}", deadline) for one in _hierarchies()]
     return all(ended)
 
 
 def _make(hierarchy: _Hierarchy, name: str, limits: Limits) -> str:
-    parent = hierarchy.root / _PARENT
-    group = parent / name
-    parent.mkdir(exist_ok=True)
+    parent = f"{hierarchy.root}/{_PARENT}"
+    group = f"{parent}/{name}"
+    _make_folder(parent)
     if not hierarchy.controllers[0].endswith(" 1"):
         for folder in (hierarchy.root, parent):
             for controller in hierarchy.controllers:
                 with contextlib.suppress(OSError):
-                    (folder / "cgroup.subtree_control").write_text(f"+{controller}")
-    group.mkdir(exist_ok=True)
+                    _write(f"{folder}/cgroup.subtree_control", f"+{controller}")
+    _make_folder(group)
     for controller in hierarchy.controllers:
         for file, value in limits.files(controller).items():
             # Swap is not accounted everywhere; a controller may be somebody else's to give out.
             with contextlib.suppress(OSError):
-                (group / file).write_text(value)
-    return str(group / "cgroup.procs")
+                _write(f"{group}/{file}", value)
+    return f"{group}/cgroup.procs"
 
 
-def _end(group: Path, deadline: Deadline) -> bool:
+def _make_folder(path: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def _end(group: str, deadline: Deadline) -> bool:
     while True:
         try:
-            group.rmdir()
+            os.rmdir(group)
         except FileNotFoundError:
             return True
         except OSError:
@@ -132,22 +145,29 @@ def _end(group: Path, deadline: Deadline) -> bool:
         time.sleep(_PAUSE)
 
 
-def _members(group: Path) -> list[int]:
-    with contextlib.suppress(FileNotFoundError):
-        return [int(line) for line in (group / "cgroup.procs").read_text().split()]
+def _members(group: str) -> list[int]:
+    with (
+        contextlib.suppress(FileNotFoundError),
+        open(f"{group}/cgroup.procs", encoding="ascii") as file,
+    ):
+        return [int(line) for line in file]
     return []
 
 
 def _hierarchies() -> typing.Iterator[_Hierarchy]:
     """The hierarchies that are mounted and can be reached, each controller in one of them."""
-    for line in _MOUNTS.read_text().splitlines():
+    with _MOUNTS.open() as file:
+        # A host may have thousands of other mounts, and a server remembers the room that they took.
+        lines = [line for line in file if f" - {_VERSION_1}" in line]
+    for line in lines:
         before, _, after = line.partition(" - ")
         kind, _, options = after.split()[:3]
-        device, root = before.split()[2], Path(before.split()[4])
+        device, root = before.split()[2], before.split()[4]
         if kind not in (_VERSION_2, _VERSION_1) or _is_hidden(root, device):
             continue
         if kind == _VERSION_2:
-            known = (root / "cgroup.controllers").read_text().split()
+            with open(f"{root}/cgroup.controllers", encoding="ascii") as file:
+                known = file.read().split()
             controllers = tuple(name for name in _CONTROLLERS if name in known)
         else:
             known = options.split(",")
@@ -156,12 +176,12 @@ def _hierarchies() -> typing.Iterator[_Hierarchy]:
             yield _Hierarchy(root, controllers)
 
 
-def _is_hidden(root: Path, device: str) -> bool:
+def _is_hidden(root: str, device: str) -> bool:
     """Whether another mount lies on a hierarchy, or on a folder above it.
 
     :param device: of the hierarchy's mount, MAJOR:MINOR
     """
     try:
-        return root.stat().st_dev != os.makedev(*map(int, device.split(":")))
+        return os.stat(root).st_dev != os.makedev(*map(int, device.split(":")))
     except (FileNotFoundError, NotADirectoryError):
         return True

@@ -8,6 +8,10 @@ import uuid
 from fpga_opencl.protocol import codes
 
 MAGIC, VERSION = 0x52414641, 1  # "AFAR"
+#: Of an opening that a gate makes of a request of REST; no client sends it.
+REST_MAGIC = 0x54534552
+#: What a client's opening begins with.
+BEGIN = struct.pack("<I", MAGIC)
 #: Magic, version, length of the token, session, token.
 _REQUEST = struct.Struct("<IHH16s64s")
 #: OpenCL's error code; 0 where the worker is there.
@@ -17,6 +21,8 @@ SIZE, REPLY_SIZE = _REQUEST.size, _REPLY.size
 
 #: The codes of a reply.
 OPENED, NO_SESSION, NO_ROOM = codes.SUCCESS, codes.INVALID_VALUE, codes.OUT_OF_RESOURCES
+#: The worker that had the objects of a session of REST has ended.
+LOST = codes.DEVICE_NOT_AVAILABLE
 
 
 class Opening(typing.NamedTuple):
@@ -24,10 +30,12 @@ class Opening(typing.NamedTuple):
 
     :ivar session: id of the session
     :ivar token: of the session
+    :ivar rest: whether requests of REST follow, not messages
     """
 
     session: uuid.UUID
     token: bytes
+    rest: bool = False
 
     def pack(self) -> bytes:
         """As it is sent.
@@ -36,7 +44,8 @@ class Opening(typing.NamedTuple):
         """
         if len(self.token) > 64:
             raise ValueError("the token is too long")
-        return _REQUEST.pack(MAGIC, VERSION, len(self.token), self.session.bytes, self.token)
+        magic = REST_MAGIC if self.rest else MAGIC
+        return _REQUEST.pack(magic, VERSION, len(self.token), self.session.bytes, self.token)
 
 
 def unpack(content: bytes) -> Opening | None:
@@ -44,9 +53,9 @@ def unpack(content: bytes) -> Opening | None:
     if len(content) != SIZE:
         return None
     magic, version, length, session, token = _REQUEST.unpack(content)
-    if (magic, version) != (MAGIC, VERSION) or length > len(token):
+    if magic not in (MAGIC, REST_MAGIC) or version != VERSION or length > len(token):
         return None
-    return Opening(uuid.UUID(bytes=session), token[:length])
+    return Opening(uuid.UUID(bytes=session), token[:length], magic == REST_MAGIC)
 
 
 def pack_reply(code: int) -> bytes:

@@ -10,6 +10,8 @@ import typing
 from fpga_opencl.protocol import codes, table
 from fpga_opencl.protocol.streams import Stream
 
+Show = typing.Callable[[str], None]
+
 
 class OpenCLError(Exception):
     """A call failed.
@@ -34,11 +36,13 @@ class Connection:
     """A session's messages; threads may share it, and one call at a time waits.
 
     :param connection: to a worker
+    :param show: called with what kernels print
     :raises DeviceLost: in each of its functions: the worker has ended
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, show: Show) -> None:
         self._socket = connection
+        self._show = show
         self._stream = Stream(self._socket)
         self._lock = threading.Lock()
         self._sequence = itertools.count(1)
@@ -102,7 +106,7 @@ class Connection:
             if number == sequence:
                 return status, bytes(content)
             if number == 0:
-                _show(content)
+                self._show(bytes(content).decode("utf-8", "replace"))
 
 
 def local(path: str) -> socket.socket:
@@ -119,7 +123,7 @@ def local(path: str) -> socket.socket:
     return connection
 
 
-def _show(content: typing.Any) -> None:
+def show(text: str) -> None:
     """Print what a kernel printed."""
-    sys.stdout.write(bytes(content).decode("utf-8", "replace"))
+    sys.stdout.write(text)
     sys.stdout.flush()

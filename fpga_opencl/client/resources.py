@@ -11,7 +11,7 @@ from fpga_opencl.client.connection import Connection, OpenCLError
 from fpga_opencl.protocol import codes, table
 
 _QUERIES = table.QUERIES
-#: The ten fields of a device: parameter of clGetDeviceInfo, and struct or None for text.
+#: The fields of a device: parameter of clGetDeviceInfo, and struct or None for text.
 _DEVICE_FIELDS: dict[str, tuple[int, str | None]] = {
     "name": (0x102B, None),
     "vendor": (0x102C, None),
@@ -19,11 +19,15 @@ _DEVICE_FIELDS: dict[str, tuple[int, str | None]] = {
     "driver_version": (0x102D, None),
     "type": (0x1000, "<Q"),
     "compute_units": (0x1002, "<I"),
+    "max_work_item_dimensions": (0x1003, "<I"),
     "max_work_group_size": (0x1004, "<Q"),
+    "single_fp_config": (0x101B, "<Q"),
     "max_allocation": (0x1010, "<Q"),
     "global_memory": (0x101F, "<Q"),
+    "local_memory_type": (0x1022, "<I"),
     "local_memory": (0x1023, "<Q"),
 }
+_WORK_ITEM_SIZES = 0x1005
 _BUILD = {"STATUS": (0x1181, "<i"), "LOG": (0x1183, None)}
 
 
@@ -67,16 +71,19 @@ class Devices:
         """Their numbers."""
         return list(self._numbers)
 
-    def show(self, device: int) -> dict[str, str | int]:
-        """Ten fields of one.
+    def show(self, device: int) -> dict[str, typing.Any]:
+        """The fields of one.
 
         :raises OpenCLError: there is no such device
         """
-        fields: dict[str, str | int] = {}
+        fields: dict[str, typing.Any] = {}
         for name, (parameter, packing) in _DEVICE_FIELDS.items():
             value = self._connection.call("query", _QUERIES["device"], parameter, device, 0)
             fields[name] = struct.unpack(packing, value)[0] if packing else text(value)
-        return fields
+        sizes = self._connection.call("query", _QUERIES["device"], _WORK_ITEM_SIZES, device, 0)
+        return fields | {
+            "max_work_item_sizes": [size for (size,) in struct.iter_unpack("<Q", sizes)]
+        }
 
 
 class Objects:

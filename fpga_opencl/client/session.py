@@ -6,7 +6,7 @@ import struct
 import types
 
 from fpga_opencl.afar.tls import Place, connect
-from fpga_opencl.client.connection import Connection, local
+from fpga_opencl.client.connection import Connection, Show, local, show
 from fpga_opencl.client.queues import Queues
 from fpga_opencl.client.resources import Buffers, Contexts, Devices, Kernels, Programs
 from fpga_opencl.protocol import table
@@ -70,12 +70,13 @@ def open_afar(place: Place) -> Session:
     return open_on(connect(place))
 
 
-def open_on(connection: socket.socket) -> Session:
+def open_on(connection: socket.socket, printed: Show = show) -> Session:
     """A session on a connection to a worker, which ends with it.
 
+    :param printed: called with what kernels print
     :raises DeviceLost: the worker has ended
     """
-    messages = Connection(connection)
+    messages = Connection(connection, printed)
     try:
         return Session(messages)
     except BaseException:

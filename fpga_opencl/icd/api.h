@@ -19,6 +19,7 @@ SERVED(clGetDeviceIDs);
 SERVED(clGetDeviceInfo);
 SERVED(clRetainDevice);
 SERVED(clReleaseDevice);
+SERVED(clCreateSubDevices);
 /* context.c */
 SERVED(clCreateContext);
 SERVED(clCreateContextFromType);

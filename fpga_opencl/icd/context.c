@@ -26,23 +26,47 @@ static cl_int copy_properties(cl_context context, const cl_context_properties *l
     return CL_SUCCESS;
 }
 
+static bool is_listed(cl_context context, cl_device_id device)
+{
+    for (cl_uint i = 0; i < context->count; i++)
+        if (context->devices[i] == device)
+            return true;
+    return false;
+}
+
+/* A program may name a device twice; the context has it once. */
 static cl_int create(cl_context context, cl_uint count, const cl_device_id *devices)
 {
-    struct create_context_message message = {context->object.id, count, 0};
+    struct create_context_message message = {context->object.id, 0, 0};
     uint64_t ids[MAX_DEVICES];
-    struct part parts[] = {{&message, sizeof message}, {ids, count * sizeof *ids}};
+    struct part parts[] = {{&message, sizeof message}, {ids, 0}};
 
     context->devices = calloc(count, sizeof *devices);
     if (!context->devices)
         return CL_OUT_OF_HOST_MEMORY;
-    context->count = count;
     for (cl_uint i = 0; i < count; i++) {
-        if (!object_is(devices[i], KIND_DEVICE))
+        if (icd_clRetainDevice(devices[i]))
             return CL_INVALID_DEVICE;
-        context->devices[i] = devices[i];
-        ids[i] = devices[i]->object.id;
+        if (is_listed(context, devices[i])) {
+            icd_clReleaseDevice(devices[i]);
+            continue;
+        }
+        ids[context->count] = devices[i]->object.id;
+        context->devices[context->count++] = devices[i];
     }
+    message.count = context->count;
+    parts[1].size = context->count * sizeof *ids;
     return wire_call(MESSAGE_CREATE_CONTEXT, parts, 2);
+}
+
+static void free_context(cl_context context)
+{
+    if (!context)
+        return;
+    for (cl_uint i = 0; i < context->count; i++)
+        icd_clReleaseDevice(context->devices[i]);
+    free(context->devices);
+    object_forget(context);
 }
 
 cl_context CL_API_CALL icd_clCreateContext(
@@ -64,9 +88,7 @@ cl_context CL_API_CALL icd_clCreateContext(
     set_error(errcode_ret, status);
     if (!status)
         return context;
-    if (context)
-        free(context->devices);
-    object_forget(context);
+    free_context(context);
     return NULL;
 }
 
@@ -100,8 +122,7 @@ cl_int CL_API_CALL icd_clReleaseContext(cl_context context)
         return CL_INVALID_CONTEXT;
     if (object_release(context)) {
         callbacks_run(context->callbacks, context);
-        free(context->devices);
-        object_forget(context);
+        free_context(context);
     }
     return CL_SUCCESS;
 }

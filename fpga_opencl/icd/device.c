@@ -118,25 +118,21 @@ cl_int CL_API_CALL icd_clGetDeviceInfo(cl_device_id device, cl_device_info param
     case CL_DEVICE_PLATFORM:
         return INFO_VALUE(cl_platform_id, &the_platform);
     case CL_DEVICE_PARENT_DEVICE:
-        return INFO_VALUE(cl_device_id, NULL);
+        return INFO_VALUE(cl_device_id, device->parent);
     case CL_DEVICE_REFERENCE_COUNT:
-        return INFO_VALUE(cl_uint, 1);
+        return INFO_VALUE(cl_uint, device->object.references);
     case CL_DEVICE_EXTENSIONS:
         return give_extensions(device, INFO_RESULT);
     case CL_DEVICE_EXTENSIONS_WITH_VERSION:
     case CL_DEVICE_ILS_WITH_VERSION:
     case CL_DEVICE_BUILT_IN_KERNELS_WITH_VERSION:
         return info_give(INFO_RESULT, NULL, 0);
-    case CL_DEVICE_PARTITION_MAX_SUB_DEVICES:
-        return INFO_VALUE(cl_uint, 0);
-    case CL_DEVICE_PARTITION_PROPERTIES:
-    case CL_DEVICE_PARTITION_TYPE:
-        return INFO_VALUE(cl_device_partition_property, 0);
-    case CL_DEVICE_PARTITION_AFFINITY_DOMAIN:
-        return INFO_VALUE(cl_device_affinity_domain, 0);
     case CL_DEVICE_SVM_CAPABILITIES:
         return INFO_VALUE(cl_device_svm_capabilities, 0);
     case CL_DEVICE_DEVICE_ENQUEUE_CAPABILITIES:
+        /* A cl_bool before OpenCL 3.0 was final, and programs have room for no more. */
+        if (param_value && param_value_size == sizeof(cl_bool))
+            return INFO_VALUE(cl_bool, CL_FALSE);
         return INFO_VALUE(cl_device_device_enqueue_capabilities, 0);
     case CL_DEVICE_QUEUE_ON_DEVICE_PROPERTIES:
         return INFO_VALUE(cl_command_queue_properties, 0);
@@ -162,12 +158,98 @@ cl_int CL_API_CALL icd_clGetDeviceInfo(cl_device_id device, cl_device_info param
     return info_ask(INFO_RESULT, QUERY_DEVICE, param_name, device, 0);
 }
 
+/* A device of the worker stays as long as the program. */
 cl_int CL_API_CALL icd_clRetainDevice(cl_device_id device)
 {
-    return object_is(device, KIND_DEVICE) ? CL_SUCCESS : CL_INVALID_DEVICE;
+    if (!object_is(device, KIND_DEVICE))
+        return CL_INVALID_DEVICE;
+    if (device->parent)
+        object_retain(device);
+    return CL_SUCCESS;
 }
 
 cl_int CL_API_CALL icd_clReleaseDevice(cl_device_id device)
 {
-    return object_is(device, KIND_DEVICE) ? CL_SUCCESS : CL_INVALID_DEVICE;
+    if (!object_is(device, KIND_DEVICE))
+        return CL_INVALID_DEVICE;
+    if (device->parent && object_release(device)) {
+        icd_clReleaseDevice(device->parent);
+        object_forget(device);
+    }
+    return CL_SUCCESS;
+}
+
+/* Have the worker divide a device; without ids, `found` is how many parts there would be. */
+static cl_int divide(cl_device_id parent, const cl_device_partition_property *properties,
+                     cl_uint count, const uint64_t *ids, cl_uint *found)
+{
+    struct create_sub_devices_message message = {parent->object.id, count, 0};
+    struct part parts[] = {{&message, sizeof message}, {ids, count * sizeof *ids}, {properties, 0}};
+    struct content content;
+    cl_int status;
+
+    do
+        parts[2].size += sizeof *properties;
+    while (*properties++);
+    status = wire_ask(MESSAGE_CREATE_SUB_DEVICES, parts, 3, &content);
+    if (status)
+        return status;
+    if (content.size == sizeof *found)
+        memcpy(found, content.data, sizeof *found);
+    else
+        status = CL_OUT_OF_RESOURCES;
+    free(content.data);
+    return status;
+}
+
+static cl_int create_parts(cl_device_id parent, const cl_device_partition_property *properties,
+                           cl_uint count, cl_device_id *list)
+{
+    uint64_t *ids = calloc(count, sizeof *ids);
+    cl_int status = ids ? CL_SUCCESS : CL_OUT_OF_HOST_MEMORY;
+    cl_uint found = 0, begun = 0;
+
+    for (; begun < count && !status; begun++) {
+        list[begun] = object_new(KIND_DEVICE, sizeof **list);
+        if (!list[begun]) {
+            status = CL_OUT_OF_HOST_MEMORY;
+            break;
+        }
+        list[begun]->type = parent->type;
+        list[begun]->parent = parent;
+        icd_clRetainDevice(parent);
+        ids[begun] = list[begun]->object.id;
+    }
+    if (!status)
+        status = divide(parent, properties, count, ids, &found);
+    if (!status && found != count)
+        status = CL_OUT_OF_RESOURCES;
+    for (cl_uint i = 0; i < begun && status; i++) {
+        icd_clReleaseDevice(parent);
+        object_forget(list[i]);
+    }
+    free(ids);
+    return status;
+}
+
+cl_int CL_API_CALL icd_clCreateSubDevices(cl_device_id in_device,
+                                          const cl_device_partition_property *properties,
+                                          cl_uint num_devices, cl_device_id *out_devices,
+                                          cl_uint *num_devices_ret)
+{
+    cl_uint found = 0;
+    cl_int status;
+
+    if (!object_is(in_device, KIND_DEVICE))
+        return CL_INVALID_DEVICE;
+    if (!properties || !num_devices != !out_devices || (!out_devices && !num_devices_ret))
+        return CL_INVALID_VALUE;
+    status = divide(in_device, properties, 0, NULL, &found);
+    if (!status && out_devices && found > num_devices)
+        status = CL_INVALID_VALUE;
+    if (!status && out_devices && found)
+        status = create_parts(in_device, properties, found, out_devices);
+    if (!status && num_devices_ret)
+        *num_devices_ret = found;
+    return status;
 }

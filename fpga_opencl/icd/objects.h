@@ -52,6 +52,7 @@ struct _cl_platform_id {
 struct _cl_device_id {
     struct object object;
     cl_device_type type;
+    cl_device_id parent; /* of a part of a device */
 };
 
 struct _cl_context {

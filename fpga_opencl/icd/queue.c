@@ -20,6 +20,7 @@ static cl_int create(cl_command_queue queue, cl_context context, cl_device_id de
     queue->device = device;
     queue->properties = properties;
     object_retain(context);
+    icd_clRetainDevice(device);
     return CL_SUCCESS;
 }
 
@@ -88,6 +89,7 @@ cl_int CL_API_CALL icd_clReleaseCommandQueue(cl_command_queue queue)
         return CL_INVALID_COMMAND_QUEUE;
     if (object_release(queue)) {
         wire_flush(); /* releasing a queue flushes it */
+        icd_clReleaseDevice(queue->device);
         icd_clReleaseContext(queue->context);
         object_forget(queue);
     }
@@ -106,6 +108,8 @@ cl_int CL_API_CALL icd_clGetCommandQueueInfo(cl_command_queue queue,
         return INFO_VALUE(cl_context, queue->context);
     case CL_QUEUE_DEVICE:
         return INFO_VALUE(cl_device_id, queue->device);
+    case CL_QUEUE_SIZE: /* of queues on the device, which are not served */
+        return CL_INVALID_COMMAND_QUEUE;
     case CL_QUEUE_DEVICE_DEFAULT:
         return INFO_VALUE(cl_command_queue, NULL);
     case CL_QUEUE_REFERENCE_COUNT:

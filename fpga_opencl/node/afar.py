@@ -2,7 +2,7 @@
 """Clients from afar: gates bring their tokens, the registrar brings leases, and both meet here.
 
 A worker is started for a token that opens a lease, and ends with the lease. A lease has one worker
-at a time, so that its memory is what the service counted.
+at a time, so that its memory is what the service counted. That of REST outlasts its connections.
 """
 
 import contextlib
@@ -16,8 +16,9 @@ import uuid
 
 from fpga_opencl.afar import opening
 from fpga_opencl.afar.opening import Opening
+from fpga_opencl.node import desks
 from fpga_opencl.node.helpers import Helper
-from fpga_opencl.node.leases import Leases
+from fpga_opencl.node.leases import Lease, Leases
 from fpga_opencl.node.log import Log
 from fpga_opencl.node.server import Server, Session
 
@@ -56,6 +57,7 @@ class Afar:
         self._boot = str(uuid.uuid4())
         self._clients: list[_Client] = []
         self._open: dict[Session, uuid.UUID] = {}
+        self._desks = desks.Desks()
         self._heard = self._poked = 0.0
         self._log = Log()
         self._helpers = {"doorman": doorman, "registrar": registrar}
@@ -99,7 +101,9 @@ class Afar:
         self._start_helpers()
 
     def _forget(self, session: Session) -> None:
-        self._open.pop(session, None)
+        lease_id = self._open.pop(session, None)
+        if lease_id is not None:
+            self._desks.close(lease_id)
 
     # Clients
 
@@ -129,7 +133,8 @@ class Afar:
 
     def _try(self, client: _Client, now: float) -> None:
         """Start a client's worker, or refuse it, or have it wait."""
-        lease = self._leases.opened(*client.request)
+        rest = client.request.rest
+        lease = self._leases.opened(client.request.session, client.request.token)
         late = now - client.arrived > _PATIENCE
         if lease is None:
             if late or self._heard > client.arrived:
@@ -137,19 +142,45 @@ class Afar:
             else:
                 self._poke(now)
             return
-        if lease.id in self._open.values():
+        if rest and lease.id in self._desks:
+            self._enter(client, lease)
+        elif lease.id in self._open.values():
             if late:
                 self._answer(client, opening.NO_ROOM)
-            return
-        here, there = socket.socketpair()
-        with here:
-            memory = min(lease.memory, self._server.settings.memory)
-            session = self._server.open(there, device=lease.device, memory=memory)
-            if session is None:
+        elif rest and self._desks.lost(lease.id):
+            self._answer(client, opening.LOST)
+        elif rest:
+            here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            if self._start(lease, there, prepare=desks.prepare):
+                self._desks.add(lease.id, here)
+                self._enter(client, lease)
+            else:
+                here.close()
                 self._answer(client, opening.NO_ROOM)
-                return
+        else:
+            here, there = socket.socketpair()
+            with here:
+                if self._start(lease, there):
+                    self._answer(client, opening.OPENED, here)
+                else:
+                    self._answer(client, opening.NO_ROOM)
+
+    def _start(self, lease: Lease, there: socket.socket, **more: typing.Any) -> bool:
+        """Start a lease's worker; whether there is one."""
+        memory = min(lease.memory, self._server.settings.memory)
+        session = self._server.open(there, device=lease.device, memory=memory, **more)
+        if session is not None:
             self._open[session] = lease.id
-            self._answer(client, opening.OPENED, here)
+        return session is not None
+
+    def _enter(self, client: _Client, lease: Lease) -> None:
+        """Let a client in at the desk of its session."""
+        here = self._desks.enter(lease)
+        if here is None:
+            self._answer(client, opening.NO_ROOM)
+        else:
+            with here:
+                self._answer(client, opening.OPENED, here)
 
     def _answer(self, client: _Client, code: int, *ways: socket.socket) -> None:
         self._clients.remove(client)
@@ -210,6 +241,7 @@ class Afar:
     def _lease(self, message: Document) -> None:
         self._leases.replace(message["sessions"], float(message["sent"]), float(message["ttl"]))
         self._heard = float(message["sent"])
+        self._desks.keep(self._leases.present)
         self._tick()
 
     def _clear(self, _message: Document) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contexts, queues, memory objects, samplers; and forgetting objects."""
+"""Parts of devices, contexts, queues, memory objects, samplers; and forgetting objects."""
 
 import struct
 
@@ -11,7 +11,10 @@ from fpga_opencl.protocol import codes, table
 _BUFFER_CREATE_TYPE_REGION = 0x1220
 _IMAGE_ELEMENT_SIZE = 0x1111
 _HOST_POINTERS = codes.MEM_USE_HOST_PTR | codes.MEM_ALLOC_HOST_PTR | codes.MEM_COPY_HOST_PTR
+_DEVICES = 4096  # of a session at once
+_UNITS = 1 << 31  # more than a device has; beyond that implementations would count from 0 again
 _RELEASES = {
+    "device": "clReleaseDevice",
     "context": "clReleaseContext",
     "queue": "clReleaseCommandQueue",
     "memory": "clReleaseMemObject",
@@ -20,7 +23,31 @@ _RELEASES = {
     "kernel": "clReleaseKernel",
     "event": "clReleaseEvent",
 }
-_RELEASE = {number: _RELEASES[name] for name, number in table.KINDS.items() if name in _RELEASES}
+_RELEASE = {number: _RELEASES[name] for name, number in table.KINDS.items()}
+
+
+def sub_devices(
+    session: Session, _: tuple[int, int], tail: memoryview, parent: int, count: int, __: int
+) -> bytes:
+    """Divide a device, or say how many parts there would be."""
+    devices = session.objects.devices
+    words = struct.unpack(f"<{len(tail) // 8}Q", tail)
+    names, properties = words[:count], words[count:]
+    if not properties or properties[-1] or sum(properties) >= _UNITS or len(set(names)) < count:
+        raise Refused(codes.INVALID_VALUE)
+    for name in names:
+        devices.free(name)
+    if len(devices) + count > _DEVICES:
+        raise Refused(codes.OUT_OF_RESOURCES)
+    # Some implementations read one more.
+    listed = ffi.new("intptr_t[]", [*properties, 0])
+    found, handles = ffi.new("U *"), ffi.new("H[]", count) if count else NULL
+    check(session.library.clCreateSubDevices(devices[parent], listed, count, handles, found))
+    parts = dict(zip(names, handles, strict=True)) if count else {}
+    parts = {name: handle for name, handle in parts.items() if handle}
+    devices.update(parts)
+    session.objects.parts.update(parts)
+    return struct.pack("<I", found[0])
 
 
 def context(
@@ -201,6 +228,10 @@ def release(
     if kind == table.KINDS["event"] and objects.failed.pop(number, None) is not None:
         return b""
     found = objects.of_kind(kind)[number]
+    if kind == table.KINDS["device"]:
+        if number not in objects.parts:
+            raise Refused(codes.INVALID_DEVICE)
+        objects.parts.remove(number)
     del objects.of_kind(kind)[number]
     if kind == table.KINDS["event"]:
         objects.unset.discard(number)

@@ -2,18 +2,28 @@
 """One client's way in: its TLS ends here, in a confined process that never saw OpenCL.
 
 The token is not for this process to judge: the server, which has the leases, gets it, and sends the
-way to a worker or a code.
+way to a worker or a code. A client that begins with a request of HTTP gets its answers from the
+worker, too.
 """
 
 import contextlib
+import re
 import socket
 import ssl
 
 from fpga_opencl.afar import opening, tls
 from fpga_opencl.afar.relay import Relay
+from fpga_opencl.rest import answers, head
+from fpga_opencl.rest.answers import Refusal
 
 #: Seconds for the handshake and the opening, and for the server's answer.
 _HANDSHAKE, _ANSWER = 10.0, 15.0
+#: What requests of REST are answered with.
+_REFUSALS = {
+    opening.NO_SESSION: (404, "there is no such session, or its token is wrong or has expired"),
+    opening.NO_ROOM: (409, "a client has the session, or no worker is free"),
+    opening.LOST: (410, "the worker of the session has ended: open another session"),
+}
 
 
 def serve(connection: socket.socket, control: socket.socket, context: ssl.SSLContext) -> None:
@@ -25,26 +35,57 @@ def serve(connection: socket.socket, control: socket.socket, context: ssl.SSLCon
         tls.prepare(connection)
         connection.settimeout(_HANDSHAKE)
         secure = context.wrap_socket(connection, server_side=True)
-        content = _receive(secure)
-        if opening.unpack(content) is None:
-            return
-        control.settimeout(_ANSWER)
-        control.send(content)
-        reply, descriptors, _, _ = socket.recv_fds(control, opening.REPLY_SIZE, 1)
-        control.close()
-        secure.sendall(reply)
-        if descriptors:
-            Relay(secure, socket.socket(fileno=descriptors[0])).run()
+        begin = _receive(secure, len(opening.BEGIN))
+        if begin == opening.BEGIN:
+            content = begin + _receive(secure, opening.SIZE - len(begin))
+            if opening.unpack(content) is None:
+                return
+            reply, descriptors = _ask(control, content)
+            secure.sendall(reply)
+            if descriptors:
+                Relay(secure, socket.socket(fileno=descriptors[0])).run()
+        elif re.fullmatch(rb"[A-Z]{3}[A-Z ]", begin):
+            _serve_rest(secure, control, begin)
 
 
-def _receive(secure: ssl.SSLSocket) -> bytes:
-    """The opening.
+def _serve_rest(secure: ssl.SSLSocket, control: socket.socket, begin: bytes) -> None:
+    """Bring requests to the desk of their session."""
+    try:
+        content = head.read(secure, begin)
+        reply, descriptors = _ask(control, head.parse(content).opening.pack())
+        if not descriptors:
+            raise Refusal(*_REFUSALS[opening.unpack_reply(reply)])
+    except Refusal as e:
+        secure.sendall(answers.response(e.status, e.document))
+        answers.linger(secure)
+        return
+    desk = socket.socket(fileno=descriptors[0])
+    desk.sendall(content)
+    Relay(secure, desk).run()
+
+
+def _ask(control: socket.socket, content: bytes) -> tuple[bytes, list[int]]:
+    """The server's reply, and the way to a worker if it opens one.
+
+    :raises EOFError: the server does not reply
+    """
+    control.settimeout(_ANSWER)
+    control.send(content)
+    reply, descriptors, _, _ = socket.recv_fds(control, opening.REPLY_SIZE, 1)
+    control.close()
+    if not reply:
+        raise EOFError
+    return reply, list(descriptors)
+
+
+def _receive(secure: ssl.SSLSocket, size: int) -> bytes:
+    """So many bytes.
 
     :raises EOFError: the client left before
     """
     content = b""
-    while len(content) < opening.SIZE:
-        part = secure.recv(opening.SIZE - len(content))
+    while len(content) < size:
+        part = secure.recv(size - len(content))
         if not part:
             raise EOFError
         content += part

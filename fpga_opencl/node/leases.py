@@ -64,6 +64,11 @@ class Leases:
         self._by_id = {one.id: one for one in found}
         self._until = sent + ttl
 
+    @property
+    def present(self) -> typing.Collection[uuid.UUID]:
+        """The sessions that the service named last."""
+        return self._by_id.keys()
+
     def clear(self) -> None:
         """Have none."""
         self._by_id, self._until = {}, 0.0

@@ -89,6 +89,7 @@ class Objects:
     :param failed: events of commands that could not be enqueued, and the code of each
     :param profiled: for events that stand for others, those that have the times
     :param unset: user events that the client has not set yet
+    :param parts: devices that are parts of others
     """
 
     devices: Numbers[Handle]
@@ -102,6 +103,7 @@ class Objects:
     failed: dict[int, int] = dataclasses.field(default_factory=dict)
     profiled: dict[int, Handle] = dataclasses.field(default_factory=dict)
     unset: set[int] = dataclasses.field(default_factory=set)
+    parts: set[int] = dataclasses.field(default_factory=set)
 
     @classmethod
     def none(cls) -> "Objects":
@@ -118,7 +120,7 @@ class Objects:
         )
 
     def of_kind(self, kind: int) -> Numbers[typing.Any]:
-        """The objects that a client may release, by the kind's number.
+        """The objects of a kind, by its number.
 
         :raises Refused: there is no such kind
         """
@@ -129,8 +131,4 @@ class Objects:
 
 
 _PLURALS = {"memory": "memories"}
-_BY_KIND = {
-    number: _PLURALS.get(name, f"{name}s")
-    for name, number in table.KINDS.items()
-    if name != "device"
-}
+_BY_KIND = {number: _PLURALS.get(name, f"{name}s") for name, number in table.KINDS.items()}

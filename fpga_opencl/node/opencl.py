@@ -11,6 +11,7 @@ typedef void *H; typedef int32_t I; typedef uint32_t U; typedef uint64_t L;
 I clGetPlatformIDs(U, H *, U *);
 I clGetDeviceIDs(H, L, U, H *, U *);
 I clGetDeviceInfo(H, U, size_t, void *, size_t *);
+I clCreateSubDevices(H, intptr_t *, U, H *, U *);
 I clGetProgramInfo(H, U, size_t, void *, size_t *);
 I clGetProgramBuildInfo(H, H, U, size_t, void *, size_t *);
 I clGetKernelInfo(H, U, size_t, void *, size_t *);
@@ -65,7 +66,7 @@ H clEnqueueMapBuffer(H, H, U, L, size_t, size_t, U, H *, H *, I *);
 I clEnqueueUnmapMemObject(H, H, void *, U, H *, H *);
 I clReleaseContext(H); I clReleaseCommandQueue(H); I clReleaseMemObject(H); I clReleaseSampler(H);
 I clReleaseProgram(H); I clReleaseKernel(H); I clReleaseEvent(H);
-I clRetainMemObject(H); I clRetainEvent(H); I clRetainSampler(H);
+I clReleaseDevice(H); I clRetainMemObject(H); I clRetainEvent(H); I clRetainSampler(H);
 """)
 
 #: A handle, a pointer, an array: cffi gives no types.

@@ -21,6 +21,8 @@ from fpga_opencl.node import sandbox, worker
 from fpga_opencl.node.log import Log
 from fpga_opencl.node.settings import Settings
 
+Prepare = typing.Callable[[socket.socket, Settings], typing.Callable[[], None]]
+
 _GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _MOMENT = 0.02  # seconds that are waited for processes that were killed; then others are served
 _END = 5.0  # seconds for the same when the server ends
@@ -146,10 +148,16 @@ class Server:
             return  # it left before; or no descriptors are free, and it is tried again
         self.open(connection)
 
-    def open(self, connection: socket.socket, **changes: typing.Any) -> Session | None:
+    def open(
+        self,
+        connection: socket.socket,
+        prepare: Prepare = worker.prepare,
+        **changes: typing.Any,
+    ) -> Session | None:
         """Start a worker.
 
         :param connection: the worker's end; it is closed with the session
+        :param prepare: what it does first, which gives what it runs once it is confined
         :param changes: of its settings
         :returns: None if there is no room for it, or it cannot be started
         """
@@ -158,7 +166,7 @@ class Server:
             return None
         slot = self._free.pop(0)
         try:
-            return self._start(connection, slot, changes)
+            return self._start(connection, slot, prepare, changes)
         except OSError as e:
             self._log.say(f"a worker cannot be started: {e}")
             connection.close()
@@ -166,14 +174,18 @@ class Server:
             return None
 
     def _start(
-        self, connection: socket.socket, slot: int, changes: dict[str, typing.Any]
+        self,
+        connection: socket.socket,
+        slot: int,
+        prepare: Prepare,
+        changes: dict[str, typing.Any],
     ) -> Session:
         uid = self._settings.uid + slot
         settings = dataclasses.replace(self._settings, **changes, uid=uid)
         entrances = [] if self._together else self._make_groups(settings)
         pid = os.fork()
         if pid == 0:
-            self._become_worker(connection, settings, entrances)
+            self._become_worker(connection, prepare, settings, entrances)
         session = Session(connection, pid, os.pidfd_open(pid), slot)
         self._poll.register(session.process, select.EPOLLIN)
         self._poll.register(connection.fileno(), _GONE)
@@ -182,7 +194,11 @@ class Server:
         return session
 
     def _become_worker(
-        self, connection: socket.socket, settings: Settings, entrances: list[str]
+        self,
+        connection: socket.socket,
+        prepare: Prepare,
+        settings: Settings,
+        entrances: list[str],
     ) -> typing.NoReturn:
         try:
             os.setsid()
@@ -190,10 +206,8 @@ class Server:
                 signal.signal(number, signal.SIG_DFL)
             descriptor = os.dup2(connection.fileno(), 3)
             os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
-            connection = socket.socket(fileno=descriptor)
-            sandbox.run(
-                settings, entrances, str(self._folder), lambda: worker.serve(connection, settings)
-            )
+            serve = prepare(socket.socket(fileno=descriptor), settings)
+            sandbox.run(settings, entrances, str(self._folder), serve)
         finally:
             os._exit(1)
 

@@ -2,6 +2,7 @@
 """A worker: the functions that handle messages, and one session of them."""
 
 import socket
+import typing
 
 from fpga_opencl.node import boxes, create, launches, programs, queries, transfers, waiting
 from fpga_opencl.node.session import Handler, open_session
@@ -13,6 +14,7 @@ _BY_NAME: dict[str, Handler] = {
     "query": queries.query,
     "formats": queries.formats,
     "release": create.release,
+    "create_sub_devices": create.sub_devices,
     "create_context": create.context,
     "create_queue": create.queue,
     "create_buffer": create.buffer,
@@ -50,6 +52,11 @@ _BY_NAME: dict[str, Handler] = {
     "enqueue_fill_image": boxes.fill_image,
 }
 HANDLERS = {one.number: (one, _BY_NAME[name]) for name, one in table.MESSAGES.items()}
+
+
+def prepare(connection: socket.socket, settings: Settings) -> typing.Callable[[], None]:
+    """What a worker runs once it is confined."""
+    return lambda: serve(connection, settings)
 
 
 def serve(connection: socket.socket, settings: Settings) -> None:

@@ -21,8 +21,9 @@ _CHECK = "opencl"
 _FILES = ("libfpga-opencl.so", "libOpenCL.so.1", "fpga-nova.icd")
 _SECONDS = 60
 _PAUSE = 0.1  # seconds between two looks for the server's socket
-#: Of nobody else, so that a node server of the host may run meanwhile.
-_FIRST_UID = "2099999999"
+#: Users of nobody else from here on, so that node servers of the host may run meanwhile; each
+#: doctor has that of its process, of which there are 4,194,304 at the most.
+_USERS = 2_090_000_000
 _SOURCE = """
 kernel void add(global const int *a, global const int *b, global int *sum) {
     size_t i = get_global_id(0);
@@ -67,7 +68,7 @@ def _server(folder: pathlib.Path) -> typing.Iterator[str]:
     """A node server of one session; gives its socket."""
     socket = folder / "socket"
     words = [sys.executable, "-m", "fpga_opencl.node", "--socket", str(socket)]
-    words += ["--sessions", "1", "--memory", "1", "--first-uid", _FIRST_UID]
+    words += ["--sessions", "1", "--memory", "1", "--first-uid", str(_USERS + os.getpid())]
     with (
         (folder / "log").open("w+") as log,
         subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=log, cwd="/") as server,

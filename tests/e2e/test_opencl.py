@@ -15,7 +15,7 @@ from cloud import Cloud
 
 from tests.e2e.hosts import DOCKER, ComputeHost, glance_of, known
 from tests.support import bitstreams, opencl
-from tests.support.host import Host, wait_until
+from tests.support.host import Host, control_groups, wait_until
 
 pytestmark = pytest.mark.e2e
 _SCRIPT = opencl.ROOT / "build_scripts/images/build_opencl_image.py"
@@ -106,11 +106,12 @@ def test_limits_of_container_and_region_are_both_set(
     container = cloud.engine.containers.get(f"nova-{server}")
     assert container.attrs["HostConfig"]["Memory"] == 64 << 20  # the flavor's
     (region,) = host.cli.status()["regions"]
-    limits = pathlib.Path("/sys/fs/cgroup").glob(f"**/fpga-nova/{region['id']}-*/memory*max")
-    version1 = pathlib.Path("/sys/fs/cgroup").glob(
-        f"**/fpga-nova/{region['id']}-*/memory.limit_in_bytes"
-    )
-    found = {file.name: int(file.read_text()) for file in (*limits, *version1)}
+    found = {
+        file.name: int(file.read_text())
+        for group in control_groups(f"fpga-nova/{region['id']}-*")
+        for pattern in ("memory*max", "memory.limit_in_bytes")
+        for file in group.glob(pattern)
+    }
     assert _MEMORY in found.values(), found
 
 

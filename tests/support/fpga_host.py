@@ -116,11 +116,18 @@ class FakeHost:
             begun["state"] = "done"
         return {"refusal": None, "program": begun}
 
-    def program_status(self, context: Document, server: str, program_id: str) -> Document:
+    def program_status(
+        self, context: Document, server: str, program_id: str, wait: float = 0
+    ) -> Document:
         """What became of it."""
         refused = self._note("program_status", program_id, context)
         if refused:
             return refused | {"program": None}
+        end = time.monotonic() + wait
+        while self.programs.get(program_id, {}).get("state") == "running":
+            if time.monotonic() > end:
+                break
+            time.sleep(0.02)
         return {"refusal": None, "program": self.programs.get(program_id)}
 
     def _region_of(self, owner: str) -> str | None:

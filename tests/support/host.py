@@ -2,6 +2,7 @@
 """A host with emulated regions: the real fpga-cli with a configuration and folders of its own."""
 
 import contextlib
+import fnmatch
 import json
 import os
 import pathlib
@@ -140,7 +141,20 @@ class Host:
             groups.end(names.group(record.name), Deadline(5))
 
 
-def wait_until(condition: typing.Callable[[], bool], seconds: float = 10) -> None:
+def control_groups(pattern: str) -> list[pathlib.Path]:
+    """The control groups whose paths end so, in each hierarchy.
+
+    Groups may go meanwhile: others' end at any time, and a glob fails then.
+    """
+    return [
+        pathlib.Path(folder, name)
+        for folder, names, _ in os.walk("/sys/fs/cgroup")
+        for name in names
+        if fnmatch.fnmatch(f"{folder}/{name}", f"*/{pattern}")
+    ]
+
+
+def wait_until(condition: typing.Callable[[], bool], seconds: float = 60) -> None:
     """Wait for something that another process brings about, and fail if it does not."""
     deadline = Deadline(seconds)
     while not condition():

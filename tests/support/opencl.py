@@ -4,19 +4,20 @@
 import contextlib
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
 import typing
 from pathlib import Path
 
-from tests.support.host import wait_until
+from tests.support.host import control_groups, wait_until
 
 ROOT = Path(__file__).parents[2]
 _READY = 60  # seconds
 #: Servers of tests that run at once have different users.
 SESSIONS = 64
-_USERS = itertools.count(2_200_000_000 + os.getpid() % 1_000_000 * 1000, SESSIONS)
+_USERS = itertools.count(2_200_000_000 + os.getpid() % 1_000_000 * 2000, SESSIONS)
 
 
 class Node:
@@ -31,33 +32,62 @@ class Node:
         self.socket = socket
         self.first = first
 
+    def is_ready(self) -> bool:
+        """Whether it has opened all that it has without sessions: last of all, its loop's."""
+        return Path(self.socket).exists() and any(
+            "eventpoll" in target for target in self._descriptors()
+        )
+
     def groups(self) -> int:
-        """How many control groups its workers have."""
-        users = [
-            int(name.rpartition("-")[2])
-            # Passes over groups that go meanwhile, which a glob does not.
-            for folder, names, _ in os.walk("/sys/fs/cgroup")
-            for name in names
-            if Path(folder).name == "fpga-nova" and name.startswith("opencl-")
-        ]
+        """How many of its workers have control groups."""
+        found = control_groups("fpga-nova/opencl-*")
+        users = {int(one.name.rpartition("-")[2]) for one in found}
         return len([user for user in users if self.first <= user < self.first + SESSIONS])
+
+    def sessions(self) -> list[int]:
+        """The processes that it has descriptors of, one for each session; -1 after their end.
+
+        What the kernel says of children is exact only as long as none of them ends.
+        """
+        folder, found = Path(f"/proc/{self.process.pid}/fdinfo"), []
+        with contextlib.suppress(FileNotFoundError):
+            for file in folder.iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    found += re.findall(r"^Pid:\s*(-?\d+)$", file.read_text(), re.MULTILINE)
+        return [int(one) for one in found]
 
     def workers(self) -> list[int]:
         """The processes that serve clients, each the first of its namespace."""
-        own = [one for one in _children(self.process.pid) if not self._is_helper(one)]
-        return [child for one in own for child in _children(one)]
+        return [child for one in self.sessions() for child in _children(one)]
+
+    def wait(self, count: int) -> list[int]:
+        """Wait until it has so many sessions and nothing of earlier ones; their workers."""
+        wait_until(
+            lambda: (
+                len(self.sessions()) == count
+                and len(self.workers()) == count
+                and self.groups() <= count
+            )
+        )
+        return self.workers()
 
     def helper(self, name: str) -> int:
         """The process of a program that it started beside itself."""
         (found,) = [one for one in _children(self.process.pid) if name in command(one)]
         return found
 
-    def _is_helper(self, pid: int) -> bool:
-        return any(name in command(pid) for name in ("doorman", "registrar"))
-
     def descriptors(self) -> int:
         """How many descriptors the server has."""
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+        return len(self._descriptors())
+
+    def _descriptors(self) -> list[str]:
+        """What they are of."""
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            for file in Path(f"/proc/{self.process.pid}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    found.append(str(file.readlink()))
+        return found
 
     def memory(self) -> int:
         """KiB of the server's own."""
@@ -69,6 +99,11 @@ def _children(pid: int) -> list[int]:
         return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def runs(pid: int) -> bool:
+    """Whether there is more of a process than its remains; memory is back when there is not."""
+    return Path(f"/proc/{pid}/exe").exists()
 
 
 def command(pid: int) -> str:
@@ -99,9 +134,10 @@ def serving(folder: Path, *options: str) -> typing.Iterator[Node]:
     words += ["--first-uid", str(first), *options]
     process = subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
     try:
-        wait_until(lambda: Path(path).exists() or process.poll() is not None, _READY)
+        node = Node(process, path, first)
+        wait_until(lambda: node.is_ready() or process.poll() is not None, _READY)
         assert process.poll() is None
-        yield Node(process, path, first)
+        yield node
     finally:
         process.send_signal(signal.SIGTERM)
         # Killed by its test, or ended as it should.

@@ -56,11 +56,13 @@ def certificate(folder: Path, days: float = 1, name: str = "node") -> tuple[Path
     return public, private
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
+@contextlib.contextmanager
+def reserved_address() -> typing.Iterator[str]:
+    """An address that nobody else gets; a server that may use one again can listen on it."""
     with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+        yield f"127.0.0.1:{one.getsockname()[1]}"
 
 
 @dataclasses.dataclass
@@ -88,6 +90,12 @@ class Cloud:
     def look(self) -> None:
         """Have the engine look at the sessions."""
         work.Work(self.api.service).run()
+
+    def is_settled(self) -> bool:
+        """Whether no node has anything of a session that has ended."""
+        self.look()
+        answer = self.api.call("GET", f"{nodes.SESSIONS}?state=closing", "admin")
+        return answer.json["sessions"] == []
 
 
 @contextlib.contextmanager
@@ -118,15 +126,15 @@ def node(
 ) -> typing.Iterator[opencl.Node]:
     """A node server that has registered."""
     public, private = certificate(folder, name=name)
-    port = free_port()
-    conf = folder / f"{name}.conf"
-    conf.write_text(
-        f"[opencl_node]\nname = {name}\naddress = 127.0.0.1:{port}\n"
-        f"[service_credentials]\nauth_type = admin_token\nendpoint = {cloud.url}\n"
-        f"token = service\nendpoint_override = {cloud.url}\n"
-    )
-    words = ["--listen", f"127.0.0.1:{port}", "--certificate", str(public), "--key", str(private)]
-    words += ["--config-file", str(conf), "--memory", "1", "--sessions", "4", *options]
-    with opencl.serving(folder, *words) as running:
-        wait_until(lambda: cloud.state(name) == "up", _LONG)
-        yield running
+    with reserved_address() as address:
+        conf = folder / f"{name}.conf"
+        conf.write_text(
+            f"[opencl_node]\nname = {name}\naddress = {address}\n"
+            f"[service_credentials]\nauth_type = admin_token\nendpoint = {cloud.url}\n"
+            f"token = service\nendpoint_override = {cloud.url}\n"
+        )
+        words = ["--listen", address, "--certificate", str(public), "--key", str(private)]
+        words += ["--config-file", str(conf), "--memory", "1", "--sessions", "4", *options]
+        with opencl.serving(folder, *words) as running:
+            wait_until(lambda: cloud.state(name) == "up", _LONG)
+            yield running

@@ -17,6 +17,7 @@ import typing
 import docker
 
 from tests.support import docker_engine
+from tests.support.host import control_groups
 
 _INSTALLED = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 _READY = 60  # seconds
@@ -137,7 +138,7 @@ class Dockerd:
         self.stop()
         for mount in reversed(self._mounts()):
             subprocess.run(["umount", "--lazy", mount], check=False)
-        for controller in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self._group}"):
+        for controller in control_groups(self._group):
             controller.rmdir()
         shutil.rmtree(self.folder)
 

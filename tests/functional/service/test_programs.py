@@ -78,8 +78,7 @@ class ProgramsTestCase(HooksTestCase):
         answer = self.call(order)
         self.assertIsNone(answer["refusal"])
         while answer["program"]["state"] == programs.RUNNING:
-            work.running.wait(order["id"], 5)
-            answer = self.endpoint.program_status({}, server["id"], order["id"])
+            answer = self.endpoint.program_status({}, server["id"], order["id"], wait=5)
         return answer["program"]
 
     def refusal(self, order):

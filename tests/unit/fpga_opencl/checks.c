@@ -311,6 +311,59 @@ static void check_refusals(void)
     CHECK(clEnqueueTask(queue, kernel, 0, NULL, NULL) == CL_INVALID_KERNEL_ARGS);
 }
 
+static void check_parts(void)
+{
+    const cl_device_partition_property each[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0},
+                                       none[] = {CL_DEVICE_PARTITION_EQUALLY, 0, 0};
+    cl_int content[COUNT] = {0}, b = 3;
+    cl_device_id *parts, parent, twice[3];
+    cl_uint units, count;
+    size_t size = COUNT;
+    cl_kernel kernel;
+    cl_mem memory;
+
+    open_device(0);
+    GOOD(clGetDeviceInfo(device, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL));
+    if (units < 2) {
+        CHECK(clCreateSubDevices(device, each, 0, NULL, &count) == CL_DEVICE_PARTITION_FAILED);
+        return;
+    }
+    CHECK(clCreateSubDevices(device, none, 0, NULL, &count) == CL_INVALID_VALUE);
+    GOOD(clCreateSubDevices(device, each, 0, NULL, &count));
+    CHECK(count == units);
+    parts = calloc(count, sizeof *parts);
+    CHECK(clCreateSubDevices(device, each, count - 1, parts, NULL) == CL_INVALID_VALUE);
+    GOOD(clCreateSubDevices(device, each, count, parts, NULL));
+    GOOD(clGetDeviceInfo(parts[1], CL_DEVICE_PARENT_DEVICE, sizeof parent, &parent, NULL));
+    GOOD(clGetDeviceInfo(parts[1], CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL));
+    CHECK(parent == device && units == 1);
+    twice[0] = twice[2] = parts[0];
+    twice[1] = device = parts[1];
+    GOOD(clReleaseCommandQueue(queue));
+    GOOD(clReleaseContext(context));
+    context = clCreateContext(NULL, 3, twice, NULL, NULL, &status);
+    GOOD(status);
+    GOOD(clGetContextInfo(context, CL_CONTEXT_NUM_DEVICES, sizeof units, &units, NULL));
+    CHECK(units == 2);
+    for (cl_uint i = 0; i < count; i++)
+        GOOD(clReleaseDevice(parts[i])); /* the context has two of them still */
+    free(parts);
+    queue = clCreateCommandQueue(context, device, 0, &status);
+    GOOD(status);
+    memory = make_buffer(content);
+    kernel = make_kernel(source, "add", NULL);
+    GOOD(clSetKernelArg(kernel, 0, sizeof memory, &memory));
+    GOOD(clSetKernelArg(kernel, 1, sizeof memory, &memory));
+    GOOD(clSetKernelArg(kernel, 2, sizeof b, &b));
+    GOOD(clEnqueueNDRangeKernel(queue, kernel, 1, NULL, &size, NULL, 0, NULL, NULL));
+    GOOD(clEnqueueReadBuffer(queue, memory, CL_TRUE, 0, SIZE, content, 0, NULL, NULL));
+    CHECK(content[0] == 3 && content[COUNT - 1] == 3);
+    GOOD(clReleaseKernel(kernel));
+    GOOD(clReleaseMemObject(memory));
+    GOOD(clReleaseCommandQueue(queue));
+    GOOD(clReleaseContext(context));
+}
+
 static void *use(void *argument)
 {
     cl_int content[COUNT], answer[COUNT];
@@ -361,7 +414,8 @@ static void check_loss(void)
 static void check_anything(void)
 {
     static char content[1 << 16];
-    cl_device_id devices[4];
+    const cl_device_partition_property each[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0};
+    cl_device_id devices[4], parts[4];
     cl_program program;
     cl_kernel kernel;
     cl_event event = NULL;
@@ -373,6 +427,8 @@ static void check_anything(void)
         return;
     clGetDeviceInfo(devices[0], CL_DEVICE_NAME, 16, content, NULL);
     clGetDeviceInfo(devices[0], CL_DEVICE_EXTENSIONS, sizeof content, content, NULL);
+    if (!clCreateSubDevices(devices[0], each, 4, parts, NULL))
+        clReleaseDevice(parts[0]);
     context = clCreateContext(NULL, 1, devices, NULL, NULL, &status);
     if (!context)
         return;
@@ -406,6 +462,7 @@ int main(int count, char **words)
         {"boxes", check_boxes},     {"events", check_events},     {"headers", check_headers},
         {"linking", check_linking}, {"refusals", check_refusals}, {"threads", check_threads},
         {"loss", check_loss},       {"anything", check_anything}, {"both-ways", check_both_ways},
+        {"parts", check_parts},
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -8,7 +8,7 @@ import typing
 import pytest
 
 from fpga_opencl import client
-from tests.support import opencl
+from tests.support import opencl, opencl_afar
 
 SOURCE = """
 kernel void scale(global int *out, global const int *in, int factor) {
@@ -34,6 +34,24 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl.Nod
     if os.geteuid() != 0:
         pytest.skip("only root can confine workers")
     with opencl.serving(tmp_path_factory.mktemp("cl")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl_afar.Cloud]:
+    """A service."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can confine workers")
+    with opencl_afar.cloud(tmp_path_factory.mktemp("api")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def serving(
+    cloud: opencl_afar.Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> typing.Iterator[opencl.Node]:
+    """A node server that has registered there."""
+    with opencl_afar.node(cloud, tmp_path_factory.mktemp("node")) as one:
         yield one
 
 
@@ -67,6 +85,7 @@ def desk(socket: str) -> Desk:
 @pytest.fixture(scope="module")
 def work(node: opencl.Node) -> typing.Iterator[Desk]:
     """A session for all tests of a module."""
+    node.wait(0)
     one = desk(node.socket)
     with one.session:
         yield one

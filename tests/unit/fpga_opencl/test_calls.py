@@ -45,7 +45,8 @@ def scale(work: Desk) -> typing.Iterator[tuple[int, int]]:
 def test_devices(work: Desk) -> None:
     assert work.session.devices.list() == [work.device]
     fields = work.session.devices.show(work.device)
-    assert len(fields) == 10
+    assert len(fields) == 14
+    assert len(fields["max_work_item_sizes"]) == fields["max_work_item_dimensions"]
     assert fields["name"]
     assert int(fields["global_memory"]) > 0
 

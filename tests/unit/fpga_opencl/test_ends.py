@@ -19,22 +19,22 @@ from tests.unit.fpga_opencl.conftest import desk
 
 #: That one after the other open and end; 10,000 take minutes.
 SESSIONS = int(os.environ.get("OPENCL_SESSIONS", "50"))
-#: Seconds; a machine with much other work needs more than the one that is promised.
-SOON = 1.0 * float(os.environ.get("GATE_FACTOR", "5"))
+#: Seconds. One is promised, and a fifth of one is usual; other tests may run beside this one.
+SOON = float(os.environ.get("OPENCL_SOON", "15"))
 
 
 @pytest.fixture
 def quiet(node: opencl.Node) -> opencl.Node:
     """A node server without sessions."""
-    wait_until(lambda: not node.workers())
+    node.wait(0)
     return node
 
 
 def test_worker_ends_with_its_session(quiet: opencl.Node) -> None:
     session = client.open_session(quiet.socket)
-    assert len(quiet.workers()) == 1
+    (worker,) = quiet.wait(1)
     session.close()
-    wait_until(lambda: not quiet.workers(), SOON)
+    wait_until(lambda: not opencl.runs(worker), SOON)
 
 
 def test_worker_ends_with_a_client_that_is_killed(quiet: opencl.Node) -> None:
@@ -47,16 +47,17 @@ def test_worker_ends_with_a_client_that_is_killed(quiet: opencl.Node) -> None:
     )
     assert process.stdout
     assert process.stdout.readline() == b"open\n"
-    assert len(quiet.workers()) == 1
+    (worker,) = quiet.wait(1)
     process.kill()
     process.wait()
-    wait_until(lambda: not quiet.workers(), SOON)
+    wait_until(lambda: not opencl.runs(worker), SOON)
     process.stdout.close()
 
 
 def test_client_sees_that_its_worker_was_killed(quiet: opencl.Node) -> None:
     with client.open_session(quiet.socket) as session:
-        os.kill(quiet.workers()[0], signal.SIGKILL)
+        (worker,) = quiet.wait(1)
+        os.kill(worker, signal.SIGKILL)
         begin = time.monotonic()
         with pytest.raises(client.DeviceLost, match="CL_DEVICE_NOT_AVAILABLE"):
             while True:
@@ -71,9 +72,9 @@ def test_kernel_without_an_end_ends_with_its_client(quiet: opencl.Node) -> None:
     work.session.queues.enqueue_task(work.queue, kernel)
     waiter = threading.Thread(target=_finish, args=(work.session, work.queue))
     waiter.start()
-    assert len(quiet.workers()) == 1
+    (worker,) = quiet.wait(1)
     work.session.abort()
-    wait_until(lambda: not quiet.workers(), SOON)
+    wait_until(lambda: not opencl.runs(worker), SOON)
     waiter.join()
 
 
@@ -84,13 +85,12 @@ def _finish(session: client.Session, queue: int) -> None:
 
 def test_server_that_is_killed_leaves_no_worker(tmp_path: Path, node: opencl.Node) -> None:
     with opencl.serving(tmp_path) as one, client.open_session(one.socket) as session:
-        workers = one.workers()
-        assert len(workers) == 1
+        (worker,) = one.wait(1)
         one.process.kill()
         with pytest.raises(client.DeviceLost):
             while True:
                 session.devices.show(1)
-        wait_until(lambda: not Path(f"/proc/{workers[0]}").exists(), SOON)
+        wait_until(lambda: not opencl.runs(worker), SOON)
 
 
 def test_one_client_too_many_is_turned_away(tmp_path: Path, node: opencl.Node) -> None:
@@ -113,15 +113,16 @@ def _opens(path: str) -> bool:
 
 def test_nothing_grows_with_the_sessions(quiet: opencl.Node) -> None:
     """Without devices that are looked for: what grows would, and it takes less time."""
+    idle = quiet.descriptors()
     for count in (5, SESSIONS):
         for _ in range(count):
             client.open_session(quiet.socket).close()
-        wait_until(lambda: not quiet.workers())
+        # A worker's end comes before the server closes what belonged to it.
+        quiet.wait(0)
+        wait_until(lambda: quiet.descriptors() <= idle)
         if count == 5:
-            before = (quiet.descriptors(), quiet.memory())
-    assert quiet.descriptors() <= before[0]
-    wait_until(lambda: quiet.groups() == 0)
-    assert quiet.memory() <= before[1] + 1536  # it levels off after some fifty
+            before = quiet.memory()
+    assert quiet.memory() <= before + 512  # KiB; some 40 are usual, after 50 and after 20,000
 
 
 def test_server_removes_what_one_that_was_killed_left(tmp_path: Path, node: opencl.Node) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.support import opencl
-from tests.support.host import wait_until
 
 HERE = Path(__file__).parent
 SANITIZE = "address,undefined"
@@ -50,7 +49,7 @@ def run(checks: Path, name: str, socket: str, folder: Path) -> "subprocess.Compl
     "name",
     [
         *("add", "map", "boxes", "events", "headers", "linking", "refusals", "threads"),
-        "both-ways",
+        *("both-ways", "parts"),
     ],
 )
 def test_program_runs(node: opencl.Node, checks: Path, name: str, tmp_path: Path) -> None:
@@ -74,7 +73,7 @@ def test_program_without_a_node_has_no_platform(checks: Path, tmp_path: Path) ->
 
 
 def test_program_sees_that_its_worker_was_killed(node: opencl.Node, checks: Path) -> None:
-    wait_until(lambda: not node.workers())
+    node.wait(0)
     process = subprocess.Popen(
         [str(checks), "loss"],
         env=opencl.environment(checks.parent / "libfpga-opencl.so", node.socket),
@@ -83,8 +82,8 @@ def test_program_sees_that_its_worker_was_killed(node: opencl.Node, checks: Path
     assert process.stdout
     with process.stdout:
         assert process.stdout.readline() == b"ready\n"
-    os.kill(node.workers()[0], signal.SIGKILL)
-    assert process.wait(10) == 0
+    os.kill(node.wait(1)[0], signal.SIGKILL)
+    assert process.wait(60) == 0
 
 
 def test_clinfo_lists_the_device(node: opencl.Node, library: Path) -> None:

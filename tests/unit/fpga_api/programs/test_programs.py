@@ -14,6 +14,7 @@ from fpga_api.programs import follow
 from fpga_api.schemas import programs as schemas
 from tests.support import api
 from tests.support.claims import IMAGE, Cloud, image
+from tests.support.host import wait_until
 
 SERVER = str(uuid.UUID(int=21))
 PATH = f"/v1/servers/{SERVER}/programs"
@@ -238,6 +239,18 @@ def test_program_whose_host_does_not_answer_is_followed(
     assert answer["state"] == "requested"
     host.programs[answer["id"]]["state"] = "done"
     assert _settle(cloud, engine, answer["id"], "done")["fault"] is None
+
+
+def test_one_question_learns_of_an_end_that_comes_meanwhile(
+    cloud: Cloud, engine: follow.Follow
+) -> None:
+    program = _begun(cloud)
+    host = cloud.hosts["host1"]
+    engine.run()
+    wait_until(lambda: ("program_status", program) in host.calls)
+    host.programs[program]["state"] = "done"
+    wait_until(lambda: programs.get(cloud.service.database, program).state == "done")
+    assert host.calls.count(("program_status", program)) == 1
 
 
 @pytest.mark.parametrize("known", ["requested", "running"])

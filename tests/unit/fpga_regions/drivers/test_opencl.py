@@ -25,11 +25,13 @@ from fpga_regions.opencl import BINARY
 from fpga_regions.served.server import Servers
 from fpga_regions.system import sockets
 from tests.support import bitstreams, opencl
-from tests.support.host import Host, wait_until
+from tests.support.host import Host, control_groups, wait_until
 from tests.unit.fpga_opencl.conftest import Desk, desk
 from tests.unit.fpga_regions.conftest import unpack
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can confine workers")
+
+_LONG = 120  # seconds
 
 
 class Served:
@@ -47,7 +49,7 @@ class Served:
     def program(self, data: bytes) -> str:
         """Program a package; a path of its socket that is short enough for an address."""
         package = unpack(data, self.conf)
-        self.driver.program(self.region, package, Deadline(30))
+        self.driver.program(self.region, package, Deadline(_LONG))
         self._socket = pathlib.Path(self.driver.nodes(self.region, package)[0].path)
         return self.socket()
 
@@ -58,12 +60,12 @@ class Served:
 
     def replace(self, data: bytes) -> None:
         """Program another package in place."""
-        self.driver.replace(self.region, unpack(data, self.conf), Deadline(30))
+        self.driver.replace(self.region, unpack(data, self.conf), Deadline(_LONG))
 
     def clear(self) -> None:
         """Clear the region."""
         self._folders.close()
-        self.driver.clear(self.region, Deadline(10))
+        self.driver.clear(self.region, Deadline(_LONG))
 
     def read_back(self) -> Loaded | None:
         """What the region says."""
@@ -97,11 +99,6 @@ def binary() -> bytes:
                 return bytes(_connection(session).call("query", 2, 0x1166, work.program, 0))
         finally:
             one.clear()
-
-
-def runs(pid: int) -> bool:
-    """Whether there is more of a process than its remains."""
-    return pathlib.Path(f"/proc/{pid}/exe").exists()
 
 
 def _connection(session: client.Session) -> typing.Any:
@@ -214,11 +211,11 @@ def test_cleared_region_leaves_no_process_no_group_and_no_memory(served: Served)
         workers = opencl.descendants(server)
         assert len(workers) == 2
         served.clear()
-        assert not any(runs(one) for one in (server, *workers))
+        assert not any(opencl.runs(one) for one in (server, *workers))
         with pytest.raises(client.DeviceLost):
             session.devices.show(1)
     name = Servers(served.host.runtime, served.host.state, "opencl").group(served.region.id)
-    assert list(pathlib.Path("/sys/fs/cgroup").glob(f"**/fpga-nova/{name}*")) == []
+    assert control_groups(f"fpga-nova/{name}*") == []
     assert served.read_back() is None
 
 
@@ -274,7 +271,7 @@ def test_reset_ends_sessions_and_keeps_what_the_region_runs(served: Served, bina
     before = served.program(bitstreams.opencl_package(binary, BINARY))
     loaded = served.read_back()
     with client.open_session(before) as session:
-        served.driver.reset(served.region, Deadline(30))
+        served.driver.reset(served.region, Deadline(_LONG))
         with pytest.raises(client.DeviceLost):
             session.devices.show(1)
     assert served.read_back() == loaded
@@ -298,4 +295,4 @@ def test_end_of_the_node_server_is_seen_and_its_workers_end_with_it(served: Serv
         os.kill(server, signal.SIGKILL)
         os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
         assert served.read_back() is None
-        wait_until(lambda: not any(map(runs, workers)))
+        wait_until(lambda: not any(map(opencl.runs, workers)))
