@@ -42,6 +42,7 @@ class Node:
 
     :param number: of the last byte of its address, from 11 on
     :param regions: of its emulated card; 0: it has none
+    :param part: of the card's regions; the default of the driver if it is empty
     :param opencl: whether it is a node of OpenCL
     :param agent: whether it has a region of OpenCL, whose kernels run on the nodes
     """
@@ -50,6 +51,7 @@ class Node:
     number: int
     roles: tuple[str, ...] = ("compute",)
     regions: int = 0
+    part: str = ""
     modules: tuple[str, ...] = ()
     opencl: bool = False
     agent: bool = False
@@ -138,6 +140,8 @@ class Site:
             entry["modules"] = list(node.modules)
         if node.regions:
             entry["fpga"] = {"drivers": ["emulator"], "regions": node.regions}
+        if node.part:
+            entry["fpga"]["options"] = {"emulator": {"parts": node.part}}
         if node.agent:
             options = {"regions": 1, "agent": f"{FOLDER}/run/opencl-agent/socket"}
             entry["fpga"] = {"drivers": ["opencl"], "options": {"opencl": options}}
