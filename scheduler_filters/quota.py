@@ -20,7 +20,7 @@ from oslo_limit import limit
 from oslo_log import log as logging
 
 from fpga_nova import options as common_options
-from fpga_nova import region_classes, request
+from fpga_nova import request
 from fpga_nova.instance_request import InstanceRequest
 from fpga_nova.request import RESOURCE_CLASS
 from scheduler_filters import options
@@ -45,11 +45,10 @@ _FAILURES = (
 def count(resources: dict[str, int], flavor: "objects.Flavor") -> None:
     """Add the regions that a flavor asks for to the resources that nova-api counts of it.
 
-    :param resources: amounts by class; what a flavor names by a class of regions is in it already
+    :param resources: amounts by class; regions that the flavor names by a class are in it already
     """
-    wanted = request.region_count(request.extra_specs_of(flavor))
-    more = wanted - region_classes.amount(resources)
-    if CONF.fpga.request_quota and more > 0:
+    more = request.regions_not_named(request.extra_specs_of(flavor), resources)
+    if CONF.fpga.request_quota and more:
         resources[RESOURCE_CLASS] = resources.get(RESOURCE_CLASS, 0) + more
 
 

@@ -12,7 +12,7 @@ import os_traits
 
 from fpga_api.availability.demand import Demand, Group, Resources, UncountableError, resources
 from fpga_api.availability.flavors import Flavor
-from fpga_nova import functions, region_classes, request
+from fpga_nova import functions, request
 
 ALIAS = "pci_passthrough:alias"
 DEVICE_PROFILE = "accel:device_profile"
@@ -175,8 +175,8 @@ def demand(flavor: Flavor, terms: Terms) -> Demand:
     isolate = _isolate(specs, own, len(numbered))
     limited = dict(groups.together())
     if terms.quota:  # as scheduler_filters.quota counts
-        more = max(0, request.region_count(specs) - region_classes.amount(limited))
-        limited[request.RESOURCE_CLASS] = limited.get(request.RESOURCE_CLASS, 0) + more
+        amount = request.regions_not_named(specs, limited)
+        limited[request.RESOURCE_CLASS] = limited.get(request.RESOURCE_CLASS, 0) + amount
     result = Demand(groups.group(""), numbered, isolate, resources(limited))
     result.check()
     return result
