@@ -66,11 +66,10 @@ class CloudOfHosts:
         return self._connected("openrc-demo")
 
     def _connected(self, credentials: str) -> openstack.connection.Connection:
-        lines = self.site.ask("controller", f"cat {FOLDER}/{credentials}").splitlines()
+        # The shell reads it: one file of credentials reads another.
+        lines = self.site.ask("controller", f". {FOLDER}/{credentials} && env").splitlines()
         found = dict(
-            line.removeprefix("export OS_").split("=", 1)
-            for line in lines
-            if line.startswith("export OS_")
+            line.removeprefix("OS_").split("=", 1) for line in lines if line.startswith("OS_")
         )
         return openstack.connect(
             auth_url=found["AUTH_URL"],
