@@ -117,6 +117,16 @@ If this is false, flavors that name only bitstreams are not counted: Placement t
 which regions are in use.
 """,
     ),
+    cfg.BoolOpt(
+        "request_quota",
+        default=False,
+        help="""
+Whether Nova has ``[fpga] request_quota`` on.
+
+``mine`` then counts the limit of regions for flavors that do not name their class, too. It needs
+``unified_limits``.
+""",
+    ),
     cfg.ListOpt(
         "image_traits",
         default=["board"],

@@ -50,6 +50,7 @@ class Asking(proxy.Proxy):  # type: ignore[misc]
             bool(answer.get("stale")),
             tuple(answer.get("unreachable", ())),
             answer.get("complete", True),
+            answer.get("regions"),
         )
 
     def _one(

@@ -21,6 +21,8 @@ class Report(collections.abc.Sequence[_R]):
     :ivar unreachable: hosts that did not answer; for users who do not see hosts, their servers
     :ivar complete: whether the totals of flavors have all hosts; a service that started finds full
         hosts bit by bit
+    :ivar regions: the ``used`` regions of the user's project and their ``limit``, which is None
+        where there is none; None where nobody asked, or where no limits of Keystone count
     """
 
     items: tuple[_R, ...]
@@ -29,6 +31,7 @@ class Report(collections.abc.Sequence[_R]):
     stale: bool = False
     unreachable: tuple[str, ...] = ()
     complete: bool = True
+    regions: dict[str, int | None] | None = None
 
     @typing.overload
     def __getitem__(self, index: int) -> _R: ...

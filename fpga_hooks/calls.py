@@ -176,6 +176,39 @@ def process_request(context: typing.Any, spec_obj: "objects.RequestSpec") -> Non
     request_filter.request_regions(context, spec_obj)
 
 
+def limit_regions(resources: dict[str, int], flavor: "objects.Flavor", count: int) -> None:
+    """Nova has added up what servers of a flavor ask for, to check unified limits: add regions.
+
+    :param count: how many servers; 0 where they are allocated, which `recheck_quota` checks
+    """
+    if count:
+        from scheduler_filters import quota
+
+        quota.count(resources, flavor)
+
+
+def limited_flavor(
+    flavor: "objects.Flavor", image: typing.Mapping[str, typing.Any] | None
+) -> "objects.Flavor":
+    """nova-api is about to check unified limits: a flavor with the region that an image names."""
+    from scheduler_filters import quota
+
+    return quota.with_image(flavor, image)
+
+
+def recheck_quota(
+    context: "nova_context.RequestContext",
+    instances: "typing.Sequence[objects.Instance | None]",
+) -> None:
+    """New instances of one request have hosts and allocations: check their quota again.
+
+    :raises nova.exception.TooManyInstances: they are too many; they hold nothing any more
+    """
+    from scheduler_filters import quota
+
+    quota.recheck(context, instances)
+
+
 def upgrade_database(engine: typing.Any, version: str | None, database: str) -> None:
     """Nova's schema was brought up to date: bring our columns up to date too.
 

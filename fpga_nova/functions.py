@@ -8,6 +8,7 @@ does not take, make no difference: `Lzo-1` and `lzo_1` are the same function.
 import re
 import typing
 
+from fpga_nova import region_classes
 from fpga_nova.contract import REGION_NUMBERS
 
 #: The flavor extra spec that names the function of an instance's first region.
@@ -38,16 +39,18 @@ class Group(typing.NamedTuple):
     """A group of what extra specs ask Placement for, as far as it is about functions.
 
     :ivar name: which follows ``resources`` and ``trait``; empty for the unnumbered group
+    :ivar resource_class: of the regions
     :ivar amount: of regions, as it is written
     :ivar functions: of which the group requires the traits
     """
 
     name: str
+    resource_class: str
     amount: str
     functions: list[str]
 
 
-def groups(extra_specs: typing.Mapping[str, str], resource_class: str) -> list[Group]:
+def groups(extra_specs: typing.Mapping[str, str]) -> list[Group]:
     """The groups that ask for regions, and for functions by their traits, in order of names.
 
     So the first users of accelerators in OpenStack wrote what they want.
@@ -55,7 +58,7 @@ def groups(extra_specs: typing.Mapping[str, str], resource_class: str) -> list[G
     found = []
     for key, amount in sorted(extra_specs.items()):
         kind, _, name = key.partition(":")
-        if not kind.startswith("resources") or name != resource_class:
+        if not kind.startswith("resources") or not region_classes.is_one(name):
             continue
         group = kind.removeprefix("resources")
         prefix = f"trait{group}:{TRAIT}"
@@ -65,7 +68,7 @@ def groups(extra_specs: typing.Mapping[str, str], resource_class: str) -> list[G
             if one.startswith(prefix) and value == "required"
         )
         if required:
-            found.append(Group(group, amount, required))
+            found.append(Group(group, name, amount, required))
     return found
 
 

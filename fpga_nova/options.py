@@ -66,9 +66,9 @@ Bitstreams that a container image may name by its property ``hw_fpga_ip_id``.
 
 ``public`` accepts public bitstream images. Any other item is the id of a project whose bitstream
 images are accepted. If the list is empty, no image may name a bitstream, and Nova ignores the
-property. Set the same list for nova-scheduler and every nova-compute. Any user who can upload
-images, and can see such a bitstream, can then get a region without a flavor of yours. A bitstream
-may damage a card.
+property. Set the same list for nova-scheduler and every nova-compute, and with ``request_quota``
+for nova-api and nova-conductor. Any user who can upload images, and can see such a bitstream, can
+then get a region without a flavor of yours. A bitstream may damage a card.
 """,
     ),
     cfg.BoolOpt(
@@ -156,6 +156,20 @@ Resource providers of Placement that have the regions of this host.
 
 With ``card``, Placement chooses the card for each burn. A change takes effect when nova-compute
 starts, and moves the allocations of servers.
+""",
+    ),
+    cfg.Opt(
+        "region_classes",
+        type=cfg.types.Dict(cfg.types.String(max_length=255, regex="^CUSTOM_FPGA_[A-Z0-9_]+$")),
+        default={},
+        help="""
+Classes of Placement for regions of a board, or of a vendor, as in ``intel:CUSTOM_FPGA_INTEL_PF``.
+
+The words are those that ``fpga-cli.py status --format json`` has in ``board`` and ``vendor``; a
+board goes first. All other regions are of the class CUSTOM_FPGA_REGION, and so are those of a
+provider whose regions would have several. A class begins with CUSTOM_FPGA_. A change takes effect
+when nova-compute starts, and moves the allocations of servers. Flavors then have to name the class,
+because the scheduler itself asks for CUSTOM_FPGA_REGION.
 """,
     ),
     cfg.IntOpt(

@@ -8,7 +8,7 @@ Counts that an unpatched service or an older record left out are None or missing
 import re
 import typing
 
-from fpga_nova import functions
+from fpga_nova import functions, region_classes
 from fpga_nova.contract import REGION_NUMBERS
 
 #: The flavor extra spec that names the bitstream image of an instance's first region.
@@ -26,8 +26,8 @@ ACCEPTED_METADATA = "fpga_grant_image"
 #: The number of the region that each extra spec asks for; no other key asks for one.
 NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in REGION_NUMBERS[1:]}
 
-#: Placement's class of which one unit is one region.
-RESOURCE_CLASS = "CUSTOM_FPGA_REGION"
+#: Placement's class of the regions that the scheduler asks for.
+RESOURCE_CLASS = region_classes.REGION
 
 #: Where a host's stats have the images that its regions hold: in use, and free but kept warm.
 STATS = {"programmed": "fpga_images", "free": "fpga_warm"}
@@ -59,14 +59,14 @@ def functions_wanted(extra_specs: typing.Mapping[str, str] | None) -> dict[int, 
     """The functions that extra specs ask for, by number of the region.
 
     By `functions.EXTRA_SPEC` or, where they have nothing else of ours, by a group for Placement
-    with the resource class and the trait of a function.
+    with a class of regions and the trait of a function.
     """
     specs = extra_specs or {}
     named = functions.named(specs)
     if named or bitstreams(specs):
         return named
     wanted: list[str] = []
-    for group in functions.groups(specs, RESOURCE_CLASS):
+    for group in functions.groups(specs):
         if group.amount.isdecimal() and len(group.functions) == 1:
             wanted += group.functions * min(int(group.amount), len(REGION_NUMBERS))
     return dict(zip(REGION_NUMBERS, wanted, strict=False))
@@ -145,9 +145,10 @@ def _flaw_of_both(extra_specs: typing.Mapping[str, str]) -> str | None:
             f"the flavor names both a bitstream and a function for region {twice[0]}; the "
             "operator has to remove one of them"
         )
-    if named and names_resource(extra_specs):
+    classes = _classes_named(extra_specs)
+    if named and classes:
         return (
-            f"the flavor has {functions.EXTRA_SPEC} and names {RESOURCE_CLASS} itself; the "
+            f"the flavor has {functions.EXTRA_SPEC} and names {classes[0]} itself; the "
             "operator has to remove one of them"
         )
     return None
@@ -156,7 +157,7 @@ def _flaw_of_both(extra_specs: typing.Mapping[str, str]) -> str | None:
 def _flaw_of_groups(extra_specs: typing.Mapping[str, str]) -> str | None:
     if bitstreams(extra_specs):
         return None
-    groups = functions.groups(extra_specs, RESOURCE_CLASS)
+    groups = functions.groups(extra_specs)
     for group in groups:
         if len(group.functions) > 1:
             return (
@@ -166,8 +167,8 @@ def _flaw_of_groups(extra_specs: typing.Mapping[str, str]) -> str | None:
             )
         if not group.amount.isdecimal():
             return (
-                f"the flavor asks for '{group.amount}' of {RESOURCE_CLASS}, which is not a "
-                "number; the operator has to correct it"
+                f"the flavor asks for '{group.amount}' of {group.resource_class}, which is not "
+                "a number; the operator has to correct it"
             )
     amount = sum(int(group.amount) for group in groups)
     if amount > len(REGION_NUMBERS):
@@ -205,8 +206,12 @@ def share_free(holder: typing.Any) -> float:
 
 def names_resource(extra_specs: typing.Mapping[str, str]) -> bool:
     """Whether extra specs ask Placement for regions themselves, in whichever group."""
+    return bool(_classes_named(extra_specs))
+
+
+def _classes_named(extra_specs: typing.Mapping[str, str]) -> list[str]:
     keys = (key.partition(":") for key in extra_specs)
-    return any(group.startswith("resources") and name == RESOURCE_CLASS for group, _, name in keys)
+    return region_classes.among(name for group, _, name in keys if group.startswith("resources"))
 
 
 def images(host_state: typing.Any, state: str) -> str:

@@ -12,6 +12,7 @@ from fpga_hooks.instance import devices, image_properties
 from novadocker import (
     authorized_keys,
     carriers,
+    clone_file,
     config_drive,
     errors,
     image_request,
@@ -95,6 +96,7 @@ class Builder:
         asked = image_request.of(instance)  # before anything is made
 
         def fetch() -> Source:
+            live_launch.check_host(self._live, image_meta)
             image_id = images.ensure(self._engine, context, image_meta)
             command = request.command_of(image_meta, images.config_of(self._engine, image_id))
             return Source(image_id, command, live_launch.of(context, instance, image_meta))
@@ -175,10 +177,9 @@ class Builder:
                 found = source()
                 options = self._options(instance, asked, found, ports)
                 stack.enter_context(self._nothing_stays_of(instance))
-                self._create(instance, asked, options, ports)
+                self._create(instance, asked, found, options, ports)
             if power_on:
-                with live_launch.marked(self._containers, instance, found.live):
-                    self._containers.start(instance.uuid)
+                live_launch.start(self._containers, self._live, instance, found.live)
             elif ports.all():
                 self._network.down(instance)
 
@@ -206,12 +207,17 @@ class Builder:
         self,
         instance: "objects.Instance",
         asked: image_request.ImageRequest,
+        source: Source,
         options: dict[str, typing.Any],
         ports: Ports,
     ) -> None:
         if config_drive.is_required(instance):
             config_drive.write(instance, ports.all())
             options["mounts"].append(config_drive.mount(instance.uuid))
+        # A clone has the mounts of its source.
+        if "runtime" in options and (source.live is None or source.live.has_file):
+            clone_file.write(instance, source.live.origin if source.live else clone_file.NONE)
+            options["mounts"].append(clone_file.mount(instance.uuid))
         self._containers.create(instance.uuid, options)
         if asked.authorized_keys:
             authorized_keys.put(self._engine, instance, asked.authorized_keys)
@@ -245,6 +251,7 @@ class Builder:
             try:
                 self._containers.remove(instance.uuid)
                 config_drive.remove(instance.uuid)
+                clone_file.remove(instance.uuid)
             except exception.NovaException as e:
                 # Nova destroys the instance next, which tries again; it reports the first error.
                 LOG.warning("Its container is not removed yet: %s", e.message, instance=instance)

@@ -145,6 +145,18 @@ class LiveHost:
         words = [word for option in options.items() for word in option]
         return self._run("sign", container, *words).strip()
 
+    def run_hook(self, container: str) -> None:
+        """Run the hook of a clone, and log how it ended; the clone runs whatever it does."""
+        try:
+            found = json.loads(self._run("hook", container))
+        except errors.NoLiveImage as e:
+            LOG.warning("The hook of container %s was not run: %s", container, e.message)
+            return
+        if found["found"] and found["status"] != 0:
+            LOG.warning("The hook of container %s did not succeed: %s", container, found)
+        elif found["found"]:
+            LOG.info("The hook of container %s has run: %s", container, found)
+
     def discard(self, container: str) -> None:
         """Remove a dump; logs what is left."""
         try:

@@ -7,7 +7,7 @@ import pathlib
 import typing
 
 from fpga_hooks.instance import bitstreams
-from novadocker import errors, images, live_host, live_store
+from novadocker import clone_file, errors, images, live_host, live_store
 from novadocker.containers import Containers
 from novadocker.live import errors as live_errors
 from novadocker.live import settings
@@ -25,11 +25,35 @@ class Launch(typing.NamedTuple):
     :param name: of the image in the engine
     :param project: whose server it is
     :param bitstreams: the digests of what is in its regions
+    :param origin: whose memory it is
+    :param has_file: whether the source has the file that says so, and the container then, too
     """
 
     name: str
     project: str
     bitstreams: tuple[str, ...]
+    origin: clone_file.Origin
+    has_file: bool
+
+
+def is_live(image_meta: "objects.ImageMeta") -> bool:
+    """Whether an image is a live one."""
+    return "container_format" in image_meta and image_meta.container_format == live_store.FORMAT
+
+
+def check_host(host: live_host.LiveHost, image_meta: "objects.ImageMeta") -> None:
+    """See that this host can restore an image, before it is fetched.
+
+    The scheduler sees to that at a boot. At an unshelve, Nova has it choose a host by the image
+    that the server was booted from.
+
+    :raises errors.ImageNotReady: it cannot, with the reason
+    """
+    if not is_live(image_meta):
+        return
+    host.look()
+    if host.refusal is not None:
+        raise errors.ImageNotReady(image_meta.id, f"its host has no live images: {host.refusal}")
 
 
 def of(
@@ -43,7 +67,7 @@ def of(
 
     :raises errors.BadImage: it is another project's, or of another bitstream
     """
-    if "container_format" not in image_meta or image_meta.container_format != live_store.FORMAT:
+    if not is_live(image_meta):
         return None
     name = images.reference(image_meta.id, images.IMAGE_API.get(context, image_meta.id))
     try:
@@ -58,24 +82,29 @@ def of(
             image_meta.id,
             "the live image is of a server with another bitstream; take the flavor of that server",
         )
-    return Launch(name, found.project, digests)
+    origin = clone_file.Origin(image_meta.id, found.instance)
+    return Launch(name, found.project, digests, origin, clone_file.TARGET in found.mounts)
 
 
-@contextlib.contextmanager
-def marked(
-    containers: Containers, instance: "objects.Instance", launch: Launch | None
-) -> typing.Iterator[None]:
-    """Have the start of a container restore it; a start without a launch is an ordinary one."""
+def start(
+    containers: Containers,
+    host: live_host.LiveHost,
+    instance: "objects.Instance",
+    launch: Launch | None,
+) -> None:
+    """Start a container; with a launch it is restored, and its hook has run afterwards."""
     if launch is None:
-        yield
+        containers.start(instance.uuid)
         return
     table = {
         "images": launch.name.rpartition("/")[2],
         "project": launch.project,
         "bitstreams": launch.bitstreams,
     }
-    with mark(containers.attributes(instance.uuid)["Id"], table):
-        yield
+    container = str(containers.attributes(instance.uuid)["Id"])
+    with mark(container, table):
+        containers.start(instance.uuid)
+    host.run_hook(container)
 
 
 @contextlib.contextmanager

@@ -76,17 +76,17 @@ class Suspensions:
         return container
 
     def keeps_memory(self, instance: "objects.Instance") -> bool:
-        """Whether a server that is shelved is to keep its memory: it runs, and its host can do it.
-
-        :raises errors.NoContainer: there is none
-        """
+        """Whether a shelved server is to keep its memory: it runs, and its host can do it."""
         if not CONF.docker.live_shelve:
             return False
         self._host.look()
         if self._host.refusal is not None:
             LOG.warning("It is shelved without its memory: %s", self._host.refusal)
             return False
-        return bool(self._containers.power_state(instance.uuid) == power_state.RUNNING)
+        try:
+            return bool(self._containers.power_state(instance.uuid) == power_state.RUNNING)
+        except errors.NoContainer:
+            return False
 
     def has_memory(self, instance: "objects.Instance") -> bool:
         """Whether the memory of a container that does not run is here.

@@ -12,6 +12,7 @@ from oslo_log import log as logging
 from fpga_nova import server_states
 from novadocker import (
     carriers,
+    clone_file,
     config_drive,
     errors,
     image_request,
@@ -100,6 +101,7 @@ class Moves:
     def leave(self, instance: "objects.Instance") -> None:
         """Remove what this host has, besides containers, of an instance that is elsewhere now."""
         config_drive.remove(instance.uuid)
+        clone_file.remove(instance.uuid)
         numbers.forget(instance.uuid)
         self._network.remove(instance)
 

@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from fpga_hooks.instance import devices
 from fpga_nova.contract import NODE_KINDS
-from novadocker import config_drive, errors, limits, opencl
+from novadocker import clone_file, config_drive, errors, limits, opencl
 
 if typing.TYPE_CHECKING:
     from nova import objects
@@ -220,7 +220,7 @@ def devices_in(attributes: typing.Mapping[str, typing.Any]) -> set[tuple[str, st
     files = {
         (mount["Source"], mount["Target"])
         for mount in host.get("Mounts") or ()
-        if mount["Target"] not in (config_drive.TARGET, *opencl.TARGETS)
+        if mount["Target"] not in (config_drive.TARGET, clone_file.TARGET, *opencl.TARGETS)
     }
     return nodes | files
 

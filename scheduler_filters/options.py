@@ -19,11 +19,12 @@ itself.
         "request_quota",
         default=False,
         help="""
-The scheduler refuses regions beyond the project's limit ``class:CUSTOM_FPGA_REGION``.
+Nova refuses every region beyond the project's limit ``class:CUSTOM_FPGA_REGION``.
 
-It does this for each region that ``request_placement`` adds. The limit is one of Keystone's unified
-limits, ``[oslo_limit]`` says where. A project without a limit gets no region. nova-api itself
-counts regions of flavors that name ``resources:CUSTOM_FPGA_REGION``, and no others.
+The limit is one of Keystone's unified limits, ``[oslo_limit]`` says where. A project without a
+limit gets no region. Set it for nova-api, nova-scheduler and nova-conductor. nova-api answers 403
+if it has ``[quota] driver = nova.quota.UnifiedLimitsDriver``. If the option is off, Nova counts the
+regions of flavors that name ``resources:CUSTOM_FPGA_REGION``, and no others.
 """,
     ),
     cfg.ListOpt(

@@ -2,17 +2,32 @@
 """How many more servers the quota of a project allows.
 
 Nova's own quota counts servers, cores and memory. Unified limits count servers, and what a flavor
-itself asks of Placement by class: not what the scheduler adds, such as the regions of
-``hw:fpga_ip_id``, though these are in the usage then (docs/operator.md).
+itself asks of Placement by class. The regions of ``hw:fpga_ip_id`` are in the usage; they count of
+a flavor where ``[fpga] request_quota`` of nova.conf says so (docs/operator.md).
 """
 
 import dataclasses
 import typing
 
 from fpga_api.availability.cloud import Cloud
+from fpga_nova.request import RESOURCE_CLASS
 
 #: Keystone's and Nova's word for no limit.
 _UNLIMITED = -1
+
+
+#: The limit of regions.
+_REGIONS = f"class:{RESOURCE_CLASS}"
+
+
+class Regions(typing.NamedTuple):
+    """The regions of a project, as Keystone's limits count them.
+
+    :ivar limit: None where there is none
+    """
+
+    used: int
+    limit: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +36,11 @@ class Headroom:
 
     :ivar remainder: by what is counted: ``servers``, ``cores``, ``ram``, ``class:NAME``; what is
         not in it has no limit
+    :ivar regions: None where Nova does not count by limits of Keystone
     """
 
     remainder: typing.Mapping[str, int]
+    regions: Regions | None = None
 
     def servers(self, flavor: typing.Mapping[str, typing.Any]) -> int | None:
         """How many servers of a flavor it may still have; None if there is no limit.
@@ -42,13 +59,15 @@ class Headroom:
         )
 
 
-def headroom(cloud: Cloud, project: str, unified: bool) -> Headroom:
+def headroom(cloud: Cloud, project: str, unified: bool, every_region: bool = False) -> Headroom:
     """Ask for the headroom of a project.
 
     :param unified: whether Nova counts by limits of Keystone
+    :param every_region: whether it counts all regions so, and gives none to a project without limit
     :raises fpga_api.errors.CloudUnavailable: a service does not answer
     """
     absolute = cloud.limits(project)
+    regions = None
     if not unified:
         names = {
             "servers": ("maxTotalInstances", "totalInstancesUsed"),
@@ -65,6 +84,11 @@ def headroom(cloud: Cloud, project: str, unified: bool) -> Headroom:
             for name, limit in limits.items()
             if name == "servers" or name.startswith("class:")
         }
-    return Headroom(
-        {name: max(0, most - used) for name, (most, used) in pairs.items() if most != _UNLIMITED}
-    )
+        if every_region:
+            pairs.setdefault(_REGIONS, (0, usages.get(_REGIONS, 0)))
+        most, used = pairs.get(_REGIONS, (_UNLIMITED, usages.get(_REGIONS, 0)))
+        regions = Regions(used, None if most == _UNLIMITED else most)
+    remainder = {
+        name: max(0, most - used) for name, (most, used) in pairs.items() if most != _UNLIMITED
+    }
+    return Headroom(remainder, regions)

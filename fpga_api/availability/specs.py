@@ -45,12 +45,14 @@ class Terms:
 
     :ivar aliases: by name
     :ivar regions: whether the scheduler asks Placement for the regions of ``hw:fpga_ip_id``
+    :ivar quota: whether unified limits count these regions
     :ivar traits_of_image: the traits that it requires of a card for a bitstream image
     :ivar profile: the groups of a device profile of Cyborg
     """
 
     aliases: typing.Mapping[str, Alias]
     regions: bool
+    quota: bool
     traits_of_image: typing.Callable[[str], frozenset[str]]
     profile: typing.Callable[[str], list[dict[str, str]]]
 
@@ -171,7 +173,11 @@ def demand(flavor: Flavor, terms: Terms) -> Demand:
     more = [*_regions(specs, terms), *_devices(specs, terms), *_profile(specs, terms)]
     numbered = (*groups.numbered(), *more)
     isolate = _isolate(specs, own, len(numbered))
-    result = Demand(groups.group(""), numbered, isolate, groups.together())
+    limited = dict(groups.together())
+    if terms.quota:  # as scheduler_filters.quota counts
+        named = limited.get(request.RESOURCE_CLASS, 0)
+        limited[request.RESOURCE_CLASS] = max(named, request.region_count(specs))
+    result = Demand(groups.group(""), numbered, isolate, resources(limited))
     result.check()
     return result
 

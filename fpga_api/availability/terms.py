@@ -44,7 +44,11 @@ class Dictionary:
     def terms(self) -> specs.Terms:
         """What `specs.demand` needs."""
         return specs.Terms(
-            self._aliases, self._options.request_regions, self._traits_of_image, self._profile
+            self._aliases,
+            self._options.request_regions,
+            self._options.request_quota,
+            self._traits_of_image,
+            self._profile,
         )
 
     def _traits_of_image(self, image_id: str) -> frozenset[str]:

@@ -13,8 +13,7 @@ from fpga_api import errors
 from fpga_api.claims.places import Place
 from fpga_api.db.claims import Claim
 from fpga_api.service import Service
-from fpga_nova import contract
-from fpga_nova.request import RESOURCE_CLASS
+from fpga_nova import contract, region_classes
 
 #: The member of a claim's request that has all traits: those of the request and the bitstream's.
 REQUIRED = "required"
@@ -126,7 +125,23 @@ class Allocations:
         """Providers among the places, each with what is to be allocated of it."""
         if not places:
             return []
-        name = claim.request.get("resource_class", RESOURCE_CLASS)
+        named = claim.request.get("resource_class")
+        answers = (
+            self._of_class(name, claim, places) for name in ([named] if named else self._classes())
+        )
+        return next(filter(None, answers), [])
+
+    def _classes(self) -> list[str]:
+        """The classes of regions, the common one first; where there is none, that one as well."""
+        answer = self._get("/resource_classes")
+        names = region_classes.among(one["name"] for one in answer["resource_classes"])
+        return sorted(
+            names or [region_classes.REGION], key=lambda one: one != region_classes.REGION
+        )
+
+    def _of_class(
+        self, name: str, claim: Claim, places: typing.Mapping[str, Place]
+    ) -> list[tuple[str, dict[str, int]]]:
         query = {"resources": f"{name}:1", "root_required": "!COMPUTE_STATUS_DISABLED"}
         if claim.request[REQUIRED]:
             query["required"] = ",".join(claim.request[REQUIRED])

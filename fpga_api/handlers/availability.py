@@ -20,14 +20,15 @@ _ALL = "fpga:availability:all"
 def index(request: Request) -> Answer:
     """The flavors that the user has."""
     found, flavors = _visible(request)
-    return 200, {"flavors": _show(request, flavors), **_rest(found)}
+    shown, regions = _show(request, flavors)
+    return 200, {"flavors": shown, **regions, **_rest(found)}
 
 
 def show(request: Request) -> Answer:
     """One flavor."""
     found, flavors = _visible(request)
-    (flavor,) = _show(request, [_chosen(request, flavors)])
-    return 200, {"flavor": flavor, **_rest(found)}
+    (flavor,), regions = _show(request, [_chosen(request, flavors)])
+    return 200, {"flavor": flavor, **regions, **_rest(found)}
 
 
 def history(request: Request) -> Answer:
@@ -76,25 +77,30 @@ def _chosen(request: Request, flavors: list[views.Flavor]) -> views.Flavor:
     raise errors.NotFound(f"there is no accelerator flavor {wanted}")
 
 
-def _show(request: Request, flavors: list[views.Flavor]) -> list[views.Flavor]:
+def _show(
+    request: Request, flavors: list[views.Flavor]
+) -> tuple[list[views.Flavor], dict[str, typing.Any]]:
+    """The flavors, and the member of the answer that is about the project."""
     shown = [views.view(one, request.context, request.query.get("zone")) for one in flavors]
-    if request.query["mine"]:
-        headroom = _headroom(request)
-        for view, flavor in zip(shown, flavors, strict=True):
-            allowed = headroom.servers(flavor)
-            numbers = [one for one in (view["free"], allowed) if one is not None]
-            view["mine"] = min(numbers) if view["free"] is not None else None
-    return shown
+    if not request.query["mine"]:
+        return shown, {}
+    headroom = _headroom(request)
+    for view, flavor in zip(shown, flavors, strict=True):
+        allowed = headroom.servers(flavor)
+        numbers = [one for one in (view["free"], allowed) if one is not None]
+        view["mine"] = min(numbers) if view["free"] is not None else None
+    return shown, {"regions": headroom.regions and headroom.regions._asdict()}
 
 
 def _headroom(request: Request) -> quota.Headroom:
     project = request.context.project_id
     if request.context.anonymous or project is None:
         raise errors.Unauthorized("mine=true needs a token of a project")
-    unified = request.service.conf.availability.unified_limits
+    options = request.service.conf.availability
     try:
         with request.service.outside():
-            return quota.headroom(Cloud(request.service.adapter), project, unified)
+            cloud = Cloud(request.service.adapter)
+            return quota.headroom(cloud, project, options.unified_limits, options.request_quota)
     except errors.CloudUnavailable as e:
         raise errors.QuotaUnavailable(f"the quota is not known now: {e}") from e
 

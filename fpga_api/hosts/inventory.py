@@ -7,7 +7,7 @@ import time
 import typing
 
 from fpga_api.peers import Peers
-from fpga_nova import contract, traits
+from fpga_nova import contract, functions, traits
 
 #: The newest of what is asked: roots (1.14), traits (1.18).
 _PLACEMENT = "1.18"
@@ -70,12 +70,15 @@ class Inventory:
         return sorted(providers, key=lambda one: (one.name, one.id))
 
     def traits(self) -> list[str]:
-        """The traits of cards that a provider has.
+        """The traits of cards that a provider has, and those of what cards can do.
 
         :raises errors.CloudUnavailable: Placement does not answer
         """
-        found = self._placement(f"/traits?name=startswith:{traits.FPGA}&associated=true")
-        return sorted(found["traits"])
+        names: set[str] = set()
+        for prefix in (traits.FPGA, functions.TRAIT):
+            found = self._placement(f"/traits?name=startswith:{prefix}&associated=true")
+            names.update(found["traits"])
+        return sorted(names)
 
     def consumer(self, consumer: str) -> Consumer | None:
         """A server, or a claim; None where Placement has no such consumer.

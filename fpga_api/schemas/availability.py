@@ -43,10 +43,24 @@ _COMPLETE: Schema = {
     "type": "boolean",
 }
 
+_REGIONS: Schema = {
+    "description": "With mine=true: the project's regions; null if Keystone's limits do not count.",
+    "oneOf": [
+        {"type": "null"},
+        common.members(
+            {
+                "used": {"type": "integer", "minimum": 0},
+                "limit": {**_COUNT, "description": "Null if there is no limit."},
+            }
+        ),
+    ],
+}
+_REST: dict[str, Schema] = {"complete": _COMPLETE, "regions": _REGIONS, **common.AGE}
+
 LIST: Schema = common.members(
-    {"flavors": {"type": "array", "items": FLAVOR}, "complete": _COMPLETE, **common.AGE}
+    {"flavors": {"type": "array", "items": FLAVOR}, **_REST}, optional=("regions",)
 )
-SHOW: Schema = common.members({"flavor": FLAVOR, "complete": _COMPLETE, **common.AGE})
+SHOW: Schema = common.members({"flavor": FLAVOR, **_REST}, optional=("regions",))
 
 LIST_QUERY = common.parameters(
     {

@@ -27,6 +27,12 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _regions(regions: dict[str, int | None]) -> str:
+    most = regions["limit"]
+    rest = "and no limit of regions" if most is None else f"and may have {most}"
+    return f"Your project has {regions['used']} FPGA regions, {rest}."
+
+
 class ListAvailability(watch.Watchable, base.FpgaLister):
     """List how many servers of each flavor with accelerators can be booted"""
 
@@ -40,6 +46,8 @@ class ListAvailability(watch.Watchable, base.FpgaLister):
         """Ask for the availability."""
         report = self.service.availability(parsed_args.mine, parsed_args.zone)
         self.warn(report)
+        if report.regions is not None:
+            self.log.warning(_regions(report.regions))
         for flavor in report:
             if flavor.error:
                 self.log.warning("%s cannot be counted: %s", flavor.name, flavor.error["detail"])
@@ -63,4 +71,9 @@ class ShowAvailability(watch.Watchable, base.FpgaShow):
         )
         self.warn(report)
         mine = _MINE if parsed_args.mine else ()
-        return base.fields(report[0], (("ID", "id"), *_LIST, *mine, *_DETAILS), _FORMATS)
+        columns = (("ID", "id"), *_LIST, *mine, *_DETAILS)
+        titles, values = base.fields(report[0], columns, _FORMATS)
+        if report.regions is None:
+            return titles, values
+        regions = (report.regions["used"], report.regions["limit"])
+        return (*titles, "Regions Used", "Regions Limit"), (*values, *regions)

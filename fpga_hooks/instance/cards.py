@@ -10,10 +10,9 @@ from nova.scheduler.client import report
 from fpga_hooks.instance import guests
 from fpga_hooks.placement import providers
 from fpga_hooks.program import client, errors
-from fpga_nova import grants, host_status
+from fpga_nova import grants, host_status, region_classes
 from fpga_nova.contract import Exit
 from fpga_nova.instance_request import InstanceRequest
-from fpga_nova.request import RESOURCE_CLASS
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -38,7 +37,7 @@ def of_allocation(context: "nova_context.RequestContext", consumer: str) -> list
     for provider, allocation in answer["allocations"].items():
         card = providers.ours.card_of(provider)
         if card is not None:
-            cards += [card] * allocation["resources"].get(RESOURCE_CLASS, 0)
+            cards += [card] * region_classes.amount(allocation["resources"])
     return cards
 
 

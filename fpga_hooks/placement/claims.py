@@ -10,8 +10,8 @@ from nova.scheduler.client import report
 from oslo_log import log as logging
 
 from fpga_hooks.program import last_look
+from fpga_nova import region_classes
 from fpga_nova.contract import CLAIM_CONSUMER, CLAIM_MICROVERSION
-from fpga_nova.request import RESOURCE_CLASS
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def has_region_here(claim: str) -> bool:
     holding = {
         provider
         for provider, allocation in allocations.items()
-        if RESOURCE_CLASS in allocation.get("resources", {})
+        if region_classes.amount(allocation.get("resources", {}))
     }
     return not holding.isdisjoint(_providers())
 

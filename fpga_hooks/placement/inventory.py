@@ -15,14 +15,16 @@ from oslo_log import log as logging
 from fpga_hooks.functions import choice
 from fpga_hooks.placement import function_traits, providers, reshape
 from fpga_hooks.program import last_look
-from fpga_nova import functions, host_status, traits
-from fpga_nova.request import RESOURCE_CLASS
+from fpga_nova import functions, host_status, region_classes, traits
 
 if typing.TYPE_CHECKING:
     from nova.compute import provider_tree
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
+
+#: The name of a provider, and a class of which it has an inventory.
+_Source = tuple[str, str]
 
 #: The trait that Nova 34 gives to all providers of its own.
 _OWNER = getattr(os_traits, "OWNER_NOVA", None)
@@ -38,25 +40,34 @@ def update_provider_tree(
     An inventory that is there is never taken away, because instances may have allocations of it,
     and Nova does not start with one that cannot be removed. What the host cannot give any more is
     reserved instead. It is moved, with its allocations, when the service starts with another
-    ``[fpga] providers`` than before.
+    ``[fpga] providers`` or ``region_classes`` than before.
 
     :param allocations: of all providers of the node; Nova gives them where this raised
     :raises nova.exception.ReshapeNeeded: inventories are to be moved, when the service starts
     """
     status = last_look.ours.status if CONF.fpga.access else None
     places = providers.ours.places(tree, nodename, status)
+    classes = {
+        name: providers.ours.class_of(tree, name, regions) for name, regions in places.items()
+    }
     sources = [
-        name
+        (name, one)
         for name in providers.names(tree, nodename)
-        if name not in places and RESOURCE_CLASS in tree.data(name).inventory
+        for one in region_classes.among(tree.data(name).inventory)
+        if classes.get(name) != one
     ]
-    if sources and status is not None and allocations is None:
+    moves = bool(sources) and status is not None and not providers.ours.settled(nodename)
+    if moves and allocations is None:
         raise exception.ReshapeNeeded
     for name, regions in places.items():
-        before = tree.data(name).inventory.get(RESOURCE_CLASS)
-        _set_inventory(tree, name, _inventory(regions, before))
-    if sources and status is not None and allocations is not None:
-        _move(tree, nodename, sources, places, reshape.Mover(status, allocations))
+        before = tree.data(name).inventory.get(classes[name])
+        _set_inventory(tree, name, classes[name], _inventory(regions, before))
+    if moves and status is not None and allocations is not None:
+        _move(tree, nodename, sources, classes, places, reshape.Mover(status, allocations))
+    else:
+        _reserve(tree, sources)
+    if not sources:
+        providers.ours.settle(nodename)
     if status is not None or not CONF.fpga.access:
         every = [region for regions in places.values() for region in regions or ()]
         few = function_traits.of(every) | function_traits.accelerators(every)
@@ -65,10 +76,19 @@ def update_provider_tree(
 
 
 def _set_inventory(
-    tree: "provider_tree.ProviderTree", name: str, ours: dict[str, typing.Any] | None
+    tree: "provider_tree.ProviderTree",
+    name: str,
+    resource_class: str,
+    ours: dict[str, typing.Any] | None,
 ) -> None:
     if ours is not None:
-        tree.update_inventory(name, {**tree.data(name).inventory, RESOURCE_CLASS: ours})
+        tree.update_inventory(name, {**tree.data(name).inventory, resource_class: ours})
+
+
+def _reserve(tree: "provider_tree.ProviderTree", sources: list[_Source]) -> None:
+    """Have inventories give nothing whose regions are in others."""
+    for name, one in sources:
+        _set_inventory(tree, name, one, _inventory(None, tree.data(name).inventory[one]))
 
 
 def _inventory(
@@ -89,29 +109,31 @@ def _inventory(
 def _move(
     tree: "provider_tree.ProviderTree",
     nodename: str,
-    sources: list[str],
+    sources: list[_Source],
+    classes: typing.Mapping[str, str],
     places: typing.Mapping[str, providers.Regions],
     mover: reshape.Mover,
 ) -> None:
     """Bring inventories with their allocations from the providers that had them to those of now."""
     here = {tree.data(name).uuid: name for name, regions in places.items() if regions}
-    rooms = {
-        uuid: reshape.Room(traits.card_in(name, nodename), len(places[name] or ()))
-        for uuid, name in here.items()
-    }
-    mover.move({tree.data(name).uuid for name in sources}, rooms)
+    rooms = {}
+    for uuid, name in here.items():
+        free = len(places[name] or ()) - mover.allocated((uuid, classes[name]))
+        rooms[uuid] = reshape.Room(traits.card_in(name, nodename), free, classes[name])
+    mover.move({(tree.data(name).uuid, one) for name, one in sources}, rooms)
     for uuid, name in here.items():
         # What is allocated fits, whatever happened to its region; the next audit reserves it.
-        ours = tree.data(name).inventory[RESOURCE_CLASS]
-        _set_inventory(tree, name, {**ours, "reserved": min(ours["reserved"], rooms[uuid].free)})
-    for name in sources:
-        if name != nodename:
-            tree.remove(name)
-            continue
+        ours = tree.data(name).inventory[classes[name]]
+        reserved = min(ours["reserved"], max(rooms[uuid].free, 0))
+        _set_inventory(tree, name, classes[name], {**ours, "reserved": reserved})
+    for name, one in sources:
         rest = dict(tree.data(name).inventory)
-        del rest[RESOURCE_CLASS]
+        del rest[one]
         tree.update_inventory(name, rest)
-    LOG.info("Placement gets the FPGA regions by %s now", CONF.fpga.providers)
+    for name in {name for name, _ in sources} - {nodename, *places}:
+        tree.remove(name)
+    found = ", ".join(sorted(set(classes.values())))
+    LOG.info("Placement gets the FPGA regions by %s now, as %s", CONF.fpga.providers, found)
 
 
 def _set_traits(

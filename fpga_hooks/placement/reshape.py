@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Moves allocations of regions between the provider of a host and those of its cards."""
+"""Moves allocations of regions between providers, and between classes of one provider."""
 
 import dataclasses
 import typing
@@ -8,10 +8,12 @@ from nova import context as nova_context
 from nova import exception, objects
 
 from fpga_nova import host_status
-from fpga_nova.request import RESOURCE_CLASS
 
 #: By consumer, as Nova's report client has them: {"allocations": {PROVIDER: {"resources": {...}}}}.
 Allocations = dict[str, dict[str, typing.Any]]
+
+#: The uuid of a provider, and the class of regions that it has an inventory of.
+Source = tuple[str, str]
 
 
 @dataclasses.dataclass
@@ -20,10 +22,12 @@ class Room:
 
     :ivar card: None for the host's own
     :ivar free: regions that no allocation has yet
+    :ivar resource_class: of its regions
     """
 
     card: str | None
     free: int
+    resource_class: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +40,18 @@ class Mover:
     status: host_status.Status
     allocations: Allocations
 
-    def move(self, sources: typing.Collection[str], rooms: typing.Mapping[str, Room]) -> None:
-        """Take what is allocated of regions from some providers and put it where the regions are.
+    def allocated(self, source: Source) -> int:
+        """How many regions of an inventory are allocated."""
+        provider, name = source
+        return sum(
+            entry["allocations"].get(provider, {"resources": {}})["resources"].get(name, 0)
+            for entry in self.allocations.values()
+        )
 
-        :param sources: uuids of the providers that lose their inventory
+    def move(self, sources: typing.Collection[Source], rooms: typing.Mapping[str, Room]) -> None:
+        """Take what is allocated of some inventories and put it where the regions are.
+
+        :param sources: the inventories, which go
         :param rooms: those that have it now, by uuid; what is moved is taken from what is free
         :raises nova.exception.ReshapeFailed: there are not as many regions as were allocated
         """
@@ -66,7 +78,8 @@ class Mover:
         rooms[provider].free -= 1
         of_consumer = self.allocations[consumer]["allocations"]
         resources = of_consumer.setdefault(provider, {"resources": {}})["resources"]
-        resources[RESOURCE_CLASS] = resources.get(RESOURCE_CLASS, 0) + 1
+        name = rooms[provider].resource_class
+        resources[name] = resources.get(name, 0) + 1
 
     def _cards_of(self, consumer: str) -> list[str | None]:
         """The cards of the regions of an instance, or of the one that a migration moves."""
@@ -81,11 +94,12 @@ class Mover:
         return [region.device for region in regions.values()]
 
 
-def _take(of_consumer: dict[str, typing.Any], source: str) -> int:
-    resources = of_consumer.get(source, {"resources": {}})["resources"]
-    amount: int = resources.pop(RESOURCE_CLASS, 0)
-    if source in of_consumer and not resources:
-        del of_consumer[source]
+def _take(of_consumer: dict[str, typing.Any], source: Source) -> int:
+    provider, name = source
+    resources = of_consumer.get(provider, {"resources": {}})["resources"]
+    amount: int = resources.pop(name, 0)
+    if provider in of_consumer and not resources:
+        del of_consumer[provider]
     return amount
 
 

@@ -13,14 +13,24 @@ import dataclasses
 import typing
 
 from fpga_manage.check import rules
-from fpga_nova import host_status, traits
-from fpga_nova.request import RESOURCE_CLASS
+from fpga_nova import host_status, region_classes, traits
 
 #: The microversion of Placement that is asked: the first that guards a consumer by a generation.
 MICROVERSION = "1.28"
 
 #: Regions by provider.
 Amounts = dict[str, int]
+
+
+class Offer(typing.NamedTuple):
+    """A provider of regions.
+
+    :ivar name: of the provider
+    :ivar resource_class: of its regions
+    """
+
+    name: str
+    resource_class: str
 
 
 class NotRepairedError(Exception):
@@ -67,12 +77,14 @@ class Repair:
         }
         if not allocations:
             allocations = {self.node.uuid: _of_flavor(instance)}
-        additions = self._additions(instance, allocations)
+        offers = self._offers()
+        additions = self._additions(instance, offers, allocations)
         if before["allocations"] and not additions:
             return
         for provider, amount in additions.items():
             resources = allocations.setdefault(provider, {})
-            resources[RESOURCE_CLASS] = resources.get(RESOURCE_CLASS, 0) + amount
+            name = offers[provider].resource_class
+            resources[name] = resources.get(name, 0) + amount
         self._put(uuid, before, instance, allocations)
         if not before["allocations"]:
             self._undo_if_deleted(uuid)
@@ -83,22 +95,26 @@ class Repair:
             raise NotRepairedError("the instance is changing; run the command again")
         return instance
 
-    def _additions(self, instance: rules.Instance, allocations: dict[str, Amounts]) -> Amounts:
+    def _additions(
+        self,
+        instance: rules.Instance,
+        offers: typing.Mapping[str, Offer],
+        allocations: dict[str, Amounts],
+    ) -> Amounts:
         """The regions to add, by provider."""
-        providers = self._providers()
         has = {
-            provider: allocations.get(provider, {}).get(RESOURCE_CLASS, 0) for provider in providers
+            provider: region_classes.amount(allocations.get(provider, {})) for provider in offers
         }
         shortfall = instance.allocation(self.request_placement) - sum(has.values())
         if shortfall <= 0:
             return {}
-        if len(providers) == 1:
-            return dict.fromkeys(providers, shortfall)
+        if len(offers) == 1:
+            return dict.fromkeys(offers, shortfall)
         cards, nodename = self._cards_of(instance.uuid), self._name()
         amounts = collections.Counter[str]()
-        for provider, name in providers.items():
+        for provider, offer in offers.items():
             room = shortfall - amounts.total()
-            card = traits.card_in(name, nodename)
+            card = traits.card_in(offer.name, nodename)
             amounts[provider] = min(room, max(cards[card] - has[provider], 0))
         if amounts.total() < shortfall:
             raise NotRepairedError(
@@ -120,16 +136,21 @@ class Repair:
         """The name of the host's own provider, which may have no inventory of regions."""
         return str(self.placement.get(f"/resource_providers/{self.node.uuid}")["name"])
 
-    def _providers(self) -> dict[str, str]:
-        """The names of the host's providers that offer regions, by uuid."""
+    def _offers(self) -> dict[str, Offer]:
+        """The host's providers that offer regions, by uuid."""
         tree = self.placement.get(f"/resource_providers?in_tree={self.node.uuid}")
-        names = {one["uuid"]: one["name"] for one in tree["resource_providers"]}
-        return {
-            uuid: name
-            for uuid, name in names.items()
-            if RESOURCE_CLASS
-            in self.placement.get(f"/resource_providers/{uuid}/inventories")["inventories"]
-        }
+        offers = {}
+        for one in tree["resource_providers"]:
+            path = f"/resource_providers/{one['uuid']}/inventories"
+            inventories = self.placement.get(path)["inventories"]
+            classes = region_classes.among(inventories)
+            if classes:
+                # Of a class that the provider had before, all is reserved.
+                best = max(
+                    classes, key=lambda c: inventories[c]["total"] - inventories[c]["reserved"]
+                )
+                offers[one["uuid"]] = Offer(one["name"], best)
+        return offers
 
     def _put(
         self,
@@ -177,5 +198,4 @@ def _of_flavor(instance: rules.Instance) -> Amounts:
     flavor = objects.Flavor.obj_from_primitive(instance.flavor)
     spec = objects.RequestSpec(flavor=flavor, is_bfv=instance.from_volume)
     merged = dict(utils.ResourceRequest.from_request_spec(spec).merged_resources())
-    merged.pop(RESOURCE_CLASS, None)
-    return merged
+    return {name: n for name, n in merged.items() if not region_classes.is_one(name)}

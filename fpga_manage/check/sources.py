@@ -12,7 +12,7 @@ import typing
 import sqlalchemy as sa
 
 from fpga_manage.check import rules
-from fpga_nova import contract, host_status, request, server_states
+from fpga_nova import contract, host_status, region_classes, request, server_states
 
 _LIVING = (
     "SELECT i.uuid, i.host, i.vm_state, i.task_state, i.fpga_device, e.flavor, "
@@ -145,16 +145,20 @@ def _is_claim(get: Get, consumer: str) -> bool:
 
 def _of_one(get: Get, uuid: str) -> rules.Provider | None:
     inventories = get(f"/resource_providers/{uuid}/inventories") or {"inventories": {}}
-    inventory = inventories["inventories"].get(request.RESOURCE_CLASS)
-    if inventory is None:
+    of_regions = inventories["inventories"]
+    classes = region_classes.among(of_regions)
+    if not classes:
         return None
     answer = get(f"/resource_providers/{uuid}/allocations") or {"allocations": {}}
-    allocations = {
-        consumer: allocation["resources"][request.RESOURCE_CLASS]
+    amounts = {
+        consumer: region_classes.amount(allocation["resources"])
         for consumer, allocation in answer["allocations"].items()
-        if request.RESOURCE_CLASS in allocation["resources"]
     }
-    return rules.Provider(inventory["total"], inventory["reserved"], allocations)
+    return rules.Provider(
+        sum(of_regions[name]["total"] for name in classes),
+        sum(of_regions[name]["reserved"] for name in classes),
+        {consumer: amount for consumer, amount in amounts.items() if amount},
+    )
 
 
 def _instance(row: typing.Any) -> rules.Instance:

@@ -10,7 +10,7 @@ import sys
 import time
 import typing
 
-from novadocker.live import dumping, selftest, settings
+from novadocker.live import dumping, hook, selftest, settings
 from novadocker.live.errors import LiveError
 
 
@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     sign.add_argument(
         "--bitstreams", required=True, help="digests of the bitstreams with + between them, or none"
     )
+    hook_ = verb("hook", "run the hook of a clone, in its container", _hook)
+    hook_.add_argument("container", metavar="CONTAINER")
     discard = verb("discard", "remove a dump", _discard)
     discard.add_argument("container", metavar="CONTAINER")
     verb("sweep", "remove all dumps but those of suspended containers, and list these", _sweep)
@@ -93,6 +95,11 @@ def _dump(config: settings.Settings, asked: argparse.Namespace) -> None:
 
 def _suspend(config: settings.Settings, asked: argparse.Namespace) -> None:
     _report(dumping.suspend(config, asked.container))
+
+
+def _hook(config: settings.Settings, asked: argparse.Namespace) -> None:
+    found = hook.run(config, asked.container)
+    print(json.dumps({**found._asdict(), "seconds": round(found.seconds, 2)}))
 
 
 def _report(found: dumping.Seconds) -> None:

@@ -2,6 +2,7 @@
 """What the host has of a container: its processes, its bundle, its processor."""
 
 import json
+import os
 import pathlib
 import re
 import typing
@@ -128,6 +129,30 @@ def strangers(parents: typing.Mapping[int, int], first: int) -> list[int]:
     while new := {one for one in parents if one not in known and parents[one] in known}:
         known |= new
     return sorted(set(parents) - known)
+
+
+def time_of(process: int) -> pathlib.Path | None:
+    """The time namespace of a process, as a file; None where the kernel has none, or it is gone."""
+    file = _PROC / str(process) / "ns" / "time"
+    return file if os.path.lexists(file) else None
+
+
+def in_another_time(processes: typing.Iterable[int], first: int) -> list[int]:
+    """Those processes whose time namespace is not that of a container's first one.
+
+    CRIU restores a container in a time namespace of its own, which what the engine starts there
+    afterwards does not join. CRIU dumps both, and restores no container of them.
+    """
+
+    def of(process: int) -> pathlib.Path | None:
+        try:
+            file = time_of(process)
+            return file.readlink() if file else None
+        except OSError:
+            return None  # it has ended
+
+    own = of(first)
+    return sorted(one for one in processes if of(one) not in (None, own))
 
 
 def processor() -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import typing
 
 from novadocker.live.errors import LiveError
 from novadocker.live.settings import Settings
@@ -42,15 +43,20 @@ _PLAIN = {"PATH": _PATH, "LANG": "C.UTF-8"}
 
 
 def run_runc(
-    settings: Settings, arguments: list[str], folder: pathlib.Path | None, **options: object
+    settings: Settings,
+    arguments: list[str],
+    folder: pathlib.Path | None,
+    before: typing.Sequence[str] = (),
+    **options: object,
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run runc, which finds this CRIU and no other.
 
     :param folder: root's alone; it gets what CRIU reads. None where runc needs no CRIU.
+    :param before: the words before its command line
     :param options: of subprocess.run
     """
     environment = {**_PLAIN, **(_for_criu(settings.criu, folder) if folder else {})}
-    argv = [os.fspath(settings.runc), *arguments]
+    argv = [*before, os.fspath(settings.runc), *arguments]
     return subprocess.run(argv, env=environment, **options)  # type: ignore[call-overload,no-any-return] # noqa: S603
 
 

@@ -31,7 +31,8 @@ def of_container(
     :raises LiveError: not all that runs in it would be dumped, or it may do too much
     """
     found = containers.alive(processes(settings, container))
-    strangers = containers.strangers(found, state(settings, container)["pid"])
+    first = state(settings, container)["pid"]
+    strangers = containers.strangers(found, first) or containers.in_another_time(found, first)
     if strangers:
         raise LiveError(
             "somebody has a process in it that it did not start, as by 'docker exec'; end that "

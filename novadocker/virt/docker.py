@@ -16,6 +16,7 @@ from fpga_nova import options as fpga_options
 from novadocker import (
     builder,
     carriers,
+    clone_file,
     config_drive,
     containers,
     errors,
@@ -223,6 +224,7 @@ class DockerDriver(
         if container:
             self.suspensions.forget(container)
         config_drive.remove(instance.uuid)
+        clone_file.remove(instance.uuid)
         self.network.remove(instance)
         carriers.discard(self.engine, instance.uuid, context)
 

@@ -12,6 +12,7 @@ from fpga_hooks.instance import devices
 from novadocker import (
     builder,
     carriers,
+    clone_file,
     config_drive,
     containers,
     errors,
@@ -192,6 +193,7 @@ class PowerActions:
         # What a container has mounted must not be replaced while it runs.
         if renew and config_drive.is_in(attributes) and not attributes["State"]["Running"]:
             config_drive.renew(instance, vifs)
+        clone_file.ensure(instance, attributes)
         joins = request.joins_a_network(attributes)
         if joins:
             self.network.up(instance, vifs)

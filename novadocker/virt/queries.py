@@ -8,7 +8,16 @@ from nova.compute import power_state
 from nova.virt import driver, hardware
 from oslo_log import log as logging
 
-from novadocker import config_drive, containers, diagnostics, errors, events, listing, request
+from novadocker import (
+    clone_file,
+    config_drive,
+    containers,
+    diagnostics,
+    errors,
+    events,
+    listing,
+    request,
+)
 from novadocker.engine import Engine
 from novadocker.network import network
 
@@ -129,5 +138,6 @@ class Queries(driver.ComputeDriver):  # type: ignore[misc]
         return diagnostics.as_object(usage, instance, power_state.STATE_MAP[power_state.RUNNING])
 
     def _without_container(self, found: listing.Answer) -> list[str]:
-        others = self.network.uuids().union(config_drive.uuids(), found.sources)
+        files = config_drive.uuids() + clone_file.uuids()
+        others = self.network.uuids().union(files, found.sources)
         return [uuid for uuid in sorted(others) if uuid not in found.containers]

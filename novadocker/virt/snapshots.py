@@ -4,12 +4,12 @@
 import typing
 
 from nova import exception
-from nova.compute import task_states, vm_states
+from nova.compute import power_state, task_states, vm_states
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import excutils
 
-from novadocker import images, live_bless, live_suspend, snapshots
+from novadocker import errors, images, live_bless, live_suspend, snapshots
 from novadocker.virt import power
 
 if typing.TYPE_CHECKING:
@@ -43,11 +43,14 @@ class SnapshotActions(power.PowerActions):
     ) -> None:
         """Upload an image of an instance, for a snapshot, a backup or a shelving.
 
+        :raises errors.NotShelved: its memory cannot be dumped for the image; it goes on
         :raises nova.exception.NovaException: the reason why there is none; see Snapshots.take
         """
         shelves = instance.task_state == task_states.SHELVING
         try:
             properties = images.IMAGE_API.get(context, image_id).get("properties") or {}
+            if shelves and self.suspensions.keeps_memory(instance):
+                self._end_with_memory(instance)
             if shelves and self.suspensions.has_memory(instance) and CONF.docker.live_shelve:
                 self.blessings.take_suspended(context, instance, image_id, update_task_state)
             elif not shelves and live_bless.requested(properties):
@@ -60,11 +63,19 @@ class SnapshotActions(power.PowerActions):
                 if shelves:
                     self._undo_shelving(context, instance, image_id)
 
+    def _end_with_memory(self, instance: "objects.Instance") -> None:
+        """Dump the memory of a container that is shelved, and end it with its network."""
+        try:
+            self.suspensions.suspend(instance)
+        except errors.NotSuspended as e:
+            raise errors.NotShelved(e.reason) from e
+        self.network.down(instance)
+
     def _undo_shelving(
         self, context: "nova_context.RequestContext", instance: "objects.Instance", image_id: str
     ) -> None:
         """Do what Nova does after a failed snapshot, but not after a failed shelving: remove the
-        image in Glance. An instance that ran before is started again.
+        image in Glance. An instance that ran before is started again, if it does not run still.
         """
         try:
             images.IMAGE_API.delete(context, image_id)
@@ -73,6 +84,7 @@ class SnapshotActions(power.PowerActions):
         if instance.vm_state != vm_states.ACTIVE:
             return
         try:
-            self.start_again(instance)
+            if self.containers.power_state(instance.uuid) != power_state.RUNNING:
+                self.start_again(instance)
         except exception.NovaException as e:
             LOG.warning("It is not started again: %s", e.message, instance=instance)

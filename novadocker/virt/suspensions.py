@@ -43,26 +43,15 @@ class SuspendActions(power.PowerActions):
     def power_off(
         self, instance: "objects.Instance", timeout: int = 0, retry_interval: int = 0
     ) -> None:
-        """Stop the container; of one that is shelved, keep the memory where the operator has it so.
+        """Stop the container; one that is shelved with its memory is ended by the snapshot.
 
-        Nova stops a server before it makes the image of a shelving.
-
-        :raises errors.NotShelved: it cannot be dumped, with the reason; it goes on
+        Nova stops a server before it makes the image of a shelving. If that failed, the empty image
+        would stay in Glance; `snapshot` removes it.
         """
-        if instance.task_state == task_states.SHELVING and self._keeps_memory(instance):
-            try:
-                self.suspensions.suspend(instance)
-            except errors.NotSuspended as e:
-                raise errors.NotShelved(e.reason) from e
-            self.network.down(instance)
-            return
-        super().power_off(instance, timeout, retry_interval)
-
-    def _keeps_memory(self, instance: "objects.Instance") -> bool:
-        try:
-            return self.suspensions.keeps_memory(instance)
-        except errors.NoContainer:
-            return False
+        if instance.task_state != task_states.SHELVING or not self.suspensions.keeps_memory(
+            instance
+        ):
+            super().power_off(instance, timeout, retry_interval)
 
     def power_on(
         self,

@@ -5,6 +5,7 @@ import datetime
 import typing
 
 import fixtures
+from nova import exception
 from nova.tests.functional.api import client
 from oslo_config import cfg
 
@@ -209,6 +210,8 @@ class Refusals(FunctionsTestCase):
         self.publish_both()
         flavor = self.function_flavor(**{"hw:fpga_ip_id": self.image})
         self.assert_refused(flavor, "names both a bitstream and a function for region 1")
+        flavor = self.function_flavor(**{f"resources:{REGION}": "1"})
+        self.assert_refused(flavor, f"has hw:fpga_function and names {REGION} itself")
 
     def test_function_with_a_space_is_refused_by_the_api(self):
         refused = self.assertRaises(
@@ -222,6 +225,33 @@ class Refusals(FunctionsTestCase):
         self.api.post_extra_spec(flavor, {"extra_specs": {"hw:fpga_function": "my checksum"}})
         self.api.microversion = self.microversion
         self.assert_refused(flavor, "'my checksum', which is not a function")
+
+    def test_trait_with_a_space_in_an_old_microversion(self):
+        self.publish_both()
+        flavor = self.plain_flavor()
+        specs = {f"resources:{REGION}": "1", "trait:CUSTOM_ACCELERATOR_MY CHECKSUM": "required"}
+        self.api.microversion = "2.85"
+        self.api.post_extra_spec(flavor, {"extra_specs": specs})
+        self.api.microversion = self.microversion
+        self.assert_refused(flavor, "no host has the function 'my checksum'")
+
+    def test_project_without_access_to_the_bitstream(self):
+        real = self.glance.show
+
+        def show(context, image_id, *arguments, **more):
+            if image_id in private and context.project_id != "operator":
+                raise exception.ImageNotFound(image_id=image_id)
+            return real(context, image_id, *arguments, **more)
+
+        self.flags(function_bitstreams=["operator"], group="fpga")
+        private = {self.publish(part, public=False) for part in self.PARTS.values()}
+        self.useFixture(fixtures.MockPatchObject(self.glance, "show", show))
+        self.audit()
+        self.assertEqual(({TRAIT}, {TRAIT}), (self.traits("host1"), self.traits("host2")))
+        self.assert_refused(self.function_flavor(), "Glance does not show you any bitstream")
+        private.clear()
+        bitstream_images.forget()
+        self.boot(self.function_flavor())
 
     def test_bitstream_that_is_withdrawn_before_the_host_chooses(self):
         images = self.publish_both()

@@ -9,31 +9,49 @@ from oslo_limit import fixture
 
 from fpga_nova import bitstream_images
 from scheduler_filters import options
+from tests.functional.test_functions import FunctionsTestCase
 from tests.functional.test_image_bitstreams import CONTAINER, ImageBitstreamsTestCase
 from tests.functional.test_lifecycle import LifecycleTestCase
 from tests.functional.test_placement import REGION, PlacementTestCase
 
 _PLENTY = 10**6
+_UNIFIED = "nova.quota.UnifiedLimitsDriver"
+_NOOP = "nova.quota.NoopQuotaDriver"
 
 
 class Limits:
-    """A limit of one region for each project."""
+    """A limit of regions for each project."""
+
+    LIMIT = 1
+    #: ``[fpga] request_quota``, and what nova-api counts by.
+    REQUEST_QUOTA = True
+    DRIVER = _UNIFIED
 
     def configure(self):
         super().configure()
         options.register_opts(cfg.CONF)
-        self.flags(request_placement=True, group="fpga")
-        self.flags(driver="nova.quota.UnifiedLimitsDriver", group="quota")
+        self.flags(request_placement=True, request_quota=self.REQUEST_QUOTA, group="fpga")
+        self.flags(driver=self.DRIVER, group="quota")
         bitstream_images.forget()
         names = ("servers", "class:VCPU", "class:MEMORY_MB", "class:DISK_GB")
         ours = ("server_metadata_items", "server_injected_files")
         more = ("server_injected_file_content_bytes", "server_injected_file_path_bytes")
-        limits = dict.fromkeys((*names, *ours, *more), _PLENTY) | {f"class:{REGION}": 1}
+        limits = dict.fromkeys((*names, *ours, *more), _PLENTY) | {f"class:{REGION}": self.LIMIT}
         self.useFixture(fixture.LimitFixture(limits, {}))
+
+    def assert_forbidden(self, words, call, *arguments, **more):
+        """nova-api itself refuses that; a request for a server leaves none."""
+        before = self.api.get_servers()
+        refused = self.assertRaises(client.OpenStackApiException, call, *arguments, **more)
+        self.assertEqual(403, refused.response.status_code)
+        self.assertIn(f"class:{REGION} is over limit of 1 due to {words}", refused.response.text)
+        self.assertEqual(len(before), len(self.api.get_servers()))
 
 
 class UnifiedLimits(Limits, PlacementTestCase):
     """A limit of one region for each project, on a host with two."""
+
+    REQUEST_QUOTA = False
 
     def test_flavor_that_names_the_class_is_counted(self):
         flavor = self.resource_flavor()
@@ -53,12 +71,50 @@ class UnifiedLimits(Limits, PlacementTestCase):
         self.assertEqual(403, refused.response.status_code)
 
 
-class RequestQuota(Limits, PlacementTestCase):
-    """The same, where the scheduler refuses what nova-api does not count."""
+class EveryRegion(Limits, PlacementTestCase):
+    """The same, where nova-api counts every region."""
 
-    def configure(self):
-        super().configure()
-        self.flags(request_quota=True, group="fpga")
+    def post(self, flavor, most=1):
+        server = self._build_server(flavor_id=flavor, networks="none")
+        return self.api.post_server({"server": server | {"min_count": 1, "max_count": most}})
+
+    def test_region_beyond_the_limit_is_forbidden_before_anything_is_scheduled(self):
+        flavor = self.fpga_flavor(self.image)
+        first = self.boot(flavor)
+        self.assert_forbidden("current usage 1 and delta 1", self.post, flavor)
+        self.delete(first)
+        self.assertEqual("ACTIVE", self.settle(self.post(flavor, most=2)))
+        self.assertEqual(1, len(self.api.get_servers()))
+
+    def test_servers_that_pass_together_are_refused_and_hold_nothing(self):
+        flavor = self.fpga_flavor(self.image)
+        self.boot(flavor)
+
+        def passes(*_arguments):
+            pass
+
+        for name in ("fpga_hooks.calls.limit_regions", "scheduler_filters.quota.check"):
+            self.useFixture(fixtures.MonkeyPatch(name, passes))
+        refused = self.boot(flavor, state="ERROR")
+        self.assertIn("has 2 FPGA regions and may have 1, those of this", self.fault(refused))
+        self.assertEqual((0, 1), (self.allocated(refused), self.host.status()["used"]))
+
+
+class EveryRegionOfFunctions(Limits, FunctionsTestCase):
+    """Flavors that ask for a function."""
+
+    def test_region_of_a_function_beyond_the_limit_is_forbidden(self):
+        self.publish_both()
+        self.flags(request_placement=False, group="fpga")  # which functions do not need
+        flavor = self.function_flavor()
+        self.boot(flavor)
+        self.assert_forbidden("current usage 1 and delta 1", self.boot, flavor)
+
+
+class RequestQuota(Limits, PlacementTestCase):
+    """The same, where the scheduler alone counts."""
+
+    DRIVER = _NOOP
 
     def assert_refused(self, flavor, words):
         server = self.boot(flavor, state="ERROR")
@@ -93,21 +149,19 @@ class RequestQuota(Limits, PlacementTestCase):
             raise keystone.ConnectFailure("no Keystone")
 
         self.useFixture(fixtures.MonkeyPatch("oslo_limit.limit.Enforcer.enforce", enforce))
-        self.flags(driver="nova.quota.NoopQuotaDriver", group="quota")
         self.assert_refused(flavor, "cannot be known now")
 
 
 class RequestQuotaOfImages(Limits, ImageBitstreamsTestCase):
     """Bitstreams that images name."""
 
-    def configure(self):
-        super().configure()
-        self.flags(request_quota=True, group="fpga")
-
     def test_region_of_an_image_beyond_the_limit_is_refused(self):
         self.publish()
         options = {"image_uuid": CONTAINER, "flavor_id": self.plain_flavor(), "networks": "none"}
         self._create_server(**options)
+        words = "current usage 1 and delta 1"
+        self.assert_forbidden(words, self._create_server, **options)
+        self.flags(driver=_NOOP, group="quota")
         refused = self._create_server(**options, expected_state="ERROR")
         self.assertIn("may have 1; this asks for 1 more", self.fault(refused))
         self.assertEqual((1, 1), self.counts())
@@ -117,10 +171,7 @@ class RequestQuotaOfMoves(Limits, LifecycleTestCase):
     """Servers of a project that has as many regions as its limit."""
 
     HOSTS = ("host1", "host2")
-
-    def configure(self):
-        super().configure()
-        self.flags(request_quota=True, group="fpga")
+    DRIVER = _NOOP
 
     def test_server_is_migrated_with_its_region(self):
         server = self._migrate_server(self.fpga_server(host="host1"))
@@ -141,6 +192,10 @@ class RequestQuotaOfMoves(Limits, LifecycleTestCase):
         self.api.post_server_action(second["id"], {"resize": {"flavorRef": fpga}})
         self._wait_for_action_fail_completion(second, "resize", "conductor_migrate_server")
         self.assert_owners([first])
+        self.flags(driver=_UNIFIED, group="quota")
+        resize = {"resize": {"flavorRef": fpga}}
+        words = "current usage 1 and delta 1"
+        self.assert_forbidden(words, self.api.post_server_action, second["id"], resize)
 
     def test_unshelved_server_counts_again(self):
         flavor = self.fpga_flavor(self.image)

@@ -14,6 +14,7 @@ _MODULES = (
     "db.main.test_api",
     "db.main.test_migrations",
     "db.test_migration",
+    "limit.test_placement",
     "objects.test_compute_node",
     "objects.test_instance",
     "objects.test_objects",

@@ -32,7 +32,7 @@ def flavor(
     }
 
 
-def allow(service: Service, servers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def allow(service: Service, servers: int, monkeypatch: pytest.MonkeyPatch) -> Services:
     """Have Nova's quota allow the project of the members so many more servers."""
     nova = Services()
     unlimited = {"totalCoresUsed": 0, "totalRAMUsed": 0, "maxTotalCores": -1, "maxTotalRAMSize": -1}
@@ -41,3 +41,19 @@ def allow(service: Service, servers: int, monkeypatch: pytest.MonkeyPatch) -> No
         "limits": {"absolute": absolute}
     }
     monkeypatch.setattr(service, "adapter", nova.adapter)
+    return nova
+
+
+def limit_regions(service: Service, used: int, limit: int, cloud: Services) -> None:
+    """Have Keystone limit the regions of the members' project."""
+    service.conf.set_override("unified_limits", True, "availability")
+    name = "class:CUSTOM_FPGA_REGION"
+    cloud.documents |= {
+        ("identity", "/v3/registered_limits"): {"registered_limits": []},
+        ("identity", f"/v3/limits?project_id={api.PROJECT}"): {
+            "limits": [{"resource_name": name, "resource_limit": limit}]
+        },
+        ("placement", f"/usages?project_id={api.PROJECT}"): {
+            "usages": {"CUSTOM_FPGA_REGION": used}
+        },
+    }

@@ -16,7 +16,7 @@ from fpga_api import publication
 from fpga_client.errors import refusal
 from fpga_client.service import FpgaService
 from tests.support import api as support
-from tests.support.availability import allow, flavor
+from tests.support.availability import allow, flavor, limit_regions
 from tests.support.client import OpenStack
 
 _ERROR = {"code": "fpga.flavor_invalid", "detail": "there is no PCI alias a100"}
@@ -125,6 +125,27 @@ def test_mine_is_what_the_quota_allows(
     assert json.loads(result.out)[0] == {"Flavor": "fpga-lzo", "Free": 3, "Total": 8, "Mine": 2}
     result = openstack("fpga", "availability", "show", "fpga-lzo", "--mine", "-f", "json")
     assert json.loads(result.out)["Mine"] == 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown", "words"),
+    [(3, 3, "has 2 FPGA regions, and may have 3"), (-1, None, "and no limit of regions")],
+)
+def test_regions_of_the_project_are_shown_with_their_limit(
+    openstack: OpenStack,
+    address: str,
+    api: support.Api,
+    published: publication.Publication,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    shown: int | None,
+    words: str,
+) -> None:
+    limit_regions(api.service, 2, limit, allow(api.service, 2, monkeypatch))
+    result = openstack("fpga", "availability", "show", "fpga-lzo", "--mine", "-f", "json")
+    found = json.loads(result.out)
+    assert (found["Regions Used"], found["Regions Limit"]) == (2, shown)
+    assert words in openstack("fpga", "availability", "list", "--mine").err
 
 
 def test_quota_that_is_not_known_is_a_failure_with_the_id_of_the_request(

@@ -83,7 +83,7 @@ def test_number_that_no_region_can_have_is_a_flaw(number: str, key: str) -> None
     assert f"the flavor has {key}_{number}, which asks for nothing" in words
 
 
-CLASS = "CUSTOM_FPGA_REGION"
+CLASS, PF = "CUSTOM_FPGA_REGION", "CUSTOM_FPGA_INTEL_PF"
 CRYPTO, ZIP = "trait:CUSTOM_ACCELERATOR_CRYPTO", "trait:CUSTOM_ACCELERATOR_ZIP"
 
 
@@ -104,6 +104,8 @@ CRYPTO, ZIP = "trait:CUSTOM_ACCELERATOR_CRYPTO", "trait:CUSTOM_ACCELERATOR_ZIP"
             },
             {1: "zip", 2: "crypto"},
         ),
+        ({f"resources:{PF}": "2", CRYPTO: "required"}, {1: "crypto", 2: "crypto"}),
+        ({"resources:VCPU": "1", CRYPTO: "required"}, {}),
         ({f"resources1:{CLASS}": "1", CRYPTO: "required"}, {}),
         ({f"resources:{CLASS}": "1", CRYPTO: "forbidden"}, {}),
         ({f"resources:{CLASS}": "1"}, {}),
@@ -136,6 +138,8 @@ def test_value_that_is_no_function_is_a_flaw(value: str) -> None:
             {"hw:fpga_function": "zip", f"resources:{CLASS}": "1", ZIP: "required"},
             f"has hw:fpga_function and names {CLASS} itself",
         ),
+        ({"hw:fpga_function": "zip", f"resources3:{PF}": "1"}, f"names {PF} itself"),
+        ({f"resources:{PF}": "1.5", ZIP: "required"}, f"asks for '1.5' of {PF}"),
         (
             {f"resources:{CLASS}": "1", ZIP: "required", CRYPTO: "required"},
             "traits of 2 functions of one group of regions: crypto, zip",

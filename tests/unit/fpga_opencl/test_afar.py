@@ -257,7 +257,8 @@ def test_node_that_hears_nothing_ends_all_workers(
             begin = time.monotonic()
             assert afar.sessions()
             wait_until(lambda: not afar.sessions(), opencl_afar.TTL + SOON)
-            assert time.monotonic() - begin > opencl_afar.TTL / 2
+            # Not at the first heartbeat that is missing; when the last one came is not known.
+            assert time.monotonic() - begin > opencl_afar.TTL / 6
         finally:
             cloud.gate.set()
         with pytest.raises(client.DeviceLost):

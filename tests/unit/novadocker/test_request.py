@@ -139,8 +139,9 @@ def test_the_devices_of_a_container_are_found_whatever_their_kind():
     assert request.devices_in({"HostConfig": {"Devices": None}}) == set()
 
 
-def test_a_config_drive_is_no_device():
-    mounts = [{"Source": "/x", "Target": "/run/openstack", "Type": "bind"}]
+@pytest.mark.parametrize("target", ["/run/openstack", "/run/fpga-nova/clone.json"])
+def test_a_file_of_nova_computes_is_no_device(target):
+    mounts = [{"Source": "/x", "Target": target, "Type": "bind"}]
     assert request.devices_in({"HostConfig": {"Mounts": mounts}}) == set()
 
 

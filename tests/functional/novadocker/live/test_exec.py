@@ -58,3 +58,13 @@ def test_all_that_a_server_started_is_its_own(blesser, servers):
     source = blesser.warm("(sleep 9999 &); " + LOOP)
     assert len(warm.processes(servers.container(source))) > 2
     blesser.bless(source)
+
+
+def test_what_a_shell_left_behind_in_a_clone_is_in_the_way_of_a_dump(blesser, servers):
+    # A clone has clocks of its own, which the shell has not: CRIU would not restore both.
+    clone = blesser.launch(blesser.bless(blesser.warm()))
+    servers.container(clone).exec_run(["sh", "-c", "sleep 9996 < /dev/null > /dev/null 2>&1 &"])
+    with pytest.raises(errors.NoSnapshot, match="as by 'docker exec'; end that first"):
+        blesser.bless(clone)
+    servers.run(clone, "kill $(pidof sleep)")
+    blesser.bless(clone)

@@ -21,7 +21,7 @@ def _status(container):
     for (pid,) in container.top(ps_args="-o pid")["Processes"]:
         try:
             text = pathlib.Path(f"/proc/{pid}/status").read_text()
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # a process of the loop, which lives for a moment
         found.append(dict(line.partition(":\t")[::2] for line in text.splitlines()))
     return found
@@ -82,7 +82,8 @@ def test_a_clone_has_its_own_limits_and_the_privileges_of_its_source(blesser, se
     statuses = _status(container)
     assert statuses
     names = ("NoNewPrivs", "Seccomp", "CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")
-    expected = {name: _status(servers.container(source))[0][name] for name in names}
+    status = _status(servers.container(source))[0]
+    expected = {name: status[name] for name in names}
     assert (expected["NoNewPrivs"], expected["Seccomp"]) == ("1", "2")
     for status in statuses:
         assert {name: status[name] for name in names} == expected

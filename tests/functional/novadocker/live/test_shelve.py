@@ -7,7 +7,7 @@ from nova.compute import power_state, task_states, vm_states
 
 from novadocker import errors, snapshot_images
 from novadocker.live import settings
-from tests.functional.novadocker.live.test_suspend import _debugged
+from tests.functional.novadocker.live.test_suspend import debugged
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,10 @@ def test_a_server_that_cannot_be_dumped_is_not_shelved_unless_it_is_stopped(
     blesser, servers, glance
 ):
     word = blesser.answer(source := blesser.warm())[0]
-    with _debugged(servers, source), pytest.raises(errors.NotShelved, match="being traced") as e:
+    with (
+        debugged(servers.container(source)),
+        pytest.raises(errors.NotShelved, match="being traced") as e,
+    ):
         _shelve(servers, glance, source)
     assert "stopped first" in str(e.value)
     assert blesser.answer(source)[0] == word

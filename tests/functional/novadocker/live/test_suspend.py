@@ -123,9 +123,9 @@ time.sleep(1000)
 
 
 @contextlib.contextmanager
-def _debugged(servers, instance):
-    """Somebody traces the server's first process, which CRIU then cannot dump."""
-    pid = str(servers.container(instance).attrs["State"]["Pid"])
+def debugged(container):
+    """Somebody traces a container's first process, which CRIU then cannot dump."""
+    pid = str(container.attrs["State"]["Pid"])
     argv = [sys.executable, "-I", "-c", _DEBUGGER, pid]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as debugger:
         assert debugger.stdout.readline() == b"traces\n"
@@ -138,7 +138,7 @@ def _debugged(servers, instance):
 def test_a_server_that_cannot_be_dumped_goes_on(blesser, servers, dumps):
     source = blesser.warm()
     word, _name, number = blesser.answer(source)
-    with _debugged(servers, source):
+    with debugged(servers.container(source)):
         reason = _refused(_suspend, servers, source)
     assert reason.startswith("The server was not suspended: a process is being traced, as by a")
     assert _number_at_least(blesser, source, number + 3)[0] == word

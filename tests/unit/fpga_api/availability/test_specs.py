@@ -27,11 +27,12 @@ _PROFILES = {
 }
 
 
-def terms(regions: bool = True) -> specs.Terms:
+def terms(regions: bool = True, quota: bool = False) -> specs.Terms:
     aliases = {one.name: one for one in map(specs.parse_alias, _ALIASES)}
     return specs.Terms(
         aliases,
         regions,
+        quota,
         lambda _image: frozenset({"CUSTOM_FPGA_BOARD_U250"}),
         _PROFILES.__getitem__,
     )
@@ -135,6 +136,17 @@ def test_policy_of_several_groups_is_that_of_the_flavor() -> None:
     assert demand({**two, "group_policy": "isolate"}).isolate
     assert not demand({**two, "group_policy": "none"}).isolate
     assert not demand({"pci_passthrough:alias": "V100:2"}).isolate
+
+
+def test_unified_limits_count_every_region_where_nova_does() -> None:
+    def regions(extra: dict[str, str]) -> int:
+        found = specs.demand(flavor(extra_specs=extra), terms(quota=True)).limited
+        return dict(found).get("CUSTOM_FPGA_REGION", 0)
+
+    bitstream = {"hw:fpga_ip_id": IMAGE}
+    assert regions({**bitstream, "hw:fpga_function_2": "zip"}) == 2
+    assert regions({**bitstream, "resources:CUSTOM_FPGA_REGION": "1"}) == 1
+    assert regions({"resources:VGPU": "1"}) == 0
 
 
 def test_unified_limits_count_what_the_flavor_itself_asks_for() -> None:

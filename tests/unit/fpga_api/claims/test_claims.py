@@ -63,6 +63,21 @@ def test_claim_of_a_host_card_board_and_class_is_there(cloud: Cloud) -> None:
         cloud.settle(claim)
 
 
+def test_claim_may_have_a_region_of_another_class(cloud: Cloud) -> None:
+    pf = "CUSTOM_FPGA_INTEL_PF"
+    cloud.placement.ask("PUT", f"/resource_classes/{pf}")
+    path = f"/resource_providers/{cloud.providers['host1']}/inventories"
+    body = {"resource_provider_generation": 2, "inventories": {pf: {"total": 2}}}
+    cloud.placement.ask("PUT", path, body)
+    for resource_class, host in ((pf, "host1"), ("CUSTOM_FPGA_REGION", "host2")):
+        claim = _claim(cloud, resource_class=resource_class)
+        cloud.settle(claim)
+        assert cloud.show(claim)["host"] == host
+    ids = [_claim(cloud) for _ in range(2)]
+    assert cloud.settle(*ids) == ["active"] * 2
+    assert cloud.claim().json["error"]["code"] == "fpga.none_free"
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

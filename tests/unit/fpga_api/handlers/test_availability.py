@@ -192,6 +192,19 @@ def test_mine_is_what_the_quota_allows_of_what_is_free(
     assert mine(api)["1"] == 0
 
 
+def regions(api: support.Api, path: str = "/1") -> dict[str, int | None] | None:
+    answer = api.call("GET", f"/v1/availability{path}?mine=true", READER).json
+    found: dict[str, int | None] | None = answer["regions"]
+    return found
+
+
+def test_limit_of_regions_is_not_known_where_keystone_limits_nothing(
+    api: support.Api, services: Services
+) -> None:
+    assert regions(api) is None
+    assert "regions" not in api.call("GET", "/v1/availability/1", READER).json
+
+
 def test_mine_counts_the_limits_of_keystone(api: support.Api, services: Services) -> None:
     api.service.conf.set_override("unified_limits", True, "availability")
     services.documents |= {
@@ -209,6 +222,34 @@ def test_mine_counts_the_limits_of_keystone(api: support.Api, services: Services
         },
     }
     assert mine(api)["1"] == 1
+    assert regions(api) == regions(api, "") == {"used": 4, "limit": 5}
+
+
+@pytest.mark.parametrize(
+    ("request_quota", "registered", "limit", "servers"),
+    [(False, [], None, 2), (True, [], 0, 0), (True, [-1], None, 2)],
+)
+def test_project_without_a_limit_of_regions(
+    api: support.Api,
+    services: Services,
+    request_quota: bool,
+    registered: list[int],
+    limit: int | None,
+    servers: int,
+) -> None:
+    api.service.conf.set_override("unified_limits", True, "availability")
+    api.service.conf.set_override("request_quota", request_quota, "availability")
+    limits = [{"resource_name": "servers", "default_limit": 5}]
+    limits += [
+        {"resource_name": "class:CUSTOM_FPGA_REGION", "default_limit": one} for one in registered
+    ]
+    services.documents |= {
+        ("identity", "/v3/registered_limits"): {"registered_limits": limits},
+        ("identity", f"/v3/limits?project_id={support.PROJECT}"): {"limits": []},
+        ("placement", f"/usages?project_id={support.PROJECT}"): {"usages": {}},
+    }
+    assert mine(api)["1"] == servers
+    assert regions(api) == {"used": 0, "limit": limit}
 
 
 def test_quota_that_nobody_knows_is_a_failure(api: support.Api, services: Services) -> None:

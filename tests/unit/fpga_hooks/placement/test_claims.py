@@ -51,11 +51,12 @@ def allocated(
     return {"allocations": {provider: {"resources": {of: 1}}}, "consumer_type": kind}
 
 
+@pytest.mark.parametrize("of", ["CUSTOM_FPGA_REGION", "CUSTOM_FPGA_INTEL_PF"])
 @pytest.mark.parametrize("provider", [NODE, CARD])
 def test_claim_with_an_allocation_of_this_host_is_alive(
-    placement: Placement, provider: str
+    placement: Placement, provider: str, of: str
 ) -> None:
-    placement.allocations = allocated(provider)
+    placement.allocations = allocated(provider, of=of)
     assert claims.has_region_here(OWNER)
 
 

@@ -14,7 +14,7 @@ from fpga_nova import host_status
 from tests.unit.fpga_hooks.conftest import region, status
 
 ROOT, A, B = (str(uuid.uuid4()) for _ in range(3))
-REGION = reshape.RESOURCE_CLASS
+REGION, PF = "CUSTOM_FPGA_REGION", "CUSTOM_FPGA_INTEL_PF"
 
 
 def _owner(number: int) -> str:
@@ -45,7 +45,7 @@ def unknown(monkeypatch):
 
 
 def _move(allocations: dict, sources: set[str], rooms: dict, report: host_status.Status) -> dict:
-    reshape.Mover(report, allocations).move(sources, rooms)
+    reshape.Mover(report, allocations).move({(one, REGION) for one in sources}, rooms)
     return {
         consumer: {p: a["resources"].get(REGION, 0) for p, a in entry["allocations"].items()}
         for consumer, entry in allocations.items()
@@ -53,7 +53,7 @@ def _move(allocations: dict, sources: set[str], rooms: dict, report: host_status
 
 
 def _rooms(a: int, b: int) -> dict[str, reshape.Room]:
-    return {A: reshape.Room("a", a), B: reshape.Room("b", b)}
+    return {A: reshape.Room("a", a, REGION), B: reshape.Room("b", b, REGION)}
 
 
 def test_region_goes_to_the_card_that_the_ledger_has_it_on() -> None:
@@ -78,6 +78,15 @@ def test_other_resources_stay_where_they_are() -> None:
     allocations = {_owner(1): _allocation(ROOT, 1, VCPU=2)}
     _move(allocations, {ROOT}, _rooms(1, 0), _status((1, "a")))
     assert allocations[_owner(1)]["allocations"][ROOT] == {"resources": {"VCPU": 2}}
+
+
+def test_region_gets_another_class_where_it_is() -> None:
+    allocations = {_owner(1): _allocation(A, 1, VCPU=2), _owner(2): _allocation(A, 1)}
+    mover = reshape.Mover(_status((1, "a"), (2, "a")), allocations)
+    assert (mover.allocated((A, REGION)), mover.allocated((A, PF))) == (2, 0)
+    mover.move({(A, REGION)}, {A: reshape.Room("a", 2, PF)})
+    assert (mover.allocated((A, REGION)), mover.allocated((A, PF))) == (0, 2)
+    assert allocations[_owner(1)]["allocations"] == {A: {"resources": {"VCPU": 2, PF: 1}}}
 
 
 def test_consumer_without_a_region_is_left_alone(unknown) -> None:
@@ -106,5 +115,5 @@ def test_all_that_was_allocated_comes_to_the_cards_and_back(
         on = [r.device for r in report.owned_by(owner).values()]
         expected = {uuid: on.count(room.card) for uuid, room in rooms.items()}
         assert places[owner] == {uuid: n for uuid, n in expected.items() if n}
-    back = _move(allocations, {A, B}, {ROOT: reshape.Room(None, len(holdings))}, report)
+    back = _move(allocations, {A, B}, {ROOT: reshape.Room(None, len(holdings), REGION)}, report)
     assert back == {owner: {ROOT: amount} for owner, amount in amounts.items()}
