@@ -23,6 +23,8 @@ SIZE, REPLY_SIZE = _REQUEST.size, _REPLY.size
 OPENED, NO_SESSION, NO_ROOM = codes.SUCCESS, codes.INVALID_VALUE, codes.OUT_OF_RESOURCES
 #: The worker that had the objects of a session of REST has ended.
 LOST = codes.DEVICE_NOT_AVAILABLE
+#: A session of REST has as many connections as it may have.
+BUSY = codes.INVALID_OPERATION
 
 
 class Opening(typing.NamedTuple):

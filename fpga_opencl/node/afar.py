@@ -133,23 +133,42 @@ class Afar:
 
     def _try(self, client: _Client, now: float) -> None:
         """Start a client's worker, or refuse it, or have it wait."""
-        rest = client.request.rest
         lease = self._leases.opened(client.request.session, client.request.token)
         late = now - client.arrived > _PATIENCE
-        if lease is None:
-            if late or self._heard > client.arrived:
-                self._answer(client, opening.NO_SESSION)
-            else:
-                self._poke(now)
+        if lease is not None:
+            admit = self._admit_rest if client.request.rest else self._admit
+            admit(client, lease, late)
+        elif late or self._heard > client.arrived:
+            self._answer(client, opening.NO_SESSION)
+        else:
+            self._poke(now)
+
+    def _admit(self, client: _Client, lease: Lease, late: bool) -> None:
+        """Give a client a worker, unless its session has one."""
+        if lease.id in self._open.values():
+            if late:
+                self._answer(client, opening.NO_ROOM)
             return
-        if rest and lease.id in self._desks:
-            self._enter(client, lease)
+        here, there = socket.socketpair()
+        with here:
+            if self._start(lease, there):
+                self._answer(client, opening.OPENED, here)
+            else:
+                self._answer(client, opening.NO_ROOM)
+
+    def _admit_rest(self, client: _Client, lease: Lease, late: bool) -> None:
+        """Let a client in at the desk of its session; the first one has that made."""
+        if lease.id in self._desks:
+            if not self._desks.is_full(lease.id):
+                self._enter(client, lease)
+            elif late:
+                self._answer(client, opening.BUSY)
         elif lease.id in self._open.values():
             if late:
                 self._answer(client, opening.NO_ROOM)
-        elif rest and self._desks.lost(lease.id):
+        elif self._desks.lost(lease.id):
             self._answer(client, opening.LOST)
-        elif rest:
+        else:
             here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             if self._start(lease, there, prepare=desks.prepare):
                 self._desks.add(lease.id, here)
@@ -157,13 +176,6 @@ class Afar:
             else:
                 here.close()
                 self._answer(client, opening.NO_ROOM)
-        else:
-            here, there = socket.socketpair()
-            with here:
-                if self._start(lease, there):
-                    self._answer(client, opening.OPENED, here)
-                else:
-                    self._answer(client, opening.NO_ROOM)
 
     def _start(self, lease: Lease, there: socket.socket, **more: typing.Any) -> bool:
         """Start a lease's worker; whether there is one."""
@@ -174,8 +186,8 @@ class Afar:
         return session is not None
 
     def _enter(self, client: _Client, lease: Lease) -> None:
-        """Let a client in at the desk of its session."""
-        here = self._desks.enter(lease)
+        """Connect a client to the desk of its session."""
+        here = self._desks.enter(lease, client.control)
         if here is None:
             self._answer(client, opening.NO_ROOM)
         else:

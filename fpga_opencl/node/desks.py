@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers that serve requests of REST, each with a desk inside, and the ways to those."""
 
+import contextlib
 import socket
 import threading
 import typing
@@ -10,6 +11,10 @@ from fpga_opencl.node import worker
 from fpga_opencl.node.leases import Lease
 from fpga_opencl.node.settings import Settings
 from fpga_opencl.rest.desk import Desk, Entrance, announce
+
+#: Connections of a session at once. Each has a gate, of which the node has four for each worker;
+#: desks are in the hands of their clients' kernels, so none of them is to hold any number.
+MOST = 3
 
 
 def prepare(control: socket.socket, settings: Settings) -> typing.Callable[[], None]:
@@ -28,6 +33,7 @@ class Desks:
 
     def __init__(self) -> None:
         self._ways: dict[uuid.UUID, socket.socket] = {}
+        self._gates: dict[uuid.UUID, list[socket.socket]] = {}
         self._lost: set[uuid.UUID] = set()
 
     def __contains__(self, lease: uuid.UUID) -> bool:
@@ -40,10 +46,24 @@ class Desks:
 
     def add(self, lease: uuid.UUID, way: socket.socket) -> None:
         """Note the way to a lease's desk."""
-        self._ways[lease] = way
+        self._ways[lease], self._gates[lease] = way, []
 
-    def enter(self, lease: Lease) -> socket.socket | None:
-        """A connection to a lease's desk; None if that takes none now."""
+    def is_full(self, lease: uuid.UUID) -> bool:
+        """Whether a lease has as many gates as it may have."""
+        present = []
+        for gate in self._gates[lease]:
+            if _is_gone(gate):
+                gate.close()
+            else:
+                present.append(gate)
+        self._gates[lease] = present
+        return len(present) >= MOST
+
+    def enter(self, lease: Lease, gate: socket.socket) -> socket.socket | None:
+        """A connection to a lease's desk; None if that takes none now.
+
+        :param gate: whose connection it will be; it closes this socket when it ends
+        """
         here, there = socket.socketpair()
         with there:
             try:
@@ -52,15 +72,26 @@ class Desks:
             except OSError:
                 here.close()
                 return None
+        self._gates[lease.id].append(gate.dup())
         return here
 
     def close(self, lease: uuid.UUID) -> None:
         """Forget a lease's desk, if it had one; it ends."""
         way = self._ways.pop(lease, None)
         if way is not None:
-            way.close()
+            for one in (way, *self._gates.pop(lease)):
+                one.close()
             self._lost.add(lease)
 
     def keep(self, leases: typing.Collection[uuid.UUID]) -> None:
         """Forget which desks have ended, but for those of leases that there are."""
         self._lost.intersection_update(leases)
+
+
+def _is_gone(gate: socket.socket) -> bool:
+    with contextlib.suppress(BlockingIOError):
+        try:
+            return not gate.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except ConnectionError:
+            return True
+    return False

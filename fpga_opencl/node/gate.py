@@ -23,6 +23,7 @@ _REFUSALS = {
     opening.NO_SESSION: (404, "there is no such session, or its token is wrong or has expired"),
     opening.NO_ROOM: (409, "a client has the session, or no worker is free"),
     opening.LOST: (410, "the worker of the session has ended: open another session"),
+    opening.BUSY: (429, "the session has as many connections as it may have"),
 }
 
 
@@ -41,6 +42,7 @@ def serve(connection: socket.socket, control: socket.socket, context: ssl.SSLCon
             if opening.unpack(content) is None:
                 return
             reply, descriptors = _ask(control, content)
+            control.close()
             secure.sendall(reply)
             if descriptors:
                 Relay(secure, socket.socket(fileno=descriptors[0])).run()
@@ -49,7 +51,10 @@ def serve(connection: socket.socket, control: socket.socket, context: ssl.SSLCon
 
 
 def _serve_rest(secure: ssl.SSLSocket, control: socket.socket, begin: bytes) -> None:
-    """Bring requests to the desk of their session."""
+    """Bring requests to the desk of their session.
+
+    :param control: stays open as long as the process, for the server to count the session's gates
+    """
     try:
         content = head.read(secure, begin)
         reply, descriptors = _ask(control, head.parse(content).opening.pack())
@@ -72,7 +77,6 @@ def _ask(control: socket.socket, content: bytes) -> tuple[bytes, list[int]]:
     control.settimeout(_ANSWER)
     control.send(content)
     reply, descriptors, _, _ = socket.recv_fds(control, opening.REPLY_SIZE, 1)
-    control.close()
     if not reply:
         raise EOFError
     return reply, list(descriptors)

@@ -23,10 +23,8 @@ from fpga_opencl.client.session import open_on
 from fpga_opencl.rest import answers, calls, head, schemas
 from fpga_opencl.rest.answers import Document, Refusal
 
-#: Connections at once, each of which has a gate. More are refused.
-MOST = 3
 #: Seconds for which a connection may do nothing.
-_IDLE = 30.0
+_IDLE = 60.0
 #: Characters of what kernels print that are kept for the next answer.
 _PRINTED = 64 << 10
 _ENTRANCE = struct.Struct("<16s32s")
@@ -66,7 +64,6 @@ class Desk:
 
     def __init__(self, worker: socket.socket) -> None:
         self._worker = worker
-        self._free = threading.BoundedSemaphore(MOST)
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._printed = ""
@@ -93,13 +90,8 @@ class Desk:
             connection.close()
 
     def _attend(self, connection: socket.socket, entrance: Entrance) -> None:
-        room = self._free.acquire(blocking=False)
-        try:
-            with connection, contextlib.suppress(OSError, EOFError):
-                _Handler(connection, self, entrance, room)
-        finally:
-            if room:
-                self._free.release()
+        with connection, contextlib.suppress(OSError, EOFError):
+            _Handler(connection, self, entrance)
 
     def call(self, call: calls.Call, number: int, body: typing.Any) -> Document:
         """Do a call; one at a time waits.
@@ -120,23 +112,18 @@ class Desk:
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """One connection.
-
-    :param room: whether it is one of those that are served
-    """
+    """One connection."""
 
     protocol_version = "HTTP/1.1"
     timeout = _IDLE
 
-    def __init__(
-        self, connection: socket.socket, desk: Desk, entrance: Entrance, room: bool
-    ) -> None:
-        self._desk, self._entrance, self._room = desk, entrance, room
+    def __init__(self, connection: socket.socket, desk: Desk, entrance: Entrance) -> None:
+        self._desk, self._entrance = desk, entrance
         super().__init__(connection, ("", 0), typing.cast(socketserver.BaseServer, None))
 
     def do_GET(self) -> None:
         """Answer a request."""
-        keep = not self.close_connection and self.request_version == "HTTP/1.1" and self._room
+        keep = not self.close_connection and self.request_version == "HTTP/1.1"
         # Until the body is read, what follows is not a request.
         self.close_connection, read = True, False
         try:
@@ -177,8 +164,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
         :raises Refusal, OpenCLError: there is another one
         """
-        if not self._room:
-            raise Refusal(429, f"the session has {MOST} connections")
         target = head.find(self.path, self.headers)
         if not self._entrance.admits(target):
             self.close_connection = True

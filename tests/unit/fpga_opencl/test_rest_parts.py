@@ -2,10 +2,14 @@
 """The table of calls beside the original's list, the documentation, and heads of requests."""
 
 import re
+import socket
+import uuid
 
 import pytest
 
 from fpga_opencl.client import Session, queues, resources
+from fpga_opencl.node import desks
+from fpga_opencl.node.leases import Lease
 from fpga_opencl.rest import calls, generate, head, schemas
 from fpga_opencl.rest.answers import Refusal
 from tests.support import opencl
@@ -101,3 +105,26 @@ def test_message_about_a_body_is_short() -> None:
         check({"Buffer": 1, "Data": "A" * (1 << 20)})
     assert "maxLength" in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+def test_session_has_no_more_gates_than_it_may() -> None:
+    lease = Lease(uuid.UUID(SESSION), 0, 1 << 20, 1e9, "00" * 32, 1e9)
+    many, (way, desk) = desks.Desks(), socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    many.add(lease.id, way)
+    pairs = [socket.socketpair() for _ in range(desks.MOST)]
+    for gate, _ in pairs:
+        assert not many.is_full(lease.id)
+        connection = many.enter(lease, gate)
+        assert connection
+        connection.close()
+        gate.close()  # the server's own, once the gate has its answer
+    assert many.is_full(lease.id)
+    pairs[1][1].close()
+    assert not many.is_full(lease.id)
+    many.close(lease.id)
+    assert (lease.id in many, many.lost(lease.id)) == (False, True)
+    assert pairs[0][1].recv(1) == b""  # nothing of it is kept
+    many.keep([])
+    assert not many.lost(lease.id)
+    for one in (desk, *(pair[1] for pair in pairs)):
+        one.close()

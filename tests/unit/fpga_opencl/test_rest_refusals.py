@@ -13,7 +13,7 @@ import pytest
 
 from fpga_opencl import client
 from fpga_opencl.afar import opening
-from fpga_opencl.rest import desk as desks
+from fpga_opencl.node import desks
 from fpga_opencl.rest import schemas
 from tests.support import opencl, opencl_afar
 from tests.support import opencl_nodes as nodes
