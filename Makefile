@@ -63,7 +63,7 @@ demo: demo-up ## the demo cloud, and one FPGA container booted, used and deleted
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario.py $(DEMO_DIR)
 
 .PHONY: demo-live
-demo-live: ## a server of the demo blessed once and launched twice; the demo needs LIVE_IMAGES=yes
+demo-live: ## a server of the demo blessed once and launched twice
 	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) build_scripts/scenario_live.py $(DEMO_DIR)
 
 .PHONY: recording
@@ -181,7 +181,7 @@ e2e-hosts: tools ## three local hosts: reached, cut off, killed, renamed, remove
 
 # The order of the story: the cloud comes up in the first file, and goes in the last.
 cloud_tests = $(wildcard $(addprefix tests/cloud/test_,$(addsuffix .py,\
-	up servers networks moves units power names evacuation interruptions down)))
+	up servers networks moves units power names functions evacuation interruptions down)))
 e2e_cloud = PYTHONDONTWRITEBYTECODE=1 .dev/bin/python -m pytest -p no:cacheprovider -s \
 	-W ignore::DeprecationWarning
 

@@ -220,7 +220,7 @@ def main() -> int:
     walk = LiveWalk(steps)
     try:
         if reason := walk.refusal():
-            raise CloudError(f"no live images: {reason}; run 'LIVE_IMAGES=yes make demo-up'")
+            raise CloudError(f"no live images: {reason}; run 'make demo-up'")
         with walk.around():
             pass
     except CloudError as e:

@@ -39,12 +39,14 @@ class Node:
 
     :param number: of the last byte of its address, from 11 on
     :param regions: of its emulated card; 0: it has none
+    :param part: of the card's regions; the default of the driver if it is empty
     """
 
     name: str
     number: int
     roles: tuple[str, ...] = ("compute",)
     regions: int = 0
+    part: str = ""
     modules: tuple[str, ...] = ()
 
 
@@ -131,6 +133,8 @@ class Site:
             entry["modules"] = list(node.modules)
         if node.regions:
             entry["fpga"] = {"drivers": ["emulator"], "regions": node.regions}
+        if node.part:
+            entry["fpga"]["options"] = {"emulator": {"parts": node.part}}
         return entry
 
     def up(self) -> str:
