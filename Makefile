@@ -181,7 +181,7 @@ e2e-hosts: tools ## three local hosts: reached, cut off, killed, renamed, remove
 
 # The order of the story: the cloud comes up in the first file, and goes in the last.
 cloud_tests = $(wildcard $(addprefix tests/cloud/test_,$(addsuffix .py,\
-	up servers networks moves units power names functions evacuation interruptions down)))
+	up servers networks moves units power opencl names functions evacuation interruptions down)))
 e2e_cloud = PYTHONDONTWRITEBYTECODE=1 .dev/bin/python -m pytest -p no:cacheprovider -s \
 	-W ignore::DeprecationWarning
 
@@ -321,6 +321,12 @@ bench-opencl: tools ## OpenCL by a worker, beside the same device in the program
 	@$(play) test_needs.yml
 	@.tools/bin/tox -q -e unit --notest
 	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/opencl.py
+
+.PHONY: bench-opencl-afar
+bench-opencl-afar: tools ## OpenCL from afar, beside the original's way, a bare TLS socket and a slow link
+	@$(play) test_needs.yml
+	@.tools/bin/tox -q -e unit --notest
+	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python -W ignore benchmarks/opencl_afar.py $(BENCH_ARGS)
 
 .PHONY: pocl-tests
 pocl-tests: tools ## the programs of pocl's own tests, by a worker and by pocl itself; needs pocl-source

@@ -52,25 +52,35 @@ def measure_socket() -> dict[str, list[float]]:
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _echo(theirs)
+        echo(theirs)
     theirs.close()
-    content = memoryview(bytearray(LARGE))
+    content = memoryview(bytearray(64))
 
     def trip() -> None:
-        ours.sendall(content[:64])
-        _receive(ours, content[:64])
-
-    def large() -> None:
         ours.sendall(content)
-        _receive(ours, content[:1])
+        _receive(ours, content)
 
     trips = times(trip, 400)
-    ours.sendall(b"L" * 64)
-    _receive(ours, content[:64])
-    sent = times(large, 8)
+    sent = measure_rate(ours, 8)
     ours.close()
     os.waitpid(pid, 0)
     return {"round trip": trips, "64 MiB one way": sent}
+
+
+def measure_rate(connection: socket.socket, count: int) -> list[float]:
+    """Seconds of 64 MiB one way to a process that echoes; nothing but this follows.
+
+    :param count: how often it is measured
+    """
+    content = memoryview(bytearray(LARGE))
+    connection.sendall(b"L" * 64)
+    _receive(connection, content[:64])
+
+    def large() -> None:
+        connection.sendall(content)
+        _receive(connection, content[:1])
+
+    return times(large, count)
 
 
 def _receive(connection: socket.socket, target: memoryview) -> bool:
@@ -83,7 +93,8 @@ def _receive(connection: socket.socket, target: memoryview) -> bool:
     return True
 
 
-def _echo(connection: socket.socket) -> typing.NoReturn:
+def echo(connection: socket.socket) -> typing.NoReturn:
+    """Send 64 bytes back, or take 64 MiB, until the other side leaves; the process ends."""
     small, large = memoryview(bytearray(64)), memoryview(bytearray(LARGE))
     while _receive(connection, small):
         connection.sendall(small)

@@ -7,7 +7,7 @@ import typing
 
 from deployment import ssh
 from deployment.folder import Folder
-from deployment.model import Deployment, Node
+from deployment.model import Deployment, Fpga, Node
 
 #: The groups that the roles know.
 GROUPS = ("controller", "database", "messaging", "compute")
@@ -52,15 +52,28 @@ def variables(cloud: Deployment, node: Node, folder: Folder) -> dict[str, typing
         "network_gateway": cloud.networks and node in cloud.gateways,
         "external_interface": node.external or "",
         "fpga_drivers": list(node.fpga.drivers) if node.fpga else [],
+        "opencl_node": node.opencl is not None,
+        "opencl_agent": False,
     }
     if node.tunnel:
         found |= {
             "tunnel_interface": node.tunnel.interface,
             "tunnel_address": str(node.tunnel.address),
         }
+    if node.opencl:
+        found |= {"opencl_sessions": node.opencl.sessions, "opencl_memory": node.opencl.memory}
     if node.fpga:
         found |= {"fpga_regions": node.fpga.regions, "fpga_options": node.fpga.options}
+        found |= _opencl(cloud, node.fpga)
     return found
+
+
+def _opencl(cloud: Deployment, fpga: Fpga) -> dict[str, typing.Any]:
+    """What a host has to know whose regions are of OpenCL."""
+    if "opencl" not in fpga.drivers:
+        return {}
+    is_afar = "agent" in fpga.options.get("opencl", {})
+    return {"opencl_folder": f"{cloud.folder}/opencl", "opencl_agent": is_afar}
 
 
 def build(cloud: Deployment, folder: Folder) -> dict[str, typing.Any]:

@@ -65,6 +65,8 @@ def content(file: Path, count: int | None) -> bytes:
 def describe(count: int) -> str:
     """A new description: a controller, a compute host with FPGA regions, others without.
 
+    Each is a node of OpenCL.
+
     :raises DeploymentError: not so many nodes can be
     """
     try:
@@ -81,6 +83,7 @@ def describe(count: int) -> str:
         if number > 0:
             tunnel = ipaddress.IPv4Address(address) + network.subnet.num_addresses
             parts += [f"    tunnel: {{interface: eth1, address: {tunnel}/{_PREFIX}}}\n"]
+        parts += ["    opencl: {sessions: 2}\n"]
         if number == min(1, count - 1):
             parts += ["    fpga:\n      drivers: [emulator]\n      regions: 2\n"]
     return "".join(parts)

@@ -37,6 +37,18 @@ class Tunnel:
 
 
 @dataclasses.dataclass(frozen=True)
+class OpenCl:
+    """What a node of OpenCL gives to sessions from afar.
+
+    :param sessions: at once
+    :param memory: GiB of each
+    """
+
+    sessions: int
+    memory: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Node:
     """One host.
 
@@ -47,6 +59,7 @@ class Node:
     :param fpga: None without cards
     :param tunnel: None where tunnels begin at the address
     :param external: the interface that leads to the external network
+    :param opencl: None where it is no node of OpenCL
     """
 
     name: str
@@ -56,6 +69,7 @@ class Node:
     fpga: Fpga | None = None
     tunnel: Tunnel | None = None
     external: str | None = None
+    opencl: OpenCl | None = None
 
     @property
     def groups(self) -> frozenset[str]:
@@ -72,7 +86,7 @@ class Deployment:
     :param series: of Nova
     :param install: where OpenStack's programs come from: venv or packages
     :param folder: of the cloud, on each of its hosts
-    :param port_base: the first of fourteen ports
+    :param port_base: the first of fifteen ports
     :param region: OpenStack's name of it
     :param networks: whether containers have networks
     """
@@ -142,11 +156,16 @@ def _node(data: dict[str, typing.Any], placed: set[str]) -> Node:
         fpga=_fpga(data["fpga"]) if "fpga" in data else None,
         tunnel=_tunnel(data["tunnel"]) if "tunnel" in data else None,
         external=data.get("external"),
+        opencl=_opencl(data["opencl"]) if "opencl" in data else None,
     )
 
 
 def _tunnel(data: dict[str, str]) -> Tunnel:
     return Tunnel(data["interface"], ipaddress.IPv4Interface(data["address"]))
+
+
+def _opencl(data: dict[str, int]) -> OpenCl:
+    return OpenCl(data.get("sessions", 4), data.get("memory", 2))
 
 
 def _fpga(data: dict[str, typing.Any]) -> Fpga:

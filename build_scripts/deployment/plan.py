@@ -136,6 +136,7 @@ def record(cloud: Deployment, plans: list[HostPlan]) -> dict[str, typing.Any]:
                 "fpga": dataclasses.asdict(one.node.fpga) if one.node.fpga else None,
                 "tunnel": str(one.node.tunnel.address) if one.node.tunnel else None,
                 "external": one.node.external,
+                "opencl": dataclasses.asdict(one.node.opencl) if one.node.opencl else None,
                 "phases": [dataclasses.asdict(phase) for phase in one.phases],
             }
             for one in plans

@@ -16,6 +16,7 @@ NAMES = (
     "database_password",
     "fpga_messaging_password",
     "metadata_secret",
+    "opencl_secret",
     "rabbitmq_password",
     "service_password",
     "user_password",

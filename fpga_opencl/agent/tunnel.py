@@ -16,13 +16,16 @@ _MOST = 64
 
 
 @contextlib.contextmanager
-def listening(path: str, mode: int = 0o600) -> typing.Iterator[socket.socket]:
+def listening(
+    path: str, mode: int = 0o600, kind: int = socket.SOCK_STREAM
+) -> typing.Iterator[socket.socket]:
     """A socket at a path, which nobody finds before it listens.
 
+    :param kind: streams, or packets
     :raises OSError: the path is not usable
     """
     unready = Path(f"{path}.new")
-    with socket.socket(socket.AF_UNIX) as listener:
+    with socket.socket(socket.AF_UNIX, kind) as listener:
         unready.unlink(missing_ok=True)
         listener.bind(str(unready))
         unready.chmod(mode)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of a node in its configuration."""
+"""The options of a node, and those of an agent, in their configuration."""
 
 from keystoneauth1 import loading
 from oslo_config import cfg
@@ -32,11 +32,26 @@ Without a value, the name and the port of ``--listen``.
     ),
 ]
 
+AGENT = cfg.OptGroup("opencl_agent", title="An agent of OpenCL, for regions of its host")
+AGENT_OPTS = [
+    cfg.IntOpt(
+        "memory",
+        min=64,
+        help="MiB of each session; without a value, as many as fpga-api gives by default.",
+    ),
+    cfg.StrOpt(
+        "device_type",
+        choices=["cpu", "gpu", "accelerator", "other"],
+        help="What runs the kernels; without a value, any device.",
+    ),
+]
+
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register all options."""
-    conf.register_group(cfg.OptGroup(NODE.name, NODE.title))
-    conf.register_opts(NODE_OPTS, group=NODE.name)
+    for group, opts in list_opts():
+        conf.register_group(cfg.OptGroup(group.name, group.title))
+        conf.register_opts(opts, group=group.name)
     loading.register_auth_conf_options(conf, CREDENTIALS)
     loading.register_session_conf_options(conf, CREDENTIALS)
     loading.register_adapter_conf_options(conf, CREDENTIALS)
@@ -57,4 +72,4 @@ def load(file: str) -> cfg.ConfigOpts:
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
     """The options for oslo.config's sample generator; the credentials are those of fpga-api."""
-    return [(NODE, NODE_OPTS)]
+    return [(NODE, NODE_OPTS), (AGENT, AGENT_OPTS)]

@@ -45,6 +45,13 @@ Parts that a region can be; the burnt package says which. `binary` runs the bina
 and no other. `source` compiles and runs whatever its clients send, which needs the host's compiler.
 """,
     ),
+    cfg.StrOpt(
+        "agent",
+        help="""
+Path of the socket of `fpga-opencl-agent`. With it, kernels of regions run on nodes from afar, in
+sessions of the agent's project, and a region is `source` whatever `parts` says.
+""",
+    ),
     settings.interface_option(),
     settings.vendor_option(),
     cfg.BoolOpt(
@@ -120,7 +127,7 @@ class OpenclDriver(served.ServedDriver):
                 device=f"{BOARD}{card}",
                 index=index,
                 board=BOARD,
-                part=",".join(options.parts),
+                part=SOURCE if options.agent else ",".join(options.parts),
                 interface=options.interface and options.interface.lower(),
                 kinds=frozenset({"socket"}),
                 simulated=options.simulated,
@@ -176,7 +183,12 @@ class OpenclDriver(served.ServedDriver):
             "processes": options.processes,
             "device": card,
         }
-        given = {"folder": str(folder), "sessions": options.sessions, "worker": worker}
+        given = {
+            "folder": str(folder),
+            "sessions": options.sessions,
+            "worker": worker,
+            "agent": options.agent,
+        }
         processes = options.sessions * options.processes + _MORE_PROCESSES
         limits = groups.Limits(options.max_memory, options.cpu_percent, processes)
         self.start(region, load, given, limits, deadline)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process behind a region: a node server of OpenCL on the region's socket.
+"""The process behind a region: a node server of OpenCL on the region's socket, or the way to one.
 
 It stays root's, because it makes a confined worker for each client. It reads nothing that clients
 send, and a worker of its own tries the package's binary first.
@@ -19,6 +19,7 @@ from fpga_opencl.node import signals, trial
 from fpga_opencl.node.server import Server
 from fpga_opencl.node.settings import Settings
 from fpga_opencl.node.trial import Result
+from fpga_regions.opencl.way import Way
 from fpga_regions.served import answers
 
 _CONTROL_TIMEOUT = 5  # seconds
@@ -41,6 +42,7 @@ class Limits:
     :param folder: an empty one, for workers' roots
     :param sessions: clients at once
     :param worker: of each worker, see `Settings`
+    :param agent: path of the socket of the agent to which clients go; None where they stay here
     """
 
     sockets: list[int]
@@ -48,6 +50,7 @@ class Limits:
     folder: str
     sessions: int
     worker: dict[str, typing.Any]
+    agent: str | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -73,19 +76,23 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _prepare(limits: Limits, parameters: dict[str, typing.Any]) -> Server:
+def _prepare(limits: Limits, parameters: dict[str, typing.Any]) -> Server | Way:
     """A server for what was programmed, which the device takes.
 
     :param parameters: function and digest; whether source is compiled; the descriptor of a binary
     """
     digest = str(parameters["digest"])
     source = bool(parameters["source"])
-    binaries = None if source else frozenset([digest.removeprefix("sha256:")])
-    settings = Settings(**limits.worker, source=source, binaries=binaries)
-    _try(limits, settings, parameters["binary"])
     listener = socket.socket(fileno=limits.sockets[0])
     control = socket.socket(fileno=limits.control)
-    server = Server(listener, Path(limits.folder), settings, limits.sessions, together=True)
+    server: Server | Way
+    if limits.agent is not None:
+        server = Way(limits.agent, listener, limits.sessions)
+    else:
+        binaries = None if source else frozenset([digest.removeprefix("sha256:")])
+        settings = Settings(**limits.worker, source=source, binaries=binaries)
+        _try(limits, settings, parameters["binary"])
+        server = Server(listener, Path(limits.folder), settings, limits.sessions, together=True)
     answer = answers.of(str(parameters["function"]), digest)
     server.attend(control, functools.partial(_answer, control, answer, limits.sockets))
     return server

@@ -5,6 +5,7 @@ KEEP=1 keeps it at the end, and a run with KEEP=1 takes the one that is there.
 """
 
 import collections.abc
+import dataclasses
 import os
 import pathlib
 import time
@@ -17,6 +18,8 @@ from tests.cloud.users import FOLDER, CloudOfHosts
 _FOLDER = os.environ.get("E2E_CLOUD_DIR") or "/var/lib/fpga-nova/e2e-cloud"
 _SUBNET = os.environ.get("E2E_CLOUD_SUBNET") or "10.79.0"
 KEEP = bool(os.environ.get("KEEP"))
+
+HOSTS = tuple(dataclasses.replace(one, opencl=True) for one in (CONTROLLER, COMPUTE1, COMPUTE2))
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +39,12 @@ def site() -> collections.abc.Iterator[Site]:
 def cloud(site: Site) -> CloudOfHosts:
     """A controller, compute1 with two FPGA regions, and compute2 without; all of them are up.
 
+    Each is a node of OpenCL.
+
     ``cloud.site`` has the commands: ``site.ask("compute1", "uptime")`` by SSH,
     ``site.hosts("reboot", "compute1")`` of hosts.py, ``site.verb("up")`` of cloud.sh.
     """
-    site.describe(CONTROLLER, COMPUTE1, COMPUTE2)
+    site.describe(*HOSTS)
     cloud = CloudOfHosts(site)
     if KEEP and site.hosts_folder.exists() and cloud.is_there():
         site.mend()

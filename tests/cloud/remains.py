@@ -15,7 +15,7 @@ LOOKS = {
     "systemctl list-units --all --no-legend 'fpga-nova-*'; "
     "ls /etc/systemd/system | grep fpga-nova",
     "processes": f"ps -eo user:20,args | grep -v grep | "
-    f"grep -E '{FOLDER}|^(nova|fpga-cloud|fpga-api|20000)|containerd-shim'",
+    f"grep -E '{FOLDER}|^(nova|fpga-cloud|fpga-api|fpga-opencl|20000|21000)|containerd-shim'",
     "mounts": f"grep -F {FOLDER}/ /proc/mounts | grep -vF ' {FOLDER}/venv '",
     "files": f"find {FOLDER} -mindepth 1 -maxdepth 1 ! -name venv 2> /dev/null; "
     "ls /etc/sudoers.d | grep fpga",

@@ -21,6 +21,9 @@ _RELEASES = {
     "packages": {"bookworm": "2022.2", "trixie": "2025.1"},
 }
 
+#: Where the cloud is on its hosts.
+FOLDER = "/var/lib/fpga-nova/cloud"
+
 #: Whether servers have networks.
 NETWORKS = INSTALL == "venv"
 
@@ -40,6 +43,8 @@ class Node:
     :param number: of the last byte of its address, from 11 on
     :param regions: of its emulated card; 0: it has none
     :param part: of the card's regions; the default of the driver if it is empty
+    :param opencl: whether it is a node of OpenCL
+    :param agent: whether it has a region of OpenCL, whose kernels run on the nodes
     """
 
     name: str
@@ -48,6 +53,8 @@ class Node:
     regions: int = 0
     part: str = ""
     modules: tuple[str, ...] = ()
+    opencl: bool = False
+    agent: bool = False
 
 
 CONTROLLER = Node("controller", 11, ("controller",), modules=("database", "messaging", "content"))
@@ -135,6 +142,11 @@ class Site:
             entry["fpga"] = {"drivers": ["emulator"], "regions": node.regions}
         if node.part:
             entry["fpga"]["options"] = {"emulator": {"parts": node.part}}
+        if node.agent:
+            options = {"regions": 1, "agent": f"{FOLDER}/run/opencl-agent/socket"}
+            entry["fpga"] = {"drivers": ["opencl"], "options": {"opencl": options}}
+        if node.opencl:
+            entry["opencl"] = {"sessions": 2}
         return entry
 
     def up(self) -> str:
@@ -179,6 +191,15 @@ class Site:
         """Run a line of shell on a host, by SSH."""
         options = ["-F", str(self.hosts_folder / "ssh/config"), "-o", "BatchMode=yes"]
         return _done(["ssh", *options, name, line], check, timeout, self.environment)
+
+    def pipe(self, name: str, line: str, content: bytes) -> bytes:
+        """What a line of shell on a host makes of its standard input."""
+        words = ["ssh", "-F", str(self.hosts_folder / "ssh/config"), "-o", "BatchMode=yes"]
+        done = subprocess.run(
+            [*words, name, line], input=content, capture_output=True, timeout=_COMMAND, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def ask(self, name: str, line: str, timeout: float = _COMMAND) -> str:
         """What a line of shell prints on a host."""

@@ -26,8 +26,12 @@ CONTROL |= {
     "nova-api",
     "nova-conductor",
     "nova-scheduler",
+    "opencl-node",
 }
-DAEMONS = {"controller": CONTROL, HOST: {"containerd", "dockerd", "fpga-regions", "nova-compute"}}
+DAEMONS = {
+    "controller": CONTROL,
+    HOST: {"containerd", "dockerd", "fpga-regions", "nova-compute", "opencl-node"},
+}
 if NETWORKS:
     CONTROL |= {"neutron-ovn-maintenance", "nova-metadata", "ovn-nb", "ovn-northd", "ovn-sb"}
     DAEMONS[HOST] |= {"neutron-ovn-agent", "ovn-controller", "ovs-vswitchd", "ovsdb"}

@@ -11,10 +11,7 @@ import uuid
 
 import openstack
 
-from tests.cloud.site import INSTALL, Site, Text
-
-#: Where the cloud is on its hosts.
-FOLDER = "/var/lib/fpga-nova/cloud"
+from tests.cloud.site import FOLDER, INSTALL, Site, Text
 
 #: Where hosts have this project's programs for operators.
 PROGRAMS = {"venv": f"{FOLDER}/venv/cloud/bin", "packages": "/usr/bin"}[INSTALL]
@@ -60,8 +57,16 @@ class CloudOfHosts:
 
     @functools.cached_property
     def api(self) -> openstack.connection.Connection:
-        """The SDK, as the user of openrc; for this machine, which reaches the controller."""
-        lines = self.site.ask("controller", f"cat {FOLDER}/openrc").splitlines()
+        """The SDK, as the administrator; for this machine, which reaches the controller."""
+        return self._connected("openrc")
+
+    @functools.cached_property
+    def user(self) -> openstack.connection.Connection:
+        """The same as an ordinary user."""
+        return self._connected("openrc-demo")
+
+    def _connected(self, credentials: str) -> openstack.connection.Connection:
+        lines = self.site.ask("controller", f"cat {FOLDER}/{credentials}").splitlines()
         found = dict(
             line.removeprefix("export OS_").split("=", 1)
             for line in lines
@@ -94,11 +99,12 @@ class CloudOfHosts:
         :param networks: as Nova's API has them
         """
         compute = self.api.compute
+        image = more.pop("image_id", None)
         placed = {"host": host} if host else {}
         server = compute.create_server(
             name=f"e2e-{uuid.uuid4().hex[:8]}",
             flavor_id=compute.find_flavor(flavor, ignore_missing=False).id,
-            image_id=self.api.image.find_image("ubuntu_lzo", ignore_missing=False).id,
+            image_id=image or self.api.image.find_image("ubuntu_lzo", ignore_missing=False).id,
             networks=networks,
             **placed,
             **more,

@@ -137,6 +137,31 @@ def test_plan_has_the_phases_of_each_role(cloud: model.Deployment, folder: Folde
     ]
 
 
+def test_node_of_opencl_has_its_programs_and_its_role(
+    cloud: model.Deployment, folder: Folder
+) -> None:
+    *others, last = cloud.nodes
+    node = dataclasses.replace(last, opencl=model.OpenCl(3, 5))
+    found = dataclasses.replace(cloud, nodes=(*others, node))
+    steps = phases(found, folder, "compute2")
+    assert steps["Nodes of OpenCL"] == ["opencl_node"]
+    assert "Make fpga-cli's environment" in steps["Programs"]
+    assert "Nodes of OpenCL" not in phases(found, folder, "compute1")
+    variables = inventory.variables(found, node, folder)
+    assert (variables["opencl_sessions"], variables["opencl_memory"]) == (3, 5)
+
+
+def test_host_whose_regions_are_afar_has_an_agent(cloud: model.Deployment, folder: Folder) -> None:
+    fpga = model.Fpga(("opencl",), 2, {"opencl": {"agent": "/socket"}})
+    here = dataclasses.replace(fpga, options={})
+    for cards, has_agent in ((fpga, True), (here, False)):
+        *others, last = cloud.nodes
+        node = dataclasses.replace(last, fpga=cards)
+        found = dataclasses.replace(cloud, nodes=(*others, node))
+        assert ("opencl_agent" in phases(found, folder, "compute2")["Compute hosts"]) is has_agent
+        assert inventory.variables(found, node, folder)["opencl_folder"]
+
+
 def test_environment_of_fpga_cli_is_where_somebody_uses_it(
     cloud: model.Deployment, folder: Folder
 ) -> None:

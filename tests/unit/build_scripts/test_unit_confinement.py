@@ -43,7 +43,7 @@ def settings(text: str) -> dict[str, str]:
 def test_roles_run_all_daemons() -> None:
     names = {name.partition(": ")[2] for name in UNITS}
     assert {"database", "epmd", "rabbitmq", "containerd", "dockerd", "nova-compute"} <= names
-    assert len(UNITS) == 20
+    assert len(UNITS) == 22
 
 
 @needs_systemd

@@ -4,12 +4,14 @@
 
 CATALOGUE is JSON: {"users": {NAME: [ROLE, ...]}, "services": {TYPE: {"name", "url"}}, "people":
 {NAME: [ROLE, ...]}}; the users are in the project `service` and have the password SERVICE_PASSWORD.
-Each of the people is in a project of the same name and has the password USER_PASSWORD.
+Each of the people is in a project of the same name and has the password USER_PASSWORD. The file
+HOST_USERS, if there is one, is JSON: {NAME: {"roles", "password"}}; they are in `service`, too.
 """
 
 import json
 import os
 import typing
+from pathlib import Path
 
 import openstack
 
@@ -19,6 +21,9 @@ def main() -> None:
     catalogue = json.loads(os.environ["CATALOGUE"])
     identity = openstack.connect(cloud="envvars").identity
     _make_users(identity, "service", catalogue["users"], os.environ["SERVICE_PASSWORD"])
+    file = os.environ.get("HOST_USERS")
+    for name, user in (json.loads(Path(file).read_text()) if file else {}).items():
+        _make_users(identity, "service", {name: user["roles"]}, user["password"])
     projects = {
         name: _make_users(identity, name, {name: roles}, os.environ["USER_PASSWORD"])
         for name, roles in catalogue["people"].items()
