@@ -70,6 +70,7 @@ SERVED(clGetProgramBuildInfo);
 /* kernel.c */
 SERVED(clCreateKernel);
 SERVED(clCreateKernelsInProgram);
+SERVED(clCloneKernel);
 SERVED(clRetainKernel);
 SERVED(clReleaseKernel);
 SERVED(clSetKernelArg);

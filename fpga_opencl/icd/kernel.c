@@ -97,6 +97,41 @@ cl_int CL_API_CALL icd_clCreateKernelsInProgram(cl_program program, cl_uint num_
     return status;
 }
 
+static cl_int copy(cl_kernel kernel, cl_kernel source)
+{
+    struct clone_kernel_message message = {kernel->object.id, source->object.id};
+    struct part parts[] = {{&message, sizeof message}};
+
+    kernel->count = source->count;
+    kernel->launched = source->launched;
+    kernel->kinds = calloc(kernel->count + 1, sizeof *kernel->kinds);
+    kernel->sizes = calloc(kernel->count + 1, sizeof *kernel->sizes);
+    if (!kernel->kinds || !kernel->sizes)
+        return CL_OUT_OF_HOST_MEMORY;
+    memcpy(kernel->kinds, source->kinds, kernel->count * sizeof *kernel->kinds);
+    memcpy(kernel->sizes, source->sizes, kernel->count * sizeof *kernel->sizes);
+    return wire_call(MESSAGE_CLONE_KERNEL, parts, 1);
+}
+
+cl_kernel CL_API_CALL icd_clCloneKernel(cl_kernel source_kernel, cl_int *errcode_ret)
+{
+    cl_kernel kernel = NULL;
+    cl_int status = CL_INVALID_KERNEL;
+
+    if (object_is(source_kernel, KIND_KERNEL)) {
+        kernel = object_new(KIND_KERNEL, sizeof *kernel);
+        status = kernel ? copy(kernel, source_kernel) : CL_OUT_OF_HOST_MEMORY;
+    }
+    set_error(errcode_ret, status);
+    if (status) {
+        free_kernel(kernel);
+        return NULL;
+    }
+    kernel->program = source_kernel->program;
+    object_retain(kernel->program);
+    return kernel;
+}
+
 cl_int CL_API_CALL icd_clRetainKernel(cl_kernel kernel)
 {
     if (!object_is(kernel, KIND_KERNEL))

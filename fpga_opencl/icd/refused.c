@@ -74,8 +74,3 @@ cl_program CL_API_CALL refuse_il(cl_context context, const void *il, size_t size
 {
     return refuse_object(errcode_ret);
 }
-
-cl_kernel CL_API_CALL refuse_clone(cl_kernel kernel, cl_int *errcode_ret)
-{
-    return refuse_object(errcode_ret);
-}

@@ -32,6 +32,5 @@ cl_program CL_API_CALL refuse_built_in(cl_context context, cl_uint count,
                                        cl_int *errcode_ret);
 cl_program CL_API_CALL refuse_il(cl_context context, const void *il, size_t size,
                                  cl_int *errcode_ret);
-cl_kernel CL_API_CALL refuse_clone(cl_kernel kernel, cl_int *errcode_ret);
 
 #endif

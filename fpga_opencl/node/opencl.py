@@ -36,6 +36,7 @@ I clBuildProgram(H, U, H *, char *, void *, void *);
 I clCompileProgram(H, U, H *, char *, U, H *, char **, void *, void *);
 H clLinkProgram(H, U, H *, char *, U, H *, void *, void *, I *);
 H clCreateKernel(H, char *, I *);
+H clCloneKernel(H, I *);
 I clSetKernelArg(H, U, size_t, void *);
 H clCreateUserEvent(H, I *);
 I clSetUserEventStatus(H, I);

@@ -183,6 +183,22 @@ def kernel(
     return kinds
 
 
+def clone(session: Session, _: tuple[int, int], __: memoryview, number: int, source: int) -> bytes:
+    """Make a kernel with the arguments of another one."""
+    kernels, library = session.objects.kernels, session.library
+    kernels.free(number)
+    one = kernels[source]
+    copy = Kernel(
+        session.checked(library.clCloneKernel(one.handle, session.error)),
+        one.kinds,
+        failed=set(one.failed),
+    )
+    for index, held in one.held.items():
+        _hold(library, copy, index, held)
+    kernels[number] = copy
+    return b""
+
+
 def _kind(library: Handle, handle: Handle, index: int) -> int:
     space, name = ffi.new("U *"), ffi.new("char[]", 256)
     if library.clGetKernelArgInfo(handle, index, _ARG_ADDRESS, 4, space, NULL):

@@ -27,6 +27,7 @@ _BY_NAME: dict[str, Handler] = {
     "compile_program": programs.compile_,
     "link_program": programs.link,
     "create_kernel": programs.kernel,
+    "clone_kernel": programs.clone,
     "set_argument": programs.argument,
     "create_user_event": waiting.user_event,
     "set_user_event": waiting.set_user_event,

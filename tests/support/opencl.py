@@ -61,15 +61,15 @@ class Node:
         return [child for one in self.sessions() for child in _children(one)]
 
     def wait(self, count: int) -> list[int]:
-        """Wait until it has so many sessions and nothing of earlier ones; their workers."""
-        wait_until(
-            lambda: (
-                len(self.sessions()) == count
-                and len(self.workers()) == count
-                and self.groups() <= count
-            )
-        )
-        return self.workers()
+        """Wait until it has so many sessions, and none of earlier ones; their workers."""
+        found: list[int] = []
+
+        def settled() -> bool:
+            found[:] = self.workers()
+            return len(self.sessions()) == len(found) == count
+
+        wait_until(settled)
+        return found
 
     def helper(self, name: str) -> int:
         """The process of a program that it started beside itself."""

@@ -311,6 +311,42 @@ static void check_refusals(void)
     CHECK(clEnqueueTask(queue, kernel, 0, NULL, NULL) == CL_INVALID_KERNEL_ARGS);
 }
 
+/* A copy has the arguments of its source, whatever becomes of that. */
+static void check_copies(void)
+{
+    cl_int content[COUNT] = {0}, answer[COUNT], b = 5;
+    size_t count = COUNT;
+    cl_mem in, out;
+    cl_kernel kernel, copy, unset;
+
+    open_device(0);
+    in = make_buffer(content);
+    out = make_buffer(NULL);
+    kernel = make_kernel(source, "add", NULL);
+    unset = clCloneKernel(kernel, &status);
+    GOOD(status);
+    GOOD(clSetKernelArg(kernel, 0, sizeof out, &out));
+    GOOD(clSetKernelArg(kernel, 1, sizeof in, &in));
+    GOOD(clSetKernelArg(kernel, 2, sizeof b, &b));
+    copy = clCloneKernel(kernel, &status);
+    GOOD(status);
+    b = 6;
+    GOOD(clSetKernelArg(kernel, 2, sizeof b, &b));
+    GOOD(clReleaseKernel(kernel));
+    GOOD(clReleaseMemObject(in));
+    GOOD(clEnqueueNDRangeKernel(queue, copy, 1, NULL, &count, NULL, 0, NULL, NULL));
+    GOOD(clEnqueueReadBuffer(queue, out, CL_TRUE, 0, SIZE, answer, 0, NULL, NULL));
+    CHECK(answer[0] == 5 && answer[COUNT - 1] == 5);
+    CHECK(clSetKernelArg(copy, 2, 8, &answer) == CL_INVALID_ARG_SIZE);
+    CHECK(clEnqueueTask(queue, unset, 0, NULL, NULL) == CL_INVALID_KERNEL_ARGS);
+    CHECK(!clCloneKernel((cl_kernel)queue, &status) && status == CL_INVALID_KERNEL);
+    GOOD(clReleaseKernel(unset));
+    GOOD(clReleaseKernel(copy));
+    GOOD(clReleaseMemObject(out));
+    GOOD(clReleaseCommandQueue(queue));
+    GOOD(clReleaseContext(context));
+}
+
 static void check_parts(void)
 {
     const cl_device_partition_property each[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0},
@@ -441,6 +477,10 @@ static void check_anything(void)
     clGetProgramBuildInfo(program, devices[0], CL_PROGRAM_BUILD_LOG, 64, content, NULL);
     kernel = clCreateKernel(program, "add", &status);
     if (kernel) {
+        cl_kernel copy = clCloneKernel(kernel, &status);
+
+        if (copy)
+            clReleaseKernel(copy);
         clSetKernelArg(kernel, 0, sizeof memory, &memory);
         clSetKernelArg(kernel, 2, 4, content);
         clEnqueueNDRangeKernel(queue, kernel, 1, NULL, &one, NULL, 0, NULL, &event);
@@ -462,7 +502,7 @@ int main(int count, char **words)
         {"boxes", check_boxes},     {"events", check_events},     {"headers", check_headers},
         {"linking", check_linking}, {"refusals", check_refusals}, {"threads", check_threads},
         {"loss", check_loss},       {"anything", check_anything}, {"both-ways", check_both_ways},
-        {"parts", check_parts},
+        {"parts", check_parts},     {"copies", check_copies},
     };
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -49,7 +49,7 @@ def run(checks: Path, name: str, socket: str, folder: Path) -> "subprocess.Compl
     "name",
     [
         *("add", "map", "boxes", "events", "headers", "linking", "refusals", "threads"),
-        *("both-ways", "parts"),
+        *("both-ways", "parts", "copies"),
     ],
 )
 def test_program_runs(node: opencl.Node, checks: Path, name: str, tmp_path: Path) -> None:
