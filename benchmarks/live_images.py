@@ -10,7 +10,8 @@ TCP. From the start of its container to its first answer:
 * `cold`: an ordinary start;
 * `mapped`: a live image whose servers share its memory; `copied`: one that is copied for each;
 * `docker checkpoint`: the engine's own, experimental command. The copy of the checkpoint to the new
-  container is not counted.
+  container is not counted;
+* `podman`: its checkpoint exported, and imported under another name, where podman is installed.
 
 `driver` is what the driver takes before the start of the container. The first server of an image
 fetches it, and is not counted.
@@ -32,7 +33,6 @@ import pathlib
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -46,6 +46,7 @@ os.environ.setdefault("OS_NOVA_DISABLE_EVENTLET_PATCHING", "true")
 from tests.functional.novadocker.live import live_engine  # noqa: I001
 
 import figures
+from checkpoints import Checkpoint, CheckpointError, DockerCheckpoint, PodmanCheckpoint
 from nova import objects
 from oslo_config import cfg
 
@@ -60,11 +61,11 @@ from tests.support import warm
 CONF = cfg.CONF
 
 COLD, MAPPED, COPIED, PLAIN = "cold", "mapped", "copied", "docker checkpoint"
+PODMAN = "podman"
 #: What may be: seconds of a cold start at least, and ratios at most.
 _LEAST, _RATIO, _MEMORY = 10.0, 1 / 3, 1.5
 _SECONDS = 600  # until an answer
 _ROOM = 200  # MiB of a flavor besides the table
-_CHECKPOINT = "warm"
 
 Figures = dict[str, typing.Any]
 
@@ -72,11 +73,15 @@ Figures = dict[str, typing.Any]
 class Stage:
     """A host whose driver boots servers of the program, and launches others.
 
+    :param podman: the folder that podman gets
     :ivar files: the tar of the program's image
     """
 
-    def __init__(self, engine: Dockerd, glance: Glance) -> None:
+    def __init__(
+        self, engine: Dockerd, glance: Glance, criu: pathlib.Path, podman: pathlib.Path
+    ) -> None:
         self.engine, self._glance = engine, glance
+        self.criu, self.podman = criu, podman
         busybox = pathlib.Path(shutil.which("busybox", path="/bin:/usr/bin") or "/bin/busybox")
         self.files = warm.root(busybox)
         self._program = warm.image(self.files)
@@ -128,52 +133,6 @@ class Stage:
         return max(warm.processes(self.servers.container(instance)))
 
 
-class Checkpoint:
-    """A checkpoint by the engine's own command, and containers that are started from it."""
-
-    def __init__(self, stage: Stage, megabytes: int, rounds: int) -> None:
-        self._engine = stage.engine
-        self._command = warm.command(megabytes, rounds)
-        client = stage.engine.client()
-        client.api.import_image_from_data(stage.files, repository="warm", tag="1")
-        self._source = self._docker("run", "--detach", *self._options, "warm:1", *self._command)
-        warm.ask(self._pid(self._source), "look", _SECONDS)
-        start = time.perf_counter()
-        self._docker("checkpoint", "create", "--leave-running", self._source, _CHECKPOINT)
-        self.seconds = time.perf_counter() - start
-
-    _options = ("--network=none", "--init", "--security-opt=no-new-privileges")
-
-    def answered(self) -> float:
-        """Seconds from the start of a container to its first answer."""
-        container = self._docker("create", *self._options, "warm:1", *self._command)
-        folder = self._engine.folder / "data" / "containers"
-        # The engine serves no other place.
-        source, target = (folder / one / "checkpoints" for one in (self._source, container))
-        shutil.copytree(source, target, dirs_exist_ok=True)
-        start = time.perf_counter()
-        self._docker("start", f"--checkpoint={_CHECKPOINT}", container)
-        warm.ask(self._pid(container), "look", _SECONDS)
-        seconds = time.perf_counter() - start
-        self._docker("rm", "--force", container)
-        return seconds
-
-    def remove(self) -> None:
-        """Remove its source."""
-        self._docker("rm", "--force", self._source)
-
-    def _pid(self, container: str) -> int:
-        client = self._engine.client()
-        return int(client.api.inspect_container(container)["State"]["Pid"])
-
-    def _docker(self, *words: str) -> str:
-        command = ["docker", f"--host={self._engine.url}", *words]
-        finished = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
-        if finished.returncode:
-            raise RuntimeError(f"docker {words[0]}: {finished.stderr.strip()}")
-        return finished.stdout.strip()
-
-
 @contextlib.contextmanager
 def stage() -> typing.Iterator[Stage]:
     """A host of its own, which is gone afterwards."""
@@ -192,12 +151,12 @@ def stage() -> typing.Iterator[Stage]:
         for name, value in live_engine.prepare(engine, criu)[1].items():
             CONF.set_override(name, value, "docker")
         images.IMAGE_API = glance = Glance()
-        yield Stage(engine, glance)
+        yield Stage(engine, glance, criu, folder / "podman")
 
 
 def starts(host: Stage, megabytes: int, rounds: int, cold: int, count: int) -> Figures:
     """Seconds to the first answer, of each kind, in turns."""
-    times: dict[str, list[float]] = {COLD: [], MAPPED: [], COPIED: [], PLAIN: []}
+    times: dict[str, list[float]] = {COLD: [], MAPPED: [], COPIED: []}
     driver: dict[str, list[float]] = {kind: [] for kind in (COLD, MAPPED, COPIED)}
 
     def add(kind: str, make: typing.Callable[[], objects.Instance]) -> objects.Instance:
@@ -222,14 +181,26 @@ def starts(host: Stage, megabytes: int, rounds: int, cold: int, count: int) -> F
             time.perf_counter() - start, 2
         )
     host.servers.destroy(source)
-    checkpoint = Checkpoint(host, megabytes, rounds)
-    rows[f"bless, {PLAIN}"] = round(checkpoint.seconds, 2)
-    for _ in range(count):
-        for kind, image in blessed.items():
-            host.servers.destroy(add(kind, lambda image=image: host.launch(image, megabytes)))
-        times[PLAIN].append(checkpoint.answered())
-    checkpoint.remove()
+    with contextlib.ExitStack() as stack:
+        others = _others(host, warm.command(megabytes, rounds), rows)
+        for checkpoint in others.values():
+            stack.callback(checkpoint.remove)
+        for _ in range(count):
+            for kind, image in blessed.items():
+                host.servers.destroy(add(kind, lambda image=image: host.launch(image, megabytes)))
+            for kind, checkpoint in others.items():
+                times.setdefault(kind, []).append(checkpoint.answered())
+    return rows | _summary(times, driver)
+
+
+def _summary(times: dict[str, list[float]], driver: dict[str, list[float]]) -> Figures:
+    """The rows of first answers, each beside that of a cold start.
+
+    :param times: seconds until then, of each kind
+    :param driver: seconds of the driver's before the start, of those that it starts
+    """
     median = {kind: statistics.median(found) for kind, found in times.items()}
+    rows: Figures = {}
     for kind, found in times.items():
         rows[f"first answer, {kind}"] = {
             "min": round(min(found), 2),
@@ -240,6 +211,23 @@ def starts(host: Stage, megabytes: int, rounds: int, cold: int, count: int) -> F
         if kind in driver:
             rows[f"first answer, {kind}"]["driver"] = round(statistics.median(driver[kind]), 2)
     return rows
+
+
+def _others(host: Stage, command: list[str], rows: Figures) -> dict[str, Checkpoint]:
+    """The checkpoints of other engines; the rows get what they took, or why there is none."""
+    data = host.engine.folder / "data"
+    ways: dict[str, typing.Callable[[], Checkpoint]] = {
+        PLAIN: lambda: DockerCheckpoint(host.engine.url, data, host.files, command),
+        PODMAN: lambda: PodmanCheckpoint(host.podman, host.criu, host.files, command),
+    }
+    found = {}
+    for kind, make in ways.items():
+        try:
+            found[kind] = make()
+            rows[f"bless, {kind}"] = round(found[kind].seconds, 2)
+        except CheckpointError as e:
+            rows[f"bless, {kind}"] = str(e)
+    return found
 
 
 def memory(host: Stage, megabytes: int, count: int) -> Figures:
@@ -310,7 +298,7 @@ def main() -> None:
         with stage() as host:
             rows = starts(host, asked.megabytes, asked.rounds, asked.cold, asked.n)
             rows |= memory(host, asked.small, asked.clones)
-    except errors.LiveError as e:
+    except (errors.LiveError, CheckpointError) as e:
         sys.exit(f"Error: {e}")
     figures.report(rows, asked.json, unit="s", n=asked.n, megabytes=asked.megabytes)
     failures = _failures(rows)

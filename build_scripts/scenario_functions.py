@@ -80,6 +80,7 @@ def walk(steps: "Walk") -> None:
         cleanup.callback(steps.cloud.delete, server.id)
         steps.status("1/2")
         _use(steps, server.id)
+    steps.status("0/2")
 
 
 def _use(steps: "Walk", server: str) -> None:

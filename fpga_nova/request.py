@@ -184,6 +184,16 @@ def region_count(extra_specs: typing.Mapping[str, str] | None) -> int:
     return len(numbers(extra_specs))
 
 
+def regions_not_named(
+    extra_specs: typing.Mapping[str, str] | None, resources: typing.Mapping[str, int]
+) -> int:
+    """How many regions these extra specs ask for beyond those that they name by classes.
+
+    :param resources: what they ask for by class
+    """
+    return max(region_count(extra_specs) - region_classes.amount(resources), 0)
+
+
 def count(holder: typing.Any, name: str) -> int:
     """A count of a compute node or host state; 0 where it is None or absent."""
     try:

@@ -45,11 +45,11 @@ _FAILURES = (
 def count(resources: dict[str, int], flavor: "objects.Flavor") -> None:
     """Add the regions that a flavor asks for to the resources that nova-api counts of it.
 
-    :param resources: amounts by class; a flavor that names the class is in it already
+    :param resources: amounts by class; regions that the flavor names by a class are in it already
     """
-    wanted = request.region_count(request.extra_specs_of(flavor))
-    if CONF.fpga.request_quota and wanted > resources.get(RESOURCE_CLASS, 0):
-        resources[RESOURCE_CLASS] = wanted
+    more = request.regions_not_named(request.extra_specs_of(flavor), resources)
+    if CONF.fpga.request_quota and more:
+        resources[RESOURCE_CLASS] = resources.get(RESOURCE_CLASS, 0) + more
 
 
 def with_image(

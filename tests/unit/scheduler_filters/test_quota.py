@@ -114,11 +114,12 @@ def test_nova_counts_what_flavors_ask_for_where_the_operator_says_so(config) -> 
     assert resources == {"VCPU": 1, "CUSTOM_FPGA_REGION": 2}
 
 
-def test_what_a_flavor_names_by_its_class_counts_once(config) -> None:
+@pytest.mark.parametrize("name", ["CUSTOM_FPGA_REGION", "CUSTOM_FPGA_INTEL_PF"])
+def test_what_a_flavor_names_by_its_class_counts_once(config, name: str) -> None:
     config(request_quota=True)
-    resources = {"CUSTOM_FPGA_REGION": 1}
+    resources = {name: 1}
     quota.count(resources, objects.Flavor(extra_specs={"hw:fpga_ip_id": IMAGE}))
-    assert resources == {"CUSTOM_FPGA_REGION": 1}
+    assert resources == {name: 1}
 
 
 def test_flavor_without_extra_specs_counts_nothing(config) -> None:

@@ -146,6 +146,7 @@ def test_unified_limits_count_every_region_where_nova_does() -> None:
     bitstream = {"hw:fpga_ip_id": IMAGE}
     assert regions({**bitstream, "hw:fpga_function_2": "zip"}) == 2
     assert regions({**bitstream, "resources:CUSTOM_FPGA_REGION": "1"}) == 1
+    assert regions({**bitstream, "resources:CUSTOM_FPGA_INTEL_PF": "1"}) == 0
     assert regions({"resources:VGPU": "1"}) == 0
 
 
