@@ -167,9 +167,9 @@ Classes of Placement for regions of a board, or of a vendor, as in ``intel:CUSTO
 
 The words are those that ``fpga-cli.py status --format json`` has in ``board`` and ``vendor``; a
 board goes first. All other regions are of the class CUSTOM_FPGA_REGION, and so are those of a
-provider whose regions would have several. A class begins with CUSTOM_FPGA_. A change takes effect
-when nova-compute starts, and moves the allocations of servers. Flavors then have to name the class,
-because the scheduler itself asks for CUSTOM_FPGA_REGION.
+provider whose regions would have several. A class begins with ``CUSTOM_FPGA_``. A change takes
+effect when nova-compute starts, and moves the allocations of servers. Flavors then have to name the
+class, because the scheduler itself asks for CUSTOM_FPGA_REGION.
 """,
     ),
     cfg.IntOpt(
