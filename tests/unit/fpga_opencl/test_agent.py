@@ -2,11 +2,9 @@
 """Unmodified programs that reach a node on another machine, through the agent on theirs."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import typing
 from pathlib import Path
 
 import pytest
@@ -16,17 +14,9 @@ from tests.support import opencl, opencl_afar
 from tests.support import opencl_nodes as nodes
 from tests.support.host import wait_until
 
+pytestmark = pytest.mark.usefixtures("serving")
 _LONG = 120  # seconds
 _AGENT = [sys.executable, "-m", "fpga_opencl.agent.command"]
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl_afar.Cloud]:
-    if os.geteuid() != 0:
-        pytest.skip("only root can confine workers")
-    folder = tmp_path_factory.mktemp("cloud")
-    with opencl_afar.cloud(folder) as cloud, opencl_afar.node(cloud, folder):
-        yield cloud
 
 
 @pytest.fixture

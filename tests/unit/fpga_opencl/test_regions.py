@@ -21,16 +21,8 @@ from tests.support import opencl_nodes as nodes
 from tests.support.host import wait_until
 from tests.unit.fpga_regions.drivers.test_opencl import Served, host_in
 
+pytestmark = pytest.mark.usefixtures("serving")
 _LONG = 120  # seconds
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl_afar.Cloud]:
-    if os.geteuid() != 0:
-        pytest.skip("only root can confine workers")
-    folder = tmp_path_factory.mktemp("cloud")
-    with opencl_afar.cloud(folder) as cloud, opencl_afar.node(cloud, folder):
-        yield cloud
 
 
 @contextlib.contextmanager
