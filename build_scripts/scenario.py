@@ -37,6 +37,9 @@ MARK = "fpga-nova's walk"
 PORT = "9000"
 OUTSIDE = ("ip", "netns", "exec", "fpga-nova-outside")
 
+#: Seconds until an audit of the host has brought Placement up to date.
+AUDITED_WITHIN = 120
+
 #: Seconds until OVN has done what Neutron has accepted.
 WIRED_WITHIN = 60
 
@@ -94,6 +97,19 @@ class Walk:
         if found != expected:
             raise CloudError(f"{what}: expected {expected!r}, found {found!r}")
         self.say(f"  ok: {what}: {found}")
+
+    def wait_for_placement(self, what: str, query: str, microversion: str, member: str) -> None:
+        """Go on once Placement's answer to a query has something in a member; after audits.
+
+        :raises CloudError: it has nothing for too long
+        """
+        end = time.monotonic() + AUDITED_WITHIN
+        while time.monotonic() < end:
+            answer = self.admin.api.placement.get(query, microversion=microversion)
+            if answer.ok and answer.json()[member]:
+                return
+            time.sleep(0.5)
+        raise CloudError(f"{what}: not within {AUDITED_WITHIN} s")
 
     def shell(self, *command: str, cloud: Cloud | None = None) -> str:
         """Run a command as the user types it, and show what it prints."""

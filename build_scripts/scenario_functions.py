@@ -20,7 +20,6 @@ CLASS, TRAIT = "CUSTOM_FPGA_REGION", "CUSTOM_ACCELERATOR_CHECKSUM"
 
 _CORES = Path(__file__).resolve().parents[1] / "cores"
 _PLACEMENT = ("openstack", "--os-placement-api-version", "1.6")
-_PATIENCE = 120  # seconds until an audit of the host has set the trait
 _INPUT = b"123456789"
 _VALUE = ("-f", "value", "-c", "properties")
 
@@ -57,7 +56,8 @@ def walk(steps: "Walk") -> None:
     :raises CloudError: a step did not give what it should
     """
     steps.say("\n== The user lists the classes and traits, and makes a flavor of them")
-    _wait_for_trait(steps)
+    query = f"/traits?name=in:{TRAIT}&associated=true"
+    steps.wait_for_placement("a host has the trait", query, "1.6", "traits")
     classes = steps.cloud.run(*_PLACEMENT, "resource", "class", "list", "-f", "value")
     steps.say(f"$ {' '.join(_PLACEMENT)} resource class list -f value | grep FPGA_")
     names = [name for name in classes.stdout.decode().split() if "FPGA_" in name]
@@ -93,17 +93,6 @@ def _use(steps: "Walk", server: str) -> None:
     steps.say(f" {answer.hex(' ')}")
     same = answer == zlib.crc32(_INPUT).to_bytes(4, "big")
     steps.expect("the answer is the one that Python computes", same, True)
-
-
-def _wait_for_trait(steps: "Walk") -> None:
-    query = f"/traits?name=in:{TRAIT}&associated=true"
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        answer = steps.admin.api.placement.get(query, microversion="1.6")
-        if answer.ok and answer.json()["traits"]:
-            return
-        time.sleep(0.5)
-    steps.expect("a host has the trait", False, True)
 
 
 def _delete_flavor(compute: typing.Any) -> None:

@@ -25,7 +25,6 @@ IMAGE = "opencl"
 SIZE, SEED = 256, 18
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
-_PATIENCE = 120  # seconds until Placement has the region
 
 
 def walk(steps: "Walk") -> None:
@@ -127,10 +126,4 @@ def _configure(steps: "Walk", file: Path, text: str, board: str) -> None:
         steps.admin.start(service)
     trait = f"CUSTOM_FPGA_BOARD_{board}"
     query = f"/allocation_candidates?resources=CUSTOM_FPGA_REGION:1&required={trait}"
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        answer = steps.admin.api.placement.get(query, microversion="1.29")
-        if answer.ok and answer.json()["allocation_requests"]:
-            return
-        time.sleep(0.5)
-    steps.expect("Placement has the regions", False, True)
+    steps.wait_for_placement("it has the regions", query, "1.29", "allocation_requests")
