@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API holds to its own description, whatever is asked: all checks of schemathesis."""
 
+import contextlib
 import typing
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from fpga_api.db import schema as database_schema
 from tests.support import api as support
 from tests.support import bitstreams, glance
+from tests.support.placement import Placement
 from tests.unit.fpga_api.handlers import test_availability, test_hosts
 
 NOVA, PLACEMENT = "http://nova.test", "http://placement.test"
@@ -35,15 +37,19 @@ pytestmark = pytest.mark.xdist_group("glance")
 def description(glance_url: str, tmp_path_factory: pytest.TempPathFactory) -> typing.Any:
     """The description, of an application that has everything behind it."""
     catalogue = {"image": glance_url, "compute": NOVA, "placement": PLACEMENT}
-    file = tmp_path_factory.mktemp("fpga") / "fpga.sqlite"
-    service = glance.service_of(catalogue, database={"connection": f"sqlite:///{file}"})
+    folder = tmp_path_factory.mktemp("fpga")
+    database = {"connection": f"sqlite:///{folder}/fpga.sqlite"}
+    service = glance.service_of(catalogue, database=database)
     database_schema.sync(service.database)
     service.publication.publish("availability", test_availability.DOCUMENT, 1e6)
     service.publication.publish("hosts", test_hosts.DOCUMENT, 1e6)
-    with requests_mock.Mocker(real_http=True) as nova, support.Tokens(catalogue):
+    with (
+        contextlib.closing(Placement(f"sqlite:///{folder}/placement.sqlite")),
+        requests_mock.Mocker(real_http=True) as nova,
+        support.Tokens(catalogue),
+    ):
         nova.get(f"{NOVA}/flavors/detail", json={"flavors": []})
         nova.get(f"{NOVA}/servers/detail", json={"servers": []})
-        nova.get(f"{PLACEMENT}/allocation_candidates", json={"allocation_requests": []})
         nova.get(f"{NOVA}/limits", json={"limits": {"absolute": LIMITS}})
         yield schemathesis.openapi.from_wsgi("/openapi.json", support.Api(service).app)
         admin = support.PERSONAS["admin"].headers
