@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Placement in this process, with its database in a file, beside a Nova of documents."""
 
+import threading
 import typing
 import uuid
 
@@ -42,6 +43,7 @@ class Placement(Nova):
         trait._TRAITS_SYNCED = resource_class._RESOURCE_CLASSES_SYNCED = False
         db_api.configure(conf)
         self._app = deploy.loadapp(conf)
+        self._lock = threading.Lock()
         self._interceptor = interceptor.RequestsInterceptor(lambda: self._as_admin, url=_URL)
         self._interceptor.__enter__()
         self._adapter = adapters.Adapter(
@@ -51,8 +53,13 @@ class Placement(Nova):
         )
 
     def _as_admin(self, environ: dict[str, typing.Any], start: typing.Any) -> typing.Any:
-        """Answer whoever asks as an administrator: it knows no tokens."""
-        return self._app(environ | {"HTTP_X_AUTH_TOKEN": "admin"}, start)
+        """Answer whoever asks as an administrator: it knows no tokens.
+
+        One request at a time: SQLite refuses writes beside each other, and what Placement has begun
+        then stays.
+        """
+        with self._lock:
+            return self._app(environ | {"HTTP_X_AUTH_TOKEN": "admin"}, start)
 
     def close(self) -> None:
         """Give the address back."""
