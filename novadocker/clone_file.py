@@ -8,24 +8,20 @@ No byte of it is the user's.
 
 import datetime
 import json
-import pathlib
 import typing
 import uuid
 
 from docker.types import Mount
-from oslo_config import cfg
 
-from novadocker.instance_records import LOCK, remove_if_empty
+from novadocker.instance_records import Records
 
 if typing.TYPE_CHECKING:
     from nova import objects
 
-CONF = cfg.CONF
-
 #: Where a container has it.
 TARGET = "/run/fpga-nova/clone.json"
 
-_FILE = "clone.json"
+_FILES = Records("clone.json")
 #: Bytes of the file, whatever is in it: CRIU restores no program that has a file open of another
 #: size than before.
 _SIZE = 512
@@ -56,14 +52,8 @@ def write(instance: "objects.Instance", origin: Origin) -> None:
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **origin._asdict(),
     }
-    path = _path(instance.uuid)
-    new = path.with_suffix(".new")
-    with LOCK:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new.unlink(missing_ok=True)
-        new.write_text(json.dumps(content, indent=1).ljust(_SIZE - 1) + "\n")
-        new.chmod(_MODE)
-        new.replace(path)
+    text = json.dumps(content, indent=1).ljust(_SIZE - 1) + "\n"
+    _FILES.write_text(instance.uuid, text, _MODE)
 
 
 def ensure(instance: "objects.Instance", attributes: typing.Mapping[str, typing.Any]) -> None:
@@ -72,27 +62,20 @@ def ensure(instance: "objects.Instance", attributes: typing.Mapping[str, typing.
     :param attributes: what the engine tells about the container
     """
     mounts = attributes["HostConfig"].get("Mounts") or ()
-    if any(one["Target"] == TARGET for one in mounts) and not _path(instance.uuid).is_file():
+    if any(one["Target"] == TARGET for one in mounts) and not _FILES.path(instance.uuid).is_file():
         write(instance, NONE)
 
 
 def mount(uuid: str) -> Mount:
     """The mount of the file of an instance."""
-    return Mount(TARGET, str(_path(uuid)), type="bind", read_only=True)
+    return Mount(TARGET, str(_FILES.path(uuid)), type="bind", read_only=True)
 
 
 def remove(uuid: str) -> None:
     """Remove the file of an instance; none is as good."""
-    path = _path(uuid)
-    with LOCK:
-        path.unlink(missing_ok=True)
-        remove_if_empty(path.parent)
+    _FILES.remove(uuid)
 
 
 def uuids() -> list[str]:
     """The instances that have the file here."""
-    return [path.parent.name for path in pathlib.Path(CONF.instances_path).glob(f"*/{_FILE}")]
-
-
-def _path(uuid: str) -> pathlib.Path:
-    return pathlib.Path(CONF.instances_path, uuid, _FILE)
+    return _FILES.uuids()

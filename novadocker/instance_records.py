@@ -32,16 +32,26 @@ class Records:
 
     def write(self, uuid: str, content: typing.Mapping[str, typing.Any]) -> None:
         """Keep a record, in place of the one that is there; on disk when it returns."""
-        with LOCK:
-            self._write(self._path(uuid), content)
+        self.write_text(uuid, json.dumps(content))
 
-    def _write(self, path: pathlib.Path, content: typing.Mapping[str, typing.Any]) -> None:
+    def write_text(self, uuid: str, text: str, mode: int | None = None) -> None:
+        """The same of a text as it is.
+
+        :param mode: of the file, whatever the umask is; None for the usual one
+        """
+        with LOCK:
+            self._write(self.path(uuid), text, mode)
+
+    def _write(self, path: pathlib.Path, text: str, mode: int | None) -> None:
         is_first = not path.parent.is_dir()
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(_BEGUN)
         try:
+            new.unlink(missing_ok=True)  # one that was begun with a mode may not be opened again
             with new.open("w") as file:
-                json.dump(content, file)
+                file.write(text)
+                if mode is not None:
+                    os.fchmod(file.fileno(), mode)
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(path)
@@ -59,11 +69,11 @@ class Records:
         :raises OSError: there is none, or it cannot be read
         :raises ValueError: it is not JSON
         """
-        return json.loads(self._path(uuid).read_text())
+        return json.loads(self.path(uuid).read_text())
 
     def remove(self, uuid: str) -> None:
         """Remove a record; none is as good."""
-        path = self._path(uuid)
+        path = self.path(uuid)
         with LOCK:
             path.unlink(missing_ok=True)
             remove_if_empty(path.parent)
@@ -73,7 +83,8 @@ class Records:
         folder = pathlib.Path(CONF.instances_path)
         return [path.parent.name for path in folder.glob(f"*/{self._name}")]
 
-    def _path(self, uuid: str) -> pathlib.Path:
+    def path(self, uuid: str) -> pathlib.Path:
+        """Where the record of an instance is, or would be."""
         return pathlib.Path(CONF.instances_path, uuid, self._name)
 
 
