@@ -29,6 +29,9 @@ NUMBERS = {EXTRA_SPEC: 1} | {f"{EXTRA_SPEC}_{number}": number for number in REGI
 #: Placement's class of the regions that the scheduler asks for.
 RESOURCE_CLASS = region_classes.REGION
 
+#: What the limit of these regions is called in Keystone, as nova-api calls it.
+LIMIT = f"class:{RESOURCE_CLASS}"
+
 #: Where a host's stats have the images that its regions hold: in use, and free but kept warm.
 STATS = {"programmed": "fpga_images", "free": "fpga_warm"}
 

@@ -31,9 +31,6 @@ LOG = logging.getLogger(__name__)
 common_options.register_opts(CONF)
 options.register_opts(CONF)
 
-#: What the limit is called in Keystone, as nova-api calls it.
-NAME = f"class:{RESOURCE_CLASS}"
-
 _FAILURES = (
     *(keystone.ClientException, exceptions.SDKException, limit_errors.SessionInitError),
     exception.UsagesRetrievalFailed,
@@ -109,7 +106,8 @@ def recheck(context: typing.Any, servers: "typing.Sequence[objects.Instance | No
     present = [server for server in servers if server is not None]
     if not present or not (CONF.fpga.request_quota and CONF.quota.recheck_quota):
         return
-    if not _asks_scheduler(InstanceRequest.of(present[0]).account):
+    extra_specs = InstanceRequest.of(present[0]).account
+    if not (asks_scheduler(extra_specs) and request.region_count(extra_specs)):
         return
     reason = _refusal(context, present[0].project_id, 0)
     if reason is None:
@@ -127,11 +125,10 @@ def _give_back(context: typing.Any, server: str) -> None:
         LOG.warning("Server %s keeps its allocation until it is deleted: %s", server, e)
 
 
-def _asks_scheduler(extra_specs: typing.Mapping[str, str]) -> bool:
-    """Whether the scheduler asks Placement for the regions, and not the flavor."""
+def asks_scheduler(extra_specs: typing.Mapping[str, str]) -> bool:
+    """Whether the scheduler asks Placement for regions, and not the flavor; there may be none."""
     asks = CONF.fpga.request_placement or request.functions_wanted(extra_specs)
-    counts = request.region_count(extra_specs) > 0
-    return bool(asks and counts and not request.names_resource(extra_specs))
+    return bool(asks) and not request.names_resource(extra_specs)
 
 
 def _refusal(context: typing.Any, project: str, amount: int) -> str | None:
@@ -143,7 +140,7 @@ def _refusal(context: typing.Any, project: str, amount: int) -> str | None:
         return dict.fromkeys(names, counts.get(RESOURCE_CLASS, 0))
 
     try:
-        limit.Enforcer(usages).enforce(project, {NAME: amount})
+        limit.Enforcer(usages).enforce(project, {request.LIMIT: amount})
     except limit_errors.ProjectOverLimit as e:
         (over,) = e.over_limit_info_list
         if over.limit < 0:  # no limit, which oslo.limit of Zed does not know

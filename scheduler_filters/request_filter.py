@@ -55,8 +55,7 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     if not request.region_count(extra_specs):
         extra_specs = _with_image(context, request_spec, extra_specs)
         request_spec.flavor.extra_specs = extra_specs
-    asks = CONF.fpga.request_placement or functions_wanted
-    if not asks or request.names_resource(extra_specs):
+    if not quota.asks_scheduler(extra_specs):
         return False
     own = request_spec.requested_resources if "requested_resources" in request_spec else None
     groups = list(own or ())

@@ -10,14 +10,10 @@ import dataclasses
 import typing
 
 from fpga_api.availability.cloud import Cloud
-from fpga_nova.request import RESOURCE_CLASS
+from fpga_nova.request import LIMIT
 
 #: Keystone's and Nova's word for no limit.
 _UNLIMITED = -1
-
-
-#: The limit of regions.
-_REGIONS = f"class:{RESOURCE_CLASS}"
 
 
 class Regions(typing.NamedTuple):
@@ -85,8 +81,8 @@ def headroom(cloud: Cloud, project: str, unified: bool, every_region: bool = Fal
             if name == "servers" or name.startswith("class:")
         }
         if every_region:
-            pairs.setdefault(_REGIONS, (0, usages.get(_REGIONS, 0)))
-        most, used = pairs.get(_REGIONS, (_UNLIMITED, usages.get(_REGIONS, 0)))
+            pairs.setdefault(LIMIT, (0, usages.get(LIMIT, 0)))
+        most, used = pairs.get(LIMIT, (_UNLIMITED, usages.get(LIMIT, 0)))
         regions = Regions(used, None if most == _UNLIMITED else most)
     remainder = {
         name: max(0, most - used) for name, (most, used) in pairs.items() if most != _UNLIMITED

@@ -12,7 +12,7 @@ from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 from oslo_limit import fixture as limit_fixture
 
-from fpga_nova import grants
+from fpga_nova import grants, request
 from scheduler_filters import quota
 
 SERVER = "11111111-2222-4333-8444-555555555555"
@@ -69,7 +69,7 @@ def limited(monkeypatch) -> typing.Iterator[typing.Callable[[dict[str, int]], _P
         return placement
 
     where = config_fixture.Config(cfg.CONF)
-    with where, limit_fixture.LimitFixture({quota.NAME: 2}, {}):
+    with where, limit_fixture.LimitFixture({request.LIMIT: 2}, {}):
         where.config(group="oslo_limit", endpoint_id="nova")  # the only way of older series
         yield limit
 
@@ -199,5 +199,5 @@ def test_request_of_which_no_server_is_there_any_more_passes(config) -> None:
 
 def test_limit_of_minus_one_is_none(limited, config) -> None:
     limited({"CUSTOM_FPGA_REGION": 9})
-    with limit_fixture.LimitFixture({quota.NAME: -1}, {}):
+    with limit_fixture.LimitFixture({request.LIMIT: -1}, {}):
         quota.check(None, "project", 1)
