@@ -29,19 +29,24 @@ kernel void endless(global volatile int *out) { while (out[0] == 0) out[1]++; }
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl.Node]:
-    """A node server for all tests of a process."""
+def root() -> None:
+    """Skips what nobody else can do."""
     if os.geteuid() != 0:
         pytest.skip("only root can confine workers")
+
+
+@pytest.fixture(scope="session")
+def node(root: None, tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl.Node]:
+    """A node server for all tests of a process."""
     with opencl.serving(tmp_path_factory.mktemp("cl")) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator[opencl_afar.Cloud]:
+def cloud(
+    root: None, tmp_path_factory: pytest.TempPathFactory
+) -> typing.Iterator[opencl_afar.Cloud]:
     """A service."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can confine workers")
     with opencl_afar.cloud(tmp_path_factory.mktemp("api")) as one:
         yield one
 
