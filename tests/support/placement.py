@@ -9,8 +9,9 @@ import requests
 from keystoneauth1 import adapter as adapters
 from keystoneauth1 import session
 from oslo_config import cfg
+from oslo_config import fixture as config_fixture
 from placement import conf as placement_conf
-from placement import db_api, deploy
+from placement import db_api, deploy, policy
 from placement.objects import resource_class, trait
 from wsgi_intercept import interceptor
 
@@ -20,6 +21,14 @@ _URL = "http://placement.test"
 _VERSION = "1.39"
 
 Inventories = dict[str, dict[str, typing.Any]]
+
+
+def _forget() -> None:
+    """Forget database and policy: Placement notes in the process what it was configured with."""
+    db_api.placement_context_manager.__init__()  # type: ignore[misc]
+    db_api.configure.reset()
+    policy.reset()
+    trait._TRAITS_SYNCED = resource_class._RESOURCE_CLASSES_SYNCED = False
 
 
 class Placement(Nova):
@@ -33,14 +42,13 @@ class Placement(Nova):
         super().__init__()
         self.conf = conf = cfg.ConfigOpts()
         placement_conf.register_opts(conf)
-        conf.set_override("connection", url, group="placement_database")
-        conf.set_override("sync_on_startup", True, group="placement_database")
-        conf.set_override("auth_strategy", "noauth2", group="api")
+        # Placement's groups of options are one for all configurations of the process.
+        self._options = config_fixture.Config(conf)
+        self._options.setUp()
+        self._options.config(connection=url, sync_on_startup=True, group="placement_database")
+        self._options.config(auth_strategy="noauth2", group="api")
         conf([], project="placement", default_config_files=[])
-        # One after another in a process: what the one before noted does not hold for this one.
-        db_api.placement_context_manager.__init__()  # type: ignore[misc]
-        db_api.configure.reset()
-        trait._TRAITS_SYNCED = resource_class._RESOURCE_CLASSES_SYNCED = False
+        _forget()
         db_api.configure(conf)
         self._app = deploy.loadapp(conf)
         self._lock = threading.Lock()
@@ -62,8 +70,10 @@ class Placement(Nova):
             return self._app(environ | {"HTTP_X_AUTH_TOKEN": "admin"}, start)
 
     def close(self) -> None:
-        """Give the address back."""
+        """Give the address back, and leave the process as Nova's own fixture needs it."""
         self._interceptor.__exit__(None, None, None)
+        self._options.cleanUp()
+        _forget()
 
     def adapter(self, service: str) -> adapters.Adapter:
         """The client of a service type."""
