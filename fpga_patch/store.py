@@ -156,10 +156,4 @@ def sha256(content: bytes) -> str:
 def write(path: pathlib.Path, content: bytes) -> None:
     """Write a file of the store, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.new")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    durable.sync_folder(path.parent)
+    durable.write(path, content)

@@ -2,7 +2,6 @@
 """Records of instances on disk, each a file in the folder that Nova has for the instance."""
 
 import json
-import os
 import pathlib
 import threading
 import typing
@@ -12,9 +11,6 @@ from oslo_config import cfg
 from fpga_nova import durable
 
 CONF = cfg.CONF
-
-#: How the name of a file ends that is not a record yet.
-_BEGUN = ".new"
 
 #: Held while the folder of an instance comes or goes, or gets a file: the network and the container
 #: of one instance are made by two threads.
@@ -45,21 +41,11 @@ class Records:
     def _write(self, path: pathlib.Path, text: str, mode: int | None) -> None:
         is_first = not path.parent.is_dir()
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(_BEGUN)
         try:
-            new.unlink(missing_ok=True)  # one that was begun with a mode may not be opened again
-            with new.open("w") as file:
-                file.write(text)
-                if mode is not None:
-                    os.fchmod(file.fileno(), mode)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
+            durable.write(path, text.encode(), mode)
         except BaseException:
-            new.unlink(missing_ok=True)
             remove_if_empty(path.parent)
             raise
-        durable.sync_folder(path.parent)
         if is_first:
             durable.sync_folder(path.parent.parent)
 
@@ -95,7 +81,7 @@ def remove_if_empty(folder: pathlib.Path) -> None:
     """
     with LOCK:
         files = list(folder.iterdir()) if folder.is_dir() else None
-        if files is None or any(file.suffix != _BEGUN for file in files):
+        if files is None or any(file.suffix != durable.UNFINISHED for file in files):
             return
         for file in files:
             file.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import typing
 
@@ -116,13 +115,7 @@ def _write(path: pathlib.Path, record: Record) -> None:
         "card": record.card,
         "boot": _boot(),
     }
-    new = path.with_suffix(".new")
-    with new.open("w") as file:
-        json.dump(fields, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    durable.sync_folder(path.parent)
+    durable.write(path, json.dumps(fields).encode())
 
 
 def _boot() -> str:

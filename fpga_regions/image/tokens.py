@@ -15,12 +15,13 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from fpga_nova import durable
 from fpga_regions import errors
 from fpga_regions.system import folders, locks
 
 _Answer = typing.TypeVar("_Answer")
 
-_FILE, _NEW, _LOCK = "glance", "glance.new", "lock"
+_FILE, _LOCK = "glance", "lock"
 _MOST = 1024 * 1024  # bytes; a catalogue of a large cloud has some 30,000
 
 
@@ -113,9 +114,4 @@ class Tokens:
         with contextlib.suppress(OSError):
             if self._content() == text.encode():
                 return
-        new = self._folder / _NEW
-        new.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(new, flags, mode=0o600), "w") as file:
-            file.write(text)
-        new.replace(self._folder / _FILE)
+        durable.write(self._folder / _FILE, text.encode(), 0o600)

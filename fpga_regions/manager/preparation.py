@@ -7,12 +7,12 @@ What was prepared is on record by the image's digest, so that only what changed 
 import contextlib
 import json
 import logging
-import os
 import typing
 from pathlib import Path
 
 from oslo_config import cfg
 
+from fpga_nova import durable
 from fpga_regions import errors
 from fpga_regions.drivers.api import Driver
 from fpga_regions.image import listing, sources
@@ -20,7 +20,7 @@ from fpga_regions.manager import matching
 from fpga_regions.system import folders, locks
 
 _LOG = logging.getLogger(__name__)
-_RECORD, _NEW, _LOCK = "prepared.json", "prepared.json.new", "prepared.lock"
+_RECORD, _LOCK = "prepared.json", "prepared.lock"
 
 
 def prepare(conf: cfg.ConfigOpts, drivers: dict[str, Driver]) -> None:
@@ -83,9 +83,4 @@ def _recorded(folder: Path) -> dict[str, str]:
 
 
 def _record(folder: Path, images: dict[str, str]) -> None:
-    new = folder / _NEW
-    new.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(new, flags, mode=0o600), "w") as file:
-        json.dump(images, file)
-    new.replace(folder / _RECORD)
+    durable.write(folder / _RECORD, json.dumps(images).encode(), 0o600)

@@ -5,7 +5,6 @@ import base64
 import binascii
 import hashlib
 import json
-import os
 import pathlib
 import stat
 import typing
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
+from fpga_nova import durable
 from novadocker.live.errors import LiveError, Untrusted
 
 #: What is signed begins with it, so that a signature of something else is good for nothing here.
@@ -41,13 +41,13 @@ def create(signing_key: pathlib.Path, trusted: pathlib.Path) -> str:
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    _write(trusted / f"{name}.pem", public, 0o644)
+    durable.write(trusted / f"{name}.pem", public, 0o644)
     private = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write(signing_key, private, 0o600)
+    durable.write(signing_key, private, 0o600)
     return name
 
 
@@ -135,16 +135,3 @@ def _check_owner(path: pathlib.Path, others: int) -> None:
         raise LiveError(f"{path}: {e.strerror}") from e
     if status.st_uid != 0 or stat.S_IMODE(status.st_mode) & others:
         raise LiveError(f"{path} must be root's alone: chown root {path}; chmod go-w {path}")
-
-
-def _write(path: pathlib.Path, data: bytes, mode: int) -> None:
-    """Write a file at once, and never with more rights."""
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    new.replace(path)

@@ -59,7 +59,7 @@ def test_the_file_of_a_clone_has_the_size_and_the_mode_of_its_sources(file, inst
 
 def test_a_file_that_was_half_written_does_not_matter(file, instance):
     file.parent.mkdir(parents=True)
-    file.with_suffix(".new").write_text("half")
+    file.with_name("clone.json.new").write_text("half")
     clone_file.write(instance, _CLONE)
     assert [path.name for path in file.parent.iterdir()] == ["clone.json"]
 
