@@ -146,12 +146,11 @@ class LiveHost:
         return self._run("sign", container, *words).strip()
 
     def run_hook(self, container: str) -> None:
-        """Run the hook of a clone, and log how it ended; the clone runs whatever it does."""
-        try:
-            found = json.loads(self._run("hook", container))
-        except errors.NoLiveImage as e:
-            LOG.warning("The hook of container %s was not run: %s", container, e.message)
-            return
+        """Run the hook of a clone, and log how it ended; the clone runs whatever it does.
+
+        :raises errors.NoLiveImage: it was not run, with the reason
+        """
+        found = json.loads(self._run("hook", container))
         if found["found"] and found["status"] != 0:
             LOG.warning("The hook of container %s did not succeed: %s", container, found)
         elif found["found"]:

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import typing
 
 from novadocker.live.errors import LiveError
@@ -25,6 +26,8 @@ _CAPABILITIES = (
 _PROC = pathlib.Path("/proc")
 #: The states in /proc/PID/stat of processes that have ended.
 _ENDED = ("Z", "X", "x")
+#: The place of the start time there, after the name (proc_pid_stat(5), field 22).
+_START_TIME = 19
 
 
 class Privileges(typing.NamedTuple):
@@ -135,6 +138,20 @@ def time_of(process: int) -> pathlib.Path | None:
     """The time namespace of a process, as a file; None where the kernel has none, or it is gone."""
     file = _PROC / str(process) / "ns" / "time"
     return file if os.path.lexists(file) else None
+
+
+def start_time(process: int, enter: typing.Sequence[str] = ()) -> int:
+    """When a process started, in ticks since the boot.
+
+    :param enter: words before a command that have it run in another time namespace
+    :raises LiveError: it is gone
+    """
+    argv = [*enter, "cat", f"{_PROC}/{process}/stat"]
+    try:
+        finished = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+        return int(finished.stdout.rpartition(")")[2].split()[_START_TIME])
+    except (OSError, subprocess.SubprocessError, IndexError, ValueError) as e:
+        raise LiveError(f"the start of process {process} of the container is unknown: {e}") from e
 
 
 def in_another_time(processes: typing.Iterable[int], first: int) -> list[int]:

@@ -7,6 +7,7 @@ pipes, and reads nothing of what it writes.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -26,6 +27,12 @@ PROGRAM = "/etc/fpga-nova/clone-hook"
 LIMIT = 30
 #: Seconds that runc may take after that: it waits for those that have the output of the hook open.
 _GRACE = 10
+#: Why there is none at that place, as runc has it.
+_NOTHING = ("no such file", "not a directory")
+#: The status of one that cannot be executed, as shells have it.
+_UNUSABLE = 126
+#: runc's record of a container, and when its first process started, in ticks since the boot.
+_RECORD, _START = "state.json", "init_process_start"
 
 
 class Ending(typing.NamedTuple):
@@ -34,11 +41,24 @@ class Ending(typing.NamedTuple):
     :param found: whether there is one
     :param status: its exit status; None if there is none, or it was killed at the limit
     :param seconds: how long it ran
+    :param reason: why it could not be executed
     """
 
     found: bool
     status: int | None
     seconds: float
+    reason: str = ""
+
+
+class _Way(typing.NamedTuple):
+    """How runc executes something in a container.
+
+    :param before: the words before its command line
+    :param root: where it finds its record of the container
+    """
+
+    before: list[str]
+    root: pathlib.Path
 
 
 def run(settings: Settings, container: str) -> Ending:
@@ -52,34 +72,69 @@ def run(settings: Settings, container: str) -> Ending:
     for path in (settings.state, settings.work):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with folders.fresh(settings.work, "hook-") as work:
-        return _run(settings, container, work / "pid", work / "log")
+        return _run(settings, container, work)
 
 
-def _run(settings: Settings, container: str, pid: pathlib.Path, log: pathlib.Path) -> Ending:
-    argv = ["--root", str(settings.runc_root), "--log", str(log), "exec"]
+def _run(settings: Settings, container: str, work: pathlib.Path) -> Ending:
+    pid, log = work / "pid", work / "log"
+    found = facts.state(settings, container)
+    if found["status"] == "stopped":
+        return Ending(False, None, 0)  # nobody is left to need one
+    way = _way(settings, container, found["pid"], work)
+    argv = ["--root", str(way.root), "--log", str(log), "exec"]
     argv += ["--cwd", "/", "--pid-file", str(pid), container, PROGRAM]
     nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    # Its clocks are those of the container, which was restored: CRIU dumps no mixture.
-    clocks = containers.time_of(facts.state(settings, container)["pid"])
-    before = ["nsenter", f"--time={clocks}"] if clocks else []
     start = time.monotonic()
     limit = threading.Timer(LIMIT, _kill, (settings, container, pid))
     limit.start()
     try:
         status = criu.run_runc(
-            settings, argv, None, before, timeout=LIMIT + _GRACE, **nothing
+            settings, argv, None, way.before, timeout=LIMIT + _GRACE, **nothing
         ).returncode
     except subprocess.TimeoutExpired:
         status = -signal.SIGKILL
     finally:
         limit.cancel()
     seconds = time.monotonic() - start
-    reason = log.read_text(errors="replace").strip() if log.exists() else ""
-    if f"stat {PROGRAM}: no such file" in reason:
+    # runc notes the number of what it has started.
+    if pid.exists():
+        return Ending(True, status if seconds < LIMIT else None, seconds)
+    reason = log.read_text(errors="replace").strip()[-300:] if log.exists() else ""
+    if any(f"stat {PROGRAM}: {why}" in reason for why in _NOTHING):
         return Ending(False, None, seconds)
-    if status and "exec failed" in reason:
-        raise LiveError(f"runc does not run {PROGRAM}: {reason[-300:]}")
-    return Ending(True, status if seconds < LIMIT else None, seconds)
+    if PROGRAM in reason:
+        return Ending(True, _UNUSABLE, seconds, reason)
+    raise LiveError(f"runc does not run {PROGRAM} (exit {status}): {reason}")
+
+
+def _way(settings: Settings, container: str, first: int, work: pathlib.Path) -> _Way:
+    """Have runc join the time namespace of a container, which CRIU has made, not runc.
+
+    What a hook leaves there must be dumped with the rest, and CRIU dumps no mixture. Within that
+    namespace all processes have other start times. By the start time on record, runc would take
+    the first process for another one that has its number, and the container for stopped. So runc
+    gets a copy of its record, with the start time that it will see.
+
+    :param first: the container's first process
+    :param work: root's alone; it gets the copy
+    """
+    namespace = containers.time_of(first)
+    if namespace is None:
+        return _Way([], settings.runc_root)
+    enter = ["nsenter", f"--time={namespace}"]
+    try:
+        record = json.loads((settings.runc_root / container / _RECORD).read_bytes())
+        here = record[_START]
+    except (OSError, ValueError, KeyError) as e:
+        raise LiveError(f"runc's record of the container cannot be read: {e!r}") from e
+    record[_START] = containers.start_time(first, enter)
+    # Afterwards: until now no other process had its number.
+    if containers.start_time(first) != here:
+        raise LiveError("the container has ended")
+    copy = work / "runc" / container / _RECORD
+    copy.parent.mkdir(mode=0o700, parents=True)
+    copy.write_text(json.dumps(record))
+    return _Way(enter, copy.parents[1])
 
 
 def _kill(settings: Settings, container: str, pid: pathlib.Path) -> None:

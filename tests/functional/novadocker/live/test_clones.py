@@ -9,6 +9,7 @@ import pytest
 from nova import objects
 from nova.compute import power_state
 
+from novadocker import errors
 from novadocker.clone_file import TARGET
 from novadocker.live import hook
 from tests.functional.novadocker.live.conftest import LOOP
@@ -23,8 +24,10 @@ _SHORT = (
 #: What a process may do, and where it is.
 _CONFINEMENT = (
     "grep -E '^(Uid|Gid|CapEff|CapPrm|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status; "
-    "cat /proc/self/cgroup; ls -l /proc/self/ns | sed 's/.*> //'"
+    "cat /proc/self/cgroup; ls -l /proc/self/ns | sed 's/.*> //' | grep -v ^time:"
 )
+#: The clocks of a process, and those of the server.
+_CLOCKS = "readlink /proc/self/ns/time; readlink /proc/1/ns/time"
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +84,10 @@ def test_a_clone_learns_whose_memory_it_has_before_it_goes_on(blesser, servers):
 def test_the_hook_has_run_before_a_launch_ends_confined_as_the_clone(blesser, servers):
     source = blesser.warm()
     _install(
-        servers, source, f"{{ {_CONFINEMENT}; }} > /tmp/confinement\ncp {TARGET} /tmp/clone.json"
+        servers,
+        source,
+        f"{{ {_CONFINEMENT}; }} > /tmp/confinement\n{{ {_CLOCKS}; }} > /tmp/clocks\n"
+        f"cp {TARGET} /tmp/clone.json",
     )
     clone = blesser.launch(blesser.bless(source))
     content = servers.run(clone, "cat /tmp/clone.json")[1]
@@ -90,22 +96,51 @@ def test_the_hook_has_run_before_a_launch_ends_confined_as_the_clone(blesser, se
     assert status == 0
     assert confinement == servers.run(clone, _CONFINEMENT)[1]
     assert "NoNewPrivs:\t1\nSeccomp:\t2\n" in confinement
+    # What the engine executes there has the clocks of the host.
+    own, first = servers.run(clone, "cat /tmp/clocks")[1].split()
+    assert own == first
     assert servers.run(source, "ls /tmp/confinement")[0] == 1
 
 
 @pytest.mark.parametrize("script", ["trap '' TERM; sleep 9997", "sleep 9997 & exit 3"])
 def test_a_hook_harms_nobody(blesser, servers, live, script):
     source = blesser.warm()
-    _install(servers, source, script)
+    _install(servers, source, f"echo > /tmp/began\n{script}")
     program = pathlib.Path(CONF.docker.live_exec)
     text = program.read_text().replace("-m novadocker.live.command", f"-c '{_SHORT}'")
     program.write_text(text)
     clone = blesser.launch(blesser.bless(source))
     assert servers.driver.get_info(clone).state == power_state.RUNNING
+    assert servers.run(clone, "ls /tmp/began")[0] == 0
     # Nothing of the hook is in the way of another blessing.
     word = blesser.answer(source)[0]
     assert blesser.answer(blesser.launch(blesser.bless(clone)))[0] == word
     assert list(live.work.glob("*")) == []
+
+
+def test_a_hook_that_cannot_be_executed_is_reported(blesser, servers, caplog):
+    source = blesser.warm()
+    _install(servers, source, "exit 0")
+    assert servers.run(source, f"chmod 644 {hook.PROGRAM}")[0] == 0
+    clone = blesser.launch(blesser.bless(source))
+    assert servers.driver.get_info(clone).state == power_state.RUNNING
+    assert "did not succeed" in caplog.text
+    assert "permission denied" in caplog.text
+
+
+def test_no_server_stays_whose_hook_the_host_did_not_run(blesser, servers):
+    image_id = blesser.bless(blesser.warm())
+    program = pathlib.Path(CONF.docker.live_exec)
+    lines = program.read_text().splitlines()
+    refusal = 'case "$1" in hook) echo "Error: runc is gone" >&2; exit 1;; esac'
+    program.write_text("\n".join([lines[0], refusal, *lines[1:], ""]))
+    clone = blesser.instance(image_id)
+    image = objects.ImageMeta.from_dict(blesser.glance.images[image_id][0])
+    with pytest.raises(errors.NoLiveImage, match="runc is gone"):
+        servers.spawn(clone, image)
+    assert f"nova-{clone.uuid}" not in {
+        container.name for container in servers.client.containers.list(all=True)
+    }
 
 
 def test_a_link_at_its_place_leads_nowhere_on_the_host(blesser, servers, glance, tmp_path):
