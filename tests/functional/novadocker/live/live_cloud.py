@@ -25,6 +25,18 @@ class LiveCloudTestCase(cloud.CloudTestCase):
         command = {"os_command_line": f'sh -c "{LOOP}"'}
         self.warm = self.upload(self.archive, properties=command)
 
+    def ask_to_bless(self, server):
+        """Ask for a live image of a server; its id."""
+        asked = {"createImage": {"name": "live", "metadata": {"live_image": "true"}}}
+        return self.api.post_server_action(server["id"], asked)["image_id"]
+
+    def bless(self, server):
+        """A live image of a server; its id."""
+        image = self.ask_to_bless(server)
+        self.idle(server)
+        self.assertEqual("active", self.glance.show(None, image)["status"])
+        return image
+
     def images(self):
         """The ids of all images."""
         return {image["id"] for image in self.glance.detail(None)}

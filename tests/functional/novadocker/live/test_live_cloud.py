@@ -37,18 +37,6 @@ class LiveImages(live_cloud.LiveCloudTestCase):
         server = self.api.post_server({"server": self.asked(image, **more)})
         return self._wait_for_state_change(server, state)
 
-    def ask_to_bless(self, server):
-        """Ask for a live image of a server; its id."""
-        asked = {"createImage": {"name": "live", "metadata": {"live_image": "true"}}}
-        return self.api.post_server_action(server["id"], asked)["image_id"]
-
-    def bless(self, server):
-        """A live image of a server; its id."""
-        image = self.ask_to_bless(server)
-        self.idle(server)
-        self.assertEqual("active", self.glance.show(None, image)["status"])
-        return image
-
     def refusal(self, **asked):
         """What Nova's API answers to somebody who asks for a server that it refuses."""
         with pytest.raises(client.OpenStackApiException) as refused:
