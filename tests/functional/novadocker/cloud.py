@@ -33,6 +33,7 @@ class CloudTestCase(base.FunctionalTestCase):
         dockerd.remove_containers()
 
     def configure(self):
+        super().configure()
         self.flags(compute_driver="novadocker.virt.docker.DockerDriver")
         self.flags(host_url=self.dockerd.url, start_timeout=0, group="docker")
         self.flags(host="host1", instances_path=self.useFixture(fixtures.TempDir()).path)

@@ -81,7 +81,12 @@ def test_a_killed_blessing_leaves_nothing_and_the_source_goes_on(
 
 @pytest.mark.parametrize(
     ("owner", "name", "when"),
-    [(live_store, "unpack", "after"), (live_launch, "_write", "after")],
+    [
+        (live_store, "unpack", "after"),
+        (live_launch, "_write", "after"),
+        (containers.Containers, "start", "after"),
+        (live_host.LiveHost, "run_hook", "after"),
+    ],
 )
 def test_a_killed_launch_leaves_nothing_that_restores(blesser, servers, live, owner, name, when):
     image_id = blesser.bless(blesser.warm())
