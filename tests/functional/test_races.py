@@ -38,6 +38,7 @@ class Race(FunctionsTestCase):
         def manager(context):
             return getattr(context, "db_connection", None) or of_computes
 
+        self.flags(driver="nova.quota.NoopQuotaDriver", group="quota")  # the default is ten servers
         self.useFixture(fixtures.MonkeyPatch("nova.context.target_cell", _TARGET_CELL))
         self.useFixture(fixtures.MonkeyPatch("nova.db.main.api.get_context_manager", manager))
 
