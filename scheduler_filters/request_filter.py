@@ -15,6 +15,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from fpga_nova import bitstream_images, functions, image_bitstreams, request, traits
+from fpga_nova.instance_request import InstanceRequest
 from scheduler_filters import options, quota
 
 CONF = cfg.CONF
@@ -39,7 +40,8 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
 
     What a container image names is written into the request's copy of the flavor, where the
     operator accepts it, so that FpgaFilter counts it. A function is asked for by its trait, also
-    without ``request_placement``.
+    without ``request_placement``. Where no card has the trait any more, a server that moves asks by
+    the bitstream that it was granted.
 
     :returns: whether any was added
     :raises nova.exception.RequestFilterFailed: the flavor asks for what can be had nowhere, the
@@ -49,9 +51,7 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     flaw = request.flaw(extra_specs)
     if flaw is not None:
         raise exception.RequestFilterFailed(reason=flaw)
-    functions_wanted = request.functions_wanted(extra_specs)
-    for function in sorted(set(functions_wanted.values())):
-        _check_known(function)
+    required = _of_functions(context, request_spec, extra_specs)
     if not request.region_count(extra_specs):
         extra_specs = _with_image(context, request_spec, extra_specs)
         request_spec.flavor.extra_specs = extra_specs
@@ -65,7 +65,6 @@ def request_regions(context: typing.Any, request_spec: "objects.RequestSpec") ->
     if CONF.fpga.request_quota and count:
         amount = quota.added(request_spec, _server(context, request_spec), count)
         quota.check(context, request_spec.project_id, amount)
-    required = {n: {functions.trait(function)} for n, function in functions_wanted.items()}
     for number, image_id in request.bitstreams(extra_specs).items():
         required[number] = _required_traits(context, image_id)
     additions = [_group(number, required[number]) for number in sorted(required)]
@@ -129,20 +128,43 @@ def _bitstream_of_image(context: typing.Any, request_spec: "objects.RequestSpec"
     return answer.names if answer else None
 
 
-def _check_known(function: str) -> None:
-    """See that any host has had a function; Placement refuses traits that it does not know.
+def _of_functions(
+    context: typing.Any, request_spec: "objects.RequestSpec", extra_specs: dict[str, str]
+) -> dict[int, set[str]]:
+    """What a card must be for the functions that a flavor asks for, by number of the region.
 
-    :raises nova.exception.RequestFilterFailed: none has
+    :raises nova.exception.RequestFilterFailed: no card has one, and none was granted
     """
+    wanted = request.functions_wanted(extra_specs)
+    missing = [function for function in sorted(set(wanted.values())) if not _is_had(function)]
+    required = {number: {functions.trait(function)} for number, function in wanted.items()}
+    server = _server(context, request_spec) if missing else None
+    granted = (InstanceRequest.of(server).grants if server else None) or {}
+    for number, function in wanted.items():
+        if function not in missing:
+            continue
+        grant = granted.get(number)
+        # What the flavor requires by a trait itself, Placement requires in any case.
+        if grant is None or grant.function != function or request.names_resource(extra_specs):
+            reason = (
+                f"no host has the function '{function}': no card has the trait "
+                f"{functions.trait(function)} in Placement"
+            )
+            raise exception.RequestFilterFailed(reason=reason)
+        required[number] = _required_traits(context, grant.image_id)
+    return required
+
+
+def _is_had(function: str) -> bool:
+    """Whether any card has a function; also where Placement does not say."""
     name = functions.trait(function)
+    url = f"/traits?name=in:{name}&associated=true"
     try:
-        answer = report.report_client_singleton().get(f"/traits/{name}", version=_TRAITS)
+        answer = report.report_client_singleton().get(url, version=_TRAITS)
     except keystone.ClientException as e:
-        LOG.warning("Whether Placement has the trait %s is not known: %s", name, e)
-        return
-    if answer.status_code == 404:
-        reason = f"no host has the function '{function}': Placement has no trait {name}"
-        raise exception.RequestFilterFailed(reason=reason)
+        LOG.warning("Whether any card has the trait %s is not known: %s", name, e)
+        return True
+    return answer.status_code != 200 or name in answer.json()["traits"]
 
 
 def _group(number: int, required: set[str]) -> "objects.RequestGroup":

@@ -180,15 +180,19 @@ class Work:
         """Look for another place: Placement allocated more here than there is."""
         full = self._full.setdefault(claim.id, set())
         full.add(claim.provider_id or "")
-        self._allocations.free(claim.id)
         hosts = self._service.publication.require(publication.HOSTS).document
         found = places.find(hosts, claim.request)
         rest = {provider: one for provider, one in found.items() if provider not in full}
         try:
+            self._allocations.free(claim.id)
             place = self._allocations.allocate(claim, rest)
         except (errors.NoneFree, errors.BadRequest) as e:
             self._full.pop(claim.id, None)
             self._fail(claim, errors.NoneFree.code, e.detail)
+            return
+        except errors.CloudUnavailable as e:
+            # If Placement kept the consumer and not its allocations, it answers conflicts for ever.
+            self._wait(claim, e.detail)
             return
         values = {"provider_id": place.provider_id, "host": place.host}
         if not claims.change(self._database, claim.id, (claims.PROGRAMMING,), **values):

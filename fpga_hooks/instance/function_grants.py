@@ -48,7 +48,7 @@ def decide(
         places = [own[number]] if number in own else []
         grant = (request.grants or {}).get(number)
         if grant is None or not _stands(grant, function, places, pool):
-            grant = _choose(context, function, (places, pool), status)
+            grant = _choose(context, function, (places, pool), status, grant)
         rights[number] = grant
         if not places:
             _take(grant, pool)
@@ -80,9 +80,11 @@ def _choose(
     function: str,
     places: tuple[_Regions, _Regions],
     status: host_status.Status,
+    recorded: Grant | None,
 ) -> Grant:
     """The best accepted bitstream that the user may see, for the region at hand or for a free one.
 
+    :param recorded: what was granted before, which this host cannot burn
     :raises errors.CliError: there is none
     :raises nova.exception.InstanceDeployFailure: Glance does not answer, or has not yet
     """
@@ -106,6 +108,10 @@ def _choose(
         why = f"Glance does not show you any bitstream of the function '{function}'"
         raise errors.CliError(Exit.NO_IMAGE, why)
     why = f"the operator accepts no bitstream of the function '{function}'"
+    if recorded is not None and recorded.function == function:
+        # A host that can burn what is on record needs no other one.
+        why += f", and this host cannot burn {recorded.image_id}, which the server has had"
+        raise errors.CliError(Exit.NO_MATCHING_HARDWARE, why)
     raise errors.CliError(Exit.NO_IMAGE, why)
 
 

@@ -275,8 +275,8 @@ class Moves(FunctionsTestCase):
     """The choice is the grant on record, and every path agrees on it."""
 
     def server(self, host="host1"):
-        self.images = self.publish_both()
-        return self.boot(self.function_flavor(), host=host)
+        self.images, self.flavor = self.publish_both(), self.function_flavor()
+        return self.boot(self.flavor, host=host)
 
     def test_evacuated_to_other_cards_it_gets_another_bitstream_of_the_function(self):
         server = self.server()
@@ -318,8 +318,52 @@ class Moves(FunctionsTestCase):
         self._rebuild_server(server, "155d900f-4e14-4e4c-a73d-069cbf4541e6")
         self.assertEqual([self.images["host1"]], self.burnt("host1"))
 
-    def test_moved_it_keeps_its_bitstream_though_the_policy_has_changed(self):
-        server = self._shelve_server(self.server())
+    def withdraw_acceptance(self):
+        """Have no host accept any bitstream; hosts say so with their next audit."""
         self.flags(function_versions={"checksum": "9"}, group="fpga")
+
+    def enable(self, host, enabled):
+        status = {"status": "enabled" if enabled else "disabled"}
+        service = self.computes[host].service_ref.uuid
+        self.admin_api.put_service(service, status)
+
+    def test_moved_it_keeps_its_bitstream_though_no_host_accepts_it_any_more(self):
+        server = self._shelve_server(self.server())
+        self.withdraw_acceptance()
+        self.audit()
+        self.assertEqual(set(), self.traits("host1") | self.traits("host2"))
+        self.assertIn("no host has the function", self.fault(self.boot(self.flavor, "ERROR")))
+        self.enable("host2", False)
+        server = self._unshelve_server(server)
+        self.assertEqual([self.images["host1"]], self.burnt("host1"))
+        self._rebuild_server(server, "155d900f-4e14-4e4c-a73d-069cbf4541e6")
+        self.assertEqual([self.images["host1"]], self.burnt("host1"))
+        self.assertEqual((1, 1), (self.used("host1"), self.allocated(server)))
+
+    def test_unshelved_on_a_host_that_accepts_nothing_it_stays_shelved(self):
+        server = self._shelve_server(self.server())
+        self.withdraw_acceptance()
+        self.enable("host1", False)
+        self.api.post_server_action(server["id"], {"unshelve": None})
+        self._wait_for_action_fail_completion(server, "unshelve", "compute_unshelve_instance")
+        self._wait_until(server, lambda record: record["OS-EXT-STS:task_state"] is None)
+        self.assertEqual("SHELVED_OFFLOADED", self.api.get_server(server["id"])["status"])
+        self.assertEqual(0, self.allocated(server))
+        self.assert_nothing_is_held()
+        self.enable("host1", True)
+        self.enable("host2", False)
         self._unshelve_server(server)
-        self.assertEqual(1, len(self.burnt("host1") + self.burnt("host2")))
+        self.assertEqual([self.images["host1"]], self.burnt("host1"))
+
+    def test_evacuated_to_a_host_that_accepts_nothing_it_is_as_it_was(self):
+        server = self.server()
+        self.withdraw_acceptance()
+        self.computes["host1"].stop()
+        self.admin_api.put_service_force_down(self.computes["host1"].service_ref.uuid, True)
+        self.api.post_server_action(server["id"], {"evacuate": {}})
+        self._wait_for_migration_status(server, ["failed"])
+        self._wait_until(server, lambda record: record["OS-EXT-STS:task_state"] is None)
+        self.assertEqual("ACTIVE", self.api.get_server(server["id"])["status"])
+        self.assertEqual(f"function {self.images['host1']} checksum", self.grant(server))
+        self.assertEqual(([self.images["host1"]], []), (self.burnt("host1"), self.burnt("host2")))
+        self.assertEqual((0, 1), (self.used("host2"), self.allocated(server)))

@@ -9,7 +9,7 @@ from oslo_limit import fixture
 
 from fpga_nova import bitstream_images
 from scheduler_filters import options
-from tests.functional.test_functions import FunctionsTestCase
+from tests.functional.test_functions import TRAIT, FunctionsTestCase
 from tests.functional.test_image_bitstreams import CONTAINER, ImageBitstreamsTestCase
 from tests.functional.test_lifecycle import LifecycleTestCase
 from tests.functional.test_placement import REGION, PlacementTestCase
@@ -44,7 +44,8 @@ class Limits:
         before = self.api.get_servers()
         refused = self.assertRaises(client.OpenStackApiException, call, *arguments, **more)
         self.assertEqual(403, refused.response.status_code)
-        self.assertIn(f"class:{REGION} is over limit of 1 due to {words}", refused.response.text)
+        words = f"class:{REGION} is over limit of {self.LIMIT} due to {words}"
+        self.assertIn(words, refused.response.text)
         self.assertEqual(len(before), len(self.api.get_servers()))
 
 
@@ -109,6 +110,56 @@ class EveryRegionOfFunctions(Limits, FunctionsTestCase):
         flavor = self.function_flavor()
         self.boot(flavor)
         self.assert_forbidden("current usage 1 and delta 1", self.boot, flavor)
+
+
+class ThirdBoot(Limits):
+    """A limit of two regions: the third one is forbidden before anything is scheduled."""
+
+    LIMIT = 2
+
+    def assert_third_is_forbidden(self, boot):
+        for _ in range(self.LIMIT):
+            boot()
+        requests = []
+        name = "nova.conductor.api.ComputeTaskAPI.schedule_and_build_instances"
+        self.useFixture(fixtures.MonkeyPatch(name, lambda *_all, **_more: requests.append(1)))
+        self.assert_forbidden("current usage 2 and delta 1", boot)
+        self.assertEqual([], requests)
+
+
+class ThirdBootByFlavor(ThirdBoot, PlacementTestCase):
+    """Flavors that name the bitstream."""
+
+    def test_third_region_of_a_flavor_with_the_id_of_an_image_is_forbidden(self):
+        flavor = self.fpga_flavor(self.image)
+        self.assert_third_is_forbidden(lambda: self.boot(flavor))
+
+    def test_third_region_of_a_flavor_with_the_class_is_forbidden(self):
+        flavor = self.resource_flavor()
+        self.assert_third_is_forbidden(lambda: self.boot(flavor))
+
+
+class ThirdBootByFunction(ThirdBoot, FunctionsTestCase):
+    """Flavors that ask for a function, in both ways."""
+
+    def test_third_region_of_a_flavor_with_a_function_is_forbidden(self):
+        self.publish_both()
+        flavor = self.function_flavor()
+        self.assert_third_is_forbidden(lambda: self.boot(flavor))
+
+    def test_third_region_of_a_flavor_with_class_and_trait_is_forbidden(self):
+        self.publish_both()
+        flavor = self.flavor_of({f"resources:{REGION}": "1", f"trait:{TRAIT}": "required"})
+        self.assert_third_is_forbidden(lambda: self.boot(flavor))
+
+
+class ThirdBootByImage(ThirdBoot, ImageBitstreamsTestCase):
+    """Images that name the bitstream."""
+
+    def test_third_region_of_an_image_is_forbidden(self):
+        self.publish()
+        options = {"image_uuid": CONTAINER, "flavor_id": self.plain_flavor(), "networks": "none"}
+        self.assert_third_is_forbidden(lambda: self._create_server(**options))
 
 
 class RequestQuota(Limits, PlacementTestCase):

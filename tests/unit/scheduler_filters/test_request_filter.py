@@ -10,6 +10,7 @@ from nova import exception, objects
 from nova.scheduler import utils
 
 from scheduler_filters import request_filter
+from tests.unit.fpga_hooks.conftest import Instance, an_instance
 
 IMAGE = "dd834aa4-f950-40e6-8c23-9dab7f3f0138"
 FPGA = {"hw:fpga_ip_id": IMAGE}
@@ -138,17 +139,21 @@ def test_flavor_that_can_be_had_nowhere_is_refused_before_any_host(
 
 
 class Placement:
-    """The traits that Placement knows."""
+    """The traits that Placement has of cards: all but those that are missing."""
 
     def __init__(self) -> None:
-        self.status = 204
+        self.status = 200
+        self.missing: set[str] = set()
         self.asked: list[str] = []
 
     def get(self, url: str, version: str) -> types.SimpleNamespace:
         if not self.status:
             raise exceptions.ConnectFailure("Placement is down")
-        self.asked.append(f"{url} {version}")
-        return types.SimpleNamespace(status_code=self.status)
+        assert version == "1.6"
+        name = url.removeprefix("/traits?name=in:").removesuffix("&associated=true")
+        self.asked.append(name)
+        traits = sorted({name} - self.missing)
+        return types.SimpleNamespace(status_code=self.status, json=lambda: {"traits": traits})
 
 
 @pytest.fixture
@@ -167,10 +172,7 @@ def test_function_is_asked_for_by_its_trait(context, cloud, placement, config, e
         ("fpga-region-1", {REGION: 1}, {"CUSTOM_ACCELERATOR_SHA_2"}),
         ("fpga-region-3", {REGION: 1}, {"CUSTOM_ACCELERATOR_ZIP"}),
     ]
-    assert placement.asked == [
-        "/traits/CUSTOM_ACCELERATOR_SHA_2 1.6",
-        "/traits/CUSTOM_ACCELERATOR_ZIP 1.6",
-    ]
+    assert placement.asked == ["CUSTOM_ACCELERATOR_SHA_2", "CUSTOM_ACCELERATOR_ZIP"]
     assert cloud.requests == []
 
 
@@ -188,7 +190,7 @@ def test_flavor_by_class_and_trait_is_sent_as_it_is(context, cloud, placement) -
     spec = _spec({f"resources:{REGION}": "1", "trait:CUSTOM_ACCELERATOR_ZIP": "required"})
     assert not request_filter.request_regions(context, spec)
     assert _amount(spec) == 1
-    assert placement.asked == ["/traits/CUSTOM_ACCELERATOR_ZIP 1.6"]
+    assert placement.asked == ["CUSTOM_ACCELERATOR_ZIP"]
 
 
 @pytest.mark.parametrize(
@@ -199,10 +201,52 @@ def test_flavor_by_class_and_trait_is_sent_as_it_is(context, cloud, placement) -
     ],
 )
 def test_function_that_no_host_has_is_refused_by_its_name(context, cloud, placement, specs) -> None:
-    placement.status = 404
+    placement.missing = {"CUSTOM_ACCELERATOR_ZIP"}
     with pytest.raises(exception.RequestFilterFailed) as caught:
         request_filter.request_regions(context, _spec(specs))
     assert "no host has the function 'zip'" in str(caught.value)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Instance:
+    """One that is to be moved, and was granted a bitstream for each of two functions."""
+    server = an_instance({})
+    monkeypatch.setattr(request_filter, "_server", lambda *_arguments: server)
+    return server
+
+
+def test_function_that_no_host_has_any_more_is_asked_for_by_what_was_granted(
+    context, cloud, placement, server
+) -> None:
+    placement.missing = {"CUSTOM_ACCELERATOR_ZIP"}
+    image = cloud.add(b"", properties={"board": "a"})
+    server.system_metadata = {"fpga_grant_1": f"function {image} zip"}
+    spec = _spec({"hw:fpga_function": "zip", "hw:fpga_function_2": "crypto"})
+    assert request_filter.request_regions(context, spec)
+    assert [group.required_traits for group in spec.requested_resources] == [
+        {"CUSTOM_FPGA_BOARD_A"},
+        {"CUSTOM_ACCELERATOR_CRYPTO"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "specs"),
+    [
+        ("function {} crypto", {"hw:fpga_function": "zip"}),
+        ("flavor {}", {"hw:fpga_function": "zip"}),
+        (
+            "function {} zip",
+            {f"resources:{REGION}": "1", "trait:CUSTOM_ACCELERATOR_ZIP": "required"},
+        ),
+    ],
+)
+def test_function_that_was_not_granted_or_that_the_flavor_requires_is_refused(
+    context, cloud, placement, server, record, specs
+) -> None:
+    placement.missing = {"CUSTOM_ACCELERATOR_ZIP"}
+    server.system_metadata = {"fpga_grant_1": record.format(cloud.add(b""))}
+    with pytest.raises(exception.RequestFilterFailed, match="no host has the function 'zip'"):
+        request_filter.request_regions(context, _spec(specs))
 
 
 @pytest.mark.parametrize("status", [0, 503])

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from fpga_api import clock, errors
-from fpga_api.claims import work
+from fpga_api.claims import allocations, work
 from fpga_api.db import claims
 from fpga_api.schemas import claims as schemas
 from fpga_nova import contract
@@ -134,6 +134,33 @@ def test_host_that_is_full_is_followed_by_the_next_one(cloud: Cloud) -> None:
     assert cloud.settle(third) == ["failed"]
     assert cloud.show(third)["fault"]["code"] == "fpga.none_free"
     assert set(cloud.allocated()) == set(ids)
+
+
+def test_claim_whose_consumer_placement_has_kept_fails_after_a_while(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where Placement ends after it deleted the allocations, and before the consumer."""
+    for host in cloud.hosts.values():
+        host.owners = dict.fromkeys(host.owners, "server")
+    claim = _claim(cloud)
+
+    def fail(*_arguments: object) -> None:
+        raise OSError("Placement ends here")
+
+    row = claims.get(cloud.service.database, claim)
+    assert row is not None
+    with monkeypatch.context() as patch:
+        patch.setattr("placement.objects.consumer.delete_consumers_if_no_allocations", fail)
+        cloud.work._hold(row)
+    assert cloud.allocated() == {}
+    monkeypatch.setattr(allocations, "_TRIES", 0.2)
+    cloud.work._hold(row)
+    assert cloud.show(claim)["state"] == "programming"
+    cloud.service.conf.set_override("timeout", 10, "claims")
+    past = clock.now() - datetime.timedelta(seconds=11)
+    claims.change(cloud.service.database, claim, claims.HELD, created_at=past)
+    assert cloud.settle(claim) == ["failed"]
+    assert "Placement answered with conflicts alone" in cloud.show(claim)["fault"]["detail"]
 
 
 def test_request_with_the_same_id_is_one_claim(cloud: Cloud) -> None:

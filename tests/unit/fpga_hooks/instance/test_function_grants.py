@@ -206,6 +206,16 @@ def test_host_with_another_board_chooses_another_bitstream(host) -> None:
     assert server.system_metadata == {"fpga_grant_1": f"function {ONE} checksum"}
 
 
+def test_host_that_can_burn_neither_that_nor_another_leaves_the_server_to_others(
+    host, config
+) -> None:
+    host("hx1k")
+    config(function_bitstreams=["somebody"])
+    server = a_server(OLD, "rebuild_spawning", host="dead")
+    words = refused(exception.ComputeResourcesUnavailable, server)
+    assert f"this host cannot burn {OLD}, which the server has had" in words
+
+
 def test_bitstream_that_was_withdrawn_is_replaced_where_it_is_not_burnt(host) -> None:
     gone = "00000000-0000-4000-8000-000000000009"
     host("hx8k")
