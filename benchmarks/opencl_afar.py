@@ -7,6 +7,8 @@ reaches the node through `fpga-opencl-agent`, by TLS on loopback.
 
 * `enqueue`: a kernel of a loop of 1,000, beside the original's way: a request to a service, and a
   call from there to the node over RabbitMQ (`opencl_rest.py`).
+* `enqueue by REST`, `write by REST`: the same kernel, and 256 KiB, by requests of HTTP to the node
+  on one connection (docs/opencl-rest.md).
 * `write`, `read`: 64 MiB to and from a buffer, beside 64 MiB through a bare TLS socket between two
   programs. The Python client, whose content is copied more often, has no limit.
 * `far loop`: 1,000 enqueues and their end over a way of 10 ms in each direction, beside the same
@@ -43,6 +45,7 @@ from fpga_opencl import client  # noqa: E402
 from fpga_opencl.afar import tls  # noqa: E402
 from tests.support import broker, opencl_afar  # noqa: E402
 from tests.support import opencl as support  # noqa: E402
+from tests.support import opencl_rest as rest_support  # noqa: E402
 
 #: The original's enqueue takes so many times ours, at least.
 ENQUEUE = 200
@@ -52,6 +55,7 @@ RATE = 0.8
 TRIPS = 1.2
 
 _LOOP = 1000
+_SMALL = 256 << 10  # bytes of a write by REST
 _DELAY = 0.01  # seconds each way
 _HEARTBEAT = 3.0  # seconds; that of the tests would take a part of the processors
 
@@ -70,7 +74,7 @@ class Stage:
         cloud = stack.enter_context(opencl_afar.cloud(folder))
         cloud.api.service.conf.set_override("heartbeat", _HEARTBEAT, "opencl")
         stack.enter_context(opencl_afar.node(cloud, folder))
-        self.place = cloud.place()
+        self.place, self.rest = cloud.place(), cloud.place()
         self.files = (folder / "node-1.pem", folder / "node-1.key")
 
     def run(self, kind: str, count: int, address: str | None = None) -> Seconds:
@@ -138,6 +142,26 @@ def measure_python(place: client.Place, count: int) -> Seconds:
         }
 
 
+def measure_rest(place: client.Place, count: int) -> Seconds:
+    """Seconds of an enqueue and of a small write, each a request of HTTP."""
+    desk = rest_support.Desk.open(place, "kernel void nothing(int n) {}")
+    size, content = [{"Size": 1}], rest_support.encode(bytes(_SMALL))
+    kernel = desk.kernel("nothing", {"HostValue": rest_support.encode(bytes(4))})
+    buffer = desk.buffer(bytes(_SMALL))
+
+    def enqueue() -> None:
+        desk.command("enqueuendrangekernel", Kernel=kernel, GlobalWorkSize=size)
+
+    def write() -> None:
+        desk.command("enqueuewritebuffer", Buffer=buffer, Data=content)
+
+    with contextlib.closing(desk.rest):
+        return {
+            "enqueue by REST": beside.times(enqueue, 10 * count),
+            "write by REST": beside.times(write, 10 * count),
+        }
+
+
 def measure_tls(files: tuple[Path, Path], count: int) -> Seconds:
     """Seconds of 64 MiB through a TLS socket that nobody else has to do with."""
     certificate, key = map(str, files)
@@ -193,6 +217,7 @@ def measure(rounds: int, count: int) -> Seconds:
             add(stage.run("transfers", count))
             add(measure_python(stage.place, count))
             add(measure_tls(stage.files, count))
+            add(measure_rest(stage.rest, count))
     words = [*slow_way.NAMESPACE, sys.executable, str(Path(__file__).resolve())]
     add(answer_of([*words, "--measure", "far", "-n", str(2 * count)]))
     return found
@@ -209,6 +234,11 @@ def rows(found: Seconds) -> dict[str, dict[str, typing.Any]]:
             **_limit(original / ours, ENQUEUE),
         }
     }
+    result["enqueue by REST"] = {
+        "us": round(1e6 * median["enqueue by REST"], 1),
+        "of a message's": round(median["enqueue by REST"] / ours),
+    }
+    result["write by REST"] = {"MB/s": round(_SMALL / median["write by REST"] / 1e6)}
     for name in ("write", "read", "write by Python", "read by Python"):
         result[name] = {
             "MB/s": round(beside.LARGE / median[name] / 1e6),

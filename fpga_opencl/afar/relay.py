@@ -3,10 +3,13 @@
 
 import select
 import socket
-import ssl
+
+from fpga_opencl.afar.secure import Secure
 
 #: Bytes that are carried at a time in each direction: so many records are one write.
 _SIZE = 1 << 18
+#: Bytes of the plain socket's; the kernel gives what it allows.
+_BUFFER = 4 << 20
 
 
 class Relay:
@@ -15,18 +18,19 @@ class Relay:
     :param secure: OpenSSL allows one thread at a time, so one serves both directions
     """
 
-    def __init__(self, secure: ssl.SSLSocket, plain: socket.socket) -> None:
+    def __init__(self, secure: Secure, plain: socket.socket) -> None:
         self._secure, self._plain = secure, plain
         self._in, self._out = memoryview(bytearray(_SIZE)), memoryview(bytearray(_SIZE))
-        #: What was received from each side, and not yet sent to the other one.
-        self._received, self._sendable = self._in[:0], self._out[:0]
+        #: What was received by TLS, and not yet sent to the plain side.
+        self._received = self._in[:0]
         self._secure_events = self._plain_events = 0
 
     def run(self) -> None:
-        """Carry bytes; both connections are open still, and nothing is to be read from them."""
+        """Carry bytes; both connections are open still."""
         secure, plain = self._secure, self._plain
-        secure.setblocking(False)
+        secure.plain.setblocking(False)
         plain.setblocking(False)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         try:
             while True:
                 self._secure_events = self._plain_events = 0
@@ -42,20 +46,20 @@ class Relay:
         :raises EOFError: nothing can any more
         """
         poll = select.poll()
-        poll.register(self._secure, self._secure_events)
+        poll.register(self._secure.plain, self._secure_events)
         # One that has closed is not looked at before what it sent is carried.
         if self._plain_events:
             poll.register(self._plain, self._plain_events)
         for descriptor, events in poll.poll():
             gone = events & (select.POLLHUP | select.POLLERR)
-            if gone and descriptor == self._secure.fileno() and not self._secure_events:
+            if gone and descriptor == self._secure.plain.fileno() and not self._secure_events:
                 raise EOFError
 
     def _inwards(self) -> bool:
         """From TLS to the plain side; whether anything moved."""
         moved = False
         if not self._received:
-            count = self._decrypt()
+            count = self._receive()
             self._received = self._in[:count]
             moved = count > 0
         if self._received:
@@ -68,29 +72,26 @@ class Relay:
                 moved = True
         return moved
 
-    def _decrypt(self) -> int:
-        """Receive as many records as there are and as have room."""
-        count = 0
-        while count < _SIZE:
+    def _receive(self) -> int:
+        """Receive as many records as there are and as have room.
+
+        :raises EOFError: there are no more
+        """
+        while (count := self._secure.decrypt(self._in)) is None:
             try:
-                part = self._secure.recv_into(self._in[count:])
-            except ssl.SSLWantReadError:
+                taken = self._secure.take()
+            except BlockingIOError:
                 self._secure_events |= select.POLLIN
-                break
-            except ssl.SSLWantWriteError:
-                self._secure_events |= select.POLLOUT
-                break
-            if part == 0:
-                if count:
-                    break  # the end comes again
+                return 0
+            if not taken:
                 raise EOFError
-            count += part
+        if not count:
+            raise EOFError
         return count
 
     def _outwards(self) -> bool:
         """From the plain side to TLS; whether anything moved."""
-        moved = False
-        if not self._sendable:
+        if not self._secure.unsent:
             try:
                 count = self._plain.recv_into(self._out)
             except BlockingIOError:
@@ -98,15 +99,10 @@ class Relay:
                 return False
             if count == 0:
                 raise EOFError
-            self._sendable = self._out[:count]
-            moved = True
+            self._secure.encrypt(self._out[:count])
         try:
-            sent = self._secure.send(self._sendable)
-        except ssl.SSLWantWriteError:
+            self._secure.flush()
+        except BlockingIOError:
             self._secure_events |= select.POLLOUT
-        except ssl.SSLWantReadError:
-            self._secure_events |= select.POLLIN
-        else:
-            self._sendable = self._sendable[sent:]
-            moved = True
-        return moved
+            return False
+        return True

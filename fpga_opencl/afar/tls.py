@@ -4,11 +4,13 @@
 import contextlib
 import socket
 import ssl
+import time
 import typing
 import uuid
 
 from fpga_opencl.afar import opening
 from fpga_opencl.afar.opening import Opening
+from fpga_opencl.afar.secure import Secure
 
 #: Seconds in which a node has to answer, from the first byte to its worker.
 _PATIENCE = 20.0
@@ -74,7 +76,7 @@ def server_context(certificate: str, key: str) -> ssl.SSLContext:
     return context
 
 
-def connect(place: Place) -> ssl.SSLSocket:
+def connect(place: Place) -> Secure:
     """A connection to the worker of a session.
 
     :raises RefusedError: the node does not open it
@@ -82,15 +84,16 @@ def connect(place: Place) -> ssl.SSLSocket:
     :raises ValueError: the place is not one
     """
     host, _, port = place.address.rpartition(":")
+    until = time.monotonic() + _PATIENCE
     first = Opening(uuid.UUID(place.session), place.token.encode()).pack()
     with contextlib.ExitStack() as stack:
         plain = socket.create_connection((host.strip("[]"), int(port)), _PATIENCE)
         stack.callback(plain.close)
         prepare(plain)
-        secure = _context(place.certificate).wrap_socket(plain)
-        stack.callback(secure.close)
+        secure = Secure(plain, _context(place.certificate))
+        secure.handshake(until)
         secure.sendall(first)
-        code = opening.unpack_reply(_receive(secure, opening.REPLY_SIZE))
+        code = opening.unpack_reply(secure.receive(opening.REPLY_SIZE, until))
         if code != opening.OPENED:
             raise RefusedError(code)
         secure.settimeout(None)
@@ -122,13 +125,3 @@ def _context(certificate: str) -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(cadata=certificate)
     return context
-
-
-def _receive(connection: socket.socket, size: int) -> bytes:
-    content = b""
-    while len(content) < size:
-        part = connection.recv(size - len(content))
-        if not part:
-            raise ConnectionError("the node closed the connection")
-        content += part
-    return content

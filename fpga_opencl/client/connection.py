@@ -7,6 +7,7 @@ import sys
 import threading
 import typing
 
+from fpga_opencl.afar.secure import Secure
 from fpga_opencl.protocol import codes, table
 from fpga_opencl.protocol.streams import Stream
 
@@ -40,7 +41,7 @@ class Connection:
     :raises DeviceLost: in each of its functions: the worker has ended
     """
 
-    def __init__(self, connection: socket.socket, show: Show) -> None:
+    def __init__(self, connection: socket.socket | Secure, show: Show) -> None:
         self._socket = connection
         self._show = show
         self._stream = Stream(self._socket)
@@ -54,8 +55,7 @@ class Connection:
 
     def abort(self) -> None:
         """End the session; threads that wait see that it is lost."""
-        # Not that of TLS, which takes away what another thread is reading from.
-        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        self._socket.shutdown(socket.SHUT_RDWR)
 
     def number(self) -> int:
         """A number for a new object."""

@@ -5,6 +5,7 @@ import socket
 import struct
 import types
 
+from fpga_opencl.afar.secure import Secure
 from fpga_opencl.afar.tls import Place, connect
 from fpga_opencl.client.connection import Connection, Show, local, show
 from fpga_opencl.client.queues import Queues
@@ -70,7 +71,7 @@ def open_afar(place: Place) -> Session:
     return open_on(connect(place))
 
 
-def open_on(connection: socket.socket, printed: Show = show) -> Session:
+def open_on(connection: socket.socket | Secure, printed: Show = show) -> Session:
     """A session on a connection to a worker, which ends with it.
 
     :param printed: called with what kernels print

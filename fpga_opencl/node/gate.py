@@ -10,9 +10,11 @@ import contextlib
 import re
 import socket
 import ssl
+import time
 
 from fpga_opencl.afar import opening, tls
 from fpga_opencl.afar.relay import Relay
+from fpga_opencl.afar.secure import Secure
 from fpga_opencl.rest import answers, head
 from fpga_opencl.rest.answers import Refusal
 
@@ -34,11 +36,12 @@ def serve(connection: socket.socket, control: socket.socket, context: ssl.SSLCon
     """
     with contextlib.suppress(OSError, EOFError):
         tls.prepare(connection)
-        connection.settimeout(_HANDSHAKE)
-        secure = context.wrap_socket(connection, server_side=True)
-        begin = _receive(secure, len(opening.BEGIN))
+        until = time.monotonic() + _HANDSHAKE
+        secure = Secure(connection, context, server_side=True)
+        secure.handshake(until)
+        begin = secure.receive(len(opening.BEGIN), until)
         if begin == opening.BEGIN:
-            content = begin + _receive(secure, opening.SIZE - len(begin))
+            content = begin + secure.receive(opening.SIZE - len(begin), until)
             if opening.unpack(content) is None:
                 return
             reply, descriptors = _ask(control, content)
@@ -50,7 +53,7 @@ def serve(connection: socket.socket, control: socket.socket, context: ssl.SSLCon
             _serve_rest(secure, control, begin)
 
 
-def _serve_rest(secure: ssl.SSLSocket, control: socket.socket, begin: bytes) -> None:
+def _serve_rest(secure: Secure, control: socket.socket, begin: bytes) -> None:
     """Bring requests to the desk of their session.
 
     :param control: stays open as long as the process, for the server to count the session's gates
@@ -80,17 +83,3 @@ def _ask(control: socket.socket, content: bytes) -> tuple[bytes, list[int]]:
     if not reply:
         raise EOFError
     return reply, list(descriptors)
-
-
-def _receive(secure: ssl.SSLSocket, size: int) -> bytes:
-    """So many bytes.
-
-    :raises EOFError: the client left before
-    """
-    content = b""
-    while len(content) < size:
-        part = secure.recv(size - len(content))
-        if not part:
-            raise EOFError
-        content += part
-    return content

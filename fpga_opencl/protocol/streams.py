@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a stream socket in pieces of known sizes."""
 
-import socket
+import typing
 
 _SIZE = 1 << 18
 #: More than this is read into memory of its own.
 _LARGE = 1 << 15
+
+
+class Connection(typing.Protocol):
+    """A socket, or what receives as one does."""
+
+    def recv_into(self, room: memoryview, /) -> int:
+        """Receive into memory; nothing at the end."""
 
 
 class Stream:
@@ -14,7 +21,7 @@ class Stream:
     :raises EOFError: in each of its functions: the other side has closed
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._buffer = bytearray(_SIZE)
         self._view = memoryview(self._buffer)

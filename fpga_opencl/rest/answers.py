@@ -8,6 +8,7 @@ import socket
 import typing
 
 from fpga_nova.deadline import Deadline
+from fpga_opencl.afar.secure import Secure
 
 Document = dict[str, typing.Any]
 
@@ -50,7 +51,7 @@ def response(status: int, document: Document, close: bool = True) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def linger(connection: socket.socket) -> None:
+def linger(connection: socket.socket | Secure) -> None:
     """Read on for a moment: the kernel drops an answer whose connection closes with more unread."""
     deadline, size = Deadline(_LINGER), 0
     with contextlib.suppress(OSError):

@@ -5,12 +5,12 @@ import email.message
 import http.client
 import io
 import re
-import socket
 import typing
 import uuid
 
 from fpga_nova.deadline import Deadline
 from fpga_opencl.afar.opening import Opening
+from fpga_opencl.afar.secure import Secure
 from fpga_opencl.rest.answers import Refusal
 
 #: What every path begins with: those of fpga-api, at the address of the node.
@@ -32,7 +32,7 @@ class Target(typing.NamedTuple):
     rest: str
 
 
-def read(connection: socket.socket, begin: bytes) -> bytes:
+def read(connection: Secure, begin: bytes) -> bytes:
     """The head of a request, and what came with it.
 
     :param begin: what was received before

@@ -2,6 +2,7 @@
 """OpenCL from afar: a real service, a real node with pocl, TLS between node and client."""
 
 import base64
+import contextlib
 import functools
 import os
 import signal
@@ -220,6 +221,23 @@ def test_client_sees_that_its_worker_was_killed(
             while True:
                 session.devices.show(1)
         assert time.monotonic() - begin < SOON
+
+
+def test_gate_that_is_killed_ends_its_client_and_its_worker(
+    cloud: opencl_afar.Cloud, afar: opencl.Node
+) -> None:
+    place = cloud.place()
+    with client.open_afar(place) as session:
+        (worker,) = afar.wait(1)
+        for gate in opencl.descendants(afar.helper("doorman")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(gate, signal.SIGKILL)
+        with pytest.raises(client.DeviceLost):
+            while True:
+                session.devices.show(1)
+        wait_until(lambda: not opencl.runs(worker), SOON)
+    afar.wait(0)
+    client.open_afar(place).close()  # the doorman has room for another one
 
 
 @pytest.mark.parametrize("helper", ["doorman", "registrar"])

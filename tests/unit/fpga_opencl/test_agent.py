@@ -58,6 +58,24 @@ def test_socket_is_served_until_the_agent_ends(session: Path, tmp_path: Path) ->
     assert not path.exists()
 
 
+def test_agent_that_is_killed_leaves_no_worker(
+    session: Path, serving: opencl.Node, tmp_path: Path
+) -> None:
+    path = tmp_path / "s"
+    words = [*_AGENT, "--session", str(session), "--socket", str(path)]
+    serving.wait(0)
+    with subprocess.Popen(words, cwd=opencl.ROOT) as agent:
+        wait_until(path.exists, _LONG)
+        with client.open_session(str(path)) as one:
+            (worker,) = serving.wait(1)
+            agent.kill()
+            with pytest.raises(client.DeviceLost):
+                while True:
+                    one.devices.show(1)
+            wait_until(lambda: not opencl.runs(worker), _LONG)
+    serving.wait(0)
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"session": {}, "token": "x"}', "[]"])
 def test_what_is_not_a_session_is_a_failure(text: str, tmp_path: Path) -> None:
     file = tmp_path / "session.json"

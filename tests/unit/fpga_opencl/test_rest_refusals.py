@@ -4,6 +4,8 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import typing
@@ -90,23 +92,29 @@ def test_token_that_was_replaced_is_refused(cloud: opencl_afar.Cloud, rest: Rest
     assert rest.ask("GET", DEVICES)[0] == 200  # what is open stays open
 
 
-def test_program_without_our_library(place: client.Place, tmp_path: Path) -> None:
-    file = tmp_path / "node.pem"
-    file.write_text(place.certificate)
-    host, _, port = place.address.rpartition(":")
-    url = f"https://node-1:{port}/v1/opencl/sessions/{place.session}"
-    words = ["curl", "-sf", "--cacert", str(file), "--connect-to", f"node-1:{port}:{host}:{port}"]
-    words += ["-H", f"Authorization: Bearer {place.token}"]
-
-    def curl(path: str, *more: str) -> typing.Any:
-        answer = subprocess.run([*words, *more, url + path], check=True, capture_output=True)
-        return json.loads(answer.stdout)
-
-    (device,) = curl(DEVICES)["Devices"]
-    body = json.dumps({"Devices": [{"Device": device["id"]}]})
-    context = curl("/os-openclcontexts", "-d", body)["CreateResp"]
-    # Objects outlast connections.
-    assert curl("/os-openclcontexts")["Contexts"] == [{"id": context["id"]}]
+@pytest.mark.skipif(not all(map(shutil.which, ("curl", "jq"))), reason="curl or jq is missing")
+def test_walk_of_the_documentation(
+    cloud: opencl_afar.Cloud, serving: opencl.Node, tmp_path: Path
+) -> None:
+    page = (opencl.ROOT / "docs/opencl-rest.md").read_text()
+    script, shown = (
+        "".join(re.findall(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+        for kind in ("sh", "text")
+    )
+    environment = os.environ | {"FPGA_URL": cloud.url, "OS_TOKEN": "member"}
+    done = subprocess.run(
+        ["sh", "-euc", script],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert done.stdout == shown
+    session = json.loads((tmp_path / "ended.json").read_text())["session"]
+    assert session["state"] == "closing"
+    wait_until(cloud.is_settled)
+    serving.wait(0)
 
 
 def test_session_is_of_rest_or_of_messages(place: client.Place) -> None:
