@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client sends first over TLS, and what a node replies: `docs/opencl-protocol.md`."""
 
+import hashlib
 import struct
 import typing
 import uuid
@@ -58,6 +59,19 @@ def unpack(content: bytes) -> Opening | None:
     if magic not in (MAGIC, REST_MAGIC) or version != VERSION or length > len(token):
         return None
     return Opening(uuid.UUID(bytes=session), token[:length], magic == REST_MAGIC)
+
+
+def without_token(content: bytes) -> bytes:
+    """An opening with the SHA-256 of its token, in hexadecimal, in the token's place.
+
+    A server gets no more than that: each of its workers is a copy of it.
+
+    :raises ValueError: it is not an opening
+    """
+    first = unpack(content)
+    if first is None:
+        raise ValueError("that is not an opening")
+    return first._replace(token=hashlib.sha256(first.token).hexdigest().encode()).pack()
 
 
 def pack_reply(code: int) -> bytes:

@@ -55,7 +55,9 @@ static struct waiter *find(uint32_t sequence)
     struct waiter *waiter;
 
     pthread_mutex_lock(&table);
-    for (waiter = waiters; waiter && waiter->sequence != sequence; waiter = waiter->next)
+    /* One that is done may leave at any moment; a second reply for it is not for anybody. */
+    for (waiter = waiters; waiter && (waiter->done || waiter->sequence != sequence);
+         waiter = waiter->next)
         ;
     pthread_mutex_unlock(&table);
     return waiter;

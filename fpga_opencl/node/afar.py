@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients from afar: gates bring their tokens, the registrar brings leases, and both meet here.
+"""Clients from afar: gates bring hashes of tokens, the registrar brings leases; both meet here.
 
 A worker is started for a token that opens a lease, and ends with the lease. A lease has one worker
 at a time, so that its memory is what the service counted. That of REST outlasts its connections.
@@ -119,10 +119,14 @@ class Afar:
             self._server.attend(control, functools.partial(self._take_opening, control))
 
     def _take_opening(self, control: socket.socket) -> None:
-        self._server.ignore(control)
         content = b""
-        with contextlib.suppress(OSError):
+        try:
             content = control.recv(opening.SIZE + 1, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return  # it has the number of another descriptor that was readable
+        except OSError:
+            pass  # the gate is gone
+        self._server.ignore(control)
         request = opening.unpack(content)
         if request is None:
             control.close()
@@ -149,7 +153,11 @@ class Afar:
             if late:
                 self._answer(client, opening.NO_ROOM)
             return
-        here, there = socket.socketpair()
+        try:
+            here, there = socket.socketpair()
+        except OSError:  # no descriptors are free
+            self._answer(client, opening.NO_ROOM)
+            return
         with here:
             if self._start(lease, there):
                 self._answer(client, opening.OPENED, here)
@@ -169,13 +177,21 @@ class Afar:
         elif self._desks.lost(lease.id):
             self._answer(client, opening.LOST)
         else:
+            self._open_desk(client, lease)
+
+    def _open_desk(self, client: _Client, lease: Lease) -> None:
+        """Start a lease's worker with a desk, and let a client in."""
+        try:
             here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            if self._start(lease, there, prepare=desks.prepare):
-                self._desks.add(lease.id, here)
-                self._enter(client, lease)
-            else:
-                here.close()
-                self._answer(client, opening.NO_ROOM)
+        except OSError:  # no descriptors are free
+            self._answer(client, opening.NO_ROOM)
+            return
+        if self._start(lease, there, prepare=desks.prepare):
+            self._desks.add(lease.id, here)
+            self._enter(client, lease)
+        else:
+            here.close()
+            self._answer(client, opening.NO_ROOM)
 
     def _start(self, lease: Lease, there: socket.socket, **more: typing.Any) -> bool:
         """Start a lease's worker; whether there is one."""
@@ -226,7 +242,7 @@ class Afar:
             {"ask": self._ask, "survey": self._survey, "lease": self._lease, "clear": self._clear}[
                 message["do"]
             ](message)
-        except (ValueError, KeyError, TypeError, RecursionError) as e:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as e:
             self._log.say(f"the registrar said what is not understood: {type(e).__name__}")
 
     def _ask(self, _message: Document) -> None:
@@ -243,7 +259,11 @@ class Afar:
 
     def _survey(self, _message: Document) -> None:
         """Give the registrar a worker, which it asks for the devices as any client does."""
-        here, there = socket.socketpair()
+        try:
+            here, there = socket.socketpair()
+        except OSError as e:
+            self._say({"error": str(e)})
+            return
         with here:
             if self._server.open(there) is None:
                 self._say({"error": "no worker is free"})

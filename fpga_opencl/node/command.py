@@ -10,7 +10,7 @@ import tempfile
 import typing
 from pathlib import Path
 
-from fpga_opencl.node import signals
+from fpga_opencl.node import kernel, root, signals
 from fpga_opencl.node.afar import Afar
 from fpga_opencl.node.helpers import Helper
 from fpga_opencl.node.server import Server
@@ -19,6 +19,10 @@ from fpga_opencl.node.settings import Settings
 _GIB = 1 << 30
 _BACKLOG = 128
 _GATES = 4  # for each worker: some clients wait, and some are turned away
+_SESSIONS = 512  # at most: a heartbeat has room for so many
+#: Of a server and of its doorman, at most: those of each session with all its gates, and of others.
+_OF_SESSION, _OTHERS = 16, 256
+_USERS = range(1 << 16, (1 << 32) - 1)  # neither those of passwd nor the last: the kernel's "none"
 
 
 def main(arguments: typing.Sequence[str] | None = None) -> int:
@@ -32,6 +36,9 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         parser.error("give --socket, --listen, or both")
     if options.listen and not (options.certificate and options.key and options.config_file):
         parser.error("--listen needs --certificate, --key and --config-file")
+    last = options.first_uid + options.sessions * (1 + _GATES) - 1
+    if options.first_uid not in _USERS or last not in _USERS:
+        parser.error(f"--first-uid: users are from {_USERS.start} to {_USERS.stop - 1}")
     if os.geteuid() != 0:
         print("Error: no worker can be confined - the node server needs root", file=sys.stderr)
         return 1
@@ -46,9 +53,10 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
     )
     end = signals.termination()  # before anybody can know that we are there
     try:
+        kernel.have_descriptors(options.sessions * _OF_SESSION + _OTHERS)
         with (
             _alone(options.first_uid),
-            tempfile.TemporaryDirectory() as folder,
+            tempfile.TemporaryDirectory(dir=root.FOLDERS) as folder,
             contextlib.ExitStack() as stack,
         ):
             listener = stack.enter_context(_listener(options.socket)) if options.socket else None
@@ -81,18 +89,42 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--first-uid", type=int, default=2_100_000_000, help="user of the first worker"
     )
-    parser.add_argument("--sessions", type=int, default=64, help="workers at once")
-    parser.add_argument("--memory", type=float, default=4, help="GiB of each worker")
-    parser.add_argument("--cpu-percent", type=int, default=400, help="of one processor")
+    parser.add_argument("--sessions", type=_whole(1, _SESSIONS), default=64, help="workers at once")
+    parser.add_argument("--memory", type=_memory, default=4, help="GiB of each worker")
+    parser.add_argument("--cpu-percent", type=_whole(1), default=400, help="of one processor")
     parser.add_argument(
-        "--cpu-seconds", type=int, default=86400, help="processor time of each worker"
+        "--cpu-seconds", type=_whole(1), default=86400, help="processor time of each worker"
     )
-    parser.add_argument("--processes", type=int, default=256, help="and threads of each worker")
+    parser.add_argument(
+        "--processes", type=_whole(16), default=256, help="and threads of each worker"
+    )
     parser.add_argument("--no-source", action="store_true", help="run binaries only")
     parser.add_argument(
         "--binary", action="append", help="SHA-256 digest of a binary that may run; default: any"
     )
     return parser
+
+
+# A control group takes no limit of 0 or less, or takes it for none.
+
+
+def _whole(least: int, most: int = 1 << 31) -> typing.Callable[[str], int]:
+    """What reads a number that is within limits."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{value} is not from {least} to {most}")
+        return value
+
+    return number
+
+
+def _memory(text: str) -> float:
+    value = float(text)
+    if not 1 / 16 <= value <= 1 << 20:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1/16 to {1 << 20}")
+    return value
 
 
 @contextlib.contextmanager

@@ -64,15 +64,18 @@ class Desks:
 
         :param gate: whose connection it will be; it closes this socket when it ends
         """
-        here, there = socket.socketpair()
-        with there:
+        with contextlib.ExitStack() as undone:
             try:
-                entrance = Entrance(lease.id, bytes.fromhex(lease.token_hash))
-                announce(self._ways[lease.id], entrance, there)
+                counted = undone.enter_context(gate.dup())
+                here, there = socket.socketpair()
+                undone.enter_context(here)
+                with there:
+                    entrance = Entrance(lease.id, bytes.fromhex(lease.token_hash))
+                    announce(self._ways[lease.id], entrance, there)
             except OSError:
-                here.close()
                 return None
-        self._gates[lease.id].append(gate.dup())
+            undone.pop_all()
+        self._gates[lease.id].append(counted)
         return here
 
     def close(self, lease: uuid.UUID) -> None:

@@ -17,7 +17,7 @@ import typing
 from pathlib import Path
 
 from fpga_opencl.afar import tls
-from fpga_opencl.node import gate, kernel, sandbox, signals
+from fpga_opencl.node import gate, kernel, root, sandbox, signals
 from fpga_opencl.node.log import Log
 from fpga_opencl.node.settings import Settings
 
@@ -98,9 +98,15 @@ class Doorman:
             pid = os.fork()
             if pid == 0:
                 self._become_gate(connection, there, slot)
-            # What it says is looked at before the server knows of it: it is in the socket's buffer.
-            socket.send_fds(self._server, [NEW_GATE], [here.fileno()])
-        return os.pidfd_open(pid), pid
+            with contextlib.ExitStack() as undone:
+                # Nobody would know of it, and another one would get its user.
+                undone.callback(kernel.end_child, pid)
+                process = os.pidfd_open(pid)
+                undone.callback(os.close, process)
+                # What it says first waits in the socket's buffer.
+                socket.send_fds(self._server, [NEW_GATE], [here.fileno()])
+                undone.pop_all()
+        return process, pid
 
     def _become_gate(
         self, connection: socket.socket, control: socket.socket, slot: int
@@ -165,7 +171,7 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
     end = signals.termination()
     kernel.die_with_parent(signal.SIGTERM)
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=root.FOLDERS) as folder:
             doorman = Doorman(
                 socket.socket(fileno=own.listener),
                 socket.socket(fileno=own.server),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One client's way in: its TLS ends here, in a confined process that never saw OpenCL.
 
-The token is not for this process to judge: the server, which has the leases, gets it, and sends the
-way to a worker or a code. A client that begins with a request of HTTP gets its answers from the
-worker, too.
+The token is not for this process to judge: the server, which has the leases, gets its hash, and
+sends the way to a worker or a code. A client that begins with a request of HTTP gets its answers
+from the worker, too.
 """
 
 import contextlib
@@ -75,10 +75,11 @@ def _serve_rest(secure: Secure, control: socket.socket, begin: bytes) -> None:
 def _ask(control: socket.socket, content: bytes) -> tuple[bytes, list[int]]:
     """The server's reply, and the way to a worker if it opens one.
 
+    :param content: the opening
     :raises EOFError: the server does not reply
     """
     control.settimeout(_ANSWER)
-    control.send(content)
+    control.send(opening.without_token(content))
     reply, descriptors, _, _ = socket.recv_fds(control, opening.REPLY_SIZE, 1)
     if not reply:
         raise EOFError

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """System calls that Python 3.11 has not."""
 
+import contextlib
 import ctypes
 import os
+import resource
+import signal as signals
 from pathlib import Path
 
 # <linux/sched.h>
@@ -68,3 +71,24 @@ def no_new_privileges() -> None:
 def die_with_parent(signal: int) -> None:
     """Get a signal when the parent dies; forgotten where the user changes."""
     _call("prctl", _PDEATHSIG, signal, 0, 0, 0)
+
+
+def end_child(pid: int) -> None:
+    """Kill a process that this one has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signals.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def have_descriptors(count: int) -> None:
+    """See that this process, and what it starts, may have so many descriptors.
+
+    :raises OSError: it may not
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= count:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, max(count, hard)))
+    except (OSError, ValueError) as e:
+        raise OSError(f"{count} descriptors are needed, and {hard} are allowed") from e

@@ -6,13 +6,15 @@ service's silence: whoever hears nothing of it for too long has no leases.
 """
 
 import dataclasses
-import hashlib
 import hmac
+import math
+import re
 import time
 import typing
 import uuid
 
 _MIB = 1 << 20
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +35,10 @@ class Lease:
     token_hash: str
     token_end: float
 
-    def opens(self, token: bytes, now: float) -> bool:
-        """Whether a token opens it now."""
-        found = hashlib.sha256(token).hexdigest()
-        return hmac.compare_digest(found, self.token_hash) and now < min(self.end, self.token_end)
+    def opens(self, token_hash: bytes, now: float) -> bool:
+        """Whether the token of a hash opens it now."""
+        same = hmac.compare_digest(token_hash, self.token_hash.encode())
+        return same and now < min(self.end, self.token_end)
 
 
 class Leases:
@@ -58,7 +60,7 @@ class Leases:
         :param rows: as `/v1/opencl/nodes/ID/heartbeats` has them
         :param sent: when the heartbeat was sent, or before
         :param ttl: seconds from then for which it holds
-        :raises ValueError, KeyError, TypeError: it is not such an answer
+        :raises ValueError, KeyError, TypeError, OverflowError: it is not such an answer
         """
         found = [_lease(one, sent) for one in rows]
         self._by_id = {one.id: one for one in found}
@@ -79,18 +81,24 @@ class Leases:
         lease = self._by_id.get(session)
         return lease if lease and now < min(lease.end, self._until) else None
 
-    def opened(self, session: uuid.UUID, token: bytes) -> Lease | None:
-        """The lease that a token opens now; None if it opens none."""
+    def opened(self, session: uuid.UUID, token_hash: bytes) -> Lease | None:
+        """The lease that the token of a hash opens now; None if it opens none."""
         lease = self.find(session)
-        return lease if lease and lease.opens(token, self._clock()) else None
+        return lease if lease and lease.opens(token_hash, self._clock()) else None
 
 
 def _lease(row: dict[str, typing.Any], sent: float) -> Lease:
-    return Lease(
-        id=uuid.UUID(row["id"]),
+    seconds, token_seconds = float(row["seconds"]), float(row["token_seconds"])
+    lease = Lease(
+        id=uuid.UUID(str(row["id"])),
         device=int(row["device"]),
         memory=int(row["memory"]) * _MIB,
-        end=sent + float(row["seconds"]),
+        end=sent + seconds,
         token_hash=str(row["token_hash"]),
-        token_end=sent + float(row["token_seconds"]),
+        token_end=sent + token_seconds,
     )
+    if not (math.isfinite(seconds) and math.isfinite(token_seconds)):
+        raise ValueError(f"session {lease.id} has no end")
+    if lease.device < 0 or lease.memory <= 0 or not _HASH.fullmatch(lease.token_hash):
+        raise ValueError(f"session {lease.id} is on no device, or without memory or token")
+    return lease

@@ -8,6 +8,8 @@ from pathlib import Path
 from fpga_opencl.node import kernel
 
 TEMPORARY = "/tmp"  # noqa: S108 - the worker's own
+#: Where servers have the folders for workers' roots; hosts clean /tmp of folders that look unused.
+FOLDERS = "/run"
 _DEVICES = ("null", "zero", "urandom")
 _LOCKED = kernel.READ_ONLY | kernel.NO_SUID | kernel.NO_DEVICES
 #: What /usr has, under their old names.

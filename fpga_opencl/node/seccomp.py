@@ -13,6 +13,8 @@ _ALLOW = 0x7FFF0000  # <seccomp.h>
 _ERRNO = 0x00050000
 _MASKED_EQUAL = 7
 _NEW_NAMESPACES = 0x7E020080  # all CLONE_NEW* of <linux/sched.h>
+_INTEGER = 0xFFFFFFFF  # what the kernel looks at of an argument that is an int
+_PDEATHSIG = 1  # <linux/prctl.h>
 
 #: These fail with EPERM.
 REFUSED = (
@@ -57,6 +59,8 @@ class Filter:
         for bit in range(32):
             if (flag := 1 << bit) & _NEW_NAMESPACES:
                 self._add("clone", errno.EPERM, (0, _MASKED_EQUAL, flag, flag))
+        # It ends with its parent, whatever it runs.
+        self._add("prctl", errno.EPERM, (0, _MASKED_EQUAL, _INTEGER, _PDEATHSIG))
 
     def load(self) -> None:
         """Have it hold for this process and all that it starts."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fpga_nova.confined import groups
 from fpga_nova.deadline import Deadline
-from fpga_opencl.node import sandbox, worker
+from fpga_opencl.node import kernel, sandbox, worker
 from fpga_opencl.node.log import Log
 from fpga_opencl.node.settings import Settings
 
@@ -170,7 +170,8 @@ class Server:
         except OSError as e:
             self._log.say(f"a worker cannot be started: {e}")
             connection.close()
-            self._free.append(slot)
+            # Of one that had begun to start, something may be there still.
+            self._ending.append(slot)
             return None
 
     def _start(
@@ -186,9 +187,14 @@ class Server:
         pid = os.fork()
         if pid == 0:
             self._become_worker(connection, prepare, settings, entrances)
-        session = Session(connection, pid, os.pidfd_open(pid), slot)
-        self._poll.register(session.process, select.EPOLLIN)
-        self._poll.register(connection.fileno(), _GONE)
+        with contextlib.ExitStack() as undone:
+            # Nobody would end a worker that is in no session.
+            undone.callback(kernel.end_child, pid)
+            session = Session(connection, pid, os.pidfd_open(pid), slot)
+            undone.callback(os.close, session.process)
+            self._poll.register(session.process, select.EPOLLIN)
+            self._poll.register(connection.fileno(), _GONE)
+            undone.pop_all()
         for descriptor in (session.process, connection.fileno()):
             self._by_descriptor[descriptor] = session
         return session
@@ -229,9 +235,15 @@ class Server:
     def _free_slots(self) -> None:
         """Free the slots of whose processes nothing is there any more."""
         for slot in [*self._ending]:
-            if self._together or groups.end(self._group(slot), Deadline(_MOMENT)):
+            if self._together or self._has_ended(slot):
                 self._ending.remove(slot)
                 self._free.append(slot)
+
+    def _has_ended(self, slot: int) -> bool:
+        """Whether nothing is there of a slot's processes; not if that cannot be found out now."""
+        with contextlib.suppress(OSError):
+            return groups.end(self._group(slot), Deadline(_MOMENT))
+        return False
 
     def _make_groups(self, settings: Settings) -> list[str]:
         limits = groups.Limits(settings.memory, settings.cpu_percent, settings.processes)

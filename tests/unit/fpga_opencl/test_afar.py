@@ -71,6 +71,32 @@ def test_kernel_runs_on_the_node(cloud: opencl_afar.Cloud, afar: opencl.Node) ->
     assert answer[4 * 63 :] == (189).to_bytes(4, "little")
 
 
+def _holds(process: int, content: bytes) -> bool:
+    """Whether a process has something in its memory."""
+    with (
+        Path(f"/proc/{process}/maps").open() as maps,
+        Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory,
+    ):
+        for line in maps:
+            place, rights = line.split()[:2]
+            start, end = (int(one, 16) for one in place.split("-"))
+            # What is only reserved has no content.
+            if rights.startswith("rw") and end - start < 1 << 28:
+                memory.seek(start)
+                with contextlib.suppress(OSError):
+                    if content in memory.read(end - start):
+                        return True
+    return False
+
+
+def test_worker_has_no_token_of_another_client(cloud: opencl_afar.Cloud, afar: opencl.Node) -> None:
+    first, second = cloud.place(), cloud.place()
+    with client.open_afar(first), client.open_afar(second):
+        for worker in afar.wait(2):
+            assert _holds(worker, b"fpga_opencl")
+            assert not any(_holds(worker, one.token.encode()) for one in (first, second))
+
+
 @pytest.mark.parametrize("size", [1, 1 << 14, (16 << 20) + 3])
 def test_content_comes_back_as_it_went(
     cloud: opencl_afar.Cloud, afar: opencl.Node, size: int

@@ -12,6 +12,7 @@ from fpga_opencl.node.leases import Leases
 
 SESSION = uuid.UUID(int=7)
 TOKEN = b"a token"
+HASH = hashlib.sha256(TOKEN).hexdigest().encode()
 
 
 class Clock:
@@ -28,9 +29,8 @@ class Clock:
 
 
 def _row(**values: typing.Any) -> dict[str, typing.Any]:
-    digest = hashlib.sha256(TOKEN).hexdigest()
     amounts = {"device": 0, "memory": 512, "seconds": 60, "token_seconds": 5}
-    return {"id": str(SESSION), "token_hash": digest} | amounts | values
+    return {"id": str(SESSION), "token_hash": HASH.decode()} | amounts | values
 
 
 @pytest.fixture
@@ -46,17 +46,17 @@ def leases(clock: Clock) -> Leases:
 
 
 def test_token_opens_its_session(leases: Leases) -> None:
-    lease = leases.opened(SESSION, TOKEN)
+    lease = leases.opened(SESSION, HASH)
     assert lease is not None
     assert (lease.device, lease.memory) == (0, 512 << 20)
-    assert leases.opened(uuid.UUID(int=8), TOKEN) is None
-    for wrong in (b"", TOKEN + b"x", hashlib.sha256(TOKEN).hexdigest().encode()):
+    assert leases.opened(uuid.UUID(int=8), HASH) is None
+    for wrong in (b"", TOKEN, HASH + b"x", HASH[:-1], b"\xff" * 64):
         assert leases.opened(SESSION, wrong) is None
 
 
 def test_token_expires_before_its_session(leases: Leases, clock: Clock) -> None:
     clock.now += 5
-    assert leases.opened(SESSION, TOKEN) is None
+    assert leases.opened(SESSION, HASH) is None
     assert leases.find(SESSION)
 
 
@@ -86,7 +86,7 @@ def test_answer_that_is_none_changes_nothing(
 ) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         leases.replace([row], clock.now, 15)
-    assert leases.opened(SESSION, TOKEN)
+    assert leases.opened(SESSION, HASH)
 
 
 def test_opening_comes_back_as_it_went() -> None:
