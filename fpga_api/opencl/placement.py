@@ -30,6 +30,9 @@ SESSIONS, MEMORY = "CUSTOM_OPENCL_SESSION", "CUSTOM_OPENCL_MEMORY_MB"
 DEVICE = "CUSTOM_OPENCL_DEVICE"
 CONSUMER = "OPENCL_SESSION"
 
+#: Characters of a node's name in that of a provider, for which Placement has 200.
+_MOST = 128
+
 _VERSION = contract.CLAIM_MICROVERSION
 
 Document = dict[str, typing.Any]
@@ -82,8 +85,7 @@ class Providers:
         try:
             found = self._ask("GET", f"{path}/inventories")
         except exceptions.NotFound:
-            name = f"opencl:{node.name}:{device.number}"
-            self._ask("POST", "/resource_providers", {"uuid": device.id, "name": name})
+            self._ask("POST", "/resource_providers", {"uuid": device.id, "name": _name(place)})
             found = self._ask("GET", f"{path}/inventories")
         generation = found["resource_provider_generation"]
         if not _same(found["inventories"], wanted):
@@ -105,6 +107,8 @@ class Providers:
             except exceptions.Conflict as e:
                 # Somebody else changes it, or sessions still have more than there is now.
                 LOG.info("Device %s is not changed in Placement now: %s", place[0].id, e)
+            except exceptions.BadRequest as e:
+                LOG.warning("Placement refuses device %s: %s", place[0].id, e)
         for provider in {one["uuid"] for one in found} - {device.id for device, _ in wanted}:
             try:
                 self._ask("DELETE", f"/resource_providers/{provider}")
@@ -126,6 +130,12 @@ class Providers:
         more = {} if body is None else {"json": body}
         answer = adapter.request(path, method, microversion=_VERSION, **more)
         return dict(answer.json()) if answer.content else {}
+
+
+def _name(place: Place) -> str:
+    """A name that no other provider has: one that is gone may have sessions still."""
+    device, node = place
+    return f"opencl:{node.name[:_MOST]}:{device.number}:{device.id}"
 
 
 def _inventories(device: Device, up: bool) -> dict[str, dict[str, int]]:

@@ -96,6 +96,36 @@ def test_providers_follow_the_nodes(
     assert placement.ask("GET", path)["resource_providers"] == []
 
 
+def test_node_with_a_long_name_has_a_provider_for_each_device(
+    api: support.Api, placement: Placement
+) -> None:
+    node = Node(api, "n" * 238)
+    node.register(devices=[nodes.device(), nodes.device()])
+    providers.Providers(api.service).sync()
+    for device in node.devices():
+        assert _inventories(placement, device)[providers.SESSIONS] == (2, 0)
+    api.call("DELETE", node.path, "service")
+    providers.Providers(api.service).sync()
+
+
+def test_device_that_placement_refuses_is_in_the_way_of_no_other(
+    api: support.Api, node: Node, placement: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Node(api, "another")
+    other.register()
+    (refused,), (device,) = node.devices(), other.devices()
+    name = providers._name
+    monkeypatch.setattr(
+        providers, "_name", lambda place: "" if place[0].id == refused else name(place)
+    )
+    providers.Providers(api.service).sync()
+    assert _inventories(placement, device)[providers.SESSIONS] == (2, 0)
+    path = f"/resource_providers?uuid={refused}"
+    assert placement.ask("GET", path)["resource_providers"] == []
+    api.call("DELETE", other.path, "service")
+    providers.Providers(api.service).sync()
+
+
 def test_device_that_is_gone_stays_while_a_session_has_it(
     api: support.Api, node: Node, placement: Placement
 ) -> None:
