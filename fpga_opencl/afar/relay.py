@@ -3,6 +3,7 @@
 
 import select
 import socket
+import time
 
 from fpga_opencl.afar.secure import Secure
 
@@ -10,6 +11,8 @@ from fpga_opencl.afar.secure import Secure
 _SIZE = 1 << 18
 #: Bytes of the plain socket's; the kernel gives what it allows.
 _BUFFER = 4 << 20
+#: Seconds for the rest of what a plain side sent that is gone: none waits for a slow reader.
+REST = 30.0
 
 
 class Relay:
@@ -24,6 +27,8 @@ class Relay:
         #: What was received by TLS, and not yet sent to the plain side.
         self._received = self._in[:0]
         self._secure_events = self._plain_events = 0
+        #: When to end although something is unsent; None while the plain side is there.
+        self._until: float | None = None
 
     def run(self) -> None:
         """Carry bytes; both connections are open still."""
@@ -47,12 +52,18 @@ class Relay:
         """
         poll = select.poll()
         poll.register(self._secure.plain, self._secure_events)
-        # One that has closed is not looked at before what it sent is carried.
-        if self._plain_events:
+        # One that has closed is not looked at again before what it sent is carried.
+        if self._plain_events or self._until is None:
             poll.register(self._plain, self._plain_events)
-        for descriptor, events in poll.poll():
-            gone = events & (select.POLLHUP | select.POLLERR)
-            if gone and descriptor == self._secure.plain.fileno() and not self._secure_events:
+        left = None if self._until is None else self._until - time.monotonic()
+        if left is not None and left <= 0:
+            raise EOFError
+        for descriptor, events in poll.poll(None if left is None else left * 1000):
+            if not events & (select.POLLHUP | select.POLLERR):
+                continue
+            if descriptor == self._plain.fileno():
+                self._until = self._until or time.monotonic() + REST
+            elif not self._secure_events:
                 raise EOFError
 
     def _inwards(self) -> bool:
