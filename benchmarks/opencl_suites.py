@@ -8,8 +8,8 @@ The suites are pyopencl's own tests and examples, CLBlast's tests and clpeak. Wi
 their calls go through `fpga-opencl-agent` to a node, by TLS on loopback; without it, through a
 socket of this host. pocl itself runs them in the same turn.
 
-Some of pyopencl's tests pass over a part where the platform's vendor is pocl. They run again with
-another name in that place, so that both ways do the same.
+Some of pyopencl's tests pass over a part where the platform's vendor is pocl. They get another name
+in that place, so that both ways do the same.
 
 The exit status is 1 if something passes with pocl itself and not by a worker. Run it as root.
 """
@@ -28,7 +28,6 @@ import suites  # noqa: E402
 
 _SUITES: dict[str, typing.Callable[[suites.Place, opencl_ways.Way], suites.Outcomes]] = {
     "pyopencl": suites.pyopencl,
-    "pyopencl-no-vendor": suites.pyopencl_without_vendor,
     "examples": suites.examples,
     "xaxpy": suites.clblast("xaxpy"),
     "xdot": suites.clblast("xdot"),

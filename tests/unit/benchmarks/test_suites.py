@@ -16,6 +16,7 @@ import suites
 PLACE = suites.Place(Path("/nowhere"), "python")
 _REPORT = """<testsuites><testsuite>
 <testcase classname="test_a" name="test_b[&lt;context factory for &lt;cl 'x' on 'y'&gt;&gt;-3]"/>
+<testcase classname="test_a" name="test_e[&lt;pyopencl.Platform 'y'&gt;]"/>
 <testcase classname="test_a" name="test_c"><failure/></testcase>
 <testcase classname="test_a" name="test_d"><skipped/></testcase>
 </testsuite></testsuites>"""
@@ -56,6 +57,7 @@ def test_test_has_one_name_on_all_platforms(tmp_path: Path) -> None:
     assert found == {
         "test_a.test_b[-3]": ["passed"],
         "test_a.test_c": ["failed"],
+        "test_a.test_e": ["passed"],
         "test_a.test_d": ["skipped"],
     }
 
