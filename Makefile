@@ -334,6 +334,18 @@ pocl-tests: tools ## the programs of pocl's own tests, by a worker and by pocl i
 	@.tools/bin/tox -q -e unit --notest
 	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python benchmarks/pocl_tests.py
 
+# By which way `make opencl-suites` runs (worker or afar), and which suites; without a word all.
+WAY ?= worker
+SUITES ?=
+
+.PHONY: opencl-suites
+opencl-suites: tools ## pyopencl's and CLBlast's tests and clpeak, by a worker or WAY=afar, and by pocl itself
+	@$(play) test_needs.yml
+	@$(play) suites_needs.yml
+	@.tools/bin/tox -q -e unit,suites --notest
+	@PYTHONDONTWRITEBYTECODE=1 .tox/unit/bin/python -W ignore benchmarks/opencl_suites.py \
+		--python .tox/suites/bin/python --way $(WAY) $(SUITES)
+
 .PHONY: opencl
 opencl: ## libfpga-opencl.so, and what containers need beside it, in build/opencl
 	@$(MAKE) --no-print-directory -C fpga_opencl/icd OUT=$(CURDIR)/build/opencl container

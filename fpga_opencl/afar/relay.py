@@ -55,10 +55,10 @@ class Relay:
         # One that has closed is not looked at again before what it sent is carried.
         if self._plain_events or self._until is None:
             poll.register(self._plain, self._plain_events)
-        left = None if self._until is None else self._until - time.monotonic()
-        if left is not None and left <= 0:
+        remaining = None if self._until is None else self._until - time.monotonic()
+        if remaining is not None and remaining <= 0:
             raise EOFError
-        for descriptor, events in poll.poll(None if left is None else left * 1000):
+        for descriptor, events in poll.poll(None if remaining is None else remaining * 1000):
             if not events & (select.POLLHUP | select.POLLERR):
                 continue
             if descriptor == self._plain.fileno():

@@ -87,6 +87,12 @@ class Cloud:
         assert answer.status_code == 201, answer.json
         return client.Place.of_answer(answer.json)
 
+    def close(self, place: client.Place) -> None:
+        """End a session, and wait until its node has nothing of it."""
+        answer = self.api.call("DELETE", f"{nodes.SESSIONS}/{place.session}", "member")
+        assert answer.status_code == 202, answer.json
+        wait_until(self.is_settled, TTL)
+
     def look(self) -> None:
         """Have the engine look at the sessions."""
         work.Work(self.api.service).run()

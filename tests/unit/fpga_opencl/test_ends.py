@@ -21,6 +21,9 @@ from tests.unit.fpga_opencl.conftest import desk
 SESSIONS = int(os.environ.get("OPENCL_SESSIONS", "50"))
 #: Seconds. One is promised, and a fifth of one is usual; other tests may run beside this one.
 SOON = float(os.environ.get("OPENCL_SOON", "15"))
+#: After so many of them the server has all that it keeps; after these its memory is looked at.
+_WARM = 5
+_MILESTONES = (100, 500, 1000, 2000, 5000)
 
 
 @pytest.fixture
@@ -112,18 +115,22 @@ def _opens(path: str) -> bool:
 
 
 def test_nothing_grows_with_the_sessions(quiet: opencl.Node) -> None:
-    """Without devices that are looked for: what grows would, and it takes less time."""
-    idle = quiet.descriptors()
-    for count in (5, SESSIONS):
-        for _ in range(count):
+    """Without devices that are looked for: what grows would, and it takes less time.
+
+    It prints the server's memory on the way; `pytest -s` shows that.
+    """
+    idle, opened, memory = quiet.descriptors(), 0, {0: quiet.memory()}
+    for count in (_WARM, *(one for one in _MILESTONES if _WARM < one < SESSIONS), SESSIONS):
+        for _ in range(count - opened):
             client.open_session(quiet.socket).close()
+        opened = count
         # A worker's end comes before the server closes what belonged to it.
         quiet.wait(0)
         wait_until(lambda: quiet.descriptors() <= idle)
         wait_until(lambda: quiet.groups() == 0)
-        if count == 5:
-            before = quiet.memory()
-    assert quiet.memory() <= before + 512  # KiB; 24 after 5,000 sessions
+        memory[count] = quiet.memory()
+        print(f"{count} sessions: {memory[count]} KiB, {quiet.descriptors()} descriptors")
+    assert memory[SESSIONS] <= memory[_WARM] + 512, memory  # KiB; 24 after 5,000 sessions
 
 
 def test_server_removes_what_one_that_was_killed_left(tmp_path: Path, node: opencl.Node) -> None:
