@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import pathlib
 import socket
 import ssl
 import threading
@@ -10,6 +11,7 @@ import time
 import typing
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from fpga_opencl.afar import tls
 from fpga_opencl.afar.secure import Secure
@@ -128,3 +130,17 @@ def test_handshake_that_comes_in_drops_ends_in_time(
         node.take()
         with pytest.raises(TimeoutError):
             node.handshake(time.monotonic())
+
+
+def test_key_with_a_password_is_a_failure_and_no_question(tmp_path: pathlib.Path) -> None:
+    certificate, key = opencl_afar.certificate(tmp_path)
+    loaded = serialization.load_pem_private_key(key.read_bytes(), None)
+    key.write_bytes(
+        loaded.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(OSError, match="SSL"):
+        tls.server_context(str(certificate), str(key))
