@@ -7,6 +7,7 @@ import math
 import os
 import resource
 import statistics
+import sys
 import time
 import typing
 
@@ -57,6 +58,25 @@ def in_turns(ways: dict[str, typing.Callable[[], object]], count: int) -> dict[s
 def ratio(one: float, other: float) -> float:
     """How many times the one is the other."""
     return round(one / other, 2)
+
+
+def at_most(value: float, limit: float) -> dict[str, typing.Any]:
+    """Of a row: what a figure may be, and whether it is."""
+    return {"at most": round(limit, 3), "met": value <= limit}
+
+
+def at_least(value: float, limit: float) -> dict[str, typing.Any]:
+    """Of a row: what a figure must be, and whether it is."""
+    return {"at least": round(limit, 3), "met": value >= limit}
+
+
+def require(rows: dict[str, typing.Any]) -> None:
+    """End the program with an error if a row misses its limit."""
+    missed = [
+        name for name, row in rows.items() if isinstance(row, dict) and not row.get("met", True)
+    ]
+    if missed:
+        sys.exit(f"Error: not within the limit: {', '.join(missed)}")
 
 
 def report(figures: dict[str, typing.Any], as_json: bool, **about: typing.Any) -> None:
