@@ -62,10 +62,13 @@ def real_package(core: str, part: str, content: bytes | None = None) -> bytes:
 
 
 def archive(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
-    """A zip of any files."""
+    """A zip of any files; the same ones at any time, as the processes of a run must agree."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package_file:
         for name, content in entries:
+            if isinstance(name, str):
+                name = zipfile.ZipInfo(name)  # a name alone would be dated now
+                name.compress_type = zipfile.ZIP_DEFLATED
             package_file.writestr(name, content)
     return file.getvalue()
 

@@ -146,7 +146,9 @@ def test_glance_decides_who_publishes(api: support.Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"P", b"PK", packages.without_manifest(), PACKAGE[:-100]], ids=str
+    "data",
+    [b"P", b"PK", packages.without_manifest(), PACKAGE[:-100]],
+    ids=["one byte", "two bytes", "no manifest", "cut short"],
 )
 def test_bad_package_reaches_no_glance(api: support.Api, data: bytes) -> None:
     for path in ("/v1/bitstreams", "/v1/bitstreams/validate"):
