@@ -15,6 +15,14 @@ if typing.TYPE_CHECKING:
 CONF = cfg.CONF
 
 
+def owner(instance: "objects.Instance") -> str | None:
+    """Who holds the regions of an instance; None if it has no regions."""
+    if not CONF.fpga.access:
+        return None
+    request = InstanceRequest.of(instance)
+    return str(request.owner) if request.bitstreams else None
+
+
 def digests(instance: "objects.Instance") -> tuple[str, ...]:
     """The digests of what is in an instance's regions, in order of their numbers.
 
