@@ -182,6 +182,21 @@ class ConnectedServers(RegionsTestCase):
         self.assertIn("its connections cannot be closed: timed out", reason)
         self.assert_goes_on()
 
+    def test_a_region_serves_on_if_the_dump_is_killed_once_it_has_closed_its_connections(self):
+        found, _options = live_engine.prepare(self.dockerd, self.criu, fpga_cli=self.host.wrapper())
+        runc = self.dockerd.live / "runc"
+        runc.write_text(
+            '#!/bin/sh\ncase " $* " in *" checkpoint "*) kill -KILL $PPID; exit 1;; esac\n'
+            f'exec {found.runc} "$@"\n'
+        )
+        runc.chmod(0o755)
+        file = self.dockerd.live / "live.toml"
+        file.write_text(file.read_text().replace(f'"{found.runc}"', f'"{runc}"'))
+        self.assertIn("exit -9", self.refused())
+        self.assert_goes_on()
+        self.assertNotEqual(self.first, self.connected(self.source))
+        self.assertEqual(1, self.lost(self.source))
+
     def test_a_host_that_closes_no_connections_refuses_and_the_server_goes_on(self):
         live_engine.prepare(self.dockerd, self.criu)
         self.assertIn("such as that of its FPGA region; close the", self.refused())
