@@ -91,7 +91,7 @@ class Blessings:
                 image_id,
                 update_task_state,
                 attributes,
-                work=self._host.dumped(container),
+                work=self._host.dumped(container, bitstreams.owner(instance)),
                 above=above,
             )
         finally:

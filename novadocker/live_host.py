@@ -91,14 +91,18 @@ class LiveHost:
             provider_tree.remove_traits(nodename, live_store.TRAIT)
 
     @contextlib.contextmanager
-    def dumped(self, container: str, suspend: bool = False) -> typing.Iterator[None]:
+    def dumped(
+        self, container: str, owner: str | None, suspend: bool = False
+    ) -> typing.Iterator[None]:
         """Dump a container that is paused after the beginning; it is dumped at the end.
 
+        :param owner: who holds its FPGA regions, whose connections are closed; None if it has none
         :param suspend: keep the dump for the container, and kill its processes
         :raises errors.NoLiveImage: with the reason
         """
         verb = "suspend" if suspend else "dump"
-        dump = beside.start(lambda: self._dump(verb, container), f"{verb} {container[:12]}")
+        words = [verb, container, *(("--owner", owner) if owner else ())]
+        dump = beside.start(lambda: self._dump(*words), f"{verb} {container[:12]}")
         try:
             self._wait_until_ready(container, dump)
             yield
@@ -110,8 +114,9 @@ class LiveHost:
             concurrent.futures.wait([dump])
         dump.result()
 
-    def _dump(self, verb: str, container: str) -> None:
-        LOG.info("The memory of container %s is dumped: %s", container, self._run(verb, container))
+    def _dump(self, verb: str, container: str, *options: str) -> None:
+        report = self._run(verb, container, *options)
+        LOG.info("The memory of container %s is dumped: %s", container, report)
 
     def _wait_until_ready(self, container: str, dump: "concurrent.futures.Future[None]") -> None:
         sign = live_store.configuration().ready(container)

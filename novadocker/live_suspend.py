@@ -14,6 +14,7 @@ from nova.compute import power_state
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from fpga_hooks.instance import bitstreams
 from novadocker import errors, live_launch, live_store
 from novadocker.containers import Containers
 from novadocker.live_host import RUNTIME, LiveHost
@@ -57,7 +58,9 @@ class Suspensions:
                 "pause it"
             )
         try:
-            with self._pauses.held(instance.uuid, self._host.dumped(attributes["Id"], True)):
+            owner = bitstreams.owner(instance)
+            work = self._host.dumped(attributes["Id"], owner, suspend=True)
+            with self._pauses.held(instance.uuid, work):
                 LOG.info("Its memory is dumped", instance=instance)
         except errors.NoLiveImage as e:
             raise errors.NotSuspended(e.reason) from e

@@ -10,6 +10,7 @@ _fpga_cli()
             " burn") verb="burn" ;;
             " replace") verb="replace" ;;
             " hold") verb="hold" ;;
+            " disconnect") verb="disconnect" ;;
             " erase") verb="erase" ;;
             " status") verb="status" ;;
             " describe") verb="describe" ;;
@@ -38,6 +39,7 @@ _fpga_cli()
         "hold --owner") COMPREPLY=(); return ;;
         "hold --device") COMPREPLY=(); return ;;
         "hold --board") COMPREPLY=(); return ;;
+        "disconnect --owner") COMPREPLY=(); return ;;
         "erase --owner") COMPREPLY=(); return ;;
         "status --format") COMPREPLY=($(compgen -W "text json" -- "$word")); return ;;
         "describe --format") COMPREPLY=($(compgen -W "text json" -- "$word")); return ;;
@@ -64,10 +66,11 @@ _fpga_cli()
     esac
 
     case "$verb" in
-        "") COMPREPLY=($(compgen -W "-h --help --version --config-file --debug burn replace hold erase status describe events reconcile quarantine release prepare serve image" -- "$word")) ;;
+        "") COMPREPLY=($(compgen -W "-h --help --version --config-file --debug burn replace hold disconnect erase status describe events reconcile quarantine release prepare serve image" -- "$word")) ;;
         "burn") COMPREPLY=($(compgen -W "-h --help --file --owner --number --device --dry-run" -- "$word")) ;;
         "replace") COMPREPLY=($(compgen -W "-h --help --file --owner --same-nodes --format" -- "$word")) ;;
         "hold") COMPREPLY=($(compgen -W "-h --help --owner --device --board" -- "$word")) ;;
+        "disconnect") COMPREPLY=($(compgen -W "-h --help --owner" -- "$word")) ;;
         "erase") COMPREPLY=($(compgen -W "-h --help --owner" -- "$word")) ;;
         "status") COMPREPLY=($(compgen -W "-h --help --format" -- "$word")) ;;
         "describe") COMPREPLY=($(compgen -W "-h --help --format" -- "$word")) ;;

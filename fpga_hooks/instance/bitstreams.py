@@ -5,7 +5,7 @@ import typing
 
 from oslo_config import cfg
 
-from fpga_hooks.instance import call_sites
+from fpga_hooks.instance import background, call_sites
 from fpga_hooks.program import client, errors, published
 from fpga_nova.instance_request import InstanceRequest
 
@@ -15,14 +15,24 @@ if typing.TYPE_CHECKING:
 CONF = cfg.CONF
 
 
+def owner(instance: "objects.Instance") -> str | None:
+    """Who holds the regions of an instance; None if it has no regions."""
+    if not CONF.fpga.access:
+        return None
+    request = InstanceRequest.of(instance)
+    return str(request.owner) if request.bitstreams else None
+
+
 def digests(instance: "objects.Instance") -> tuple[str, ...]:
     """The digests of what is in an instance's regions, in order of their numbers.
 
-    :raises nova.exception.NovaException: they are not known
+    Waits for the burn, if it goes on still.
+
+    :raises nova.exception.NovaException: they are not known, or the burn failed
     """
     if not CONF.fpga.access:
         return ()
-    request = InstanceRequest.of(instance)
+    request = background.burns.finish(instance) or InstanceRequest.of(instance)
     numbers = sorted(request.bitstreams)
     if not numbers:
         return ()

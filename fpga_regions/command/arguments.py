@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     _add_burn(group)
     _add_replace(group)
     _add_hold(group)
+    _add_disconnect(group)
     _add_erase(group)
     _add_status(group)
     _add_describe(group)
@@ -133,12 +134,7 @@ def _add_burn(group: "Verbs") -> None:
         "image_id", nargs="?", metavar="IMAGE_ID", help="Glance id of the bitstream image"
     )
     verb.add_argument("--file", metavar="PACKAGE", help="a package on this host, without Glance")
-    verb.add_argument(
-        "--owner",
-        type=values.uuid_of,
-        metavar="UUID",
-        help="the instance that gets it, one for each number",
-    )
+    _add_owner(verb, "the instance that gets it, one for each number")
     verb.add_argument(
         "--number",
         type=int,
@@ -160,9 +156,7 @@ def _add_replace(group: "Verbs") -> None:
         "image_id", nargs="?", metavar="IMAGE_ID", help="Glance id of the bitstream image"
     )
     verb.add_argument("--file", metavar="PACKAGE", help="a package on this host, without Glance")
-    verb.add_argument(
-        "--owner", type=values.uuid_of, metavar="UUID", required=True, help="who holds the region"
-    )
+    _add_owner(verb, "who holds the region", required=True)
     verb.add_argument(
         "--same-nodes",
         action="store_true",
@@ -179,11 +173,20 @@ def _add_hold(group: "Verbs") -> None:
         run=verbs.hold,
         attempt=lambda options: f"cannot hold a region for `{options.owner}'",
     )
-    verb.add_argument(
-        "--owner", type=values.uuid_of, metavar="UUID", required=True, help="the claim that gets it"
-    )
+    _add_owner(verb, "the claim that gets it", required=True)
     verb.add_argument("--device", metavar="ID", help="card, as status --format json names it")
     verb.add_argument("--board", metavar="NAME", help="board, as status --format json names it")
+
+
+def _add_disconnect(group: "Verbs") -> None:
+    verb = add_verb(
+        group,
+        "disconnect",
+        "close the connections to the sockets of an owner's regions",
+        run=verbs.disconnect,
+        attempt=lambda options: f"cannot close the connections of `{options.owner}'",
+    )
+    _add_owner(verb, "who holds the regions", required=True)
 
 
 def _add_erase(group: "Verbs") -> None:
@@ -191,12 +194,7 @@ def _add_erase(group: "Verbs") -> None:
     verb.add_argument(
         "region_id", nargs="?", metavar="REGION_ID", help="the region's id, as burn printed it"
     )
-    verb.add_argument(
-        "--owner",
-        type=values.uuid_of,
-        metavar="UUID",
-        help="only regions of this instance, which no guest has",
-    )
+    _add_owner(verb, "only regions of this instance, which no guest has")
 
 
 def _attempt_erase(options: argparse.Namespace) -> str:
@@ -287,6 +285,10 @@ def _add_for_region(
         "region_id", metavar="REGION_ID", help="the region's id, as burn and status print it"
     )
     return verb
+
+
+def _add_owner(verb: "_Parser", text: str, required: bool = False) -> None:
+    verb.add_argument("--owner", type=values.uuid_of, metavar="UUID", required=required, help=text)
 
 
 def _add_format(verb: "_Parser") -> None:

@@ -35,7 +35,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 VERBS = frozenset(
     (
         *("burn", "erase", "status", "describe", "events", "reconcile"),
-        *("hold", "quarantine", "release", "replace", "prepare"),
+        *("hold", "quarantine", "release", "replace", "prepare", "disconnect"),
     )
 )
 

@@ -48,6 +48,12 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         (f"hold --owner {_CLAIM} --device emulator0", "the same, on that card"),
         (f"erase --owner {_CLAIM}", "releases it"),
     ],
+    "disconnect": [
+        (
+            f"disconnect --owner {_INSTANCE}",
+            "closes the connections to that instance's regions of the emulator, once",
+        ),
+    ],
     "erase": [
         (f"erase {_REGION}", "erases that region, which no guest may have"),
         (

@@ -77,6 +77,14 @@ def replace(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
     return 0
 
 
+def disconnect(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
+    """Close the connections to an owner's regions, and print which regions have none then."""
+    with _opened(conf) as (manager, _ledger):
+        for region_id in manager.disconnect(options.owner):
+            print(region_id)
+    return 0
+
+
 def erase(conf: "cfg.ConfigOpts", options: argparse.Namespace) -> int:
     """Erase a region, or all that an owner holds."""
     with _opened(conf) as (manager, _ledger):

@@ -24,7 +24,8 @@ class Driver(abc.ABC):
     """Programs the regions of one kind of hardware.
 
     A driver keeps no account of who holds what. The manager calls it for a region only while it
-    holds that region's lock, except for `read_back`, which `status` calls at any time.
+    holds that region's lock, except for `read_back`, which `status` calls at any time, and for
+    `disconnect`.
 
     :param name: name of its entry point
     :param conf: the configuration
@@ -99,6 +100,17 @@ class Driver(abc.ABC):
         :raises errors.ProgrammingFailed, errors.TimedOut: it cannot be made now
         """
         raise errors.ProgrammingFailed(f"the driver {self.name} prepares nothing")
+
+    def disconnect(self, region: Region) -> bool:
+        """Close the connections that a guest has to a region's sockets; no lock is held.
+
+        For drivers whose clients lose no more than the answer that they wait for. Who connects
+        afterwards is served as before.
+
+        :returns: whether the driver does so; False if it does not say otherwise
+        :raises errors.NoAnswer: it cannot be known whether they are closed
+        """
+        return False
 
     def can_reset(self, region: Region) -> bool:
         """Whether `reset` can be of use for a region; False if a driver does not say otherwise."""

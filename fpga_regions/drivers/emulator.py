@@ -32,6 +32,7 @@ class EmulatorDriver(served.ServedDriver):
 
     prepares = True
     noun = "emulator"
+    disconnects = True
 
     def discover(self) -> list[Slot]:
         """The regions that are configured."""

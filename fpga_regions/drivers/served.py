@@ -23,14 +23,16 @@ class ServedDriver(api.Driver):
     """A driver that starts a process for each package that it puts into a region.
 
     :cvar noun: what messages call such a process
+    :cvar disconnects: whether such a process closes the connections of its clients if it is asked
     """
 
     noun: typing.ClassVar[str]
+    disconnects: typing.ClassVar[bool] = False
 
     def __init__(self, name: str, conf: cfg.ConfigOpts) -> None:
         super().__init__(name, conf)
         runtime, state = pathlib.Path(conf.runtime_dir), pathlib.Path(conf.state_dir)
-        self._servers = Servers(runtime, state, name, self.noun)
+        self._servers = Servers(runtime, state, name, self.noun, self.disconnects)
         #: Sockets of regions whose process ended, for the next one.
         self._handed: dict[str, list[socket.socket]] = {}
 
@@ -79,6 +81,12 @@ class ServedDriver(api.Driver):
         """End the process and remove its sockets."""
         self._drop(region)
         self.end(region, deadline)
+
+    def disconnect(self, region: Region) -> bool:
+        """Ask the process for it, if it does so."""
+        if self.disconnects:
+            self._servers.disconnect(region.id)
+        return self.disconnects
 
     def can_reset(self, region: Region) -> bool:
         """Always."""

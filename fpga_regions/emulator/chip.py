@@ -20,6 +20,7 @@ import typing
 from fpga_regions.emulator.process import BrokenError, Settings, run
 from fpga_regions.emulator.simulation import TURN, Ended, Simulation, Status
 from fpga_regions.served.answers import tell
+from fpga_regions.served.connections import CLOSED, close_waiting
 
 _PAUSE = 0.002  # seconds in which more input may come before the clock goes on without
 _IDLE_TURNS = 8  # without input and output, after which the clock stands still
@@ -40,26 +41,55 @@ class Job:
 
 
 class Chip:
-    """A simulated chip with its clients."""
+    """A simulated chip with its clients.
 
-    def __init__(self, settings: Settings, simulation: Simulation) -> None:
+    :param listeners: the sockets that they reach
+    """
+
+    def __init__(
+        self, settings: Settings, simulation: Simulation, listeners: typing.Sequence[socket.socket]
+    ) -> None:
         self._settings = settings
         self._simulation = simulation
+        self._listeners = listeners
         self._free = asyncio.Lock()
-        self._room = asyncio.Semaphore(settings.max_clients)
+        self._jobs: set[asyncio.Task[None]] = set()
+        for listener in listeners:
+            listener.setblocking(False)
 
-    async def serve(self, listener: socket.socket) -> None:
-        """Take the clients of a socket; of all sockets, as many at once as may wait."""
+    def serve(self) -> None:
+        """Take clients, of all sockets as many at once as may wait."""
         loop = asyncio.get_running_loop()
-        listener.setblocking(False)
-        jobs = set()
-        while True:
-            connection, _ = await loop.sock_accept(listener)
-            await self._room.acquire()
-            job = asyncio.create_task(self._client(connection))
-            jobs.add(job)
-            job.add_done_callback(jobs.discard)
-            job.add_done_callback(lambda _: self._room.release())
+        for listener in self._listeners:
+            loop.add_reader(listener, self._accept, listener)
+
+    async def disconnect(self) -> None:
+        """Close the connections that there are, those that nobody has accepted yet, too."""
+        jobs = set(self._jobs)
+        for job in jobs:
+            job.cancel()
+        close_waiting(self._listeners)
+        if jobs:
+            await asyncio.wait(jobs)
+
+    def _accept(self, listener: socket.socket) -> None:
+        if len(self._jobs) >= self._settings.max_clients:
+            return  # this turn of the loop had room for another one only
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        job = asyncio.create_task(self._client(connection))
+        self._jobs.add(job)
+        job.add_done_callback(lambda _: connection.close())
+        job.add_done_callback(self._leave)
+        if len(self._jobs) >= self._settings.max_clients:
+            for one in self._listeners:
+                asyncio.get_running_loop().remove_reader(one)
+
+    def _leave(self, job: "asyncio.Task[None]") -> None:
+        self._jobs.discard(job)
+        self.serve()
 
     async def _client(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=connection, limit=TURN)
@@ -70,7 +100,7 @@ class Chip:
         except Ended:
             # As with a chip that lost its configuration: nothing but a new burn helps.
             os._exit(1)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
             writer.close()
@@ -145,12 +175,25 @@ async def _control(settings: Settings, simulation: Simulation, answer: bytes) ->
             tell(connection, answer, settings.sockets)
 
 
+async def _disconnect(settings: Settings, chip: Chip) -> None:
+    """Close the connections of clients whenever the driver asks for it."""
+    loop = asyncio.get_running_loop()
+    listener = socket.socket(fileno=settings.disconnect)
+    listener.setblocking(False)
+    while True:
+        connection, _ = await loop.sock_accept(listener)
+        with connection, contextlib.suppress(OSError):
+            await chip.disconnect()
+            connection.send(CLOSED)
+
+
 async def _serve(settings: Settings, simulation: Simulation, answer: bytes) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _end, simulation)
-    chip = Chip(settings, simulation)
     sockets = [socket.socket(fileno=number) for number in settings.sockets]
-    await asyncio.gather(_control(settings, simulation, answer), *map(chip.serve, sockets))
+    chip = Chip(settings, simulation, sockets)
+    chip.serve()
+    await asyncio.gather(_control(settings, simulation, answer), _disconnect(settings, chip))
 
 
 def _end(simulation: Simulation) -> typing.NoReturn:

@@ -40,12 +40,14 @@ class Settings:
     :param uid: a user that no other region has
     :param sockets: descriptors of the listening sockets that clients reach
     :param control: descriptor of the listening socket on which the driver asks for the function
+    :param disconnect: that of the one on which the driver has the connections of clients closed
     """
 
     user: str | None
     uid: int
     sockets: list[int]
     control: int
+    disconnect: int
     max_input: int
     max_clients: int
     client_timeout: int

@@ -66,6 +66,7 @@ class Simulation:
             bufsize=0,
         )
         self._answers = asyncio.StreamReader(loop=loop)
+        self._turn: asyncio.Future[Turn] | None = None
 
     async def start(self) -> None:
         """Begin; the model has answered its first reset then.
@@ -91,14 +92,19 @@ class Simulation:
     async def turn(self, command: bytes) -> Turn:
         """Give it a command and wait for the end of the turn.
 
+        A turn goes on that nobody waits for any more; the next one waits for its end.
+
         :raises Ended: it does not answer
         """
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
+            if self._turn is not None:
+                await asyncio.wait_for(asyncio.shield(self._turn), self._patience)
             # There is always room in the pipe: the model has read all before it answered.
             typing.cast(typing.BinaryIO, self._process.stdin).write(command)
-            turn = await asyncio.wait_for(self._answer(), self._patience)
+            self._turn = asyncio.ensure_future(self._answer())
+            turn = await asyncio.wait_for(asyncio.shield(self._turn), self._patience)
         except (OSError, EOFError, ValueError) as e:
             raise Ended from e
         if self._pause:

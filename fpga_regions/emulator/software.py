@@ -22,6 +22,7 @@ from fpga_regions.emulator import SOFTWARE
 from fpga_regions.emulator.process import RefusedError, Settings, run
 from fpga_regions.served import answers
 from fpga_regions.served.answers import tell
+from fpga_regions.served.connections import CLOSED, Connections
 
 _CHUNK = 1 << 16
 _STACK = 1 << 19
@@ -73,28 +74,38 @@ def serve(settings: Settings, core: typing.Callable[[bytes], bytes], answer: byt
     listeners = [socket.socket(fileno=number) for number in settings.sockets]
     for listener in listeners:
         listener.setblocking(False)
+    connections = Connections(listeners)
     for _ in range(settings.max_clients):
-        arguments = (listeners, core, settings)
+        arguments = (listeners, connections, core, settings)
         threading.Thread(target=_serve_clients, args=arguments, daemon=True).start()
     control = socket.socket(fileno=settings.control)
+    disconnect = socket.socket(fileno=settings.disconnect)
     while True:
-        connection, _address = control.accept()
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(_CONTROL_TIMEOUT)
-            tell(connection, answer, settings.sockets)
+        ready, _, _ = select.select([control, disconnect], [], [])
+        for one in ready:
+            connection, _address = one.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(_CONTROL_TIMEOUT)
+                if one is control:
+                    tell(connection, answer, settings.sockets)
+                elif connections.close(_CONTROL_TIMEOUT):
+                    connection.sendall(CLOSED)
 
 
 def _serve_clients(
-    listeners: list[socket.socket], core: typing.Callable[[bytes], bytes], settings: Settings
+    listeners: list[socket.socket],
+    connections: Connections,
+    core: typing.Callable[[bytes], bytes],
+    settings: Settings,
 ) -> None:
     while True:
         ready, _, _ = select.select(listeners, [], [])
         for listener in ready:
-            try:
-                connection, _address = listener.accept()
-            except OSError:
-                continue  # another thread was faster, or the client went away
-            with connection, contextlib.suppress(OSError, MemoryError):
+            # Another thread was faster, or the client went away.
+            with (
+                contextlib.suppress(OSError, MemoryError),
+                connections.accepted(listener) as connection,
+            ):
                 connection.settimeout(settings.client_timeout)
                 _answer(connection, core, settings.max_input)
 

@@ -124,6 +124,26 @@ class Manager:
         self.refresh()
         return dry_run.choose(self._ledger.regions(), bitstream, claim)
 
+    def disconnect(self, owner: str) -> list[str]:
+        """Close the connections that a guest has to the sockets of an owner's regions.
+
+        No lock is held and nothing is undone: it must not wait for what else is at work.
+
+        :returns: the ids of the regions without connections; others have a driver that closes none
+        :raises errors.NoAnswer: one does not say so; the others were asked all the same
+        """
+        closed, silent = [], []
+        for region in self._ledger.held_by(owner):
+            driver = self._drivers.get(region.slot.driver)
+            try:
+                if region.state == State.PROGRAMMED and driver and driver.disconnect(region):
+                    closed.append(region.id)
+            except errors.NoAnswer as e:
+                silent.append(errors.NoAnswer(f"region {region.id}: {e.why}"))
+        if silent:
+            raise silent[0]
+        return closed
+
     def erase(self, region_id: str | None, owner: str | None = None) -> None:
         """Erase a region, or all that an owner holds; with both, the region if it is the owner's.
 

@@ -16,9 +16,12 @@ import typing
 from fpga_nova.deadline import Deadline
 from fpga_regions import errors
 from fpga_regions.model import Loaded
+from fpga_regions.served import connections
 from fpga_regions.system import sockets
 
 CONTROL = "control"
+#: Where a process is asked to close the connections of its clients.
+DISCONNECT = "disconnect"
 ANSWER_TIME = 2.0  # seconds; the answer is ready before it is asked for
 PAUSE = 0.02  # seconds between two looks at a process that may be about to end
 _MAX_ANSWER = 4096
@@ -59,6 +62,21 @@ def answer(control: pathlib.Path) -> Loaded | None:
         return None
     fields = json.loads(data)
     return Loaded(str(fields["function"]), str(fields["digest"]))
+
+
+def disconnect(path: pathlib.Path) -> None:
+    """Have the process behind a socket close the connections of its clients.
+
+    :raises errors.NoAnswer: it does not say so: it is gone, hangs, or is of an older release
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            _connect(connection, path)
+            closed = _read_all(connection) == connections.CLOSED
+        except OSError as e:
+            raise errors.NoAnswer(f"its connections cannot be closed: {e}") from e
+    if not closed:
+        raise errors.NoAnswer("its process does not say that its connections are closed")
 
 
 def handed_over(control: pathlib.Path) -> list[socket.socket]:

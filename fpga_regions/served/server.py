@@ -60,13 +60,20 @@ class Servers:
     :param driver: the driver's name, by which it has a folder for the records and its programs are
         found in a package of fpga_regions
     :param noun: what messages call a process
+    :param disconnects: whether a process closes the connections of its clients if it is asked to
     """
 
     def __init__(
-        self, runtime: pathlib.Path, state: pathlib.Path, driver: str, noun: str = "process"
+        self,
+        runtime: pathlib.Path,
+        state: pathlib.Path,
+        driver: str,
+        noun: str = "process",
+        disconnects: bool = False,
     ) -> None:
         self._driver = driver
         self._noun = noun
+        self._disconnects = disconnects
         self._folders = runtime / "regions"
         self._records = state / driver
         self._installation = hashlib.sha256(os.fsencode(self._records)).hexdigest()[:8]
@@ -115,6 +122,12 @@ class Servers:
             log = here.enter_context((folder / _LOG).open("ab"))
             descriptors = [listener.fileno() for listener in for_clients]
             more = {"sockets": descriptors, "control": control.fileno()}
+            for_us = [control]
+            if self._disconnects:
+                for_us.append(
+                    here.enter_context(listeners.listen(folder, listeners.DISCONNECT, 0o600))
+                )
+                more["disconnect"] = for_us[1].fileno()
             entrances = groups.make(self.group(region_id), limits)
             server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [
@@ -130,7 +143,7 @@ class Servers:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                pass_fds=[*descriptors, control.fileno(), *load.files],
+                pass_fds=[*descriptors, *(one.fileno() for one in for_us), *load.files],
                 start_new_session=True,
                 preexec_fn=functools.partial(groups.enter, entrances),
                 cwd="/",
@@ -168,6 +181,13 @@ class Servers:
         Whoever holds them has to close them.
         """
         return listeners.handed_over(self._folders / region_id / listeners.CONTROL)
+
+    def disconnect(self, region_id: str) -> None:
+        """Have a region's process close the connections of its clients.
+
+        :raises errors.NoAnswer: it does not say that they are closed
+        """
+        listeners.disconnect(self._folders / region_id / listeners.DISCONNECT)
 
     def end(self, region_id: str, deadline: Deadline, handed: int = 0) -> None:
         """End a region's process and all that it started, and remove its sockets.

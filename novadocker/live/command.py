@@ -43,11 +43,14 @@ def _parser() -> argparse.ArgumentParser:
 
     verb("selftest", "dump and restore a process that listens", _selftest)
     dump = verb("dump", "dump a container once it is paused", _dump)
-    dump.add_argument("container", metavar="CONTAINER")
     suspend = verb(
         "suspend", "dump a container once it is paused, and kill its processes", _suspend
     )
-    suspend.add_argument("container", metavar="CONTAINER")
+    for one in (dump, suspend):
+        one.add_argument("container", metavar="CONTAINER")
+        one.add_argument(
+            "--owner", type=_uuid, metavar="UUID", help="who holds its FPGA regions, if it has any"
+        )
     map_ = verb("map", "move the memory of a dump to a layer of the image", _map)
     map_.add_argument("container", metavar="CONTAINER")
     sign = verb("sign", "sign a dump, and have nova-compute read it", _sign)
@@ -90,11 +93,11 @@ def _selftest(config: settings.Settings, _asked: argparse.Namespace) -> None:
 
 
 def _dump(config: settings.Settings, asked: argparse.Namespace) -> None:
-    _report(dumping.dump(config, asked.container))
+    _report(dumping.dump(config, asked.container, asked.owner))
 
 
 def _suspend(config: settings.Settings, asked: argparse.Namespace) -> None:
-    _report(dumping.suspend(config, asked.container))
+    _report(dumping.suspend(config, asked.container, asked.owner))
 
 
 def _hook(config: settings.Settings, asked: argparse.Namespace) -> None:
@@ -144,6 +147,13 @@ def _project(text: str) -> str:
     """The id of a project, in the form that rootwrap's filters let through."""
     if not re.fullmatch("[0-9A-Za-z_-]{1,255}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the id of a project")
+    return text
+
+
+def _uuid(text: str) -> str:
+    """The uuid of an instance, in the form that rootwrap's filters let through."""
+    if not re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a uuid")
     return text
 
 

@@ -27,7 +27,7 @@ def version(program: pathlib.Path) -> str:
     """
     try:
         finished = subprocess.run(  # noqa: S603 - root's own program
-            [program, "--version"], capture_output=True, text=True, timeout=60, env=_PLAIN
+            [program, "--version"], capture_output=True, text=True, timeout=60, env=PLAIN
         )
     except (OSError, subprocess.TimeoutExpired) as e:
         raise LiveError(f"{program} cannot be run: {e}") from e
@@ -39,7 +39,8 @@ def version(program: pathlib.Path) -> str:
     return f"{found[1]}.{found[2]}{found[3]}"
 
 
-_PLAIN = {"PATH": _PATH, "LANG": "C.UTF-8"}
+#: The environment of what root runs.
+PLAIN = {"PATH": _PATH, "LANG": "C.UTF-8"}
 
 
 def run_runc(
@@ -55,7 +56,7 @@ def run_runc(
     :param before: the words before its command line
     :param options: of subprocess.run
     """
-    environment = {**_PLAIN, **(_for_criu(settings.criu, folder) if folder else {})}
+    environment = {**PLAIN, **(_for_criu(settings.criu, folder) if folder else {})}
     argv = [*before, os.fspath(settings.runc), *arguments]
     return subprocess.run(argv, env=environment, **options)  # type: ignore[call-overload,no-any-return] # noqa: S603
 

@@ -17,7 +17,7 @@ import signal
 import time
 import typing
 
-from novadocker.live import containers, criu, facts, manifest, reasons
+from novadocker.live import containers, criu, facts, manifest, reasons, regions
 from novadocker.live.errors import LiveError
 from novadocker.live.settings import Settings
 
@@ -40,12 +40,13 @@ class Seconds(typing.NamedTuple):
     dump: float
 
 
-def dump(settings: Settings, container: str) -> Seconds:
+def dump(settings: Settings, container: str, owner: str | None = None) -> Seconds:
     """Dump a container once it is paused, which it is afterwards as before.
 
     All that needs no pause is done first. Then a sign says that the dump is ready.
 
     :param container: the engine's id
+    :param owner: who holds the FPGA regions of the container; None if it has none
     :raises LiveError: it cannot be dumped, with the reason; nothing is left
     """
     folder = folder_of(settings, container)
@@ -61,8 +62,9 @@ def dump(settings: Settings, container: str) -> Seconds:
             ready = time.monotonic()
             _await_pause(settings, container)
             paused = time.monotonic()
+            obstacle = regions.disconnect(settings, owner)
             found = facts.of_container(settings, container, bundle)
-            _checkpoint(settings, container, folder)
+            _checkpoint(settings, container, folder, obstacle)
             (folder / _FACTS).write_text(json.dumps(host | found))
         except BaseException:
             _remove(settings, container)
@@ -71,15 +73,16 @@ def dump(settings: Settings, container: str) -> Seconds:
         return Seconds(ready - start, paused - ready, time.monotonic() - paused)
 
 
-def suspend(settings: Settings, container: str) -> Seconds:
+def suspend(settings: Settings, container: str, owner: str | None = None) -> Seconds:
     """Dump a container once it is paused, keep the dump for its next start, and kill its processes.
 
     They are killed while they are paused, so that none of them runs on.
 
     :param container: the engine's id
+    :param owner: see `dump`
     :raises LiveError: it cannot be dumped, with the reason; it was not killed
     """
-    found = dump(settings, container)
+    found = dump(settings, container, owner)
     folder, target = folder_of(settings, container), settings.suspended(container)
     _make(target.parent, 0o711)
     with _lock(settings, fcntl.LOCK_SH):
@@ -201,7 +204,9 @@ def _await_pause(settings: Settings, container: str) -> None:
         time.sleep(_PAUSE)
 
 
-def _checkpoint(settings: Settings, container: str, folder: pathlib.Path) -> None:
+def _checkpoint(
+    settings: Settings, container: str, folder: pathlib.Path, obstacle: str | None
+) -> None:
     work = folder / "work"
     work.mkdir()
     arguments = ["--root", str(settings.runc_root), "checkpoint", "--leave-running"]
@@ -216,7 +221,9 @@ def _checkpoint(settings: Settings, container: str, folder: pathlib.Path) -> Non
     if finished.returncode:
         reason = criu.complaint(work / "dump.log")
         said = finished.stderr.decode(errors="replace").strip()[-300:]
-        raise LiveError(f"{reasons.meaning(reason)} (CRIU: {reason}; runc: {said})")
+        # First what is the cause of the rest: the end may be cut off for the owner.
+        cause = f"{obstacle}; " if obstacle else ""
+        raise LiveError(f"{reasons.meaning(reason)} ({cause}CRIU: {reason}; runc: {said})")
 
 
 def folder_of(settings: Settings, container: str) -> pathlib.Path:

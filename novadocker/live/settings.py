@@ -14,6 +14,7 @@ FILE = pathlib.Path("/etc/fpga-nova/live.toml")
 SUSPENDED = "suspended"
 #: The folder of images and that of marks, in the folder of nova-compute.
 IMAGES, MARKS = "images", "marks"
+_OPTIONAL = "fpga_cli"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Settings:
     :param group: the group that may read a dump
     :param signing_key: the private key of this host, in PEM; root's alone
     :param trusted_keys: the folder of the public keys that are trusted, in PEM
+    :param fpga_cli: the program that closes the connections to a server's regions; None if servers
+        with such connections are refused
     """
 
     criu: pathlib.Path
@@ -38,6 +41,7 @@ class Settings:
     group: str
     signing_key: pathlib.Path
     trusted_keys: pathlib.Path
+    fpga_cli: pathlib.Path | None = None
 
     @property
     def spool(self) -> pathlib.Path:
@@ -77,8 +81,11 @@ def read(path: pathlib.Path = FILE) -> Settings:
     if status.st_uid != 0 or status.st_mode & 0o022:
         raise LiveError(f"{path} can be changed by others than root")
     names = {field.name for field in dataclasses.fields(Settings)}
-    if table.keys() != names or not all(isinstance(one, str) for one in table.values()):
-        raise LiveError(f"{path} needs these names with strings: {', '.join(sorted(names))}")
+    if table.keys() | {_OPTIONAL} != names or not all(isinstance(o, str) for o in table.values()):
+        raise LiveError(
+            f"{path} needs these names with strings: {', '.join(sorted(names - {_OPTIONAL}))}; it "
+            f"may have {_OPTIONAL}, too"
+        )
     paths = {name: pathlib.Path(value) for name, value in table.items() if name != "group"}
     relative = [name for name, value in paths.items() if not value.is_absolute()]
     if relative:

@@ -60,11 +60,15 @@ def started(
 
 
 def prepare(
-    dockerd: dockerds.Dockerd, criu: pathlib.Path, enter: str = ""
+    dockerd: dockerds.Dockerd,
+    criu: pathlib.Path,
+    enter: str = "",
+    fpga_cli: pathlib.Path | None = None,
 ) -> tuple[settings.Settings, dict[str, typing.Any]]:
     """Write the settings of what runs as root; what they are, and nova-compute's for them.
 
     :param enter: the words before root's program
+    :param fpga_cli: what closes the connections to regions
     """
     folder: pathlib.Path = dockerd.live  # type: ignore[attr-defined]
     shutil.rmtree(folder / "state", ignore_errors=True)
@@ -77,10 +81,12 @@ def prepare(
         group="root",
         signing_key=folder / "keys" / "signing.pem",
         trusted_keys=folder / "keys" / "trusted",
+        fpga_cli=fpga_cli,
     )
     if not found.signing_key.exists():
         signatures.create(found.signing_key, found.trusted_keys)
-    lines = (f'{name} = "{value}"\n' for name, value in dataclasses.asdict(found).items())
+    values = dataclasses.asdict(found).items()
+    lines = (f'{name} = "{value}"\n' for name, value in values if value)
     (folder / "live.toml").write_text("".join(lines))
     program = folder / "fpga-live"
     program.write_text(

@@ -9,7 +9,7 @@ from nova import context as nova_context
 from nova import exception, objects
 
 from fpga_hooks import build, delete
-from fpga_hooks.instance import background, devices
+from fpga_hooks.instance import background, bitstreams, devices
 from fpga_hooks.program import client, errors
 from fpga_nova import column, contract
 from fpga_nova.instance_request import InstanceRequest
@@ -89,6 +89,20 @@ def test_who_asks_for_the_devices_waits_for_the_burn(burner, instance, values, p
     burner.may_end.set()
     asking.join(10)
     assert [device.container_path for device in got[0]] == ["/dev/fpga0"]
+    assert values == [REGION]
+
+
+def test_who_asks_for_the_digests_waits_for_the_burn(burner, instance, values, program) -> None:
+    program.answers(out=status(region(digest="a" * 64)))
+    _build(instance)
+    got: list[tuple[str, ...]] = []
+    asking = threading.Thread(target=lambda: got.append(bitstreams.digests(instance)))
+    asking.start()
+    assert burner.began.wait(10)
+    assert got == []
+    burner.may_end.set()
+    asking.join(10)
+    assert got == [("a" * 64,)]
     assert values == [REGION]
 
 

@@ -8,12 +8,13 @@ from oslo_rootwrap import wrapper
 
 FILTERS = Path(__file__).parents[4] / "etc" / "rootwrap.d"
 UUID = "11111111-2222-3333-4444-555555555555"
+CONTAINER = "ab" * 32
 
 
 def _permitted(tmp_path: Path, *command: str) -> bool:
-    program = tmp_path / "fpga-cli.py"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    for name in ("fpga-cli.py", "fpga-live"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
     filters = wrapper.load_filters([str(FILTERS)])
     try:
         wrapper.match_filter(filters, list(command), exec_dirs=[str(tmp_path)])
@@ -40,6 +41,9 @@ def _permitted(tmp_path: Path, *command: str) -> bool:
         ("fpga-cli.py", "hold", "--owner", UUID, "--device", "fake0"),
         ("fpga-cli.py", "hold", "--owner", UUID, "--board", "ice40"),
         ("fpga-cli.py", "hold", "--owner", UUID, "--device", "fake0", "--board", "ice40"),
+        ("fpga-live", "dump", CONTAINER),
+        ("fpga-live", "dump", CONTAINER, "--owner", UUID),
+        ("fpga-live", "suspend", CONTAINER, "--owner", UUID),
     ],
 )
 def test_the_calls_of_the_hooks_are_permitted(tmp_path, command) -> None:
@@ -83,6 +87,10 @@ def test_the_calls_of_the_hooks_are_permitted(tmp_path, command) -> None:
         ("fpga-cli.py", "reconcile", "--fix"),
         ("fpga-cli.py", "erase", "--owner", "x; id"),
         ("fpga-cli.py", "status", "--format", "json", "--debug"),
+        ("fpga-cli.py", "disconnect", "--owner", UUID),
+        ("fpga-live", "dump", CONTAINER, "--owner", "x"),
+        ("fpga-live", "dump", "x", "--owner", UUID),
+        ("fpga-live", "sign", CONTAINER, "--owner", UUID),
         ("bash", "burn", UUID, "--owner", UUID),
         ("/tmp/fpga-cli.py2", "burn", UUID, "--owner", UUID),
     ],

@@ -52,7 +52,7 @@ class Host:
         (self.bundle / "config.json").write_text(json.dumps(BUNDLE))
         self.file = folder / "live.toml"
         self.file.write_text(
-            "".join(f'{k} = "{v}"\n' for k, v in dataclasses.asdict(self.settings).items())
+            "".join(f'{k} = "{v}"\n' for k, v in dataclasses.asdict(self.settings).items() if v)
         )
         self.sign()
         self.write_mark()

@@ -102,6 +102,22 @@ def test_a_dump_that_fails_leaves_nothing_and_gives_the_reason(
     assert list(dumper.settings.spool.iterdir()) == []
 
 
+def test_a_dump_that_fails_gives_the_reason_why_its_regions_were_not_disconnected(
+    dumper: Host, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli = tmp_path / "fpga-cli.py"
+    cli.write_text(f"#!/bin/sh\ncp {tmp_path}/status {tmp_path}/was\necho Error: no >&2\nexit 1\n")
+    cli.chmod(0o755)
+    dumper.file.write_text(dumper.file.read_text() + f'fpga_cli = "{cli}"\n')
+    assert _run(dumper, "dump", ID, "--owner", INSTANCE) == 0
+    assert (tmp_path / "was").read_text() == "paused"
+    text = dumper.settings.runc.read_text()
+    failing = 'checkpoint) echo "Error External socket is used" > "$9/dump.log"; exit 1 ;;\n'
+    dumper.settings.runc.write_text(text.replace("checkpoint)", failing + "other)"))
+    assert _run(dumper, "dump", ID, "--owner", INSTANCE) == 1
+    assert "close the connection first (no; CRIU: " in capsys.readouterr().err
+
+
 def _become(folder: pathlib.Path, status: str) -> None:
     """Change the container's status at once."""
     (folder / "new").write_text(status)
