@@ -8,6 +8,7 @@ import re
 import subprocess
 import typing
 
+from novadocker.live import criu
 from novadocker.live.errors import LiveError
 
 #: An id of the Docker Engine.
@@ -148,7 +149,9 @@ def start_time(process: int, enter: typing.Sequence[str] = ()) -> int:
     """
     argv = [*enter, "cat", f"{_PROC}/{process}/stat"]
     try:
-        finished = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+        finished = subprocess.run(  # noqa: S603
+            argv, capture_output=True, text=True, check=True, timeout=60, env=criu.PLAIN
+        )
         return int(finished.stdout.rpartition(")")[2].split()[_START_TIME])
     except (OSError, subprocess.SubprocessError, IndexError, ValueError) as e:
         raise LiveError(f"the start of process {process} of the container is unknown: {e}") from e

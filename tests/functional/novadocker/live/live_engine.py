@@ -89,8 +89,10 @@ def prepare(
     lines = (f'{name} = "{value}"\n' for name, value in values if value)
     (folder / "live.toml").write_text("".join(lines))
     program = folder / "fpga-live"
+    # As rootwrap has it: its own folder of programs is all that is in PATH.
+    environment = f"PATH={folder} PYTHONPATH={_ROOT}"
     program.write_text(
-        f"#!/bin/sh\nPYTHONPATH={_ROOT} exec {enter} {sys.executable} "
+        f"#!/bin/sh\nexec {enter} /usr/bin/env {environment} {sys.executable} "
         f'-m novadocker.live.command --settings {folder}/live.toml "$@"\n'
     )
     program.chmod(0o755)
