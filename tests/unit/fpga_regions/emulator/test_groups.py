@@ -136,6 +136,11 @@ def test_limits_are_written_for_version_2(
     mounts.write_text(f"31 25 {number} / {tmp_path} rw,nosuid shared:9 - cgroup2 cgroup2 rw\n")
     monkeypatch.setattr(groups, "_MOUNTS", mounts)
     group = tmp_path / "fpga-nova" / "a"
+    group.mkdir(parents=True)
+    # The kernel makes the files of a group.
+    files = ("memory.max", "memory.swap.max", "pids.max", "cpu.max")
+    for file in [tmp_path / "fpga-nova" / "cgroup.subtree_control", *(group / n for n in files)]:
+        file.touch()
     assert groups.make("a", groups.Limits(256 * MIB, 50, 24)) == [str(group / "cgroup.procs")]
     written = {path.name: path.read_text() for path in group.iterdir()}
     assert written == {
@@ -144,7 +149,8 @@ def test_limits_are_written_for_version_2(
         "pids.max": "24",
         "cpu.max": "50000 100000",
     }
-    assert (tmp_path / "fpga-nova" / "cgroup.subtree_control").exists()
+    given = (tmp_path / "fpga-nova" / "cgroup.subtree_control").read_text()
+    assert given.startswith("+cpu")
 
 
 #: Prints what groups are made below mounts that hide them, whether they end, and what is there.
