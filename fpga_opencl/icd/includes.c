@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "includes.h"
 
+#include "lines.h"
+
 #include <ctype.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -110,32 +112,6 @@ static char *read_file(const char *path)
     return content;
 }
 
-/* The name in a line that includes a file: its start and its length, or NULL. */
-static const char *included(const char *line, size_t *size, bool *quoted)
-{
-    const char *end;
-
-    while (*line == ' ' || *line == '\t')
-        line++;
-    if (*line++ != '#')
-        return NULL;
-    while (*line == ' ' || *line == '\t')
-        line++;
-    if (strncmp(line, "include", 7))
-        return NULL;
-    line += 7;
-    while (*line == ' ' || *line == '\t')
-        line++;
-    if (*line != '"' && *line != '<')
-        return NULL;
-    *quoted = *line == '"';
-    end = strpbrk(line + 1, *quoted ? "\"\n" : ">\n");
-    if (!end || *end == '\n' || end == line + 1)
-        return NULL;
-    *size = (size_t)(end - line - 1);
-    return line + 1;
-}
-
 static bool is_open(const struct file *file, const char *path)
 {
     for (; file; file = file->outer)
@@ -182,28 +158,35 @@ static void mark(struct search *search, unsigned line, const char *path)
     put(&search->out, text, (size_t)size);
 }
 
-/* Whether a comment is open at the end of a line. */
-static bool comment_after(const char *line, size_t size, bool open)
-{
-    for (size_t i = 0; i + 1 < size; i++) {
-        if (!open && line[i] == '/' && line[i + 1] == '/')
-            return false;
-        if (line[i] == (open ? '*' : '/') && line[i + 1] == (open ? '/' : '*')) {
-            open = !open;
-            i++;
-        }
-    }
-    return open;
-}
-
 static void expand(struct search *search, const struct file *file, const char *text);
+
+/* Put a file in place; the compiler sees no file, so a guard does what `#pragma once` says. */
+static void put_file(struct search *search, const struct file *file, const char *content)
+{
+    bool once = text_says_once(content);
+
+    if (once) {
+        char real[PATH_MAX], guard[128];
+        unsigned long long hash = 0xcbf29ce484222325; /* FNV-1a */
+
+        for (const char *next = realpath(file->path, real) ? real : file->path; *next; next++)
+            hash = (hash ^ (unsigned char)*next) * 0x100000001b3;
+        snprintf(guard, sizeof guard,
+                 "\n#ifndef FPGA_NOVA_ONCE_%llx\n#define FPGA_NOVA_ONCE_%llx", hash, hash);
+        put(&search->out, guard, strlen(guard));
+    }
+    mark(search, 1, file->path);
+    expand(search, file, content);
+    if (once)
+        put(&search->out, "\n#endif", 7);
+}
 
 static bool put_in_place(struct search *search, const struct file *file, const char *line)
 {
     char path[PATH_MAX];
     size_t size = 0;
     bool quoted = false;
-    const char *name = included(line, &size, &quoted);
+    const char *name = line_includes(line, &size, &quoted);
     char *content;
 
     if (!name || size > NAME_MAX * 4 || file->depth >= MAX_DEPTH)
@@ -215,8 +198,7 @@ static bool put_in_place(struct search *search, const struct file *file, const c
     if (!is_open(file, path)) { /* else its guard would leave it out */
         struct file inner = {path, file, file->depth + 1};
 
-        mark(search, 1, path);
-        expand(search, &inner, content);
+        put_file(search, &inner, content);
     }
     free(content);
     return true;
@@ -232,9 +214,11 @@ static void expand(struct search *search, const struct file *file, const char *t
 
         if (!comment && put_in_place(search, file, text)) {
             mark(search, number + 1, file->path);
+        } else if (!comment && file->outer && line_says_once(text)) {
+            put(&search->out, "\n", 1); /* its guard is there */
         } else {
             put(&search->out, text, size);
-            comment = comment_after(text, size, comment);
+            comment = line_leaves_comment(text, size, comment);
         }
         text += size;
     }

@@ -252,7 +252,9 @@ static void check_both_ways(void)
 static void check_headers(void)
 {
     const char *text = "#include \"outer.h\"\n#include <outer.h>\n"
-                       "kernel void f(global int *a) { *a = OUTER + INNER; }\n";
+                       "#if 0\n#include \"once.h\"\n#endif\n"
+                       "#include \"once.h\"\n#include \"headers/../headers/once.h\"\n"
+                       "kernel void f(global int *a) { *a = same(OUTER + INNER); }\n";
     cl_int answer = 0;
     cl_kernel kernel;
     cl_mem memory;

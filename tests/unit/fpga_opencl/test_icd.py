@@ -58,6 +58,7 @@ def test_program_runs(node: opencl.Node, checks: Path, name: str, tmp_path: Path
     guard = "#ifndef OUTER\n#define OUTER 40\n"
     (headers / "outer.h").write_text(f'{guard}#include "inner.h"\n#include "outer.h"\n#endif\n')
     (headers / "inner.h").write_text("#define INNER 2")
+    (headers / "once.h").write_text("/* once */\n # pragma  once\nint same(int n) { return n; }\n")
     finished = run(checks, name, node.socket, tmp_path)
     assert (finished.returncode, finished.stderr) == (0, "")
 
