@@ -9,6 +9,7 @@ import requests_mock
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from fpga_api.db import schema as database_schema
 from tests.support import api as support
@@ -64,4 +65,8 @@ api = schemathesis.pytest.from_fixture("description")
 @api.parametrize()
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_route_holds_to_its_description(case: schemathesis.Case) -> None:
-    case.call_and_validate(headers=support.PERSONAS["admin"].headers)
+    headers = support.PERSONAS["admin"].headers
+    response = case.call(headers=headers)
+    # A body that is too large is not read, so nobody knows that it is wrong, too.
+    passed_over = [negative_data_rejection] if response.status_code == 413 else []
+    case.validate_response(response, headers=headers, excluded_checks=passed_over)
