@@ -82,10 +82,9 @@ class Stage:
 
         :param address: where the node is; by default, where it listens
         """
-        session = {"id": self.place.session, "address": address or self.place.address}
-        session["certificate"] = self.place.certificate
         file = self._folder / "session.json"
-        file.write_text(json.dumps({"session": session, "token": self.place.token}))
+        place = self.place._replace(address=address or self.place.address)
+        opencl_afar.keep(place, file)
         words = [sys.executable, "-m", "fpga_opencl.agent.command", "--session", str(file), "--"]
         words += [sys.executable, str(Path(__file__).resolve()), "--measure", kind, "-n"]
         return answer_of([*words, str(count)], support.environment(self._library, "/nothing"))

@@ -3,7 +3,6 @@
 
 import abc
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -75,9 +74,7 @@ class Afar(Way):
     def run(self, words: list[str], folder: Path, seconds: float) -> Completed:
         """Run a program by the agent."""
         place = self._cloud.place(memory=_MEMORY << 10, ttl=_TTL)
-        session = {"id": place.session, "address": place.address}
-        session["certificate"] = place.certificate
-        self._file.write_text(json.dumps({"session": session, "token": place.token}))
+        opencl_afar.keep(place, self._file)
         try:
             agent = [*_AGENT, str(self._file), "--", *words]
             return _run(agent, folder, seconds, self._environment)

@@ -50,6 +50,13 @@ class Opening(typing.NamedTuple):
         magic = REST_MAGIC if self.rest else MAGIC
         return _REQUEST.pack(magic, VERSION, len(self.token), self.session.bytes, self.token)
 
+    def without_token(self) -> "Opening":
+        """The same with the SHA-256 of its token, in hexadecimal, in the token's place.
+
+        A server gets no more than that: each of its workers is a copy of it.
+        """
+        return self._replace(token=hashlib.sha256(self.token).hexdigest().encode())
+
 
 def unpack(content: bytes) -> Opening | None:
     """What opens a connection; None if it is something else."""
@@ -59,19 +66,6 @@ def unpack(content: bytes) -> Opening | None:
     if magic not in (MAGIC, REST_MAGIC) or version != VERSION or length > len(token):
         return None
     return Opening(uuid.UUID(bytes=session), token[:length], magic == REST_MAGIC)
-
-
-def without_token(content: bytes) -> bytes:
-    """An opening with the SHA-256 of its token, in hexadecimal, in the token's place.
-
-    A server gets no more than that: each of its workers is a copy of it.
-
-    :raises ValueError: it is not an opening
-    """
-    first = unpack(content)
-    if first is None:
-        raise ValueError("that is not an opening")
-    return first._replace(token=hashlib.sha256(first.token).hexdigest().encode()).pack()
 
 
 def pack_reply(code: int) -> bytes:

@@ -13,6 +13,7 @@ import ssl
 import time
 
 from fpga_opencl.afar import opening, tls
+from fpga_opencl.afar.opening import Opening
 from fpga_opencl.afar.relay import Relay
 from fpga_opencl.afar.secure import Secure
 from fpga_opencl.rest import answers, head
@@ -42,9 +43,10 @@ def serve(connection: socket.socket, control: socket.socket, context: ssl.SSLCon
         begin = secure.receive(len(opening.BEGIN), until)
         if begin == opening.BEGIN:
             content = begin + secure.receive(opening.SIZE - len(begin), until)
-            if opening.unpack(content) is None:
+            first = opening.unpack(content)
+            if first is None:
                 return
-            reply, descriptors = _ask(control, content)
+            reply, descriptors = _ask(control, first)
             control.close()
             secure.sendall(reply)
             if descriptors:
@@ -60,7 +62,7 @@ def _serve_rest(secure: Secure, control: socket.socket, begin: bytes) -> None:
     """
     try:
         content = head.read(secure, begin)
-        reply, descriptors = _ask(control, head.parse(content).opening.pack())
+        reply, descriptors = _ask(control, head.parse(content).opening)
         if not descriptors:
             raise Refusal(*_REFUSALS[opening.unpack_reply(reply)])
     except Refusal as e:
@@ -72,14 +74,13 @@ def _serve_rest(secure: Secure, control: socket.socket, begin: bytes) -> None:
     Relay(secure, desk).run()
 
 
-def _ask(control: socket.socket, content: bytes) -> tuple[bytes, list[int]]:
-    """The server's reply, and the way to a worker if it opens one.
+def _ask(control: socket.socket, first: Opening) -> tuple[bytes, list[int]]:
+    """The server's reply to an opening, and the way to a worker if it opens one.
 
-    :param content: the opening
     :raises EOFError: the server does not reply
     """
     control.settimeout(_ANSWER)
-    control.send(opening.without_token(content))
+    control.send(first.without_token().pack())
     reply, descriptors, _, _ = socket.recv_fds(control, opening.REPLY_SIZE, 1)
     if not reply:
         raise EOFError

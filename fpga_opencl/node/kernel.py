@@ -73,11 +73,11 @@ def die_with_parent(signal: int) -> None:
     _call("prctl", _PDEATHSIG, signal, 0, 0, 0)
 
 
-def end_child(pid: int) -> None:
-    """Kill a process that this one has started."""
+def end_child(pid: int) -> int:
+    """Kill a process that this one has started, if it runs still; its exit status."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signals.SIGKILL)
-    os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def have_descriptors(count: int) -> None:

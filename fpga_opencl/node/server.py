@@ -222,9 +222,7 @@ class Server:
         for descriptor in (session.process, session.connection.fileno()):
             self._poll.unregister(descriptor)
             del self._by_descriptor[descriptor]
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(session.pid, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(session.pid, 0)[1])
+        status = kernel.end_child(session.pid)
         if status > 0:
             self._log.say(f"worker {session.pid} ended with status {status}")
         os.close(session.process)

@@ -162,29 +162,17 @@ class Chip:
             pass
 
 
-async def _control(settings: Settings, simulation: Simulation, answer: bytes) -> None:
-    """Tell the driver what is programmed, as long as it runs."""
+async def _attend(
+    descriptor: int, answer: typing.Callable[[socket.socket], typing.Awaitable[None]]
+) -> None:
+    """Answer the driver on one of its own sockets, whenever it connects."""
     loop = asyncio.get_running_loop()
-    listener = socket.socket(fileno=settings.control)
+    listener = socket.socket(fileno=descriptor)
     listener.setblocking(False)
     while True:
         connection, _ = await loop.sock_accept(listener)
         with connection, contextlib.suppress(OSError):
-            if simulation.ended:
-                os._exit(1)
-            tell(connection, answer, settings.sockets)
-
-
-async def _disconnect(settings: Settings, chip: Chip) -> None:
-    """Close the connections of clients whenever the driver asks for it."""
-    loop = asyncio.get_running_loop()
-    listener = socket.socket(fileno=settings.disconnect)
-    listener.setblocking(False)
-    while True:
-        connection, _ = await loop.sock_accept(listener)
-        with connection, contextlib.suppress(OSError):
-            await chip.disconnect()
-            connection.send(CLOSED)
+            await answer(connection)
 
 
 async def _serve(settings: Settings, simulation: Simulation, answer: bytes) -> None:
@@ -193,7 +181,20 @@ async def _serve(settings: Settings, simulation: Simulation, answer: bytes) -> N
     sockets = [socket.socket(fileno=number) for number in settings.sockets]
     chip = Chip(settings, simulation, sockets)
     chip.serve()
-    await asyncio.gather(_control(settings, simulation, answer), _disconnect(settings, chip))
+
+    async def control(connection: socket.socket) -> None:
+        """Tell what is programmed, as long as it runs."""
+        if simulation.ended:
+            os._exit(1)
+        tell(connection, answer, settings.sockets)
+
+    async def disconnect(connection: socket.socket) -> None:
+        await chip.disconnect()
+        connection.send(CLOSED)
+
+    await asyncio.gather(
+        _attend(settings.control, control), _attend(settings.disconnect, disconnect)
+    )
 
 
 def _end(simulation: Simulation) -> typing.NoReturn:

@@ -10,6 +10,7 @@ import sys
 import time
 import typing
 
+from fpga_nova import request
 from novadocker.live import dumping, hook, selftest, settings
 from novadocker.live.errors import LiveError
 
@@ -152,7 +153,7 @@ def _project(text: str) -> str:
 
 def _uuid(text: str) -> str:
     """The uuid of an instance, in the form that rootwrap's filters let through."""
-    if not re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+    if not request.UUID.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a uuid")
     return text
 

@@ -4,6 +4,7 @@
 import contextlib
 import dataclasses
 import datetime
+import json
 import socket
 import threading
 import typing
@@ -63,6 +64,12 @@ def reserved_address() -> typing.Iterator[str]:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{one.getsockname()[1]}"
+
+
+def keep(place: client.Place, file: Path) -> None:
+    """Write what the agent reads of a session."""
+    session = {"id": place.session, "address": place.address, "certificate": place.certificate}
+    file.write_text(json.dumps({"session": session, "token": place.token}))
 
 
 @dataclasses.dataclass
