@@ -92,7 +92,7 @@ def privileges(processes: typing.Iterable[int]) -> Privileges:
     capabilities, no_new, seccomp = 0, True, True
     for process in processes:
         try:
-            text = (_PROC / str(process) / "status").read_text()
+            text = _read(process, "status")
         except OSError as e:
             raise LiveError(f"process {process} of the container is gone: try again") from e
         status = dict(line.partition(":\t")[::2] for line in text.splitlines())
@@ -111,11 +111,10 @@ def alive(processes: typing.Iterable[int]) -> dict[int, int]:
     found = {}
     for process in processes:
         try:
-            text = (_PROC / str(process) / "stat").read_text()
+            text = _read(process, "stat")
         except OSError:
             continue
-        # After the name, which may have any characters.
-        state, parent = text.rpartition(")")[2].split()[:2]
+        state, parent = _fields(text)[:2]
         if state not in _ENDED:
             found[process] = int(parent)
     return found
@@ -147,14 +146,32 @@ def start_time(process: int, enter: typing.Sequence[str] = ()) -> int:
     :param enter: words before a command that have it run in another time namespace
     :raises LiveError: it is gone
     """
-    argv = [*enter, "cat", f"{_PROC}/{process}/stat"]
     try:
-        finished = subprocess.run(  # noqa: S603
-            argv, capture_output=True, text=True, check=True, timeout=60, env=criu.PLAIN
-        )
-        return int(finished.stdout.rpartition(")")[2].split()[_START_TIME])
+        if not enter:
+            text = _read(process, "stat")
+        else:
+            text = subprocess.run(  # noqa: S603
+                [*enter, "cat", f"{_PROC}/{process}/stat"],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=True,
+                timeout=60,
+                env=criu.PLAIN,
+            ).stdout
+        return int(_fields(text)[_START_TIME])
     except (OSError, subprocess.SubprocessError, IndexError, ValueError) as e:
         raise LiveError(f"the start of process {process} of the container is unknown: {e}") from e
+
+
+def _read(process: int, file: str) -> str:
+    """What the kernel says of a process, which may have any bytes for its name."""
+    return (_PROC / str(process) / file).read_text(errors="replace")
+
+
+def _fields(stat: str) -> list[str]:
+    """What is after the name of a process, which may have any characters."""
+    return stat.rpartition(")")[2].split()
 
 
 def in_another_time(processes: typing.Iterable[int], first: int) -> list[int]:

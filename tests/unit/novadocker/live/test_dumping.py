@@ -7,6 +7,7 @@ import pathlib
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 import typing
@@ -284,6 +285,18 @@ def test_a_process_of_somebody_else_is_found(tree: list[int]) -> None:
     assert containers.strangers(parents, shell) == [other]
     assert containers.strangers({child: shell, shell: 1}, shell) == []
     assert containers.strangers(parents, child) == sorted([shell, other])
+
+
+def test_a_process_may_have_any_bytes_for_its_name() -> None:
+    script = "open('/proc/self/comm', 'wb').write(b') R \\xff'); print(flush=True); input()"
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"\n"
+        assert containers.alive([process.pid]) == {process.pid: os.getpid()}
+        assert containers.privileges([process.pid]) == containers.privileges([os.getpid()])
+        assert containers.start_time(process.pid) == containers.start_time(process.pid, ["env"])
+        process.communicate(b"\n")
 
 
 def test_a_process_that_has_ended_is_nobodys(tree: list[int]) -> None:
