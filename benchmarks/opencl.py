@@ -6,6 +6,10 @@
 Both run the same calls, in turns. Beside them stands what the socket itself takes: round trips of
 64 bytes, and the rate of 64 MiB each way between two Python programs. At last programs and workers
 are killed. The exit status is 1 if a figure is not within its limit.
+
+A round trip takes two to five times as long between two processors as on one. So a command that
+waits is compared twice: with program and worker on one processor, and with each on its own. The
+ends of the socket have the same places.
 """
 
 import argparse
@@ -30,6 +34,11 @@ from tests.support import opencl  # noqa: E402
 #: Seconds that a command takes beyond the network's round trip by PoCL-R, as its paper says.
 _PEER = 60e-6
 _SIDE = 512  # rows of the matrices
+#: What may be at most: round trips of the socket that a command takes beyond the local one; times of
+#: the local ones that a kernel of a loop and a product take; seconds of an end.
+_TRIPS, _LOOP, _PRODUCT, _END = 3, 10, 1.1, 1
+#: What must be at least: times as fast as the peer, and a part of the socket's rate.
+_FASTER, _RATE = 5, 0.6
 _SOURCE = b"""
 kernel void nothing(int n) {}
 kernel void multiply(global float *c, global const float *a, global const float *b, int n) {
@@ -40,8 +49,13 @@ kernel void multiply(global float *c, global const float *a, global const float 
 }
 """
 
-#: Seconds by name, and by where.
-Results = dict[str, dict[str, list[float]]]
+WAIT, PIPELINED, MATRICES = "kernel and finish", "pipelined kernel", "product of matrices"
+RATE, ALL = "64 MiB one way", "all"
+LOCAL, WORKER, SOCKET = "local", "worker", "socket"
+
+Seconds = dict[str, list[float]]
+#: By name, and by where.
+Results = dict[str, Seconds]
 
 
 def _check(status: int) -> None:
@@ -106,15 +120,22 @@ class Device:
         )
 
 
-def measure() -> dict[str, list[float]]:
-    """Seconds of each action, on the device that the environment gives."""
+def measure_wait() -> Seconds:
+    """Seconds of a kernel and its end, on the device that the environment gives."""
     device = Device()
-    small, large = device.buffer(64), device.buffer(beside.LARGE)
-    content = ffi.new("char[]", beside.LARGE)
 
     def finished() -> None:
         device.launch()
         device.finish()
+
+    return {WAIT: beside.times(finished, 1000)}
+
+
+def measure() -> Seconds:
+    """Seconds of each other action."""
+    device = Device()
+    small, large = device.buffer(64), device.buffer(beside.LARGE)
+    content = ffi.new("char[]", beside.LARGE)
 
     def pipelined() -> None:
         for _ in range(1000):
@@ -122,13 +143,12 @@ def measure() -> dict[str, list[float]]:
         device.finish()
 
     return {
-        "kernel and finish": beside.times(finished, 400),
-        "pipelined kernel": beside.times(pipelined, 10, 1000),
+        PIPELINED: beside.times(pipelined, 10, 1000),
         "write of 64 B": beside.times(lambda: device.write(small, 64, content), 400),
         "read of 64 B": beside.times(lambda: device.read(small, 64, content), 400),
         "write of 64 MiB": beside.times(lambda: device.write(large, beside.LARGE, content), 8),
         "read of 64 MiB": beside.times(lambda: device.read(large, beside.LARGE, content), 8),
-        "matrices": beside.times(_multiplication(device), 6),
+        MATRICES: beside.times(_multiplication(device), 6),
     }
 
 
@@ -153,107 +173,121 @@ def _multiplication(device: Device) -> typing.Callable[[], None]:
     return run
 
 
-def _run(more: dict[str, str]) -> dict[str, list[float]]:
-    words = [sys.executable, __file__, "--measure"]
-    answer = subprocess.run(  # noqa: S603
-        words, env=os.environ | more, check=True, capture_output=True, text=True
-    )
+def _run(
+    what: str, more: typing.Mapping[str, str], place: frozenset[int] = frozenset()
+) -> Seconds:
+    """What a program measures.
+
+    :param more: variables of its environment
+    :param place: the processors that it may use; by default, all
+    """
+    words = [sys.executable, __file__, "--measure", what]
+    with beside.processors(place):
+        answer = subprocess.run(  # noqa: S603
+            words, env={**os.environ, **more}, check=True, capture_output=True, text=True
+        )
     return dict(json.loads(answer.stdout))
 
 
-def _show(kind: str, name: str, seconds: list[float], unit: float) -> str:
-    best = sorted(seconds)[max(0, len(seconds) // 20 - 1)]
-    return f"| {name} | {kind} | {statistics.median(seconds) * unit:,.1f} | {best * unit:,.1f} |"
-
-
-class Check(typing.NamedTuple):
-    """A ratio or a time, and what it may be.
-
-    :param least: whether it must be at least as much as the limit
-    """
-
-    name: str
-    value: float
-    limit: float
-    unit: str
-    least: bool = False
-
-    @property
-    def met(self) -> bool:
-        """Whether it is as it should be."""
-        return self.value >= self.limit if self.least else self.value <= self.limit
-
-    def row(self) -> str:
-        """Of the table."""
-        bound = f"at {'least' if self.least else 'most'} {self.limit:g} {self.unit}"
-        met = "yes" if self.met else "NO"
-        return f"| {self.name} | {self.value:.2f} {self.unit} | {bound} | {met} |"
-
-
-def main() -> None:
-    """Print the tables; fail if a limit is missed."""
-    parser = argparse.ArgumentParser(description="OpenCL by a worker, beside the local one")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.measure:
-        print(json.dumps(measure()))
-        return
-    with tempfile.TemporaryDirectory() as name, opencl.serving(Path(name)) as node:
-        environment = opencl.environment(opencl.build(Path(name) / "icd"), node.socket)
-        results = _measure_all(options.rounds, environment)
-        ends = beside.measure_ends(node, options.rounds)
-    _print_table(results, ends)
-    checks = _checks(results, ends)
-    print("\n| check | found | limit | met |\n|---|---|---|---|")
-    for check in checks:
-        print(check.row())
-    figures.require({check.name: {"met": check.met} for check in checks})
-
-
-def _measure_all(rounds: int, environment: dict[str, str]) -> Results:
+def _measure_places(node: opencl.Node, environment: dict[str, str]) -> Results:
+    """Seconds of a command that waits, by where program and worker are; the local one is alone."""
+    usable = sorted(os.sched_getaffinity(0))
+    first, last = frozenset(usable[:1]), frozenset(usable[-1:])
+    places = {"on one processor": first} | ({"on two processors": last} if last != first else {})
     results: Results = {}
-    for _ in range(rounds):
-        for kind, run in (
-            ("local", lambda: _run({})),
-            ("worker", lambda: _run(environment)),
-            ("socket", beside.measure_socket),
-        ):
-            for name, seconds in run().items():
-                results.setdefault(name, {}).setdefault(kind, []).extend(seconds)
+    for name, other in places.items():
+        os.sched_setaffinity(node.process.pid, other)
+        results[f"{WAIT}, {name}"] = {
+            LOCAL: _run(WAIT, {}, first)[WAIT],
+            WORKER: _run(WAIT, environment, first)[WAIT],
+            SOCKET: beside.measure_trips(first, other),
+        }
+    os.sched_setaffinity(node.process.pid, usable)
     return results
 
 
-def _print_table(results: Results, ends: dict[str, list[float]]) -> None:
-    print("| microseconds of one | where | median | best 5 % |\n|---|---|---|---|")
+def _measure_all(rounds: int, node: opencl.Node, environment: dict[str, str]) -> Results:
+    """Seconds of everything, in turns."""
+    results: Results = {}
+    for _ in range(rounds):
+        found = _measure_places(node, environment)
+        for kind, seconds in (
+            (LOCAL, _run(ALL, {})),
+            (WORKER, _run(ALL, environment)),
+            (SOCKET, beside.measure_socket()),
+        ):
+            for name, values in seconds.items():
+                found.setdefault(name, {})[kind] = values
+        for name, kinds in found.items():
+            for kind, values in kinds.items():
+                results.setdefault(name, {}).setdefault(kind, []).extend(values)
+    return results
+
+
+def _times(results: Results) -> dict[str, typing.Any]:
+    """Microseconds of each action: medians and the best five in a hundred."""
+    rows = {}
     for name, kinds in results.items():
+        row = rows[f"us of {name}"] = {}
         for kind, seconds in kinds.items():
-            print(_show(kind, name, seconds, 1e6))
-    for name, seconds in ends.items():
-        print(_show("worker", name, seconds, 1e6))
+            row[kind] = round(1e6 * statistics.median(seconds), 1)
+            best = sorted(seconds)[max(0, len(seconds) // 20 - 1)]
+            row[f"{kind}, best"] = round(1e6 * best, 1)
+    return rows
 
 
-def _checks(results: Results, ends: dict[str, list[float]]) -> list[Check]:
+def _checks(results: Results, ends: Seconds) -> dict[str, typing.Any]:
+    """Ratios and times that have limits."""
+
     def median(name: str, kind: str) -> float:
         return statistics.median(results[name][kind])
 
     def times_local(name: str) -> float:
-        return median(name, "worker") / median(name, "local")
+        return median(name, WORKER) / median(name, LOCAL)
 
-    trip, raw = median("round trip", "socket"), median("64 MiB one way", "socket")
-    more = median("kernel and finish", "worker") - median("kernel and finish", "local")
-    peer = _PEER / median("pipelined kernel", "worker")
-    return [
-        Check("kernel and finish, beyond local", more / trip, 3, "round trips"),
-        Check("pipelined kernel", times_local("pipelined kernel"), 10, "times local"),
-        Check("pipelined kernel, beside PoCL-R", peer, 5, "times as fast", least=True),
-        *(
-            Check(name, 100 * raw / median(name, "worker"), 60, "% of the socket", least=True)
-            for name in ("write of 64 MiB", "read of 64 MiB")
-        ),
-        Check("matrices", times_local("matrices"), 1.1, "times local"),
-        *(Check(name, max(seconds), 1, "s") for name, seconds in ends.items()),
-    ]
+    def trips(name: str) -> float:
+        return (median(name, WORKER) - median(name, LOCAL)) / median(name, SOCKET)
+
+    raw = median(RATE, SOCKET)
+    peer = _PEER / median(PIPELINED, WORKER)
+    most = {
+        f"round trips of {name}, beyond local": (trips(name), _TRIPS)
+        for name in results
+        if name.startswith(f"{WAIT}, ")
+    }
+    most[f"{PIPELINED}, times local"] = times_local(PIPELINED), _LOOP
+    most[f"{MATRICES}, times local"] = times_local(MATRICES), _PRODUCT
+    most |= {f"s, {name}": (max(seconds), _END) for name, seconds in ends.items()}
+    least = {f"{PIPELINED}, times PoCL-R's": (peer, _FASTER)}
+    for name in ("write of 64 MiB", "read of 64 MiB"):
+        least[f"{name}, of the socket's rate"] = raw / median(name, WORKER), _RATE
+    rows = {name: _row(value, figures.at_most(value, limit)) for name, (value, limit) in most.items()}
+    return rows | {
+        name: _row(value, figures.at_least(value, limit)) for name, (value, limit) in least.items()
+    }
+
+
+def _row(value: float, limit: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    return {"found": round(value, 2), **limit}
+
+
+def main() -> None:
+    """Print the table; fail if a limit is missed."""
+    parser = argparse.ArgumentParser(description="OpenCL by a worker, beside the local one")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--measure", choices=[WAIT, ALL], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure() if options.measure == ALL else measure_wait()))
+        return
+    with tempfile.TemporaryDirectory() as name, opencl.serving(Path(name)) as node:
+        environment = opencl.environment(opencl.build(Path(name) / "icd"), node.socket)
+        results = _measure_all(options.rounds, node, environment)
+        ends = beside.measure_ends(node, options.rounds)
+    rows = _times(results) | _checks(results, ends)
+    figures.report(rows, options.json, rounds=options.rounds)
+    figures.require(rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands beside the times of OpenCL: the socket alone, and the end of a session."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -43,28 +44,59 @@ def times(action: Callable[[], None], count: int, of_each: int = 1) -> list[floa
     return seconds
 
 
+@contextlib.contextmanager
+def processors(place: typing.Collection[int]) -> typing.Iterator[None]:
+    """Have this thread, and what it starts, use these processors alone; by default, all."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, place or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def measure_trips(
+    place: typing.Collection[int] = (), other: typing.Collection[int] = ()
+) -> list[float]:
+    """Seconds of a round trip of 64 bytes.
+
+    :param place: processors of this end
+    :param other: those of the other end
+    """
+    content = memoryview(bytearray(64))
+    with processors(place), _echoing(other) as connection:
+
+        def trip() -> None:
+            connection.sendall(content)
+            _receive(connection, content)
+
+        return times(trip, 1000)
+
+
 def measure_socket() -> dict[str, list[float]]:
-    """Seconds of a round trip of 64 bytes, and of 64 MiB one way."""
+    """Seconds of 64 MiB one way."""
+    with _echoing() as connection:
+        return {"64 MiB one way": measure_rate(connection, 8)}
+
+
+@contextlib.contextmanager
+def _echoing(place: typing.Collection[int] = ()) -> typing.Iterator[socket.socket]:
+    """A connection to a process that echoes.
+
+    :param place: processors of that process
+    """
     ours, theirs = socket.socketpair()
     for one in (ours, theirs):
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             one.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
-    pid = os.fork()
-    if pid == 0:
-        ours.close()
-        echo(theirs)
-    theirs.close()
-    content = memoryview(bytearray(64))
-
-    def trip() -> None:
-        ours.sendall(content)
-        _receive(ours, content)
-
-    trips = times(trip, 400)
-    sent = measure_rate(ours, 8)
-    ours.close()
+    with ours:
+        with theirs, processors(place):
+            pid = os.fork()
+            if pid == 0:
+                ours.close()
+                echo(theirs)
+        yield ours
     os.waitpid(pid, 0)
-    return {"round trip": trips, "64 MiB one way": sent}
 
 
 def measure_rate(connection: socket.socket, count: int) -> list[float]:
