@@ -316,6 +316,10 @@ bench-live: tools ## live images: first answers beside cold starts and docker ch
 	@.tox/functional/bin/fpga-patch apply >/dev/null
 	@PYTHONDONTWRITEBYTECODE=1 .tox/functional/bin/python -W ignore benchmarks/live_images.py $(BENCH_ARGS)
 
+.PHONY: bench-live-boots
+bench-live-boots: demo-up ## boots of live images on the demo, with Nova's own time apart
+	@PYTHONDONTWRITEBYTECODE=1 $(cloud_python) benchmarks/live_boots.py $(DEMO_DIR)
+
 .PHONY: bench-opencl
 bench-opencl: tools ## OpenCL by a worker, beside the same device in the program's own process
 	@$(play) test_needs.yml

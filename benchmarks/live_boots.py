@@ -7,8 +7,8 @@
 A server computes a table in memory, and then answers on TCP. It is booted a few times. The last one
 becomes a live image, of which servers are launched one after another. All are ordinary boots.
 
-* `nova`: from the request to the start of the container; scheduler, ports and driver are in it;
-* `answer`: from that start to the first answer;
+* `nova`: from the request until the container is made; scheduler, ports and image are in it;
+* `answer`: from there to the first answer: start, or restoring, and warming up;
 * `frozen`: how long the source did not answer while it was blessed.
 
 It fails where the answer of a clone takes more than a third of that of a cold start, or a cold start
@@ -18,7 +18,6 @@ less than ten seconds. Run it as root with the Python of the cloud.
 import argparse
 import contextlib
 import datetime
-import json
 import shutil
 import statistics
 import sys
@@ -30,6 +29,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[1]
 sys.path[1:1] = [str(CHECKOUT), str(CHECKOUT / "build_scripts")]
 
+import docker  # noqa: E402
 import figures  # noqa: E402
 from cloud import Cloud, CloudError  # noqa: E402
 
@@ -85,14 +85,14 @@ class Stage:
     def boot(self, image: str) -> tuple[str, float, float]:
         """Boot a server.
 
-        :returns: its id, seconds from the request to the start of its container, and from there to
+        :returns: its id, seconds from the request until its container was made, and from there to
             the first answer
         """
         begin = time.time()
         server = self._compute.create_server(
             name=PREFIX, flavor_id=self._flavor, image_id=image, networks="auto"
         ).id
-        while not self._started(server):
+        while not self._container(server).get("State", {}).get("Pid"):
             if self._compute.get_server(server).status == "ERROR":
                 raise CloudError(self.cloud.fault(server))
             time.sleep(_LOOK)
@@ -100,24 +100,23 @@ class Stage:
         answered = time.time()
         if self.cloud.wait(server, {"ACTIVE", "ERROR"}, _WITHIN).status == "ERROR":
             raise CloudError(self.cloud.fault(server))
-        started = self._started(server)
-        return server, started - begin, answered - started
+        made = datetime.datetime.fromisoformat(self._container(server)["Created"][:26] + "+00:00")
+        return server, made.timestamp() - begin, answered - made.timestamp()
 
-    def _inspect(self, server: str) -> dict[str, typing.Any]:
-        command = ("docker", "inspect", "--format", "{{json .State}}", f"nova-{server}")
-        found = self.cloud.run(*command, check=False).stdout
-        return dict(json.loads(found)) if found.strip() else {}
+    def _container(self, server: str) -> dict[str, typing.Any]:
+        """What the engine says of its container; nothing while there is none."""
+        try:
+            return dict(self.cloud.engine.containers.get(f"nova-{server}").attrs)
+        except docker.errors.NotFound:
+            return {}
 
-    def _started(self, server: str) -> float:
-        """When its container was started; 0 before that."""
-        state = self._inspect(server)
-        if not state.get("Pid"):
-            return 0
-        return datetime.datetime.fromisoformat(state["StartedAt"][:26] + "+00:00").timestamp()
+    def _process(self, server: str) -> int:
+        """The first process of its container, by its number on the host."""
+        return int(self._container(server)["State"]["Pid"])
 
     def ask(self, server: str) -> None:
         """Wait for an answer of its program."""
-        warm.ask(int(self._inspect(server)["Pid"]), "look", _WITHIN)
+        warm.ask(self._process(server), "look", _WITHIN)
 
     def delete(self, server: str) -> None:
         """Delete a server."""
@@ -128,7 +127,7 @@ class Stage:
 
         :returns: its id, seconds until it is there, and the longest time without an answer
         """
-        with _Asking(int(self._inspect(server)["Pid"])) as asking:
+        with _Asking(self._process(server)) as asking:
             begin = time.monotonic()
             image = self._compute.create_server_image(
                 server, PREFIX, metadata={"live_image": "true", "live_memory": memory}
