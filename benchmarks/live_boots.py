@@ -11,8 +11,9 @@ becomes a live image, of which servers are launched one after another. All are o
 * `answer`: from there to the first answer: start, or restoring, and warming up;
 * `frozen`: how long the source did not answer while it was blessed.
 
-It fails where the answer of a clone takes more than a third of that of a cold start, or a cold start
-less than ten seconds. Run it as root with the Python of the cloud.
+It fails where the answer of a clone takes more than a third of that of a cold start, where a cold
+start takes less than ten seconds, or where a source stands still for more than five. Run it as root
+with the Python of the cloud.
 """
 
 import argparse

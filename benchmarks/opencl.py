@@ -34,8 +34,8 @@ from tests.support import opencl  # noqa: E402
 #: Seconds that a command takes beyond the network's round trip by PoCL-R, as its paper says.
 _PEER = 60e-6
 _SIDE = 512  # rows of the matrices
-#: What may be at most: round trips of the socket that a command takes beyond the local one; times of
-#: the local ones that a kernel of a loop and a product take; seconds of an end.
+#: What may be at most: round trips of the socket that a command takes beyond the local one; times
+#: of the local ones that a kernel of a loop and a product take; seconds of an end.
 _TRIPS, _LOOP, _PRODUCT, _END = 3, 10, 1.1, 1
 #: What must be at least: times as fast as the peer, and a part of the socket's rate.
 _FASTER, _RATE = 5, 0.6
@@ -173,9 +173,7 @@ def _multiplication(device: Device) -> typing.Callable[[], None]:
     return run
 
 
-def _run(
-    what: str, more: typing.Mapping[str, str], place: frozenset[int] = frozenset()
-) -> Seconds:
+def _run(what: str, more: typing.Mapping[str, str], place: frozenset[int] = frozenset()) -> Seconds:
     """What a program measures.
 
     :param more: variables of its environment
@@ -261,7 +259,9 @@ def _checks(results: Results, ends: Seconds) -> dict[str, typing.Any]:
     least = {f"{PIPELINED}, times PoCL-R's": (peer, _FASTER)}
     for name in ("write of 64 MiB", "read of 64 MiB"):
         least[f"{name}, of the socket's rate"] = raw / median(name, WORKER), _RATE
-    rows = {name: _row(value, figures.at_most(value, limit)) for name, (value, limit) in most.items()}
+    rows = {
+        name: _row(value, figures.at_most(value, limit)) for name, (value, limit) in most.items()
+    }
     return rows | {
         name: _row(value, figures.at_least(value, limit)) for name, (value, limit) in least.items()
     }
