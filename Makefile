@@ -233,7 +233,7 @@ e2e: demo-up ## end-to-end tests on the demo cloud
 .PHONY: e2e-programs
 e2e-programs: demo-up ## programs, claims, OpenCL, and the first boot of a new bitstream on the demo cloud
 	@$(e2e) tests/e2e/test_first_boot.py tests/e2e/test_programs.py tests/e2e/test_claims.py \
-		tests/e2e/test_opencl.py tests/e2e/test_service_kills.py
+		tests/e2e/test_opencl.py tests/e2e/test_service_kills.py tests/e2e/test_opencl_kills.py
 
 .PHONY: e2e-opencl
 e2e-opencl: demo-up ## a container with a region of OpenCL on the demo cloud
@@ -259,7 +259,7 @@ faults: demo-up ## nova-compute killed at every point of every path, 200 servers
 		tests/e2e/test_turns.py tests/e2e/test_outages.py tests/e2e/test_api_outages.py \
 		tests/e2e/test_living_guests.py tests/e2e/test_networks.py \
 		tests/e2e/test_network_faults.py tests/e2e/test_network_kills.py \
-		tests/e2e/test_service_kills.py
+		tests/e2e/test_service_kills.py tests/e2e/test_opencl_kills.py
 
 .PHONY: e2e-distro
 e2e-distro: deb distro-needs ## the same on Debian's own Nova: docs/install.md followed, upgraded, taken back

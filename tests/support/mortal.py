@@ -68,6 +68,12 @@ API_STEPS = {
     "add a program": "fpga_api.db.programs:add",
     "ask to program": "fpga_api.hosts.calls:Calls.call",
     "note done": "fpga_api.db.programs:change",
+    "add a session": "fpga_api.db.opencl_sessions:add",
+    "allocate a session": "fpga_api.claims.allocations:Allocations.take",
+    "note session active": "fpga_api.db.opencl_sessions:change",
+    "note session closing": "fpga_api.db.opencl_sessions:change",
+    "note session closed": "fpga_api.db.opencl_sessions:change",
+    "give leases": "fpga_api.opencl.nodes:beat",
 }
 
 #: Steps that share a function, by a word and the argument that has it: its place, or its name.
@@ -86,6 +92,9 @@ WORDS: dict[str, tuple[int | str, str]] = {
     "note released": (_STATE, "released"),
     "note expired": (_STATE, "expired"),
     "note done": (_STATE, "done"),
+    "note session active": (_STATE, "active"),
+    "note session closing": (_STATE, "closing"),
+    "note session closed": (_STATE, "closed"),
 }
 
 WITHIN = 0.15  # seconds

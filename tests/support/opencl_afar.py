@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node server that registers at an fpga-api of the tests, and sessions on it."""
 
+import configparser
 import contextlib
 import dataclasses
 import datetime
@@ -134,20 +135,33 @@ def cloud(folder: Path) -> typing.Iterator[Cloud]:
 
 
 @contextlib.contextmanager
+def serving(
+    folder: Path, name: str, credentials: typing.Mapping[str, str], *options: str
+) -> typing.Iterator[opencl.Node]:
+    """A node server that registers.
+
+    :param credentials: how it authenticates itself, and finds the service
+    """
+    public, private = certificate(folder, name=name)
+    with reserved_address() as address:
+        file, conf = folder / f"{name}.conf", configparser.RawConfigParser()
+        conf["opencl_node"] = {"name": name, "address": address}
+        conf["service_credentials"] = credentials
+        with file.open("w") as output:
+            conf.write(output)
+        words = ["--listen", address, "--certificate", str(public), "--key", str(private)]
+        words += ["--config-file", str(file), "--memory", "1", "--sessions", "4", *options]
+        with opencl.serving(folder, *words) as running:
+            yield running
+
+
+@contextlib.contextmanager
 def node(
     cloud: Cloud, folder: Path, name: str = "node-1", *options: str
 ) -> typing.Iterator[opencl.Node]:
     """A node server that has registered."""
-    public, private = certificate(folder, name=name)
-    with reserved_address() as address:
-        conf = folder / f"{name}.conf"
-        conf.write_text(
-            f"[opencl_node]\nname = {name}\naddress = {address}\n"
-            f"[service_credentials]\nauth_type = admin_token\nendpoint = {cloud.url}\n"
-            f"token = service\nendpoint_override = {cloud.url}\n"
-        )
-        words = ["--listen", address, "--certificate", str(public), "--key", str(private)]
-        words += ["--config-file", str(conf), "--memory", "1", "--sessions", "4", *options]
-        with opencl.serving(folder, *words) as running:
-            wait_until(lambda: cloud.state(name) == "up", _LONG)
-            yield running
+    credentials = {"auth_type": "admin_token", "token": "service", "endpoint": cloud.url}
+    credentials["endpoint_override"] = cloud.url
+    with serving(folder, name, credentials, *options) as running:
+        wait_until(lambda: cloud.state(name) == "up", _LONG)
+        yield running

@@ -78,6 +78,11 @@ def test_only_what_passes_with_pocl_itself_is_lost() -> None:
     assert opencl_suites.lost(local, ours) == ["c", "d"]
 
 
+def test_what_needs_what_is_not_served_is_not_lost() -> None:
+    (name, *_others) = opencl_suites.NOT_SERVED
+    assert opencl_suites.lost({name: ["passed"]}, {name: ["failed"]}) == []
+
+
 def test_only_what_differs_is_shown() -> None:
     local, ours = {"a": ["passed"], "b": ["passed"]}, {"a": ["passed"], "b": ["skipped"]}
     assert suites.differences(local, ours) == ["b: passed, skipped"]
