@@ -101,8 +101,9 @@ class Stage:
         answered = time.time()
         if self.cloud.wait(server, {"ACTIVE", "ERROR"}, _WITHIN).status == "ERROR":
             raise CloudError(self.cloud.fault(server))
-        made = datetime.datetime.fromisoformat(self._container(server)["Created"][:26] + "+00:00")
-        return server, made.timestamp() - begin, answered - made.timestamp()
+        creation = self._container(server)["Created"][:26] + "+00:00"
+        start = datetime.datetime.fromisoformat(creation).timestamp()
+        return server, start - begin, answered - start
 
     def _container(self, server: str) -> dict[str, typing.Any]:
         """What the engine says of its container; nothing while there is none."""
