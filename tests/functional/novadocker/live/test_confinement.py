@@ -2,6 +2,7 @@
 """Programs with the capabilities that the units of a host with live images have, and no more."""
 
 import pathlib
+import shlex
 
 import pytest
 import yaml
@@ -11,17 +12,22 @@ from novadocker.live import hook
 from tests.functional.novadocker.live import live_engine
 
 _ROLES = pathlib.Path(__file__).parents[4] / "build_scripts/roles"
+#: What systemd starts is not of somebody's login, which a test may be; only the audit may change that.
+_OF_NOBODYS_LOGIN = [
+    *("sh", "-c"),
+    '[ ! -e /proc/self/loginuid ] || echo 4294967295 > /proc/self/loginuid; exec "$@"',
+    "sh",
+]
 
 
 def _bounded():
     """The words before a command that bound its capabilities as those units do."""
-    text = (_ROLES / "service/defaults/main.yml").read_text()
-    settings = yaml.safe_load(text)
+    settings = yaml.safe_load((_ROLES / "service/defaults/main.yml").read_text())
     removed = settings["service_confinement_of_root"]["CapabilityBoundingSet"]
     _of_root, *added = settings["service_confinement_of_criu"]["CapabilityBoundingSet"]
     names = sorted(set(removed.removeprefix("~").split()) - set(added))
     words = ",".join(f"-{name.removeprefix('CAP_').lower()}" for name in names)
-    return ["setpriv", f"--bounding-set={words}"]
+    return [*_OF_NOBODYS_LOGIN, "setpriv", f"--bounding-set={words}"]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +39,7 @@ def dockerd(criu, tmp_path_factory):
 @pytest.fixture
 def live(dockerd, criu, config):
     """What root does for nova-compute, as the unit of nova-compute bounds it."""
-    found, options = live_engine.prepare(dockerd, criu, " ".join(_bounded()))
+    found, options = live_engine.prepare(dockerd, criu, shlex.join(_bounded()))
     config(**options, group="docker")
     return found
 
