@@ -12,7 +12,7 @@ from novadocker.live import hook
 from tests.functional.novadocker.live import live_engine
 
 _ROLES = pathlib.Path(__file__).parents[4] / "build_scripts/roles"
-#: What systemd starts is not of somebody's login, which a test may be; only the audit may change that.
+#: What systemd starts is not of somebody's login, as a test may be. CRIU restores that.
 _OF_NOBODYS_LOGIN = [
     *("sh", "-c"),
     '[ ! -e /proc/self/loginuid ] || echo 4294967295 > /proc/self/loginuid; exec "$@"',

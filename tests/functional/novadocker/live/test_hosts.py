@@ -50,7 +50,9 @@ class Host:
         """Whether there is neither an image nor a container."""
         client, fetched = self.servers.client, self.live.incoming / settings.IMAGES
         return not (
-            client.images.list(all=True) or client.containers.list(all=True) or any(fetched.iterdir())
+            client.images.list(all=True)
+            or client.containers.list(all=True)
+            or any(fetched.iterdir())
         )
 
 
@@ -118,7 +120,7 @@ def test_a_host_that_lacks_features_of_the_processor_refuses_before_criu(first, 
     file.write_text(file.read_text().replace(f'"{second.live.criu}"', f'"{program}"'))
     good = runtime.read_text()
     runtime.write_text(good.replace("-m novadocker.live.runtime", f"-c '{_OTHER_PROCESSOR}'"))
-    with pytest.raises(errors.EngineRefused, match="this host's processor lacks .*sse2"):
+    with pytest.raises(errors.EngineRefused, match="this host's processor lacks "):
         second.at().launch(image_id)
     assert not asked.exists()
     runtime.write_text(good)
