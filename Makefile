@@ -181,7 +181,7 @@ e2e-hosts: tools ## three local hosts: reached, cut off, killed, renamed, remove
 
 # The order of the story: the cloud comes up in the first file, and goes in the last.
 cloud_tests = $(wildcard $(addprefix tests/cloud/test_,$(addsuffix .py,\
-	up servers networks moves units power opencl names functions evacuation interruptions down)))
+	up servers networks moves units power opencl names functions live evacuation interruptions down)))
 e2e_cloud = PYTHONDONTWRITEBYTECODE=1 .dev/bin/python -m pytest -p no:cacheprovider -s \
 	-W ignore::DeprecationWarning
 

@@ -47,8 +47,7 @@ def variables(cloud: Deployment, node: Node, folder: Folder) -> dict[str, typing
         "deb_dir": str(folder.packages),
         "cloud_content": "content" in node.modules,
         "cloud_networks": cloud.networks,
-        # The file of a cloud has no word for it yet.
-        "live_images": False,
+        "live_images": cloud.live_images,
         "network_gateway": cloud.networks and node in cloud.gateways,
         "external_interface": node.external or "",
         "fpga_drivers": list(node.fpga.drivers) if node.fpga else [],

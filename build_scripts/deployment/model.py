@@ -89,6 +89,7 @@ class Deployment:
     :param port_base: the first of fifteen ports
     :param region: OpenStack's name of it
     :param networks: whether containers have networks
+    :param live_images: whether compute hosts that can dump servers have live images
     """
 
     name: str
@@ -101,6 +102,7 @@ class Deployment:
     port_base: int
     region: str
     networks: bool
+    live_images: bool
     nodes: tuple[Node, ...]
 
     @property
@@ -141,6 +143,7 @@ def build(data: dict[str, typing.Any], catalogue: Catalogue) -> Deployment:
         port_base=configuration.get("port_base", 24770),
         region=configuration.get("region", "RegionOne"),
         networks=networks_of(configuration) == "ovn",
+        live_images=configuration.get("live_images", False),
         nodes=tuple(_node(node, placed) for node in data["nodes"]),
     )
 

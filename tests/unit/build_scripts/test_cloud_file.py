@@ -217,6 +217,7 @@ TUNNEL = "roles: [compute]"
         ),
         ("roles: [controller]", "roles: [controller]\n    external: e1", "8:5: external needs the"),
         ("nodes:", "configuration: {install: packages, networks: ovn}\nnodes:", "4:46: networks:"),
+        ("nodes:", "configuration: {live_images: yes}\nnodes:", "4:30: live_images: expected true"),
         (
             "nodes:\n",
             "configuration: {networks: none}\nnodes:\n  - {name: c, address: 10.0.0.3, "

@@ -66,6 +66,17 @@ def test_cloud_without_networks_has_none_of_their_steps(
     assert steps["Compute hosts"] == ["nova_compute"]
 
 
+def test_compute_hosts_have_live_images_where_the_file_says_so(folder: Folder) -> None:
+    text = EXAMPLE.read_text().replace("install: venv", "install: venv\n  live_images: true")
+    for content, has_them in ((text, True), (EXAMPLE.read_text(), False)):
+        cloud = loader.parse(content.encode(), catalogue.read())
+        for name in ("controller", "compute1", "compute2"):
+            steps = phases(cloud, folder, name)["Message broker, database, Docker Engine"]
+            assert ("Live images" in steps) is (has_them and name != "controller")
+        variables = inventory.variables(cloud, cloud.nodes[0], folder)
+        assert variables["live_images"] is has_them
+
+
 def test_first_compute_host_is_the_gateway_where_no_node_leads_outside(
     cloud: model.Deployment, folder: Folder
 ) -> None:

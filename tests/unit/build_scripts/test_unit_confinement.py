@@ -11,6 +11,9 @@ from tests.support import exposure
 from tests.unit.build_scripts import units
 
 UNITS = units.of_roles(Path("/cloud"))
+#: The same on a host with live images.
+OF_LIVE_HOST = units.of_roles(Path("/cloud"), live_ready=True)
+OF_CRIU = ("docker/main: containerd", "nova_compute/main: nova-compute")
 #: Those that start programs as root, which nothing may bind that binds only sometimes.
 OF_ROOT = (
     "docker/main: containerd",
@@ -51,6 +54,24 @@ def test_roles_run_all_daemons() -> None:
 def test_unit_is_exposed_no_more_than_the_page_says(name: str, tmp_path: Path) -> None:
     done = analysis(UNITS[name], name.partition(": ")[2], tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+def test_only_what_starts_criu_may_set_clocks_and_only_on_hosts_with_live_images() -> None:
+    setting = "CapabilityBoundingSet=CAP_SYS_TIME"
+    assert not any(setting in text.splitlines() for text in UNITS.values())
+    may = {name for name, text in OF_LIVE_HOST.items() if setting in text.splitlines()}
+    assert may == {name for name in UNITS if UNITS[name] != OF_LIVE_HOST[name]} == set(OF_CRIU)
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", OF_CRIU)
+def test_unit_that_may_set_clocks_is_exposed_no_more_than_the_page_says(
+    name: str, tmp_path: Path
+) -> None:
+    daemon = name.partition(": ")[2]
+    done = analysis(OF_LIVE_HOST[name], daemon, tmp_path)
+    # The page says 0.1 more.
+    assert exposure.exposure(done.stdout) <= exposure.limit(daemon) + 1
 
 
 @needs_systemd

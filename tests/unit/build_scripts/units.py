@@ -23,6 +23,7 @@ _PLAY = {
     "nova_user": "nova",
     "wsgi_name": "keystone",
     "item": "conductor",
+    "live_ready": False,
 }
 #: What of a description says what a unit may do.
 _KEYS = ("name", "user", "group", "umask", "unit")
@@ -44,12 +45,12 @@ def render(folder: Path, description: Mapping, confinement: Mapping | None = Non
     )
 
 
-def of_roles(folder: Path) -> dict[str, str]:
+def of_roles(folder: Path, **variables_of_host: object) -> dict[str, str]:
     """The unit of each daemon that a role runs, by its role, that one's file and its name."""
     general = _defaults("service")
     units = {}
     for role, file, variables in _services():
-        names = _PLAY | general | _defaults(role)
+        names = _PLAY | general | _defaults(role) | variables_of_host
         service = variables["service"]
         description = _resolved({key: service[key] for key in _KEYS if key in service}, names)
         confinement = _resolved(
