@@ -42,7 +42,9 @@ def of_container(
     if not privileges.within(bundle.privileges):
         raise LiveError("its processes have more privileges than the container was made with")
     return {
-        "capabilities": privileges.capabilities,
+        # All that it was made with: what a process has opened by a capability, or what one of its
+        # threads has, is there though the process has given the capability up.
+        "capabilities": bundle.privileges.capabilities,
         "no_new_privileges": privileges.no_new_privileges,
         "seccomp": privileges.seccomp,
         "mounts": bundle.mounts,
