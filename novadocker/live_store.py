@@ -38,6 +38,8 @@ MEMORY, COPIED, MAPPED = "live_memory", "copied", "mapped"
 TRAIT = "CUSTOM_LIVE_IMAGE"
 
 _CHUNK = 1 << 20
+#: Bytes of a file in an archive besides its content, at most.
+_HEADERS = 4096
 #: How the names of folders begin in which images are taken apart.
 _HIDDEN = "."
 _NAME = re.compile(
@@ -90,6 +92,12 @@ def complete(image: typing.Mapping[str, typing.Any], name: str) -> bool:
     return image.get("container_format") != FORMAT or folder_of(name).is_dir()
 
 
+def size(dump: pathlib.Path, image: pathlib.Path) -> int:
+    """How many bytes the archive has at most that `write` writes; see there."""
+    paths = _parts(dump, image).values()
+    return sum(path.stat().st_size + _HEADERS for path in paths) + tarfile.RECORDSIZE
+
+
 def write(target: pathlib.Path, dump: pathlib.Path, image: pathlib.Path) -> None:
     """Write the archive that Glance gets.
 
@@ -97,11 +105,15 @@ def write(target: pathlib.Path, dump: pathlib.Path, image: pathlib.Path) -> None
     :param image: the archive of the container's files
     """
     with tarfile.open(target, "x") as archive:
-        for name in (manifest.MANIFEST, manifest.SIGNATURE):
-            archive.add(dump / name, name, filter=_plain)
-        for path in sorted((dump / manifest.CRIU).iterdir()):
-            archive.add(path, f"{manifest.CRIU}/{path.name}", filter=_plain)
-        archive.add(image, manifest.IMAGE, filter=_plain)
+        for name, path in _parts(dump, image).items():
+            archive.add(path, name, filter=_plain)
+
+
+def _parts(dump: pathlib.Path, image: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The files of an archive by their names in it, in their order."""
+    files = {name: dump / name for name in (manifest.MANIFEST, manifest.SIGNATURE)}
+    criu = sorted((dump / manifest.CRIU).iterdir())
+    return {**files, **{f"{manifest.CRIU}/{path.name}": path for path in criu}, manifest.IMAGE: image}
 
 
 def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:

@@ -194,6 +194,13 @@ def test_settings_that_others_can_change_are_refused(stored: Host) -> None:
         live_store.folder_of(NAME)
 
 
+def test_the_size_of_an_archive_is_known_before_it_is_written(stored: Host) -> None:
+    archive = _archive(stored)
+    (image := archive.with_name("layers")).write_bytes(IMAGE)
+    most = live_store.size(stored.image, image)
+    assert archive.stat().st_size <= most <= archive.stat().st_size + 100_000
+
+
 def test_the_archive_tells_nothing_of_its_host(stored: Host) -> None:
     with tarfile.open(_archive(stored)) as archive:
         for member in archive:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import typing
 
 import pytest
@@ -318,6 +319,35 @@ def test_a_container_has_all_privileges_that_it_was_made_with(
     folder = pathlib.Path(capsys.readouterr().out.splitlines()[-1])
     signed = manifest.load((folder / manifest.MANIFEST).read_bytes()).capabilities
     assert signed == (1 << len(containers._CAPABILITIES)) - 1
+
+
+@pytest.mark.parametrize(("blocks", "status"), [(5_000_000, 0), (100, 1)])
+def test_a_dump_leaves_as_much_room_as_it_takes(
+    dumper: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    blocks: int,
+    status: int,
+) -> None:
+    disk = types.SimpleNamespace(f_bavail=blocks, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda path: disk)
+    assert _run(dumper, "dump", ID) == status
+    assert ("its 1 processes have" in capsys.readouterr().err) == bool(status)
+
+
+def test_memory_that_forks_share_is_dumped_for_each() -> None:
+    script = (
+        "import mmap, os, sys\nmemory = os.urandom(50_000_000)\n"
+        "shared = mmap.mmap(-1, 50_000_000); shared.write(memory)\n"
+        "child = os.fork()\nif child: print(child, flush=True)\nsys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert 100e6 < containers.memory([process.pid]) < 130e6
+        assert 150e6 < containers.memory([process.pid, child]) < 200e6
+        process.communicate()
 
 
 def test_a_dump_in_work_has_ended_when_it_is_discarded(
