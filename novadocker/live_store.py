@@ -67,7 +67,7 @@ def check_access() -> None:
     found = configuration()
     try:
         found.suspended("").stat()
-        os.listdir(found.trusted_keys)
+        list(found.trusted_keys.iterdir())
     except OSError as e:
         raise errors.NoLiveImage(
             f"nova-compute does not get to {e.filename} ({e.strerror}): permit its user to go "
@@ -113,7 +113,11 @@ def _parts(dump: pathlib.Path, image: pathlib.Path) -> dict[str, pathlib.Path]:
     """The files of an archive by their names in it, in their order."""
     files = {name: dump / name for name in (manifest.MANIFEST, manifest.SIGNATURE)}
     criu = sorted((dump / manifest.CRIU).iterdir())
-    return {**files, **{f"{manifest.CRIU}/{path.name}": path for path in criu}, manifest.IMAGE: image}
+    return {
+        **files,
+        **{f"{manifest.CRIU}/{path.name}": path for path in criu},
+        manifest.IMAGE: image,
+    }
 
 
 def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:

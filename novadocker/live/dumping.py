@@ -161,8 +161,8 @@ def _described(folder: pathlib.Path, **others: typing.Any) -> manifest.Manifest:
 def discard(settings: Settings, container: str) -> None:
     """Remove a dump; none is as good. One in work has ended when this returns.
 
-    What waits for the pause sees it, and CRIU fails at its next file: it would have a container that
-    goes on stand still again. A container that is suspended starts anew afterwards.
+    What waits for the pause sees it, and CRIU fails at its next file: later it would have a
+    container that goes on stand still again. A container that is suspended starts anew afterwards.
     """
     folder = folder_of(settings, container)
     with contextlib.ExitStack() as stack:

@@ -156,7 +156,7 @@ def test_an_image_is_on_disk_before_it_is_there(
     plain = os.fsync
 
     def fsync(descriptor: int) -> None:
-        synced.add(os.readlink(f"/proc/self/fd/{descriptor}").rpartition("/")[2])
+        synced.add(pathlib.Path(f"/proc/self/fd/{descriptor}").readlink().name)
         assert not live_store.folder_of(NAME).exists()
         plain(descriptor)
 

@@ -169,9 +169,7 @@ def test_a_rebuild_with_an_image_of_another_project_is_refused_before_anything_i
         servers.driver.check_rebuild(servers.context, blesser.instance(image_id))
 
 
-def test_an_image_that_is_too_large_is_refused_before_it_is_written(
-    blesser, servers, monkeypatch
-):
+def test_an_image_that_is_too_large_is_refused_before_it_is_written(blesser, servers, monkeypatch):
     source = blesser.warm()
     monkeypatch.setattr(live_store, "write", lambda *_: pytest.fail("it is written"))
     monkeypatch.setattr(live_store, "size", lambda *_: 1 << 50)

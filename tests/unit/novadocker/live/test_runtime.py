@@ -240,7 +240,9 @@ def test_a_restore_that_takes_too_long_leaves_no_container(
 ) -> None:
     monkeypatch.setattr(runtime, "_SECONDS", 0.5)
     text = host.settings.runc.read_text()
-    host.settings.runc.write_text(text.replace("while", 'case "$*" in *" restore "*) exec sleep 60;; esac\nwhile'))
+    host.settings.runc.write_text(
+        text.replace("while", 'case "$*" in *" restore "*) exec sleep 60;; esac\nwhile')
+    )
     assert host.create() == 1
     assert "runc did not end within" in host.reason
     assert host.asked[-1] == f"--root /r delete --force {ID}"
@@ -256,7 +258,12 @@ def test_a_mark_may_have_anything_in_it(host: Host, text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 4096, " " * 4097, '{"key": 1, "signature": ""}', '{"key": "\\u001b[2J", "signature": ""}'],
+    [
+        "[" * 4096,
+        " " * 4097,
+        '{"key": 1, "signature": ""}',
+        '{"key": "\\u001b[2J", "signature": ""}',
+    ],
 )
 def test_a_signature_may_have_anything_in_it(host: Host, text: str) -> None:
     (host.image / manifest.SIGNATURE).write_text(text)
