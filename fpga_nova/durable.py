@@ -41,3 +41,15 @@ def sync_folder(folder: pathlib.Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: pathlib.Path) -> None:
+    """Have all plain files and folders below a folder on disk when it returns, and itself."""
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            descriptor = os.open(pathlib.Path(parent, name), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        sync_folder(pathlib.Path(parent))

@@ -68,14 +68,17 @@ class Builder:
         self._network = network
 
     def check_image(
-        self, context: "nova_context.RequestContext", image_meta: "objects.ImageMeta"
+        self, context: "nova_context.RequestContext", instance: "objects.Instance"
     ) -> None:
-        """Bring an image to the engine and see that containers can be made of it.
+        """Bring an instance's image to the engine and see that its container can be made of it.
 
-        :raises nova.exception.NovaException: the reason why none can
+        :raises nova.exception.NovaException: the reason why it cannot
         """
+        image_meta = instance.image_meta
+        live_launch.check_host(self._live, image_meta)
         image_id = images.ensure(self._engine, context, image_meta)
         request.command_of(image_meta, images.config_of(self._engine, image_id))
+        live_launch.check_owner(context, instance, image_meta)
 
     def build(
         self,

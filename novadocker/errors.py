@@ -102,6 +102,10 @@ class NoLiveImage(exception.NovaException):  # type: ignore[misc]
         self.reason = reason
 
 
+class LiveTimedOut(NoLiveImage):
+    """The root program for live images did not end in time, and may go on."""
+
+
 class NotSuspended(exception.NovaException):  # type: ignore[misc]
     """A container was not suspended, and goes on.
 

@@ -159,11 +159,12 @@ class Blessings:
         project = instance.project_id or ""
         dump = self._host.sign(container, project, instance.uuid, digest, digests)
         archive = image.with_name("live.tar")
-        live_store.write(archive, pathlib.Path(dump), image)
-        image.unlink()
-        if archive.stat().st_size > CONF.docker.image_max_size << 20:
+        # Before as much again is written.
+        if live_store.size(pathlib.Path(dump), image) > CONF.docker.image_max_size << 20:
             raise errors.NoSnapshot(
                 f"it is larger than {CONF.docker.image_max_size} MiB ([docker] image_max_size), so "
                 "that no server could be made of it"
             )
+        live_store.write(archive, pathlib.Path(dump), image)
+        image.unlink()
         return archive

@@ -67,7 +67,9 @@ class LiveHost:
         for name in (settings.IMAGES, settings.MARKS):
             (incoming / name).mkdir(mode=0o750, parents=True, exist_ok=True)
         report = json.loads(self._run("selftest"))
-        self._forget_unknown(self._run("sweep").split())
+        suspended = self._run("sweep").split()
+        live_store.check_access()
+        self._forget_unknown(suspended)
         self.refusal, self._looked = None, True
         LOG.info("This host has live images, by CRIU %s", report["criu"])
 
@@ -115,7 +117,11 @@ class LiveHost:
         dump.result()
 
     def _dump(self, verb: str, container: str, *options: str) -> None:
-        report = self._run(verb, container, *options)
+        try:
+            report = self._run(verb, container, *options)
+        except errors.LiveTimedOut:
+            self.discard(container)  # it ends before the container goes on
+            raise
         LOG.info("The memory of container %s is dumped: %s", container, report)
 
     def _wait_until_ready(self, container: str, dump: "concurrent.futures.Future[None]") -> None:
@@ -162,7 +168,7 @@ class LiveHost:
             LOG.info("The hook of container %s has run: %s", container, found)
 
     def discard(self, container: str) -> None:
-        """Remove a dump; logs what is left."""
+        """Remove a dump, and wait until one in work has ended; logs what is left."""
         try:
             self._run("discard", container)
         except errors.NoLiveImage as e:
@@ -173,7 +179,7 @@ class LiveHost:
         try:
             answer = root.run([program, *arguments], CONF.docker.live_timeout)
         except root.TimedOutError as e:
-            raise errors.NoLiveImage(
+            raise errors.LiveTimedOut(
                 f"{program} {arguments[0]} did not end within {CONF.docker.live_timeout} s "
                 "([docker] live_timeout)"
             ) from e

@@ -10,7 +10,7 @@ from fpga_hooks.instance import bitstreams
 from novadocker import clone_file, errors, images, live_host, live_store
 from novadocker.containers import Containers
 from novadocker.live import errors as live_errors
-from novadocker.live import settings
+from novadocker.live import manifest, settings
 
 if typing.TYPE_CHECKING:
     from nova import context as nova_context
@@ -66,24 +66,53 @@ def of(
     Root looks at the same again; here it is an error of the user's, before anything is made.
 
     :raises errors.BadImage: it is another project's, or of another bitstream
+    :raises errors.ImageNotReady: this host cannot verify it
     """
+    found = _described(context, instance, image_meta)
+    if found is None:
+        return None
+    name, description = found
+    digests = bitstreams.digests(instance)
+    if description.bitstreams != digests:
+        raise errors.BadImage(
+            image_meta.id,
+            "the live image is of a server with another bitstream; take the flavor of that server",
+        )
+    origin = clone_file.Origin(image_meta.id, description.instance)
+    has_file = clone_file.TARGET in description.mounts
+    return Launch(name, description.project, digests, origin, has_file)
+
+
+def check_owner(
+    context: "nova_context.RequestContext",
+    instance: "objects.Instance",
+    image_meta: "objects.ImageMeta",
+) -> None:
+    """See that a live image, which is in the engine, is of the server's project; others are good.
+
+    :raises errors.BadImage, errors.ImageNotReady: see `of`
+    """
+    _described(context, instance, image_meta)
+
+
+def _described(
+    context: "nova_context.RequestContext",
+    instance: "objects.Instance",
+    image_meta: "objects.ImageMeta",
+) -> tuple[str, manifest.Manifest] | None:
+    """The name in the engine of a live image of the server's project, and what is signed of it."""
     if not is_live(image_meta):
         return None
     name = images.reference(image_meta.id, images.IMAGE_API.get(context, image_meta.id))
     try:
         found = live_store.described(name)
-    except live_errors.LiveError as e:
+    except live_errors.Untrusted as e:
         raise errors.BadImage(image_meta.id, f"the live image is refused: {e}") from e
+    except live_errors.LiveError as e:
+        raise errors.ImageNotReady(image_meta.id, str(e)) from e
     if found.project != instance.project_id:
         raise errors.BadImage(image_meta.id, "the live image is of another project")
-    digests = bitstreams.digests(instance)
-    if found.bitstreams != digests:
-        raise errors.BadImage(
-            image_meta.id,
-            "the live image is of a server with another bitstream; take the flavor of that server",
-        )
-    origin = clone_file.Origin(image_meta.id, found.instance)
-    return Launch(name, found.project, digests, origin, clone_file.TARGET in found.mounts)
+    return name, found
 
 
 def start(
@@ -112,10 +141,14 @@ def mark(container: str, table: dict[str, typing.Any]) -> typing.Iterator[None]:
     """Have the engine's runtime restore a container that is started in the body.
 
     :param table: what it reads; see novadocker.live.runtime
+    :raises errors.NoLiveImage: the host cannot write it
     """
     file = live_store.configuration().incoming / settings.MARKS / container
-    _write(file, table)
     try:
+        try:
+            _write(file, table)
+        except OSError as e:
+            raise errors.NoLiveImage(f"{file} cannot be written: {e.strerror or e}") from e
         yield
     finally:
         file.unlink(missing_ok=True)

@@ -11,10 +11,11 @@ import re
 import shutil
 import tarfile
 import typing
-import uuid
 
 from oslo_config import cfg
 
+from fpga_nova import durable
+from fpga_nova.confined import folders
 from fpga_nova.container_image import indexing
 from fpga_nova.container_image.limits import Refused
 from fpga_nova.container_image.reading import NotRead
@@ -37,6 +38,10 @@ MEMORY, COPIED, MAPPED = "live_memory", "copied", "mapped"
 TRAIT = "CUSTOM_LIVE_IMAGE"
 
 _CHUNK = 1 << 20
+#: Bytes of a file in an archive besides its content, at most.
+_HEADERS = 4096
+#: How the names of folders begin in which images are taken apart.
+_HIDDEN = "."
 _NAME = re.compile(
     rf"{re.escape(manifest.MANIFEST)}|{re.escape(manifest.SIGNATURE)}|{re.escape(manifest.IMAGE)}"
     rf"|{manifest.CRIU}/[A-Za-z0-9][A-Za-z0-9._-]{{0,200}}"
@@ -52,6 +57,22 @@ def configuration() -> settings.Settings:
         return settings.read(pathlib.Path(CONF.docker.live_settings))
     except live_errors.LiveError as e:
         raise errors.NoLiveImage(str(e)) from e
+
+
+def check_access() -> None:
+    """See that this user gets to what root's program hands over, and to the keys.
+
+    :raises errors.NoLiveImage: it does not, with the reason
+    """
+    found = configuration()
+    try:
+        found.suspended("").stat()
+        list(found.trusted_keys.iterdir())
+    except OSError as e:
+        raise errors.NoLiveImage(
+            f"nova-compute does not get to {e.filename} ({e.strerror}): permit its user to go "
+            f"through the folders above, or name another one in {CONF.docker.live_settings}"
+        ) from e
 
 
 def folder_of(name: str) -> pathlib.Path:
@@ -71,6 +92,12 @@ def complete(image: typing.Mapping[str, typing.Any], name: str) -> bool:
     return image.get("container_format") != FORMAT or folder_of(name).is_dir()
 
 
+def size(dump: pathlib.Path, image: pathlib.Path) -> int:
+    """How many bytes the archive has at most that `write` writes; see there."""
+    paths = _parts(dump, image).values()
+    return sum(path.stat().st_size + _HEADERS for path in paths) + tarfile.RECORDSIZE
+
+
 def write(target: pathlib.Path, dump: pathlib.Path, image: pathlib.Path) -> None:
     """Write the archive that Glance gets.
 
@@ -78,11 +105,19 @@ def write(target: pathlib.Path, dump: pathlib.Path, image: pathlib.Path) -> None
     :param image: the archive of the container's files
     """
     with tarfile.open(target, "x") as archive:
-        for name in (manifest.MANIFEST, manifest.SIGNATURE):
-            archive.add(dump / name, name, filter=_plain)
-        for path in sorted((dump / manifest.CRIU).iterdir()):
-            archive.add(path, f"{manifest.CRIU}/{path.name}", filter=_plain)
-        archive.add(image, manifest.IMAGE, filter=_plain)
+        for name, path in _parts(dump, image).items():
+            archive.add(path, name, filter=_plain)
+
+
+def _parts(dump: pathlib.Path, image: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The files of an archive by their names in it, in their order."""
+    files = {name: dump / name for name in (manifest.MANIFEST, manifest.SIGNATURE)}
+    criu = sorted((dump / manifest.CRIU).iterdir())
+    return {
+        **files,
+        **{f"{manifest.CRIU}/{path.name}": path for path in criu},
+        manifest.IMAGE: image,
+    }
 
 
 def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
@@ -95,23 +130,27 @@ def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
     """
     target = folder_of(name)
     target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    new = target.with_name(f".{uuid.uuid4().hex}")
     image = fetched.with_name("live-image.tar")
     try:
-        with fetched.open("rb") as archive:
-            _take_apart(archive, new, image)
-        found = _verified(new)
-        if manifest.digest_of(image) != found.image:
-            raise live_errors.Untrusted("its files are not those that were signed")
-        fetched.unlink()
-        shutil.rmtree(target, ignore_errors=True)
-        new.rename(target)
+        with folders.fresh(target.parent, _HIDDEN) as work:
+            new = work / "new"
+            with fetched.open("rb") as archive:
+                _take_apart(archive, new, image)
+            found = _verified(new)
+            if manifest.digest_of(image) != found.image:
+                raise live_errors.Untrusted("its files are not those that were signed")
+            fetched.unlink()
+            # Nobody fetches it again as long as the folder is there.
+            durable.sync_tree(new)
+            if target.exists():
+                target.rename(work / "old")
+            new.rename(target)
     except (live_errors.Untrusted, Refused) as e:
         raise errors.BadImage(image_id, f"the live image is refused: {e}") from e
     except (live_errors.LiveError, NotRead) as e:
         raise errors.ImageNotReady(image_id, str(e)) from e
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+    except OSError as e:
+        raise errors.ImageNotReady(image_id, f"its host cannot write it: {e.strerror or e}") from e
     return image
 
 
@@ -137,7 +176,7 @@ def remove_all_but(names: typing.Iterable[str]) -> None:
     known = {name.rpartition("/")[2] for name in names}
     folder = configuration().incoming / settings.IMAGES
     for one in folder.iterdir() if folder.is_dir() else ():
-        if one.name not in known and not one.name.startswith("."):
+        if one.name not in known and not one.name.startswith(_HIDDEN):
             shutil.rmtree(one, ignore_errors=True)
 
 
@@ -158,8 +197,8 @@ def _take_apart(archive: typing.BinaryIO, target: pathlib.Path, image: pathlib.P
         raise Refused(f"it has the file {strange[:100]!r}")
     if manifest.IMAGE not in places:
         raise Refused(f"it lacks the file {manifest.IMAGE}")
-    for name in (manifest.MANIFEST, manifest.SIGNATURE):
-        if name in places and places[name].size > manifest.MOST:
+    for name, most in ((manifest.MANIFEST, manifest.MOST), (manifest.SIGNATURE, signatures.MOST)):
+        if name in places and places[name].size > most:
             raise Refused(f"its {name} is too large")
     (target / manifest.CRIU).mkdir(mode=0o750, parents=True)
     for name, place in places.items():

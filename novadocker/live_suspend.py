@@ -26,7 +26,8 @@ if typing.TYPE_CHECKING:
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-_PAUSE = 0.1
+#: Seconds between two looks, and until the engine knows of an end.
+_PAUSE, _SOON = 0.1, 5
 
 
 class Suspensions:
@@ -63,8 +64,24 @@ class Suspensions:
             with self._pauses.held(instance.uuid, work):
                 LOG.info("Its memory is dumped", instance=instance)
         except errors.NoLiveImage as e:
-            raise errors.NotSuspended(e.reason) from e
+            if not self._ended_after_all(instance, attributes["Id"]):
+                raise errors.NotSuspended(e.reason) from e
         self._wait_for_the_end(instance)
+
+    def _ended_after_all(self, instance: "objects.Instance", container: str) -> bool:
+        """Whether a container was suspended by a program that was itself killed at its last step.
+
+        The dump of one that goes on is removed: a later start would go back to it.
+        """
+        if not _dump_of(container).is_dir():
+            return False
+        end = time.monotonic() + _SOON
+        while self._containers.power_state(instance.uuid) != power_state.SHUTDOWN:
+            if time.monotonic() > end:
+                self._host.discard(container)
+                return False
+            time.sleep(_PAUSE)
+        return True
 
     def check(self, instance: "objects.Instance") -> str:
         """See that a container was suspended; its id in the engine.

@@ -24,13 +24,13 @@ def fresh(parent: Path, prefix: str = "") -> typing.Iterator[Path]:
     """
     with contextlib.ExitStack() as ours:
         # Nobody may take the folder for a dead process's before it is locked.
-        with _held(parent, fcntl.LOCK_EX) as locked:
+        with held(parent, fcntl.LOCK_EX) as locked:
             if locked:
                 _sweep(parent, prefix)
             folder = parent / f"{prefix}{uuid.uuid4().hex}"
             folder.mkdir(mode=0o700)
             ours.callback(shutil.rmtree, folder)
-            ours.enter_context(_held(folder))
+            ours.enter_context(held(folder))
         yield folder
 
 
@@ -40,7 +40,7 @@ def sweep(parent: Path, prefix: str) -> list[str]:
     :returns: their names
     :raises OSError: the parent cannot be locked or read
     """
-    with _held(parent, fcntl.LOCK_EX) as locked:
+    with held(parent, fcntl.LOCK_EX) as locked:
         return _sweep(parent, prefix) if locked else []
 
 
@@ -48,7 +48,7 @@ def _sweep(parent: Path, prefix: str) -> list[str]:
     swept = []
     for folder in parent.glob(f"{prefix}*"):
         # Whether a folder that cannot be locked is in use is not known; it stays.
-        with contextlib.suppress(OSError), _held(folder) as locked:
+        with contextlib.suppress(OSError), held(folder) as locked:
             if locked:
                 shutil.rmtree(folder)
                 swept.append(folder.name)
@@ -56,7 +56,7 @@ def _sweep(parent: Path, prefix: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _held(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> typing.Iterator[bool]:
+def held(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> typing.Iterator[bool]:
     """Lock a folder; gives False where its file system has no such locks, as NFS has none."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(folder, flags)

@@ -39,8 +39,8 @@ def _tried(path: str) -> Finding:
         return Finding(_CHECK, "missing", f"{path} selftest: {e}")
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        text = f"this host cannot dump and restore: {reason.removeprefix('Error: ')}"
-        remedy = "build_scripts/build_criu.sh builds a CRIU; or [docker] live_images = False"
+        text = f"this host has no live images: {reason.removeprefix('Error: ')}"
+        remedy = "mend that (build_scripts/build_criu.sh builds a CRIU), or turn live_images off"
         return Finding(_CHECK, "missing", text, remedy)
     version = json.loads(result.stdout)["criu"]
     return Finding(_CHECK, "ok", f"CRIU {version} dumps and restores a process that listens")

@@ -40,6 +40,7 @@ def adopt(
         old = _verified(archive, places, keys)
         new = dataclasses.replace(old, project=project)
         data = new.dump()
+        signatures.check_own(settings.signing_key, settings.trusted_keys)
         signature = signatures.sign(data, settings.signing_key)
         try:
             with target.open("xb") as file:

@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _selftest(config: settings.Settings, _asked: argparse.Namespace) -> None:
     start = time.monotonic()
+    selftest.check(config)
     version = selftest.run(config.criu)
     print(json.dumps({"criu": version, "seconds": round(time.monotonic() - start, 2)}))
 

@@ -90,17 +90,40 @@ def privileges(processes: typing.Iterable[int]) -> Privileges:
     :raises LiveError: one of them is gone
     """
     capabilities, no_new, seccomp = 0, True, True
-    for process in processes:
-        try:
-            text = _read(process, "status")
-        except OSError as e:
-            raise LiveError(f"process {process} of the container is gone: try again") from e
-        status = dict(line.partition(":\t")[::2] for line in text.splitlines())
+    for status in map(_status, processes):
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             capabilities |= int(status[name], 16)
         no_new &= status["NoNewPrivs"] == "1"
         seccomp &= status["Seccomp"] == "2"
     return Privileges(capabilities, no_new, seccomp)
+
+
+def memory(processes: typing.Iterable[int]) -> int:
+    """The bytes of memory that a dump of some processes has, about.
+
+    Each process has a copy of its own there of what it has shared since a fork. Memory that
+    processes share on purpose is there once; that of the process with the most of it counts.
+
+    :raises LiveError: one of them is gone
+    """
+    own, shared = 0, [0]
+    for status in map(_status, processes):
+        own += sum(_kib(status, name) for name in ("RssAnon", "VmSwap"))
+        shared.append(_kib(status, "RssShmem"))
+    return (own + max(shared)) << 10
+
+
+def _status(process: int) -> dict[str, str]:
+    try:
+        text = _read(process, "status")
+    except OSError as e:
+        raise LiveError(f"process {process} of the container is gone: try again") from e
+    return dict(line.partition(":\t")[::2] for line in text.splitlines())
+
+
+def _kib(status: typing.Mapping[str, str], name: str) -> int:
+    """A size in /proc/PID/status; that of a process without memory is 0."""
+    return int(status.get(name, "0").split()[0])
 
 
 def alive(processes: typing.Iterable[int]) -> dict[int, int]:

@@ -43,6 +43,10 @@ def version(program: pathlib.Path) -> str:
 PLAIN = {"PATH": _PATH, "LANG": "C.UTF-8"}
 
 
+class TimedOut(LiveError):
+    """runc did not end in time, and was killed."""
+
+
 def run_runc(
     settings: Settings,
     arguments: list[str],
@@ -55,10 +59,14 @@ def run_runc(
     :param folder: root's alone; it gets what CRIU reads. None where runc needs no CRIU.
     :param before: the words before its command line
     :param options: of subprocess.run
+    :raises TimedOut: it did not end in their `timeout`
     """
     environment = {**PLAIN, **(_for_criu(settings.criu, folder) if folder else {})}
     argv = [*before, os.fspath(settings.runc), *arguments]
-    return subprocess.run(argv, env=environment, **options)  # type: ignore[call-overload,no-any-return] # noqa: S603
+    try:
+        return subprocess.run(argv, env=environment, **options)  # type: ignore[call-overload,no-any-return] # noqa: S603
+    except subprocess.TimeoutExpired as e:
+        raise TimedOut(f"runc did not end within {e.timeout:.0f} seconds") from e
 
 
 def _for_criu(program: pathlib.Path, folder: pathlib.Path) -> dict[str, str]:

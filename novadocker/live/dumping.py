@@ -8,7 +8,6 @@ from then on. `discard` removes them.
 import contextlib
 import datetime
 import fcntl
-import grp
 import json
 import os
 import pathlib
@@ -17,12 +16,13 @@ import signal
 import time
 import typing
 
-from novadocker.live import containers, criu, facts, manifest, reasons, regions
+from fpga_nova import durable
+from fpga_nova.confined import folders
+from novadocker.live import containers, criu, facts, manifest, places, reasons, regions
 from novadocker.live.errors import LiveError
 from novadocker.live.settings import Settings
 
 _FACTS = "facts.json"
-_SECONDS = 300
 #: Seconds that nova-compute may take to have the engine pause a container, and between two looks.
 _PATIENCE, _PAUSE = 60, 0.02
 
@@ -51,13 +51,11 @@ def dump(settings: Settings, container: str, owner: str | None = None) -> Second
     """
     folder = folder_of(settings, container)
     start = time.monotonic()
-    # nova-compute goes through them to what it may read.
-    for parent in (settings.state, settings.spool):
-        _make(parent, 0o711)
+    places.prepare(settings)
     with _lock(settings, fcntl.LOCK_SH):
         _remove(settings, container)
-        _make(folder, 0o700)
-        try:
+        folder.mkdir(mode=0o700)
+        with _in_work(settings, container):
             host, bundle = facts.of_host(settings), facts.bundle(settings, container)
             ready = time.monotonic()
             _await_pause(settings, container)
@@ -66,9 +64,6 @@ def dump(settings: Settings, container: str, owner: str | None = None) -> Second
             found = facts.of_container(settings, container, bundle)
             _checkpoint(settings, container, folder, obstacle)
             (folder / _FACTS).write_text(json.dumps(host | found))
-        except BaseException:
-            _remove(settings, container)
-            raise
         shutil.rmtree(settings.ready(container), ignore_errors=True)
         return Seconds(ready - start, paused - ready, time.monotonic() - paused)
 
@@ -76,24 +71,39 @@ def dump(settings: Settings, container: str, owner: str | None = None) -> Second
 def suspend(settings: Settings, container: str, owner: str | None = None) -> Seconds:
     """Dump a container once it is paused, keep the dump for its next start, and kill its processes.
 
-    They are killed while they are paused, so that none of them runs on.
+    They are killed while they are paused, so that none of them runs on, and once the dump would
+    outlast a loss of power.
 
     :param container: the engine's id
     :param owner: see `dump`
-    :raises LiveError: it cannot be dumped, with the reason; it was not killed
+    :raises LiveError: it cannot be dumped, with the reason; it was not killed, and nothing is left
     """
     found = dump(settings, container, owner)
     folder, target = folder_of(settings, container), settings.suspended(container)
-    _make(target.parent, 0o711)
     with _lock(settings, fcntl.LOCK_SH):
-        described = _described(folder, project="", instance="", bitstreams=(), image="", files=())
-        (folder / manifest.MANIFEST).write_bytes(described.dump())
-        shutil.rmtree(target, ignore_errors=True)
-        folder.rename(target)
-        for process in facts.processes(settings, container):
+        with _in_work(settings, container):
+            nobody = _described(folder, project="", instance="", bitstreams=(), image="", files=())
+            (folder / manifest.MANIFEST).write_bytes(nobody.dump())
+            durable.sync_tree(folder)
+            processes = facts.processes(settings, container)
+            _check_paused(settings, container)
+            places.remove(settings, target)
+            folder.rename(target)
+        durable.sync_folder(target.parent)
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
     return found
+
+
+def _check_paused(settings: Settings, container: str) -> None:
+    """See that a container does nothing yet that its dump does not know.
+
+    :raises LiveError: it goes on, because nova-compute has given the dump up
+    """
+    status = facts.state(settings, container)["status"]
+    if status != "paused":
+        raise LiveError(f"the container is {status} before its dump is complete: try again")
 
 
 def sign(
@@ -128,11 +138,16 @@ def sign(
         image=image,
         files=manifest.measure(folder / manifest.CRIU),
     ).dump()
-    (folder / manifest.MANIFEST).write_bytes(data)
-    (folder / manifest.SIGNATURE).write_bytes(signatures.sign(data, settings.signing_key))
+    # What this host refuses at a launch must not be all that is left of a server.
+    signatures.check_own(settings.signing_key, settings.trusted_keys)
+    manifest.load(data)
+    signature = signatures.sign(data, settings.signing_key)
+    # A container that is suspended is restored by its manifest: a part of one would be its end.
+    durable.write(folder / manifest.MANIFEST, data)
+    durable.write(folder / manifest.SIGNATURE, signature)
     files = [*(folder / manifest.CRIU).iterdir(), folder / manifest.MANIFEST]
     modes = dict.fromkeys([*files, folder / manifest.SIGNATURE], 0o640)
-    hand_over(settings.group, modes | dict.fromkeys((folder / manifest.CRIU, folder), 0o750))
+    places.hand_over(settings.group, modes | dict.fromkeys((folder / manifest.CRIU, folder), 0o750))
     return folder
 
 
@@ -144,13 +159,19 @@ def _described(folder: pathlib.Path, **others: typing.Any) -> manifest.Manifest:
 
 
 def discard(settings: Settings, container: str) -> None:
-    """Remove a dump; none is as good. One that waits for the pause ends.
+    """Remove a dump; none is as good. One in work has ended when this returns.
 
-    A container that is suspended starts anew afterwards.
+    What waits for the pause sees it, and CRIU fails at its next file: later it would have a
+    container that goes on stand still again. A container that is suspended starts anew afterwards.
     """
-    folder_of(settings, container)
-    _remove(settings, container)
-    shutil.rmtree(settings.suspended(container), ignore_errors=True)
+    folder = folder_of(settings, container)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            stack.callback(fcntl.flock, descriptor, fcntl.LOCK_EX)
+        _remove(settings, container)
+        places.remove(settings, settings.suspended(container))
 
 
 def suspended(settings: Settings) -> list[str]:
@@ -165,8 +186,7 @@ def sweep(settings: Settings) -> None:
     One that an earlier nova-compute began ends first: CRIU leaves a container as it found it, so
     nobody may have it go on meanwhile.
     """
-    if not settings.spool.is_dir():
-        return
+    places.prepare(settings)
     for ready in settings.spool.glob(f"*{settings.ready('').name}"):
         shutil.rmtree(ready, ignore_errors=True)
     with _lock(settings, fcntl.LOCK_EX):
@@ -179,6 +199,17 @@ def _lock(settings: Settings, kind: int) -> typing.Iterator[None]:
     with settings.lock.open("w") as file:
         fcntl.flock(file, kind)
         yield
+
+
+@contextlib.contextmanager
+def _in_work(settings: Settings, container: str) -> typing.Iterator[None]:
+    """Hold the folder of a dump, as `discard` sees; of a failure nothing is left."""
+    try:
+        with folders.held(folder_of(settings, container)):
+            yield
+    except BaseException:
+        _remove(settings, container)
+        raise
 
 
 def _remove(settings: Settings, container: str) -> None:
@@ -211,12 +242,9 @@ def _checkpoint(
     work.mkdir()
     arguments = ["--root", str(settings.runc_root), "checkpoint", "--leave-running"]
     arguments += ["--file-locks", "--image-path", str(folder / manifest.CRIU)]
+    # It has no limit of its own: a CRIU without its runc would go on. See `discard`.
     finished = criu.run_runc(
-        settings,
-        [*arguments, "--work-path", str(work), container],
-        folder,
-        capture_output=True,
-        timeout=_SECONDS,
+        settings, [*arguments, "--work-path", str(work), container], folder, capture_output=True
     )
     if finished.returncode:
         reason = criu.complaint(work / "dump.log")
@@ -234,22 +262,3 @@ def folder_of(settings: Settings, container: str) -> pathlib.Path:
     if not containers.ID.fullmatch(container):
         raise LiveError(f"'{container}' is not the id of a container")
     return settings.spool / container
-
-
-def _make(folder: pathlib.Path, mode: int) -> None:
-    folder.mkdir(mode=mode, parents=True, exist_ok=True)
-    folder.chmod(mode)
-
-
-def hand_over(group: str, modes: typing.Mapping[pathlib.Path, int]) -> None:
-    """Have a group read what is nova-compute's, and only that.
-
-    :raises LiveError: there is no such group
-    """
-    try:
-        number = grp.getgrnam(group).gr_gid
-    except KeyError as e:
-        raise LiveError(f"there is no group {group}") from e
-    for path, mode in modes.items():
-        os.chown(path, 0, number)
-        path.chmod(mode)

@@ -28,7 +28,8 @@ def of_container(
 ) -> dict[str, typing.Any]:
     """What the manifest says of a container that is paused.
 
-    :raises LiveError: not all that runs in it would be dumped, or it may do too much
+    :raises LiveError: not all that runs in it would be dumped, it may do too much, or there is no
+        room for it
     """
     found = containers.alive(processes(settings, container))
     first = state(settings, container)["pid"]
@@ -41,12 +42,29 @@ def of_container(
     privileges = containers.privileges(found)
     if not privileges.within(bundle.privileges):
         raise LiveError("its processes have more privileges than the container was made with")
+    _check_room(settings, found)
     return {
-        "capabilities": privileges.capabilities,
+        # All that it was made with: what a process has opened by a capability, or what one of its
+        # threads has, is there though the process has given the capability up.
+        "capabilities": bundle.privileges.capabilities,
         "no_new_privileges": privileges.no_new_privileges,
         "seccomp": privileges.seccomp,
         "mounts": bundle.mounts,
     }
+
+
+def _check_room(settings: Settings, found: typing.Collection[int]) -> None:
+    """See that the dump of some processes leaves as much room as it takes: its image takes that.
+
+    A server of a few forks can have a dump of many times its memory.
+    """
+    disk = os.statvfs(settings.spool)
+    size, room = containers.memory(found), disk.f_bavail * disk.f_frsize // 2
+    if size > room:
+        raise LiveError(
+            f"its {len(found)} processes have {size >> 20} MiB of memory, with what they share "
+            f"counted for each, and its host has room for a dump of {room >> 20} MiB"
+        )
 
 
 def bundle(settings: Settings, container: str) -> containers.Bundle:

@@ -17,7 +17,7 @@ import time
 import typing
 
 from fpga_nova.confined import folders
-from novadocker.live import containers, criu, facts
+from novadocker.live import containers, criu, facts, places
 from novadocker.live.errors import LiveError
 from novadocker.live.settings import Settings
 
@@ -69,8 +69,7 @@ def run(settings: Settings, container: str) -> Ending:
     """
     if not containers.ID.fullmatch(container):
         raise LiveError(f"'{container}' is not the id of a container")
-    for path in (settings.state, settings.work):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places.prepare(settings)
     with folders.fresh(settings.work, "hook-") as work:
         return _run(settings, container, work)
 
@@ -91,7 +90,7 @@ def _run(settings: Settings, container: str, work: pathlib.Path) -> Ending:
         status = criu.run_runc(
             settings, argv, None, way.before, timeout=LIMIT + _GRACE, **nothing
         ).returncode
-    except subprocess.TimeoutExpired:
+    except criu.TimedOut:
         status = -signal.SIGKILL
     finally:
         limit.cancel()

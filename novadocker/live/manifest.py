@@ -90,8 +90,10 @@ class Manifest:
 def load(data: bytes) -> Manifest:
     """Read what `Manifest.dump` wrote, and a signature was good for.
 
-    :raises Untrusted: it is something else
+    :raises Untrusted: it is something else, or larger than the reader of an archive permits
     """
+    if len(data) > MOST:
+        raise Untrusted(f"its {MANIFEST} is too large")
     try:
         table = json.loads(data)
         if table.pop("version") != _VERSION:
@@ -103,6 +105,8 @@ def load(data: bytes) -> Manifest:
         raise Untrusted(f"its manifest cannot be read: {e}") from e
     if not all(_is_file(file) for file in files):
         raise Untrusted("its manifest names something that is not a file of CRIU's")
+    if len(files) + len((MANIFEST, SIGNATURE, IMAGE)) > MOST_FILES:
+        raise Untrusted("its manifest names too many files")
     return found
 
 

@@ -16,7 +16,7 @@ import stat
 import tarfile
 import typing
 
-from novadocker.live import dumping, images, manifest
+from novadocker.live import dumping, images, manifest, places
 from novadocker.live.errors import LiveError
 from novadocker.live.memory import Memory
 from novadocker.live.settings import Settings
@@ -63,7 +63,7 @@ def move(settings: Settings, container: str) -> Layer | None:
     if not size:
         layer.unlink()
         return None
-    dumping.hand_over(settings.group, {folder: 0o710, layer: 0o640})
+    places.hand_over(settings.group, {folder: 0o710, layer: 0o640})
     return Layer(layer, manifest.digest_of(layer), size)
 
 

@@ -10,13 +10,12 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import struct
 import sys
 import typing
 
 from fpga_nova.confined import folders
-from novadocker.live import containers, criu, manifest, settings
+from novadocker.live import containers, criu, manifest, places, settings
 from novadocker.live.errors import LiveError, Untrusted
 
 if typing.TYPE_CHECKING:
@@ -51,10 +50,13 @@ def main(arguments: list[str]) -> int:
     """
     runc = arguments[1:]
     try:
-        config = settings.read(pathlib.Path(arguments[0]))
-    except LiveError as e:
+        return _do(settings.read(pathlib.Path(arguments[0])), runc)
+    except (LiveError, OSError) as e:
         _report(runc, str(e))
         return 1
+
+
+def _do(config: "Settings", runc: list[str]) -> int:
     place = command_at(runc)
     verb, container = runc[place] if place < len(runc) else "", runc[-1] if runc else ""
     if not containers.ID.fullmatch(container):
@@ -63,22 +65,22 @@ def main(arguments: list[str]) -> int:
     if verb == "start" and note.exists():
         note.unlink()
         return 0
-    if verb == "delete":
+    if verb in ("create", "delete"):
+        # At a create it is of before a loss of power: what is created now has to be started.
         note.unlink(missing_ok=True)
     if verb != "create":
         return _become_runc(config, runc)
     mark = config.incoming / settings.MARKS / container
     if not os.path.lexists(mark):
         # It starts anew, so that what it had in memory is of no use.
-        shutil.rmtree(config.suspended(container), ignore_errors=True)
+        places.remove(config, config.suspended(container))
         return _become_runc(config, runc)
     try:
         _restore(config, runc, place, _taken(mark))
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         note.touch()
     except (LiveError, OSError) as e:
-        _report(runc, f"the live image is not restored: {e}")
-        return 1
+        raise LiveError(f"the live image is not restored: {e}") from e
     return 0
 
 
@@ -145,8 +147,7 @@ def name_host(folder: pathlib.Path, name: str) -> None:
 def _restore(config: "Settings", runc: list[str], place: int, mark: Mark | None) -> None:
     folder = pathlib.Path(_value_of(runc[place:], "--bundle") or ".")
     bundle = containers.bundle(folder)
-    for path in (config.state, config.work):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places.prepare(config)
     with folders.fresh(config.work, "restore-") as work:
         if mark is None:
             _resume(config, runc, place, bundle, work)
@@ -160,9 +161,11 @@ def _copied(
     config: "Settings", mark: Mark, bundle: containers.Bundle, work: pathlib.Path
 ) -> pathlib.Path:
     """The files of a live image, as they were signed."""
+    from novadocker.live import signatures  # not needed by all that becomes runc
+
     with _images(config, mark) as source:
         data = _small(source, manifest.MANIFEST, manifest.MOST)
-        signature = _small(source, manifest.SIGNATURE, _MARK_SIZE)
+        signature = _small(source, manifest.SIGNATURE, signatures.MOST)
         found = check(config, mark, data, signature, bundle)
         files = work / manifest.CRIU
         files.mkdir(mode=0o700)
@@ -182,7 +185,7 @@ def _resume(
         raise LiveError(f"there is no dump of the container: {e.strerror}") from e
     _check_fit(manifest.load(data), bundle)
     _run(config, runc, place, dump / manifest.CRIU, work)
-    shutil.rmtree(dump, ignore_errors=True)
+    places.remove(config, dump)
 
 
 def _run(
@@ -191,12 +194,17 @@ def _run(
     """Have runc restore a container, of which nothing is left otherwise."""
     argv = [*runc[:place], "restore", "--detach", "--no-subreaper", "--file-locks"]
     argv += ["--image-path", str(files), "--work-path", str(work), *runc[place + 1 :]]
-    if criu.run_runc(config, argv, work, timeout=_SECONDS).returncode:
-        reason = criu.complaint(work / "restore.log")
+    reason = ""
+    try:
+        if criu.run_runc(config, argv, work, timeout=_SECONDS).returncode:
+            reason = f"CRIU: {criu.complaint(work / 'restore.log')}"
+    except criu.TimedOut as e:
+        reason = str(e)
+    if reason:
         runc_root = _value_of(runc[:place], "--root")
         root = ["--root", runc_root] if runc_root else []
         criu.run_runc(config, [*root, "delete", "--force", runc[-1]], work, timeout=_SECONDS)
-        raise LiveError(f"CRIU: {reason}")
+        raise LiveError(reason)
 
 
 def _taken(path: pathlib.Path) -> Mark | None:
@@ -209,7 +217,7 @@ def _taken(path: pathlib.Path) -> Mark | None:
         if table == {"suspended": True}:
             return None
         mark = Mark(str(table["images"]), str(table["project"]), tuple(table["bitstreams"]))
-    except (ValueError, KeyError, TypeError) as e:
+    except (ValueError, KeyError, TypeError, RecursionError) as e:
         raise LiveError(f"{path} cannot be read: {e!r}") from e
     if "/" in mark.images or mark.images.startswith("."):
         raise LiveError(f"{path} does not name a folder")
@@ -280,7 +288,10 @@ def _report(runc: typing.Sequence[str], text: str) -> None:
 
 
 def _become_runc(config: "Settings", arguments: list[str]) -> int:
-    os.execv(config.runc, [os.fspath(config.runc), *arguments])  # noqa: S606 - root's own program
+    try:
+        os.execv(config.runc, [os.fspath(config.runc), *arguments])  # noqa: S606 - root's own program
+    except OSError as e:
+        raise LiveError(f"{config.runc} cannot be run: {e.strerror}") from e
 
 
 if __name__ == "__main__":

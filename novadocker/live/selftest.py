@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this host dumps and restores: tried with a process that listens.
+"""Whether this host dumps, signs and restores: tried with a process that listens.
 
 What `criu check` says is not enough: 4.1 passes it on Linux 6.16, and dumps no socket there.
 """
@@ -15,8 +15,9 @@ import tempfile
 import time
 import typing
 
-from novadocker.live import criu
+from novadocker.live import criu, places
 from novadocker.live.errors import LiveError
+from novadocker.live.settings import Settings
 
 _SECONDS = 30
 _WORD = b"still here\n"
@@ -34,6 +35,19 @@ while True:
     connection.sendall(word)
     connection.close()
 """
+
+
+def check(settings: Settings) -> None:
+    """See that what root dumps here could be signed, read by nova-compute, and launched.
+
+    :raises LiveError: the reason why not, and what to do
+    """
+    from novadocker.live import signatures
+
+    signatures.check_own(settings.signing_key, settings.trusted_keys)
+    places.group_of(settings.group)
+    if not os.access(settings.runc, os.X_OK):
+        raise LiveError(f"there is no program {settings.runc}")
 
 
 def run(program: pathlib.Path) -> str:
@@ -70,6 +84,7 @@ def _listening() -> typing.Iterator[tuple[int, int]]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd="/",
+        env=criu.PLAIN,
     ) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - for mypy
@@ -87,7 +102,9 @@ def _criu(program: pathlib.Path, folder: pathlib.Path, verb: str, *more: str) ->
     log = folder / f"{verb}.log"
     argv = [str(program), verb, "--images-dir", str(folder), "--log-file", str(log), *more]
     try:
-        status = subprocess.run(argv, capture_output=True, timeout=_SECONDS).returncode  # noqa: S603
+        status = subprocess.run(  # noqa: S603
+            argv, capture_output=True, timeout=_SECONDS, env=criu.PLAIN
+        ).returncode
     except subprocess.TimeoutExpired as e:
         raise LiveError(f"criu {verb} did not end within {_SECONDS} seconds") from e
     if status:

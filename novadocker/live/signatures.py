@@ -2,10 +2,10 @@
 """Signatures of live images: Ed25519, one private key a host, and the public keys of all hosts."""
 
 import base64
-import binascii
 import hashlib
 import json
 import pathlib
+import re
 import stat
 import typing
 
@@ -22,8 +22,9 @@ from novadocker.live.errors import LiveError, Untrusted
 #: What is signed begins with it, so that a signature of something else is good for nothing here.
 _PURPOSE = b"fpga-nova live image\0"
 _DIGITS = 16
-#: Bytes of a signature's file at most.
-MOST = 4096
+_NAME = re.compile(f"[0-9a-f]{{{_DIGITS}}}")
+#: Bytes of a signature's file at most, and characters of the words about one.
+MOST, _WORDS = 4096, 300
 
 
 def create(signing_key: pathlib.Path, trusted: pathlib.Path) -> str:
@@ -34,9 +35,11 @@ def create(signing_key: pathlib.Path, trusted: pathlib.Path) -> str:
     :returns: the name of the public key
     """
     key = Ed25519PrivateKey.generate()
-    for folder in (signing_key.parent, trusted):
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o755)
+    if not signing_key.parent.is_dir():  # one that is there may be /root
+        signing_key.parent.mkdir(parents=True)
+        signing_key.parent.chmod(0o755)
+    trusted.mkdir(parents=True, exist_ok=True)
+    trusted.chmod(0o755)
     name = name_of(key.public_key())
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -65,6 +68,24 @@ def sign(data: bytes, signing_key: pathlib.Path) -> bytes:
         raise LiveError(f"{signing_key} is not an Ed25519 key")
     signature = base64.b64encode(key.sign(_PURPOSE + data)).decode()
     return json.dumps({"key": name_of(key.public_key()), "signature": signature}).encode()
+
+
+def check_own(signing_key: pathlib.Path, trusted: pathlib.Path) -> None:
+    """See that a host can sign, and trusts what it signs.
+
+    :raises LiveError: it has no key of its own, or does not trust that key
+    """
+    if not signing_key.exists():
+        raise LiveError(f"the host has no key {signing_key} - run 'fpga-live key'")
+    signature = sign(b"", signing_key)
+    try:
+        verify(b"", signature, trusted)
+    except Untrusted as e:
+        name = key_of(signature)
+        raise LiveError(
+            f"the host does not trust its own key: {trusted} lacks {name}.pem - put it back, or "
+            "run 'fpga-live key --rotate'"
+        ) from e
 
 
 def verify(data: bytes, signature: bytes, trusted: pathlib.Path) -> None:
@@ -99,7 +120,11 @@ def public_keys(trusted: pathlib.Path) -> dict[str, Ed25519PublicKey]:
     """
     found = {}
     _check_owner(trusted, 0o022)
-    for path in sorted(trusted.glob("*.pem")):
+    try:
+        paths = sorted(path for path in trusted.iterdir() if path.suffix == ".pem")
+    except OSError as e:
+        raise LiveError(f"{trusted} cannot be read: {e.strerror}") from e
+    for path in paths:
         _check_owner(path, 0o022)
         try:
             key = serialization.load_pem_public_key(path.read_bytes())
@@ -118,13 +143,21 @@ def name_of(key: Ed25519PublicKey) -> str:
 
 
 def _read(signature: bytes) -> tuple[str, bytes]:
-    """The name of the key, and the signature."""
+    """The name of the key, and the signature.
+
+    These are a stranger's bytes, which nobody has signed.
+    """
+    if len(signature) > MOST:
+        raise Untrusted("its signature is too large")
     try:
         table: typing.Any = json.loads(signature)
-        name, value = str(table["key"]), base64.b64decode(table["signature"], validate=True)
-    except (ValueError, KeyError, TypeError, binascii.Error) as e:
-        raise Untrusted(f"its signature cannot be read: {e!r}") from e
-    return name[:_DIGITS], value
+        name, value = table["key"], base64.b64decode(table["signature"], validate=True)
+        # It is shown to people, and in logs.
+        if _NAME.fullmatch(name) is None:
+            raise ValueError("the name of its key is no name of a key")
+    except (ValueError, KeyError, TypeError, RecursionError) as e:
+        raise Untrusted(f"its signature cannot be read: {e!r}"[:_WORDS]) from e
+    return name, value
 
 
 def _check_owner(path: pathlib.Path, others: int) -> None:

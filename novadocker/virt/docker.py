@@ -168,7 +168,7 @@ class DockerDriver(
         :raises nova.exception.NovaException: the reason why none can
         """
         image_request.of(instance)
-        self.builder.check_image(context, instance.image_meta)
+        self.builder.check_image(context, instance)
 
     def rebuild(
         self,

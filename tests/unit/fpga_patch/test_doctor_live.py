@@ -44,7 +44,7 @@ def test_a_missing_program_is_named(etc: pathlib.Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run it")
 def test_the_reason_of_a_failure_is_told(etc: pathlib.Path) -> None:
     found = _found(etc, 'echo "Error: criu dump failed: no sockets" >&2; exit 1')
-    assert found == ("missing", "this host cannot dump and restore: criu dump failed: no sockets")
+    assert found == ("missing", "this host has no live images: criu dump failed: no sockets")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run it")

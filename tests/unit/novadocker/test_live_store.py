@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A confined process takes live images apart; what no trusted key has signed is refused."""
 
+import errno
 import hashlib
 import io
+import os
 import pathlib
+import shutil
 import tarfile
 import typing
 
@@ -11,7 +14,7 @@ import pytest
 from oslo_config import fixture as config_fixture
 
 from novadocker import errors, live_store
-from novadocker.live import manifest, signatures
+from novadocker.live import manifest, places, signatures
 from tests.unit.novadocker.live.conftest import Host
 
 NAME = "fpga-nova/0e8a4ac6-5f0c-4f9e-8a55-0d1c7a3c2b11:abc"
@@ -133,10 +136,69 @@ def test_a_key_that_is_not_trusted_is_refused(stored: Host, tmp_path: pathlib.Pa
         live_store.unpack(path, "id", NAME)
 
 
+def test_what_a_dead_process_left_is_removed(stored: Host) -> None:
+    left = stored.image.parent / ".0123"
+    left.mkdir()
+    live_store.unpack(_archive(stored), "id", NAME).unlink()
+    assert not left.exists()
+    # In place of the one that is there.
+    live_store.unpack(_archive(stored), "id", NAME).unlink()
+    assert sorted(path.name for path in stored.image.parent.iterdir()) == [
+        live_store.folder_of(NAME).name,
+        "image",
+    ]
+
+
+def test_an_image_is_on_disk_before_it_is_there(
+    stored: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[str] = set()
+    plain = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.add(pathlib.Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        assert not live_store.folder_of(NAME).exists()
+        plain(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    live_store.unpack(_archive(stored), "id", NAME)
+    assert synced >= {"live.json", "live.sig", "core-1.img", "pages-1.img", "criu"}
+
+
+def test_a_full_disk_is_the_hosts_and_not_the_images(
+    stored: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    archive = _archive(stored)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(errors.ImageNotReady, match="No space left"):
+        live_store.unpack(archive, "id", NAME)
+    assert not live_store.folder_of(NAME).exists()
+    assert not list(stored.image.parent.glob(".*"))
+
+
+def test_a_user_who_does_not_get_to_a_folder_of_roots_learns_which(stored: Host) -> None:
+    places.prepare(stored.settings)
+    live_store.check_access()
+    shutil.rmtree(stored.settings.suspended(""))
+    reason = f"does not get to {stored.settings.suspended('')} .No such file or directory.: permit"
+    with pytest.raises(errors.NoLiveImage, match=reason):
+        live_store.check_access()
+
+
 def test_settings_that_others_can_change_are_refused(stored: Host) -> None:
     stored.file.chmod(0o666)
     with pytest.raises(errors.NoLiveImage, match="can be changed by others than root"):
         live_store.folder_of(NAME)
+
+
+def test_the_size_of_an_archive_is_known_before_it_is_written(stored: Host) -> None:
+    archive = _archive(stored)
+    (image := archive.with_name("layers")).write_bytes(IMAGE)
+    most = live_store.size(stored.image, image)
+    assert archive.stat().st_size <= most <= archive.stat().st_size + 100_000
 
 
 def test_the_archive_tells_nothing_of_its_host(stored: Host) -> None:

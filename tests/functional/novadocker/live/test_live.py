@@ -10,7 +10,7 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
-from novadocker import errors, snapshots
+from novadocker import errors, live_store, snapshots
 
 CONF = nova.conf.CONF
 
@@ -154,6 +154,28 @@ def test_no_other_project_launches_it(blesser):
     image_id = blesser.bless(blesser.warm())
     with pytest.raises(exception.ImageUnacceptable, match="of another project"):
         blesser.launch(image_id, project_id="another")
+
+
+def test_a_rebuild_with_an_image_of_another_project_is_refused_before_anything_is_gone(
+    blesser, servers
+):
+    image_id = blesser.bless(blesser.warm())
+    servers.driver.check_rebuild(servers.context, blesser.instance(image_id))
+    other = blesser.instance(image_id, project_id="another")
+    with pytest.raises(exception.ImageUnacceptable, match="of another project"):
+        servers.driver.check_rebuild(servers.context, other)
+    servers.driver.live.refusal = "it has no CRIU"
+    with pytest.raises(errors.ImageNotReady, match="it has no CRIU"):
+        servers.driver.check_rebuild(servers.context, blesser.instance(image_id))
+
+
+def test_an_image_that_is_too_large_is_refused_before_it_is_written(blesser, servers, monkeypatch):
+    source = blesser.warm()
+    monkeypatch.setattr(live_store, "write", lambda *_: pytest.fail("it is written"))
+    monkeypatch.setattr(live_store, "size", lambda *_: 1 << 50)
+    with pytest.raises(errors.NoSnapshot, match="image_max_size"):
+        blesser.bless(source)
+    assert servers.driver.get_info(source).state == power_state.RUNNING
 
 
 @pytest.mark.usefixtures("nothing_left")

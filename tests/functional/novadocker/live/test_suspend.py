@@ -2,6 +2,8 @@
 """Servers are suspended and resumed, with a real Docker Engine, runc and CRIU."""
 
 import contextlib
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
+from novadocker import live_launch
 from novadocker.live import settings
 from tests.functional.novadocker.live.test_live_kills import _deadly, _dies, _next_start
 
@@ -145,6 +148,35 @@ def test_a_server_that_cannot_be_dumped_goes_on(blesser, servers, dumps):
     assert dumps() == []
 
 
+def test_a_suspension_that_takes_too_long_is_given_up_for_good(
+    blesser, servers, live, dumps, config, tmp_path
+):
+    source = blesser.warm()
+    word, _name, number = blesser.answer(source)
+    slow = tmp_path / "runc"
+    slow.write_text(
+        f'#!/bin/sh\ncase " $* " in *" checkpoint "*) sleep 5 ;; esac\nexec {live.runc} "$@"\n'
+    )
+    slow.chmod(0o755)
+    file = live.state.parent / "live.toml"
+    file.write_text(file.read_text().replace(f'"{live.runc}"', f'"{slow}"'))
+    config(live_timeout=4, group="docker")
+    assert "did not end within 4 s" in _refused(_suspend, servers, source)
+    # Neither is it dumped now, nor killed, nor does it stand still again.
+    assert _number_at_least(blesser, source, number + 10)[0] == word
+    assert list(live.spool.glob("*")) == dumps() == []
+
+
+def test_the_dump_of_a_server_that_goes_on_is_removed(blesser, servers, live, dumps):
+    """As after a kill of root's program before its last step."""
+    source = blesser.warm()
+    live.suspended(servers.container(source).id).mkdir(parents=True)
+    with debugged(servers.container(source)):
+        _refused(_suspend, servers, source)
+    assert servers.driver.get_info(source).state == power_state.RUNNING
+    assert dumps() == []
+
+
 @pytest.mark.parametrize("end", ["pause", "stop"])
 def test_only_a_server_that_runs_is_suspended(blesser, servers, end):
     source = blesser.warm()
@@ -162,6 +194,22 @@ def test_a_container_of_before_is_not_suspended(blesser, servers, config):
     config(live_images=True, group="docker")
     live._looked = False
     assert "was made before its host had live images" in _refused(_suspend, servers, source)
+
+
+def test_a_server_whose_host_has_no_room_for_a_mark_stays_suspended(
+    blesser, servers, live, dumps, monkeypatch
+):
+    source = blesser.warm()
+    _suspend(servers, source)
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live_launch, "_write", full)
+        assert "No space left on device" in _refused(_resume, servers, source)
+    assert len(dumps()) == 1
+    _resume(servers, source)
 
 
 def test_a_server_without_its_memory_is_not_resumed(blesser, servers, live):

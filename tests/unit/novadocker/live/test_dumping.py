@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What root dumps and signs, with a runc that writes what CRIU would."""
 
+import errno
 import json
 import os
 import pathlib
@@ -10,11 +11,13 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import typing
 
 import pytest
 
-from novadocker.live import command, containers, dumping, errors, manifest, reasons, signatures
+from novadocker.live import command, containers, dumping, manifest, reasons, signatures
+from novadocker.live import errors as live_errors
 from tests.unit.novadocker.live.conftest import BUNDLE, ID, Host
 
 INSTANCE = "0e8a4ac6-5f0c-4f9e-8a55-0d1c7a3c2b11"
@@ -233,10 +236,146 @@ def test_a_container_that_cannot_be_dumped_is_not_killed(
     assert not dumper.settings.suspended(ID).exists()
 
 
+def _failing(host: Host, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """No file of a name can be written any more."""
+    plain = pathlib.Path.write_bytes
+
+    def write(path: pathlib.Path, data: bytes) -> int:
+        if path.name == name:
+            path.touch()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return plain(path, data)
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", write)
+
+
+def test_a_suspension_that_fails_after_the_dump_leaves_nothing(
+    dumper: Host, process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(dumper, monkeypatch, manifest.MANIFEST)
+    assert _run(dumper, "suspend", ID) == 1
+    assert process.poll() is None
+    assert list(dumper.settings.spool.iterdir()) == []
+    assert not dumper.settings.suspended(ID).exists()
+
+
+def test_a_container_that_goes_on_before_its_dump_is_complete_is_not_killed(
+    dumper: Host,
+    process: subprocess.Popen[bytes],
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = dumper.settings.runc.read_text()
+    # nova-compute has given the dump up meanwhile.
+    goes_on = f"checkpoint) echo running > {tmp_path}/status;"
+    dumper.settings.runc.write_text(text.replace("checkpoint)", goes_on))
+    assert _run(dumper, "suspend", ID) == 1
+    assert "the container is running before its dump is complete" in capsys.readouterr().err
+    assert process.poll() is None
+    assert list(dumper.settings.spool.iterdir()) == []
+    assert not dumper.settings.suspended(ID).exists()
+
+
+@pytest.mark.usefixtures("process")
+def test_a_suspended_container_keeps_its_manifest_if_it_cannot_be_signed(
+    dumper: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _run(dumper, "suspend", ID) == 0
+    file = dumper.settings.suspended(ID) / manifest.MANIFEST
+    before = file.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    _failing(dumper, monkeypatch, manifest.MANIFEST)
+    assert _sign(dumper) == 1
+    assert file.read_bytes() == before
+
+
+def test_what_the_host_would_refuse_is_not_signed(
+    dumper: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(dumper, "dump", ID) == 0
+    monkeypatch.setattr(manifest, "MOST_FILES", 3)
+    assert _sign(dumper) == 1
+    assert "too many files" in capsys.readouterr().err
+    monkeypatch.undo()
+    key = dumper.settings.trusted_keys / f"{dumper.key}.pem"
+    key.rename(key.with_suffix(".old"))
+    assert _sign(dumper) == 1
+    assert f"does not trust its own key: {key.parent} lacks {key.name}" in capsys.readouterr().err
+    assert not (dumper.settings.spool / ID / manifest.SIGNATURE).exists()
+
+
+def test_a_container_has_all_privileges_that_it_was_made_with(
+    dumper: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a process or a thread gives up, it may have used before, or another thread has it."""
+    nothing = containers.Privileges(0, True, True)
+    monkeypatch.setattr(containers, "privileges", lambda processes: nothing)
+    assert _run(dumper, "dump", ID) == 0
+    assert _sign(dumper) == 0
+    folder = pathlib.Path(capsys.readouterr().out.splitlines()[-1])
+    signed = manifest.load((folder / manifest.MANIFEST).read_bytes()).capabilities
+    assert signed == (1 << len(containers._CAPABILITIES)) - 1
+
+
+@pytest.mark.parametrize(("blocks", "status"), [(5_000_000, 0), (100, 1)])
+def test_a_dump_leaves_as_much_room_as_it_takes(
+    dumper: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    blocks: int,
+    status: int,
+) -> None:
+    disk = types.SimpleNamespace(f_bavail=blocks, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda path: disk)
+    assert _run(dumper, "dump", ID) == status
+    assert ("its 1 processes have" in capsys.readouterr().err) == bool(status)
+
+
+def test_memory_that_forks_share_is_dumped_for_each() -> None:
+    script = (
+        "import mmap, os, sys\nmemory = os.urandom(50_000_000)\n"
+        "shared = mmap.mmap(-1, 50_000_000); shared.write(memory)\n"
+        "child = os.fork()\nif child: print(child, flush=True)\nsys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert 100e6 < containers.memory([process.pid]) < 130e6
+        assert 150e6 < containers.memory([process.pid, child]) < 200e6
+        process.communicate()
+
+
+def test_a_dump_in_work_has_ended_when_it_is_discarded(
+    dumper: Host, tmp_path: pathlib.Path
+) -> None:
+    text = dumper.settings.runc.read_text()
+    slow = f"checkpoint) touch {tmp_path}/began; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done;"
+    dumper.settings.runc.write_text(text.replace("checkpoint)", slow))
+    dump = threading.Thread(target=_run, args=(dumper, "dump", ID))
+    dump.start()
+    while not (tmp_path / "began").exists():
+        time.sleep(0.01)
+    discard = threading.Thread(target=_run, args=(dumper, "discard", ID))
+    discard.start()
+    discard.join(0.5)
+    assert discard.is_alive()
+    assert not (dumper.settings.spool / ID).exists()  # CRIU fails at its next file
+    (tmp_path / "go").touch()
+    for thread in (dump, discard):
+        thread.join(60)
+        assert not thread.is_alive()
+    assert list(dumper.settings.spool.iterdir()) == []
+
+
 def test_processes_with_more_than_the_container_are_not_dumped(dumper: Host) -> None:
     bundle = {**BUNDLE, "process": {"capabilities": {"bounding": []}}, "linux": {}}
     (dumper.bundle / "config.json").write_text(json.dumps(bundle))
-    with pytest.raises(errors.LiveError, match="more privileges"):
+    with pytest.raises(live_errors.LiveError, match="more privileges"):
         from novadocker.live import settings
 
         dumping.dump(settings.read(dumper.file), ID)

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 
 import pytest
 
@@ -198,6 +199,78 @@ def test_a_container_without_a_mark_is_runcs(host: Host, monkeypatch: pytest.Mon
     for verb in ("start", "kill", "delete"):
         runtime.main([str(host.file), "--root", "/r", verb, ID])
     assert [words[-2] for words in execs] == [str(host.bundle), "start", "kill", "delete"]
+
+
+def test_a_container_that_is_made_anew_is_started_whatever_a_loss_of_power_left(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execs: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda path, words: execs.append(words))
+    host.create()  # it is restored, and the power is lost before its start
+    host.create()
+    runtime.main([str(host.file), "--root", "/r", "start", ID])
+    assert [words[-2] for words in execs] == [str(host.bundle), "start"]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_nova_compute_gets_to_what_root_hands_over_whatever_is_done_first(
+    host: Host, monkeypatch: pytest.MonkeyPatch, marked: bool
+) -> None:
+    monkeypatch.setattr(os, "execv", lambda *_: None)
+    host.settings.suspended(ID).mkdir(parents=True)
+    for folder in (host.settings.state, host.settings.suspended("")):
+        folder.chmod(0o700)
+    if not marked:
+        host.mark.unlink()
+    host.create()
+    folders = (host.settings.state, host.settings.spool, host.settings.suspended(""))
+    assert [stat.S_IMODE(one.stat().st_mode) for one in folders] == [0o711] * 3
+    assert stat.S_IMODE(host.settings.work.stat().st_mode) == 0o700
+
+
+def test_a_runc_that_is_not_there_is_reported(host: Host) -> None:
+    host.mark.unlink()
+    host.settings.runc.unlink()
+    assert host.create() == 1
+    assert host.reason == f"{host.settings.runc} cannot be run: No such file or directory"
+
+
+def test_a_restore_that_takes_too_long_leaves_no_container(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_SECONDS", 0.5)
+    text = host.settings.runc.read_text()
+    host.settings.runc.write_text(
+        text.replace("while", 'case "$*" in *" restore "*) exec sleep 60;; esac\nwhile')
+    )
+    assert host.create() == 1
+    assert "runc did not end within" in host.reason
+    assert host.asked[-1] == f"--root /r delete --force {ID}"
+
+
+@pytest.mark.parametrize("text", ["[" * 60_000, "{}", "null", '{"images": 1}', "\0", ""])
+def test_a_mark_may_have_anything_in_it(host: Host, text: str) -> None:
+    host.mark.write_text(text)
+    assert host.create() == 1
+    assert "cannot be read" in host.reason
+    assert not host.mark.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 4096,
+        " " * 4097,
+        '{"key": 1, "signature": ""}',
+        '{"key": "\\u001b[2J", "signature": ""}',
+    ],
+)
+def test_a_signature_may_have_anything_in_it(host: Host, text: str) -> None:
+    (host.image / manifest.SIGNATURE).write_text(text)
+    assert host.create() == 1
+    assert host.asked == []
+    assert "its signature " in host.reason or "live.sig is too large" in host.reason
+    assert host.reason.isprintable()
 
 
 def test_a_delete_before_the_start_forgets_the_restore(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys of hosts."""
 
+import pathlib
 import stat
 
 import pytest
@@ -52,3 +53,39 @@ def test_a_signature_for_another_purpose_is_no_good(host: Host) -> None:
     )
     with pytest.raises(errors.Untrusted):
         signatures.verify(b"data", plain, host.settings.trusted_keys)
+
+
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path: pathlib.Path) -> None:
+    private = tmp_path / "root"
+    private.mkdir(mode=0o700)
+    signatures.create(private / "signing.pem", tmp_path / "new" / "trusted")
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "new" / "trusted").stat().st_mode) == 0o755
+
+
+def test_a_host_without_a_key_fails_its_self_test(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.settings.signing_key.unlink()
+    assert command.main(["--settings", str(host.file), "selftest"]) == 1
+    assert "run 'fpga-live key'" in capsys.readouterr().err
+
+
+def test_a_host_that_does_not_trust_its_own_key_fails_its_self_test(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a rotation whose last step removed the wrong file."""
+    old = host.settings.trusted_keys / f"{host.key}.pem"
+    command.main(["--settings", str(host.file), "key", "--rotate"])
+    (new,) = (one for one in host.settings.trusted_keys.iterdir() if one != old)
+    new.unlink()
+    assert command.main(["--settings", str(host.file), "selftest"]) == 1
+    assert f"lacks {new.name}" in capsys.readouterr().err
+
+
+def test_a_group_that_is_not_there_fails_the_self_test(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.file.write_text(host.file.read_text().replace('"root"', '"nobody-has-it"'))
+    assert command.main(["--settings", str(host.file), "selftest"]) == 1
+    assert "there is no group nobody-has-it" in capsys.readouterr().err
