@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""nova-compute and the Docker Engine are killed at each step, and servers have FPGA regions."""
+"""nova-compute and the Docker Engine are killed at the steps of live images, with FPGA regions.
+
+Two steps of an action are drawn at each run; with ``FPGA_NOVA_ALL_POINTS`` it is each one.
+"""
 
 import contextlib
 import fcntl
+import os
 import pathlib
+import random
 import threading
 from unittest import mock
 
@@ -30,6 +35,13 @@ _LAUNCH = [
     (_BURN, True),
     ((containers.Containers, "create", "after"), True),
 ]
+
+
+def _drawn(steps):
+    """The steps of an action where something is killed."""
+    if os.environ.get("FPGA_NOVA_ALL_POINTS"):
+        return steps
+    return sorted(random.sample(steps, 2), key=steps.index)
 
 
 @contextlib.contextmanager
@@ -98,6 +110,12 @@ class KillsTestCase(test_regions.RegionsTestCase):
         self.api.delete_server(server["id"])
         self.wait_until_gone(server)
 
+    def reap(self):
+        """Have Nova find the containers of deleted servers, as it does from time to time."""
+        with self.in_cell() as context:
+            self.compute.manager._cleanup_running_deleted_instances(context)
+        self.audit()
+
     def assert_owners(self, *servers):
         """These servers have the regions, by the ledger and by Nova's account."""
         self.assertEqual({server["id"] for server in servers}, set(self.regions()))
@@ -156,7 +174,7 @@ class KilledServices(KillsTestCase):
 
     def test_a_blessing_leaves_nothing_and_the_source_has_memory_and_region(self):
         word = self.word(self.source)
-        for step in test_live_kills.BLESSING:
+        for step in _drawn(test_live_kills.BLESSING):
             with _noted(step):
                 with self.dying(*step):
                     self.ask_to_bless(self.source)
@@ -178,7 +196,7 @@ class KilledServices(KillsTestCase):
 
     def test_a_launch_leaves_nothing_once_its_server_is_deleted(self):
         image = self.bless(self.source)
-        for step, holds in _LAUNCH:
+        for step, holds in _drawn(_LAUNCH):
             with _noted(step):
                 clone = self.die_launching(image, step, holds)
                 self.start_anew()
@@ -206,9 +224,7 @@ class KilledServices(KillsTestCase):
                 if step is _START:
                     # Its container runs still, which Nova finds later.
                     self.assertIn(clone["id"], self.regions())
-                    with self.in_cell() as context:
-                        self.compute.manager._cleanup_running_deleted_instances(context)
-                    self.audit()
+                    self.reap()
                 self.assert_source_goes_on()
                 self.assert_nothing_is_left()
                 self.remove(self.launch(image))
@@ -241,7 +257,7 @@ class KilledEngines(KillsTestCase):
             self.idle(self.source)
 
         bless()  # the first asks for more
-        for point in killers.points(self.killer, bless):
+        for point in _drawn(killers.points(self.killer, bless)):
             killers.interrupted(self.killer, point, bless)
             self.audit()
             self.assert_source_goes_on_after(point)
@@ -258,11 +274,14 @@ class KilledEngines(KillsTestCase):
 
         points = killers.points(self.killer, launch)
         self.remove(clones[-1])
-        for point in points:
+        for point in _drawn(points):
             killers.interrupted(self.killer, point, launch)
             self.audit()
-            self.assertLessEqual(set(self.regions()), {self.source["id"], clones[-1]["id"]})
+            has_container = f"nova-{clones[-1]['id']}" in self.containers()
+            self.assertEqual(has_container, clones[-1]["id"] in self.regions(), point)
             self.remove(clones[-1])
+            if has_container:
+                self.reap()
             self.assert_source_goes_on_after(point)
         # The memory of the image is not that of the source any more, which was started again.
         self.start(image=image, flavor=self.flavor)
