@@ -127,7 +127,9 @@ class KillsTestCase(test_regions.RegionsTestCase):
         self.container(self.source).exec_run(["rm", "/tmp/answer"])
         self.assertEqual(3, len(self.answer(self.source)))
         self.assertEqual(self.answer_of_region, self.use(self.source))
-        self.assertEqual(self.region[self.source["id"]]["id"], self.regions()[self.source["id"]]["id"])
+        self.assertEqual(
+            self.region[self.source["id"]]["id"], self.regions()[self.source["id"]]["id"]
+        )
 
     def assert_nothing_is_left(self):
         """Nothing but the source is in the engine, with root, or with nova-compute."""
