@@ -81,7 +81,8 @@ def do_bless(cs: typing.Any, args: argparse.Namespace) -> None:
     ),
     _argument(
         "--config-drive",
-        action="store_true",
+        metavar="<value>",
+        choices=("true", "false"),
         help="Give the servers a config drive, which they need if the image's server has one.",
     ),
 )
@@ -101,7 +102,7 @@ def do_launch(cs: typing.Any, args: argparse.Namespace) -> None:
         security_groups=args.security_groups.split(",") if args.security_groups else (),
         hints=_hints(args.hint),
         properties=dict(_pair(one) for one in args.meta),
-        config_drive=args.config_drive,
+        config_drive=args.config_drive == "true",
     )
     _print(_images(cs).launch(request))
 

@@ -43,7 +43,7 @@ def test_nova_launches(
     words = ["--num-instances", "2", "--security-groups", "a,b", "--hint", "group=g"]
     words += ["--key-name", "k", "--availability-zone", "z", "--user-data", f"{tmp_path}/data"]
     words += ["--nic", "network", "--nic", "net-id=network-1,tag=t", "--meta", "a=b"]
-    words += ["--hint", "other=a", "--hint", "other=b", "--config-drive"]
+    words += ["--hint", "other=a", "--hint", "other=b", "--config-drive", "true"]
     assert nova("launch", "image-1", *words) == "server-1  ACTIVE  one\n" * 2
     first, second = cloud.sent("/servers")
     assert (first["server"]["name"], second["server"]["name"]) == ("warm-1", "warm-2")

@@ -18,6 +18,11 @@ _KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBbofk83h/DK1jFR2bTYEjRJ+DCY0NGtdSkj
 class LaunchCommand(live_cloud.LiveCloudTestCase):
     """What the command asks Nova for, and what becomes of it."""
 
+    def configure(self):
+        super().configure()
+        filters = ["ComputeFilter", "ServerGroupAffinityFilter"]
+        self.flags(enabled_filters=filters, group="filter_scheduler")
+
     def connection(self):
         """The connection of the command: Nova as it is, and the Glance of these tests."""
         url = self.api_fixture.base_url
@@ -85,6 +90,7 @@ class LaunchCommand(live_cloud.LiveCloudTestCase):
             self.assertEqual(image, clone["image"]["id"])
             spec = objects.RequestSpec.get_by_instance_uuid(self.admin_context(), clone["id"])
             self.assertEqual({"group": [group["id"]], "mood": ["good"]}, spec.scheduler_hints)
+            self.assertEqual(["default"], [one.name for one in spec.security_groups])
             self.assertEqual(b"of the clone", self.drive(clone, "user_data"))
             described = json.loads(self.drive(clone, "meta_data.json"))
             self.assertEqual({"mine": _KEY}, described["public_keys"])
