@@ -15,6 +15,7 @@ from unittest import mock
 import fixtures
 import nova.conf
 import pytest
+from nova import thread_pool_factory
 from oslo_concurrency import lockutils
 
 from fpga_hooks import calls
@@ -150,10 +151,9 @@ class KilledServices(KillsTestCase):
     """nova-compute is killed, and starts again."""
 
     def setUp(self):
-        # Before it, what a service has to do is waited for when the service stops.
-        pools = pytest.importorskip("nova.thread_pool_factory", reason="Nova is too old")
         super().setUp()
-        self.addCleanup(pools.reset_all_executors)
+        # The threads of the dead end before the databases do.
+        self.addCleanup(thread_pool_factory.reset_all_executors)
 
     @contextlib.contextmanager
     def dying(self, owner, name, when):
