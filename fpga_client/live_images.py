@@ -18,6 +18,17 @@ _MAPPED = {"live_memory": "mapped"}
 _FLAVOR = "live_flavor"
 #: For how long a command waits for an image.
 _SECONDS = 3600
+#: What Nova calls the parts of ``--nic``.
+_NIC = {
+    "net-id": "uuid",
+    "net-name": "uuid",
+    "port-id": "port",
+    "v4-fixed-ip": "fixed_ip",
+    "v6-fixed-ip": "fixed_ip",
+    "tag": "tag",
+}
+#: What is of one server alone.
+_OF_ONE = {"port", "fixed_ip"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,21 +39,28 @@ class Launch:
     :param name: of the server; several get numbers behind it; None for that of the image
     :param flavor: its name or id; None for that of the source
     :param count: how many
-    :param networks: their names or ids; none for what Nova chooses
+    :param nics: each as ``--nic`` of ``openstack server create`` has it, such as
+        ``net-id=NETWORK,tag=one`` or ``port-id=PORT``, with names or ids; ``none`` or ``auto``
+        alone; nothing for what Nova chooses
     :param user_data: a file
-    :param hints: for the scheduler
+    :param server_group: its name or id
+    :param hints: for the scheduler, each with its values
+    :param properties: the metadata of the servers
     """
 
     image: str
     name: str | None = None
     flavor: str | None = None
     count: int = 1
-    networks: typing.Sequence[str] = ()
+    nics: typing.Sequence[str] = ()
     key_name: str | None = None
     user_data: str | None = None
     availability_zone: str | None = None
     security_groups: typing.Sequence[str] = ()
-    hints: typing.Mapping[str, str] | None = None
+    server_group: str | None = None
+    hints: typing.Mapping[str, typing.Sequence[str]] = dataclasses.field(default_factory=dict)
+    properties: typing.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    config_drive: bool = False
 
 
 class LiveImages:
@@ -99,18 +117,21 @@ class LiveImages:
         """Have Nova make servers.
 
         :returns: the servers, which Nova may still be building
-        :raises osc_lib.exceptions.CommandError: the image is not a live one, or has no flavor
+        :raises osc_lib.exceptions.CommandError: the image is not a live one, or has no flavor; the
+            user data cannot be read; Nova would refuse the networks
         """
         image = self.find(request.image)
         options = {
             "image_id": image.id,
             "flavor_id": self._flavor(image, request.flavor).id,
-            "networks": self._networks(request.networks),
+            "networks": self._networks(request),
             "key_name": request.key_name,
             "user_data": _encoded(request.user_data),
             "availability_zone": request.availability_zone,
             "security_groups": [{"name": one} for one in request.security_groups],
-            "scheduler_hints": request.hints,
+            "scheduler_hints": self._hints(request),
+            "metadata": dict(request.properties),
+            "config_drive": request.config_drive,
         }
         options = {key: value for key, value in options.items() if value}
         compute = self._cloud.compute
@@ -139,11 +160,34 @@ class LiveImages:
             raise osc.CommandError(f"{image.name} does not name a flavor - use --flavor")
         return self._cloud.compute.find_flavor(name, ignore_missing=False)
 
-    def _networks(self, names: typing.Sequence[str]) -> typing.Any:
-        if not names:
-            return "auto"
-        find = self._cloud.network.find_network
-        return [{"uuid": find(name, ignore_missing=False).id} for name in names]
+    def _hints(self, request: Launch) -> dict[str, typing.Any]:
+        hints = {key: one if len(one) > 1 else one[0] for key, one in request.hints.items()}
+        if request.server_group is None:
+            return hints
+        group = self._cloud.compute.find_server_group(request.server_group, ignore_missing=False)
+        return {**hints, "group": group.id}
+
+    def _networks(self, request: Launch) -> typing.Any:
+        nics = list(request.nics) or ["auto"]
+        if nics in (["auto"], ["none"]):
+            return nics[0]
+        found = [self._nic(text) for text in nics]
+        if request.count > 1 and not all(_OF_ONE.isdisjoint(nic) for nic in found):
+            raise osc.CommandError("A port and a fixed address are for one server alone")
+        return found
+
+    def _nic(self, text: str) -> dict[str, str]:
+        pairs = [part.partition("=") for part in text.split(",")]
+        nic = {_NIC[key]: value for key, _, value in pairs if key in _NIC and value}
+        if len(nic) < len(pairs) or ("uuid" in nic) == ("port" in nic):
+            raise osc.CommandError(
+                f"{text} is not of the form net-id=NETWORK or port-id=PORT, with v4-fixed-ip=IP or "
+                "v6-fixed-ip=IP and tag=TAG after a comma; none and auto stand alone"
+            )
+        network = self._cloud.network
+        find = {"uuid": network.find_network, "port": network.find_port}
+        ids = {key: find[key](nic[key], ignore_missing=False).id for key in find if key in nic}
+        return nic | ids
 
 
 def _names(name: str, count: int) -> list[str]:

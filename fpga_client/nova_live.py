@@ -69,22 +69,40 @@ def do_bless(cs: typing.Any, args: argparse.Namespace) -> None:
         metavar="<network>",
         action="append",
         default=[],
-        help="Name or ID of a network, or net-id=ID; may be repeated.",
+        help="Name or ID of a network, or as a boot takes it, such as net-id=ID,tag=TAG or "
+        "port-id=ID; may be repeated.",
+    ),
+    _argument(
+        "--meta",
+        metavar="<key=value>",
+        action="append",
+        default=[],
+        help="Metadata of the servers; may be repeated.",
+    ),
+    _argument(
+        "--config-drive",
+        metavar="<value>",
+        choices=("true", "false"),
+        help="Give the servers a config drive, which they need if the image's server has one.",
     ),
 )
 def do_launch(cs: typing.Any, args: argparse.Namespace) -> None:
     """Launch servers from a live image."""
     request = live_images.Launch(
         args.image,
-        args.name,
-        args.flavor,
-        args.num_instances,
-        [one.removeprefix("net-id=").removeprefix("net-name=") for one in args.nic],
-        args.key_name,
-        args.user_data,
-        args.availability_zone,
-        args.security_groups.split(",") if args.security_groups else (),
-        dict(_pair(one) for one in args.hint),
+        name=args.name,
+        flavor=args.flavor,
+        count=args.num_instances,
+        nics=[
+            one if "=" in one or one in ("auto", "none") else f"net-id={one}" for one in args.nic
+        ],
+        key_name=args.key_name,
+        user_data=args.user_data,
+        availability_zone=args.availability_zone,
+        security_groups=args.security_groups.split(",") if args.security_groups else (),
+        hints=_hints(args.hint),
+        properties=dict(_pair(one) for one in args.meta),
+        config_drive=args.config_drive == "true",
     )
     _print(_images(cs).launch(request))
 
@@ -109,6 +127,14 @@ def _images(cs: typing.Any) -> live_images.LiveImages:
     found = session.Session(auth, verify=known.verify, cert=known.cert, timeout=known.timeout)
     cloud = openstack.connection.Connection(session=found, region_name=cs.client.region_name)
     return live_images.LiveImages(cloud)
+
+
+def _hints(texts: typing.Iterable[str]) -> dict[str, list[str]]:
+    """The values of each hint."""
+    found: dict[str, list[str]] = {}
+    for key, value in map(_pair, texts):
+        found.setdefault(key, []).append(value)
+    return found
 
 
 def _pair(text: str) -> tuple[str, str]:

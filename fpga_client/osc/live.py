@@ -95,12 +95,7 @@ class LaunchLiveImage(_Live, command.Lister):  # type: ignore[misc]
         parser.add_argument(
             "--count", metavar="<count>", type=int, default=1, help="Number of servers"
         )
-        parser.add_argument(
-            "--network",
-            metavar="<network>",
-            action="append",
-            help="Network (name or ID); repeat it for several; default: as Nova chooses",
-        )
+        _add_networks(parser)
         parser.add_argument("--key-name", metavar="<key>", help="Key pair")
         parser.add_argument("--user-data", metavar="<file>", help="File with user data")
         parser.add_argument("--availability-zone", metavar="<zone>", help="Availability zone")
@@ -110,11 +105,25 @@ class LaunchLiveImage(_Live, command.Lister):  # type: ignore[misc]
             action="append",
             help="Security group; repeat it for several",
         )
+        parser.add_argument("--server-group", metavar="<group>", help="Server group (name or ID)")
         parser.add_argument(
             "--hint",
             metavar="<key=value>",
-            action=parseractions.KeyValueAction,
+            action=parseractions.KeyValueAppendAction,
+            default={},
             help="Scheduler hint; repeat it for several",
+        )
+        parser.add_argument(
+            "--property",
+            metavar="<key=value>",
+            action=parseractions.KeyValueAction,
+            default={},
+            help="Property of the servers; repeat it for several",
+        )
+        parser.add_argument(
+            "--use-config-drive",
+            action="store_true",
+            help="Give the servers a config drive, which they need if the image's server has one",
         )
         return parser
 
@@ -122,17 +131,47 @@ class LaunchLiveImage(_Live, command.Lister):  # type: ignore[misc]
         """Have Nova make the servers."""
         request = live_images.Launch(
             parsed_args.image,
-            parsed_args.name,
-            parsed_args.flavor,
-            parsed_args.count,
-            parsed_args.network or (),
-            parsed_args.key_name,
-            parsed_args.user_data,
-            parsed_args.availability_zone,
-            parsed_args.security_group or (),
-            parsed_args.hint,
+            name=parsed_args.name,
+            flavor=parsed_args.flavor,
+            count=parsed_args.count,
+            nics=parsed_args.nics,
+            key_name=parsed_args.key_name,
+            user_data=parsed_args.user_data,
+            availability_zone=parsed_args.availability_zone,
+            security_groups=parsed_args.security_group or (),
+            server_group=parsed_args.server_group,
+            hints=parsed_args.hint,
+            properties=parsed_args.property,
+            config_drive=parsed_args.use_config_drive,
         )
         return base.rows(self.images.launch(request), _SERVERS)
+
+
+def _add_networks(parser: argparse.ArgumentParser) -> None:
+    """The options of ``openstack server create`` for networks."""
+    for name, prefix, what in (
+        ("network", "net-id", "Network (name or ID); default: as Nova chooses"),
+        ("port", "port-id", "Port (name or ID), for one server"),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            metavar=f"<{name}>",
+            dest="nics",
+            action="append",
+            type=f"{prefix}={{}}".format,
+            help=f"{what}; repeat it for several",
+        )
+    parser.add_argument(
+        "--no-network", dest="nics", action="append_const", const="none", help="Have no network"
+    )
+    parser.add_argument(
+        "--nic",
+        metavar="<net-id=ID,port-id=ID,v4-fixed-ip=IP,v6-fixed-ip=IP,tag=TAG,auto,none>",
+        dest="nics",
+        action="append",
+        help="Network or port, as 'openstack server create' takes it; repeat it for several",
+    )
+    parser.set_defaults(nics=[])
 
 
 class DiscardLiveImage(_Live):

@@ -106,7 +106,9 @@ def of_owner(owner: str, host: str, leftover: bool, ids: typing.Collection[str])
         # Nothing says that the instance was ever on a host of this name.
         if instance.task_state is not None and instance.host and _is_up(instance.host):
             return Verdict()
-        if not set((column.read(instance) or "").split(",")).isdisjoint(ids):
+        # One on no host is not one of this host before it was renamed: a build failed here.
+        known = set((column.read(instance) or "").split(",")) if instance.host else set()
+        if not known.isdisjoint(ids):
             return Verdict(
                 doubt=f"its instance is on host {instance.host}, has this very region, and this "
                 f"host is {host}; if it was renamed, give it its former name"

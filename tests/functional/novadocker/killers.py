@@ -12,10 +12,11 @@ class Killer:
     """Kills an engine at a chosen request of the driver.
 
     :param send: how requests are sent
+    :param questions: whether at a request, too, that changes nothing
     """
 
-    def __init__(self, engine, send):
-        self.engine, self.send = engine, send
+    def __init__(self, engine, send, questions):
+        self.engine, self.send, self._questions = engine, send, questions
         self.requests = []
         self.point = None
 
@@ -25,7 +26,10 @@ class Killer:
 
     def __call__(self, client, prepared, **more):
         path = re.sub(r"^/v1\.[0-9]+", "", prepared.path_url).partition("?")[0]
-        if path in ("/_ping", "/version") or self.requests is None:
+        is_question = path in ("/_ping", "/version") or (
+            prepared.method == "GET" and not self._questions
+        )
+        if is_question or self.requests is None:
             return self.send(client, prepared, **more)
         number = len(self.requests)
         self.requests.append(f"{prepared.method} {path}")
@@ -38,9 +42,9 @@ class Killer:
         return response
 
 
-def installed(engine, monkeypatch):
+def installed(engine, monkeypatch, questions=True):
     """What kills an engine, which runs again afterwards; a generator for a fixture."""
-    killer = Killer(engine, docker.APIClient.send)
+    killer = Killer(engine, docker.APIClient.send, questions)
     monkeypatch.setattr(docker.APIClient, "send", lambda *args, **more: killer(*args, **more))
     yield killer
     killer.requests = None
@@ -48,18 +52,14 @@ def installed(engine, monkeypatch):
         engine.start()
 
 
-def points(killer, action, questions=True):
-    """Where the engine can be killed, found by an action that nothing disturbs.
-
-    :param questions: whether at a request, too, that changes nothing
-    """
+def points(killer, action):
+    """Where the engine can be killed, found by an action that nothing disturbs."""
     killer.arm()
     action()
     assert len(killer.requests) > 1
     return [
         (number, what)
         for number, request in enumerate(killer.requests)
-        if questions or not request.startswith("GET")
         # A question whose answer is lost is as one that was lost.
         for what in (["request"] if request.startswith("GET") else ["request", "answer"])
     ]

@@ -9,6 +9,7 @@ import pytest
 from fpga_api import service
 from tests.support import api as support
 from tests.support import client
+from tests.unit.fpga_client import live_cloud
 
 
 @pytest.fixture
@@ -29,3 +30,8 @@ def openstack(
 ) -> typing.Iterator[client.OpenStack]:
     with client.openstack(monkeypatch, capsys, tmp_path) as openstack:
         yield openstack
+
+
+@pytest.fixture
+def cloud(requests_mock: typing.Any, monkeypatch: pytest.MonkeyPatch) -> live_cloud.Cloud:
+    return live_cloud.installed(requests_mock, monkeypatch)

@@ -26,6 +26,12 @@ BLESSING = [
     (snapshot_images, "upload", "before"),
     (live_host.LiveHost, "discard", "before"),
 ]
+LAUNCH = [
+    (live_store, "unpack", "after"),
+    (live_launch, "_write", "after"),
+    (containers.Containers, "start", "after"),
+    (live_host.LiveHost, "run_hook", "after"),
+]
 
 
 def _dies(work):
@@ -36,13 +42,14 @@ def _dies(work):
     assert process.exitcode == 9
 
 
-def _deadly(owner, name, when):
+def deadly(owner, name, when, die=lambda: os._exit(9)):
+    """Have nova-compute die at a step."""
     plain = getattr(owner, name)
 
     def replacement(*arguments, **more):
         if when == "after":
             plain(*arguments, **more)
-        os._exit(9)
+        die()
 
     setattr(owner, name, replacement)
 
@@ -68,7 +75,7 @@ def test_a_killed_blessing_leaves_nothing_and_the_source_goes_on(
     source = blesser.warm()
 
     def bless():
-        _deadly(owner, name, when)
+        deadly(owner, name, when)
         blesser.bless(source)
 
     _dies(bless)
@@ -79,21 +86,13 @@ def test_a_killed_blessing_leaves_nothing_and_the_source_goes_on(
     assert blesser.answer(blesser.launch(blesser.bless(source)))[0] == word
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "when"),
-    [
-        (live_store, "unpack", "after"),
-        (live_launch, "_write", "after"),
-        (containers.Containers, "start", "after"),
-        (live_host.LiveHost, "run_hook", "after"),
-    ],
-)
+@pytest.mark.parametrize(("owner", "name", "when"), LAUNCH)
 def test_a_killed_launch_leaves_nothing_that_restores(blesser, servers, live, owner, name, when):
     image_id = blesser.bless(blesser.warm())
     clone = blesser.instance(image_id)
 
     def launch():
-        _deadly(owner, name, when)
+        deadly(owner, name, when)
         blesser.servers.spawn(clone, clone.image_meta)
 
     _dies(launch)
@@ -107,13 +106,13 @@ def test_a_killed_launch_leaves_nothing_that_restores(blesser, servers, live, ow
 @pytest.fixture
 def killer(dockerd, monkeypatch):
     """What kills the engine, which runs again after the test."""
-    yield from killers.installed(dockerd, monkeypatch)
+    yield from killers.installed(dockerd, monkeypatch, questions=False)
 
 
 def test_an_engine_that_is_killed_leaves_nothing_of_a_blessing(blesser, servers, live, killer):
     source = blesser.warm()
     blesser.bless(source)  # the first asks for more
-    for point in killers.points(killer, lambda: blesser.bless(source), questions=False):
+    for point in killers.points(killer, lambda: blesser.bless(source)):
         killers.interrupted(killer, point, lambda: blesser.bless(source))
         servers.driver.power_on(servers.context, source, [])
         _next_start(servers)
@@ -139,7 +138,7 @@ def test_an_engine_that_is_killed_leaves_nothing_of_a_launch(blesser, servers, l
 
     instances = []
     launch()  # the first fetches the image
-    points = killers.points(killer, launch, questions=False)
+    points = killers.points(killer, launch)
     while instances:
         servers.destroy(instances.pop())
     for point in points:

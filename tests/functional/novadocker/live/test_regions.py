@@ -43,7 +43,8 @@ class RegionsTestCase(live_cloud.LiveCloudTestCase, test_hooks.HooksTestCase):
     def configure(self):
         super().configure()
         self.bitstream = self.image
-        live_engine.prepare(self.dockerd, self.criu, fpga_cli=self.host.wrapper())
+        found = live_engine.prepare(self.dockerd, self.criu, fpga_cli=self.host.wrapper())
+        self.live = found[0]
 
     def setUp(self):
         super().setUp()

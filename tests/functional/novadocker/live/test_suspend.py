@@ -14,7 +14,7 @@ from nova.compute import power_state
 
 from novadocker import live_launch
 from novadocker.live import settings
-from tests.functional.novadocker.live.test_live_kills import _deadly, _dies, _next_start
+from tests.functional.novadocker.live.test_live_kills import _dies, _next_start, deadly
 
 
 def _suspend(servers, instance):
@@ -232,7 +232,7 @@ def test_a_killed_suspension_leaves_no_server_that_stands_still(
     source = blesser.warm()
 
     def suspend():
-        _deadly(type(servers.driver.live), name, when)
+        deadly(type(servers.driver.live), name, when)
         _suspend(servers, source)
 
     _dies(suspend)

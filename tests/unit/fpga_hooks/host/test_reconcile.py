@@ -287,6 +287,15 @@ def test_a_region_that_its_instance_has_on_a_host_of_another_name_is_kept(
     assert caplog.text.count("its instance is on host former, has this very region") == 1
 
 
+def test_a_region_of_a_failed_build_whose_clean_up_failed_is_erased(
+    reconciler, program, ledger, nova
+) -> None:
+    failed = {"deleted": False, "host": None, "task_state": None, "fields": {"fpga_device"}}
+    nova.elsewhere[OWNER] = Instance(**failed, fpga_device=REGION)
+    assert reconciler.audit(HOST, ledger(_held()))
+    assert (program.calls, reconciler.stray) == ([f"erase --owner {OWNER}"], set())
+
+
 def test_a_region_whose_instance_another_host_works_on_is_kept_though_it_was_there_at_start(
     reconciler, program, ledger, nova
 ) -> None:
