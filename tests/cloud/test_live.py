@@ -121,12 +121,16 @@ def live(cloud: CloudOfHosts) -> collections.abc.Iterator[Live]:
         yield Live(cloud, warm.id)
         cloud.delete(*cloud.servers())
         images.delete_image(warm)
+    _switch_off(cloud)
+    if refusals:
+        pytest.skip("; ".join(refusals))
+
+
+def _switch_off(cloud: CloudOfHosts) -> None:
     cloud.site.describe(*HOSTS)
     found = counts(cloud.site.up())
     assert {figures[2] for figures in found.values()} == {0}
-    if refusals:
-        pytest.skip("; ".join(refusals))
-    wait_for("none has them", lambda: not _hosts_with_live_images(cloud))
+    wait_for("no host has live images", lambda: not _hosts_with_live_images(cloud))
 
 
 def test_server_of_a_live_image_runs_on_a_host_that_never_saw_its_source(live: Live) -> None:
@@ -171,3 +175,23 @@ def test_clone_has_a_region_of_its_own_host(live: Live) -> None:
     cloud.api.image.delete_image(image)
     cloud.delete(clone.id)
     wait_for("nothing is left", lambda: cloud.is_clean(FIRST, SECOND))
+
+
+def test_server_starts_again_on_a_host_that_has_no_live_images_any_more(live: Live) -> None:
+    cloud, compute = live.cloud, live.cloud.api.compute
+    source = live.create("small", FIRST)
+    image = live.bless(source)
+    clone = live.create("small", FIRST, image)
+    cloud.api.image.delete_image(image)
+    word = live.waits_for_answer(source, clone)[0]
+    _switch_off(cloud)
+    assert live.waits_for_answer(source, clone)[0] == word
+    for server in (source, clone):
+        compute.stop_server(server.id)
+        cloud.settled(server.id, "SHUTOFF")
+        compute.start_server(server.id)
+        assert cloud.settled(server.id, "ACTIVE", "SHUTOFF").status == "ACTIVE"
+    # Without live images, a start is an ordinary one.
+    assert word not in live.waits_for_answer(source, clone)
+    assert live.waits_for_answer(source, clone)[1] == clone.name
+    cloud.delete(source.id, clone.id)
