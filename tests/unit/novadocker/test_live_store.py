@@ -137,10 +137,10 @@ def test_a_key_that_is_not_trusted_is_refused(stored: Host, tmp_path: pathlib.Pa
 
 
 def test_what_a_dead_process_left_is_removed(stored: Host) -> None:
-    left = stored.image.parent / ".0123"
-    left.mkdir()
+    part = stored.image.parent / ".0123"
+    part.mkdir()
     live_store.unpack(_archive(stored), "id", NAME).unlink()
-    assert not left.exists()
+    assert not part.exists()
     # In place of the one that is there.
     live_store.unpack(_archive(stored), "id", NAME).unlink()
     assert sorted(path.name for path in stored.image.parent.iterdir()) == [
