@@ -35,7 +35,10 @@ class Half(typing.Protocol):
         """
 
     def use(self, count: int) -> None:
-        """Be done with the begin of a piece: it was taken, or is to be sent."""
+        """Be done with the begin of a piece: it was taken, or is to be sent.
+
+        :param count: 0 if no more is to be sent just now
+        """
 
 
 class Source:
@@ -158,9 +161,10 @@ class Relay:
     def _inwards(self) -> bool:
         """From TLS to the plain side; whether anything moved."""
         room = self._sink.piece()
-        count = self._receive(room) if room else 0
-        if count:
-            self._sink.use(count)
+        if not room:
+            return False
+        count = self._receive(room)
+        self._sink.use(count)
         return count > 0
 
     def _receive(self, room: memoryview) -> int:

@@ -15,11 +15,13 @@ import socket
 import struct
 
 #: Bytes of a ring.
-SIZE = 1 << 20
-#: Bytes that are put or taken at a time, while the other side has the rest.
-_PIECE = 1 << 17
-#: Bytes after which a side reports what it has taken.
-_LAZY = SIZE // 4
+SIZE = 4 << 20
+#: Bytes that are put or taken at a time.
+_PIECE = 1 << 18
+#: Bytes after which a side reports what it has put or taken. Each report may wake the other side up.
+_MUCH = SIZE // 4
+#: Who puts less than so many bytes has no more just now.
+_LITTLE = 1 << 15
 _NUMBER = struct.Struct("<I")
 #: Bytes of numbers that are received at a time.
 _NUMBERS = 256 * _NUMBER.size
@@ -73,11 +75,11 @@ class Half:
     """
 
     def __init__(self, memory: memoryview, bell: socket.socket, puts: bool) -> None:
-        self._memory, self._bell = memory, bell
+        self._memory, self._bell, self._puts = memory, bell, puts
         #: Bytes that are this side's, and where they begin.
         self._count, self._at = SIZE if puts else 0, 0
-        #: Bytes that were used and not reported, and how many are worth a report.
-        self._unreported, self._least = 0, 1 if puts else _LAZY
+        #: Bytes that were used and not reported.
+        self._unreported = 0
         self.events = 0
 
     def fileno(self) -> int:
@@ -89,21 +91,25 @@ class Half:
 
         :raises ConnectionError: the other side is gone, or reports what it never had
         """
-        if self._unreported >= self._least:
-            self._report()
         if not self._count:
+            self._report()
             self._hear()
         return self._memory[self._at : self._at + min(self._count, SIZE - self._at, _PIECE)]
 
     def use(self, count: int) -> None:
-        """Leave the begin of a piece to the other side."""
+        """Leave the begin of a piece to the other side, which hears of it once that is much.
+
+        :param count: little, or 0, from a side that puts no more just now
+        """
         self._at = (self._at + count) % SIZE
         self._count -= count
         self._unreported += count
-        if self._unreported >= self._least:
+        if self._unreported >= _MUCH or (self._puts and count < _LITTLE):
             self._report()
 
     def _report(self) -> None:
+        if self._unreported < (1 if self._puts else _MUCH):
+            return
         try:
             self._bell.send(_NUMBER.pack(self._unreported))
         except BlockingIOError:
@@ -175,3 +181,5 @@ class Connection:
             piece[:count] = rest[:count]
             self._sink.use(count)
             rest = rest[count:]
+        self._sink.use(0)
+        self._sink.flush()

@@ -40,6 +40,7 @@ def _put(half: rings.Half, content: bytes) -> int:
         piece[:count] = content[done : done + count]
         half.use(count)
         done += count
+    half.use(0)
     return done
 
 
@@ -59,7 +60,8 @@ def _take(half: rings.Half, size: int) -> bytes:
 def test_content_comes_as_it_went(sizes: list[tuple[int, int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rings, "SIZE", 4096)
-        patch.setattr(rings, "_LAZY", 1024)
+        patch.setattr(rings, "_MUCH", 1024)
+        patch.setattr(rings, "_LITTLE", 300)
         patch.setattr(rings, "_PIECE", 700)
         here, there = socket.socketpair()
         memory = memoryview(bytearray(rings.SIZE))
@@ -113,7 +115,7 @@ def test_other_side_that_hears_nothing_is_not_waited_for() -> None:
             half.use(1)
         numbers: list[int] = []
         while sum(numbers) < 10_000:
-            half.piece()
+            half.use(0)
             numbers += struct.unpack("<I", other.recv(4))
         assert sum(numbers) == 10_000
         assert len(numbers) < 10_000
