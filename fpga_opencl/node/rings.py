@@ -182,4 +182,4 @@ class Connection:
             self._sink.use(count)
             rest = rest[count:]
         self._sink.use(0)
-        self._sink.flush()
+        self._sink.use(0)
