@@ -182,4 +182,3 @@ class Connection:
             self._sink.use(count)
             rest = rest[count:]
         self._sink.use(0)
-        self._sink.use(0)
