@@ -24,7 +24,7 @@ _MUCH = SIZE // 4
 _LITTLE = 1 << 15
 _NUMBER = struct.Struct("<I")
 #: Bytes of numbers that are received at a time.
-_NUMBERS = 256 * _NUMBER.size
+_NUMBERS = 64 * _NUMBER.size
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
