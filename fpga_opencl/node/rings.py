@@ -18,7 +18,7 @@ import struct
 SIZE = 4 << 20
 #: Bytes that are put or taken at a time.
 _PIECE = 1 << 18
-#: Bytes after which a side reports what it has put or taken. Each report may wake the other side up.
+#: Bytes after which a side reports what it has used: each report may wake the other side up.
 _MUCH = SIZE // 4
 #: Who puts less than so many bytes has no more just now.
 _LITTLE = 1 << 15
