@@ -235,6 +235,12 @@ def test_client_that_reads_nothing_is_not_waited_for(
     assert not way[1].is_alive()
 
 
+def test_worker_that_reports_what_it_never_put_loses_its_gate(pair: Pair, way: Way) -> None:
+    way[0]._sink._bell.send(struct.pack("<I", rings.SIZE + 1))
+    way[1].join(60)
+    assert not way[1].is_alive()
+
+
 def test_worker_sees_that_its_client_has_left(pair: Pair, way: Way) -> None:
     pair[0].sendall(b"last")
     pair[0].close()
