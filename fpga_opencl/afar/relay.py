@@ -119,6 +119,9 @@ class Relay:
         self._secure_events = 0
         #: When to end although something is unsent; None while the plain side is there.
         self._until: float | None = None
+        self._poll = select.poll()
+        #: Of which its descriptors are the result.
+        self._needs: tuple[int, int, int, float | None] | None = None
 
     def run(self) -> None:
         """Carry bytes; both connections are open still."""
@@ -137,9 +140,24 @@ class Relay:
 
         :raises EOFError: nothing can any more
         """
+        needs = self._secure_events, self._source.events, self._sink.events, self._until
+        if needs != self._needs:
+            self._poll, self._needs = self._registered(), needs
+        remaining = None if self._until is None else self._until - time.monotonic()
+        if remaining is not None and remaining <= 0:
+            raise EOFError
+        for descriptor, events in self._poll.poll(None if remaining is None else remaining * 1000):
+            if not events & (select.POLLHUP | select.POLLERR):
+                continue
+            if descriptor != self._secure.plain.fileno():
+                self._until = self._until or time.monotonic() + REST
+            elif not self._secure_events:
+                raise EOFError
+
+    def _registered(self) -> select.poll:
+        """What polls all that something is needed of."""
         poll = select.poll()
-        secure = self._secure.plain.fileno()
-        poll.register(secure, self._secure_events)
+        poll.register(self._secure.plain, self._secure_events)
         plain: dict[int, int] = collections.defaultdict(int)
         for half in (self._source, self._sink):
             plain[half.fileno()] |= half.events
@@ -147,16 +165,7 @@ class Relay:
             # One that has closed is not looked at again before what it sent is carried.
             if events or self._until is None:
                 poll.register(descriptor, events)
-        remaining = None if self._until is None else self._until - time.monotonic()
-        if remaining is not None and remaining <= 0:
-            raise EOFError
-        for descriptor, events in poll.poll(None if remaining is None else remaining * 1000):
-            if not events & (select.POLLHUP | select.POLLERR):
-                continue
-            if descriptor != secure:
-                self._until = self._until or time.monotonic() + REST
-            elif not self._secure_events:
-                raise EOFError
+        return poll
 
     def _inwards(self) -> bool:
         """From TLS to the plain side; whether anything moved."""
