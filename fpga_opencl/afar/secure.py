@@ -139,15 +139,12 @@ class Secure:
 
     def decrypt(self, room: memoryview) -> int | None:
         """Content of records that were taken; None if more are needed, and nothing at the end."""
-        count = 0
-        while count < len(room):
-            try:
-                part = self._records.read(len(room) - count, room[count:])
-            except ssl.SSLWantReadError:
-                return count or None
-            if not part:
-                break
-            count += int(part)
+        count, size, read = 0, len(room), self._records.read
+        try:
+            while count < size and (part := read(size - count, room[count:])):
+                count += int(part)
+        except ssl.SSLWantReadError:
+            return count or None
         return count
 
     def encrypt(self, content: memoryview) -> None:

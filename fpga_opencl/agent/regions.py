@@ -12,7 +12,7 @@ import threading
 import typing
 
 from fpga_nova.deadline import Deadline
-from fpga_opencl.afar.relay import Relay
+from fpga_opencl.afar.relay import Relay, halves
 from fpga_opencl.afar.tls import connect
 from fpga_opencl.agent.leases import Leases
 
@@ -74,7 +74,7 @@ class Regions:
     def _carry(self, client: socket.socket, clients: set[socket.socket]) -> None:
         try:
             with client, self._leases.lease() as place, connect(place) as secure:
-                Relay(secure, client).run()
+                Relay(secure, *halves(client)).run()
         except (OSError, ValueError) as e:
             print(f"Error: no session of OpenCL - {e}", file=sys.stderr, flush=True)
         finally:

@@ -8,7 +8,7 @@ import threading
 import typing
 from pathlib import Path
 
-from fpga_opencl.afar.relay import Relay
+from fpga_opencl.afar.relay import Relay, halves
 from fpga_opencl.afar.tls import Place, connect
 
 #: Connections at once.
@@ -62,7 +62,7 @@ class Tunnel:
     def _carry(self, connection: socket.socket) -> None:
         try:
             with connection, connect(self._find()) as secure:
-                Relay(secure, connection).run()
+                Relay(secure, *halves(connection)).run()
         except (OSError, ValueError) as e:
             print(f"Error: no session of OpenCL - {e}", file=sys.stderr, flush=True)
         finally:

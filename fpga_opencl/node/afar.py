@@ -16,7 +16,7 @@ import uuid
 
 from fpga_opencl.afar import opening
 from fpga_opencl.afar.opening import Opening
-from fpga_opencl.node import desks
+from fpga_opencl.node import desks, rings, worker
 from fpga_opencl.node.helpers import Helper
 from fpga_opencl.node.leases import Lease, Leases
 from fpga_opencl.node.log import Log
@@ -154,12 +154,12 @@ class Afar:
                 self._answer(client, opening.NO_ROOM)
             return
         try:
-            here, there = socket.socketpair()
+            here, there = rings.pair()
         except OSError:  # no descriptors are free
             self._answer(client, opening.NO_ROOM)
             return
         with here:
-            if self._start(lease, there):
+            if self._start(lease, there, prepare=worker.prepare_rings):
                 self._answer(client, opening.OPENED, here)
             else:
                 self._answer(client, opening.NO_ROOM)

@@ -20,6 +20,7 @@ MOST = 3
 def prepare(control: socket.socket, settings: Settings) -> typing.Callable[[], None]:
     """What such a worker runs once it is confined; it can make no sockets then."""
     ours, clients = socket.socketpair()
+    worker.widen(ours)
 
     def serve() -> None:
         threading.Thread(target=Desk(clients).serve, args=(control,), daemon=True).start()

@@ -14,8 +14,9 @@ import time
 
 from fpga_opencl.afar import opening, tls
 from fpga_opencl.afar.opening import Opening
-from fpga_opencl.afar.relay import Relay
+from fpga_opencl.afar.relay import Relay, halves
 from fpga_opencl.afar.secure import Secure
+from fpga_opencl.node import rings
 from fpga_opencl.rest import answers, head
 from fpga_opencl.rest.answers import Refusal
 
@@ -50,7 +51,7 @@ def serve(connection: socket.socket, control: socket.socket, context: ssl.SSLCon
             control.close()
             secure.sendall(reply)
             if descriptors:
-                Relay(secure, socket.socket(fileno=descriptors[0])).run()
+                Relay(secure, *rings.halves(socket.socket(fileno=descriptors[0]))).run()
         elif re.fullmatch(rb"[A-Z]{3}[A-Z ]", begin):
             _serve_rest(secure, control, begin)
 
@@ -71,7 +72,7 @@ def _serve_rest(secure: Secure, control: socket.socket, begin: bytes) -> None:
         return
     desk = socket.socket(fileno=descriptors[0])
     desk.sendall(content)
-    Relay(secure, desk).run()
+    Relay(secure, *halves(desk)).run()
 
 
 def _ask(control: socket.socket, first: Opening) -> tuple[bytes, list[int]]:

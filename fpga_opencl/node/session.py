@@ -3,7 +3,6 @@
 
 import fcntl
 import os
-import socket
 import struct
 import threading
 import typing
@@ -15,10 +14,9 @@ from fpga_opencl.node.opencl import NULL, Handle, ffi
 from fpga_opencl.node.room import Room
 from fpga_opencl.node.settings import Settings
 from fpga_opencl.protocol import codes, table
-from fpga_opencl.protocol.streams import Stream
+from fpga_opencl.protocol.streams import Connection, Stream
 
 _THREADS = 64  # waits at once that may last until a later message
-_BUFFERS = 4 << 20  # bytes of the socket's; the kernel gives what it allows
 #: A large message's tail is left in the stream, for its handler to receive where it belongs.
 STREAMED = "enqueue_write"
 
@@ -32,9 +30,7 @@ class Session:
     :param event: where commands give their event
     """
 
-    def __init__(self, connection: socket.socket, settings: Settings, library: typing.Any) -> None:
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            connection.setsockopt(socket.SOL_SOCKET, option, _BUFFERS)
+    def __init__(self, connection: Connection, settings: Settings, library: typing.Any) -> None:
         self._connection = connection
         self._sending = threading.Lock()
         self._threads = thread.ThreadPoolExecutor(_THREADS)
@@ -242,7 +238,7 @@ class Session:
         self.staged = rest
 
 
-def open_session(connection: socket.socket, settings: Settings) -> Session:
+def open_session(connection: Connection, settings: Settings) -> Session:
     """A session in a worker that is confined.
 
     :raises OSError: OpenCL is not installed

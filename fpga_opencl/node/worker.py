@@ -4,11 +4,13 @@
 import socket
 import typing
 
-from fpga_opencl.node import boxes, create, launches, programs, queries, transfers, waiting
+from fpga_opencl.node import boxes, create, launches, programs, queries, rings, transfers, waiting
 from fpga_opencl.node.session import Handler, open_session
 from fpga_opencl.node.settings import Settings
 from fpga_opencl.protocol import table
+from fpga_opencl.protocol.streams import Connection
 
+_BUFFERS = 4 << 20  # bytes of a socket's; the kernel gives what it allows
 _BY_NAME: dict[str, Handler] = {
     "hello": queries.hello,
     "query": queries.query,
@@ -57,10 +59,23 @@ HANDLERS = {one.number: (one, _BY_NAME[name]) for name, one in table.MESSAGES.it
 
 def prepare(connection: socket.socket, settings: Settings) -> typing.Callable[[], None]:
     """What a worker runs once it is confined."""
+    widen(connection)
     return lambda: serve(connection, settings)
 
 
-def serve(connection: socket.socket, settings: Settings) -> None:
+def prepare_rings(connection: socket.socket, settings: Settings) -> typing.Callable[[], None]:
+    """What a worker runs that has rings to its gate."""
+    ends = rings.Connection(connection)
+    return lambda: serve(ends, settings)
+
+
+def widen(connection: socket.socket) -> None:
+    """Have a socket hold much."""
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        connection.setsockopt(socket.SOL_SOCKET, option, _BUFFERS)
+
+
+def serve(connection: Connection, settings: Settings) -> None:
     """Serve a client until it leaves; the process is confined already.
 
     :raises OSError: OpenCL is not installed

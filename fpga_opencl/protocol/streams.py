@@ -9,10 +9,13 @@ _LARGE = 1 << 15
 
 
 class Connection(typing.Protocol):
-    """A socket, or what receives as one does."""
+    """A socket, or what sends and receives as one does."""
 
     def recv_into(self, room: memoryview, /) -> int:
         """Receive into memory; nothing at the end."""
+
+    def sendall(self, content: bytes | memoryview, /) -> None:
+        """Send all of it."""
 
 
 class Stream:

@@ -26,7 +26,7 @@ def worker(pair: Pair) -> socket.socket:
 
 def _run(pair: Pair, worker: socket.socket) -> threading.Thread:
     pair[1].plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    thread = threading.Thread(target=relay.Relay(pair[1], worker).run)
+    thread = threading.Thread(target=relay.Relay(pair[1], *relay.halves(worker)).run)
     thread.start()
     return thread
 
