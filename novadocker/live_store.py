@@ -10,6 +10,7 @@ import pathlib
 import re
 import shutil
 import tarfile
+import time
 import typing
 
 from oslo_config import cfg
@@ -40,6 +41,8 @@ TRAIT = "CUSTOM_LIVE_IMAGE"
 _CHUNK = 1 << 20
 #: Bytes of a file in an archive besides its content, at most.
 _HEADERS = 4096
+#: Seconds after which the engine has what was taken apart, if it ever will.
+_LOADED = 24 * 3600
 #: How the names of folders begin in which images are taken apart.
 _HIDDEN = "."
 _NAME = re.compile(
@@ -170,13 +173,15 @@ def remove(name: str) -> None:
 
 
 def remove_all_but(names: typing.Iterable[str]) -> None:
-    """Remove the parts of images that the engine does not have."""
+    """Remove the parts of images that the engine does not have, and will not load any more."""
     if not CONF.docker.live_images:
         return
     known = {name.rpartition("/")[2] for name in names}
     folder = configuration().incoming / settings.IMAGES
     for one in folder.iterdir() if folder.is_dir() else ():
-        if one.name not in known and not one.name.startswith(_HIDDEN):
+        if one.name in known or one.name.startswith(_HIDDEN):
+            continue
+        if time.time() - one.stat().st_mtime > _LOADED:
             shutil.rmtree(one, ignore_errors=True)
 
 

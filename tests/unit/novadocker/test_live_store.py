@@ -136,6 +136,15 @@ def test_a_key_that_is_not_trusted_is_refused(stored: Host, tmp_path: pathlib.Pa
         live_store.unpack(path, "id", NAME)
 
 
+def test_an_image_that_the_engine_loads_now_keeps_its_parts(stored: Host) -> None:
+    live_store.unpack(_archive(stored), "id", NAME)
+    live_store.remove_all_but([])
+    assert live_store.folder_of(NAME).is_dir()
+    os.utime(live_store.folder_of(NAME), (0, 0))
+    live_store.remove_all_but([])
+    assert not live_store.folder_of(NAME).exists()
+
+
 def test_what_a_dead_process_left_is_removed(stored: Host) -> None:
     left = stored.image.parent / ".0123"
     left.mkdir()
