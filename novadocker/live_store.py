@@ -14,6 +14,7 @@ import time
 import typing
 
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from fpga_nova import durable
 from fpga_nova.confined import folders
@@ -25,6 +26,7 @@ from novadocker.live import errors as live_errors
 from novadocker.live import manifest, settings, signatures
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 options.register_opts(CONF)
 
 #: The container format in Glance.
@@ -129,7 +131,7 @@ def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
     :param fetched: it is removed
     :param name: in the engine
     :raises errors.BadImage: it is not what a trusted key has signed
-    :raises errors.ImageNotReady: it was not read to its end
+    :raises errors.ImageNotReady: it was not read to its end, or the host does not trust its key
     """
     target = folder_of(name)
     target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -148,6 +150,8 @@ def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
             if target.exists():
                 target.rename(work / "old")
             new.rename(target)
+    except live_errors.UnknownKey as e:
+        raise errors.ImageNotReady(image_id, f"the live image is refused: {e}") from e
     except (live_errors.Untrusted, Refused) as e:
         raise errors.BadImage(image_id, f"the live image is refused: {e}") from e
     except (live_errors.LiveError, NotRead) as e:
@@ -164,6 +168,21 @@ def described(name: str) -> manifest.Manifest:
     :raises live.errors.LiveError: no trusted key has
     """
     return _verified(folder_of(name))
+
+
+def remove_damaged(name: str) -> None:
+    """Remove the parts of an image if they are not what was signed any more; it is fetched again.
+
+    They were when they came here: a disk or an operator has changed them since.
+    """
+    folder = folder_of(name)
+    try:
+        whole = manifest.measure(folder / manifest.CRIU) == _verified(folder).files
+    except (live_errors.LiveError, OSError):
+        whole = False
+    if not whole:
+        LOG.warning("What is here of the live image %s is damaged, and removed", name)
+        remove(name)
 
 
 def remove(name: str) -> None:

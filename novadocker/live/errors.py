@@ -10,6 +10,10 @@ class Untrusted(LiveError):
     """An image is not what a trusted key has signed for this use."""
 
 
+class UnknownKey(Untrusted):
+    """An image is of a key that this host does not trust; another one may."""
+
+
 def words(reason: BaseException) -> str:
     """The text of a reason in one line, for people.
 

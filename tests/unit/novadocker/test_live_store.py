@@ -132,8 +132,20 @@ def test_a_key_that_is_not_trusted_is_refused(stored: Host, tmp_path: pathlib.Pa
     path = _archive(stored)
     (stored.settings.trusted_keys / f"{stored.key}.pem").unlink()
     signatures.create(tmp_path / "other.pem", stored.settings.trusted_keys)
-    with pytest.raises(errors.BadImage, match="does not trust"):
+    # Another host may trust it.
+    with pytest.raises(errors.ImageNotReady, match="does not trust"):
         live_store.unpack(path, "id", NAME)
+
+
+def test_only_an_image_that_is_damaged_is_fetched_again(stored: Host) -> None:
+    live_store.unpack(_archive(stored), "id", NAME)
+    folder = live_store.folder_of(NAME)
+    live_store.remove_damaged(NAME)
+    assert folder.is_dir()
+    (folder / "criu" / "pages-1.img").write_bytes(b"memory")
+    live_store.remove_damaged(NAME)
+    assert not folder.exists()
+    live_store.remove_damaged(NAME)
 
 
 def test_an_image_that_the_engine_loads_now_keeps_its_parts(stored: Host) -> None:
