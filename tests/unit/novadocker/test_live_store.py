@@ -13,6 +13,7 @@ import typing
 import pytest
 from oslo_config import fixture as config_fixture
 
+from fpga_nova.container_image import indexing
 from novadocker import errors, live_store
 from novadocker.live import manifest, places, signatures
 from tests.unit.novadocker.live.conftest import Host
@@ -106,6 +107,16 @@ def test_an_archive_that_is_cut_is_refused(stored: Host, size: int) -> None:
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(errors.BadImage):
         live_store.unpack(path, "id", NAME)
+
+
+def test_the_files_of_many_processes_are_found(tmp_path: pathlib.Path) -> None:
+    """CRIU has nine for each: of as many as a container may have, 37 000."""
+    names = [f"criu/fdinfo-{number}.img" for number in range(37_000)]
+    with tarfile.open(tmp_path / "archive", "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name))
+    with (tmp_path / "archive").open("rb") as opened:
+        assert list(indexing.index(opened, manifest.MOST_FILES)) == names
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE])
