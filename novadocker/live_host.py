@@ -62,11 +62,17 @@ class LiveHost:
         runtimes = self._engine.info().get("Runtimes") or {}
         if RUNTIME not in runtimes:
             raise errors.NoLiveImage(f"the Docker Engine has no runtime '{RUNTIME}'")
-        incoming = live_store.configuration().incoming
+        config = live_store.configuration()
+        incoming = config.incoming
         shutil.rmtree(incoming / settings.MARKS, ignore_errors=True)
         for name in (settings.IMAGES, settings.MARKS):
             (incoming / name).mkdir(mode=0o750, parents=True, exist_ok=True)
         report = json.loads(self._run("selftest"))
+        if report["state"] != str(config.state):
+            raise errors.NoLiveImage(
+                f"{CONF.docker.live_exec} has other settings than {CONF.docker.live_settings}: its "
+                f"state is {report['state']}"
+            )
         suspended = self._run("sweep").split()
         live_store.check_access()
         self._forget_unknown(suspended)

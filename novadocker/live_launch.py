@@ -106,10 +106,10 @@ def _described(
     name = images.reference(image_meta.id, images.IMAGE_API.get(context, image_meta.id))
     try:
         found = live_store.described(name)
-    except live_errors.Untrusted as e:
-        raise errors.BadImage(image_meta.id, f"the live image is refused: {e}") from e
     except live_errors.LiveError as e:
-        raise errors.ImageNotReady(image_meta.id, str(e)) from e
+        # It was good when it came here: the host is at fault, or trusts its key no more.
+        live_store.remove_damaged(name)
+        raise errors.ImageNotReady(image_meta.id, f"the live image is refused: {e}") from e
     if found.project != instance.project_id:
         raise errors.BadImage(image_meta.id, "the live image is of another project")
     return name, found
@@ -131,8 +131,12 @@ def start(
         "bitstreams": launch.bitstreams,
     }
     container = str(containers.attributes(instance.uuid)["Id"])
-    with mark(container, table):
-        containers.start(instance.uuid)
+    try:
+        with mark(container, table):
+            containers.start(instance.uuid)
+    except errors.EngineRefused:
+        live_store.remove_damaged(launch.name)
+        raise
     host.run_hook(container)
 
 

@@ -10,9 +10,11 @@ import pathlib
 import re
 import shutil
 import tarfile
+import time
 import typing
 
 from oslo_config import cfg
+from oslo_log import log as logging
 
 from fpga_nova import durable
 from fpga_nova.confined import folders
@@ -24,6 +26,7 @@ from novadocker.live import errors as live_errors
 from novadocker.live import manifest, settings, signatures
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 options.register_opts(CONF)
 
 #: The container format in Glance.
@@ -40,6 +43,8 @@ TRAIT = "CUSTOM_LIVE_IMAGE"
 _CHUNK = 1 << 20
 #: Bytes of a file in an archive besides its content, at most.
 _HEADERS = 4096
+#: Seconds after which the engine has what was taken apart, if it ever will.
+_LOADED = 24 * 3600
 #: How the names of folders begin in which images are taken apart.
 _HIDDEN = "."
 _NAME = re.compile(
@@ -126,7 +131,7 @@ def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
     :param fetched: it is removed
     :param name: in the engine
     :raises errors.BadImage: it is not what a trusted key has signed
-    :raises errors.ImageNotReady: it was not read to its end
+    :raises errors.ImageNotReady: it was not read to its end, or the host does not trust its key
     """
     target = folder_of(name)
     target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -145,6 +150,8 @@ def unpack(fetched: pathlib.Path, image_id: str, name: str) -> pathlib.Path:
             if target.exists():
                 target.rename(work / "old")
             new.rename(target)
+    except live_errors.UnknownKey as e:
+        raise errors.ImageNotReady(image_id, f"the live image is refused: {e}") from e
     except (live_errors.Untrusted, Refused) as e:
         raise errors.BadImage(image_id, f"the live image is refused: {e}") from e
     except (live_errors.LiveError, NotRead) as e:
@@ -163,6 +170,21 @@ def described(name: str) -> manifest.Manifest:
     return _verified(folder_of(name))
 
 
+def remove_damaged(name: str) -> None:
+    """Remove the parts of an image if they are not what was signed any more; it is fetched again.
+
+    They were when they came here: a disk or an operator has changed them since.
+    """
+    folder = folder_of(name)
+    try:
+        whole = manifest.measure(folder / manifest.CRIU) == _verified(folder).files
+    except (live_errors.LiveError, OSError):
+        whole = False
+    if not whole:
+        LOG.warning("What is here of the live image %s is damaged, and removed", name)
+        remove(name)
+
+
 def remove(name: str) -> None:
     """Remove the parts of an image; none is as good."""
     if CONF.docker.live_images:
@@ -170,13 +192,15 @@ def remove(name: str) -> None:
 
 
 def remove_all_but(names: typing.Iterable[str]) -> None:
-    """Remove the parts of images that the engine does not have."""
+    """Remove the parts of images that the engine does not have, and will not load any more."""
     if not CONF.docker.live_images:
         return
     known = {name.rpartition("/")[2] for name in names}
     folder = configuration().incoming / settings.IMAGES
     for one in folder.iterdir() if folder.is_dir() else ():
-        if one.name not in known and not one.name.startswith(_HIDDEN):
+        if one.name in known or one.name.startswith(_HIDDEN):
+            continue
+        if time.time() - one.stat().st_mtime > _LOADED:
             shutil.rmtree(one, ignore_errors=True)
 
 

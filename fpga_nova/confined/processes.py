@@ -21,7 +21,7 @@ from fpga_nova.deadline import Deadline
 
 #: Where a program is looked for that is not named by its full path; never the caller's PATH.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#: Bytes kept of each of a program's outputs; what it writes beyond that is read and dropped.
+#: Bytes kept of each of a program's outputs, where nothing else is said.
 MAX_OUTPUT = 1024 * 1024
 
 _ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
@@ -72,6 +72,7 @@ class Place:
     :param environment: all that it sees of one
     :param output: takes both its outputs, which are not kept then; None to keep them
     :param grace: seconds between SIGTERM and SIGKILL, where it must be ended
+    :param most: bytes that are kept of each of its outputs; what is beyond is read and dropped
     """
 
     folder: str | os.PathLike[str] = "/"
@@ -79,6 +80,7 @@ class Place:
     environment: typing.Mapping[str, str] = dataclasses.field(default_factory=_ENVIRONMENT.copy)
     output: typing.BinaryIO | None = None
     grace: float = _GRACE
+    most: int = MAX_OUTPUT
 
 
 def run(
@@ -115,7 +117,7 @@ def run(
         raise Failed(f"{argv[0]} cannot be run: {e.strerror}") from e
     with child:
         try:
-            outputs = _collect(child, deadline, place.grace)
+            outputs = _collect(child, deadline, place)
         except BaseException:
             _kill(child, place.grace)
             raise
@@ -138,7 +140,7 @@ def find(program: str) -> str:
 
 
 def _collect(
-    child: "subprocess.Popen[bytes]", deadline: Deadline, grace: float
+    child: "subprocess.Popen[bytes]", deadline: Deadline, place: Place
 ) -> tuple[str, str] | None:
     """Both outputs, once the program has ended; None if it had to be killed."""
     pipes = [pipe for pipe in (child.stdout, child.stderr) if pipe]
@@ -153,11 +155,11 @@ def _collect(
         while not ended:
             ready = [key.fileobj for key, _ in selector.select(deadline.remaining)]
             if not ready and deadline.passed:
-                _kill(child, grace)
+                _kill(child, place.grace)
                 return None
             ended = process in ready
             for pipe in pipes:
-                if (ended or pipe in ready) and not _take(pipe, outputs[pipe], ended):
+                if (ended or pipe in ready) and not _take(pipe, outputs[pipe], ended, place.most):
                     selector.unregister(pipe)
         child.wait()
     out, err = (
@@ -167,14 +169,14 @@ def _collect(
     return out, err
 
 
-def _take(pipe: typing.IO[bytes], output: bytearray, all_of_it: bool) -> bool:
+def _take(pipe: typing.IO[bytes], output: bytearray, all_of_it: bool, most: int) -> bool:
     """Read what is there now; gives whether there may be more later."""
     while True:
         try:
             data = os.read(pipe.fileno(), _CHUNK)
         except BlockingIOError:
             return True
-        output += data[: MAX_OUTPUT - len(output)]
+        output += data[: most - len(output)]
         if not data:
             return all_of_it
         if not all_of_it:

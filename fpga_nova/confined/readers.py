@@ -32,6 +32,7 @@ def read(
     file: typing.BinaryIO,
     keep: typing.Sequence[int] = (),
     packages: bool = True,
+    most: int = processes.MAX_OUTPUT,
 ) -> processes.Finished:
     """Have a module read a file.
 
@@ -40,6 +41,7 @@ def read(
     :param file: its standard input, at whatever position its descriptor is
     :param keep: descriptors that it inherits
     :param packages: whether it needs other packages than ours; it starts faster without
+    :param most: bytes of its report at most
     :raises processes.TooLong: it did not end before the deadline
     :raises processes.Failed: it cannot be run
     """
@@ -47,4 +49,4 @@ def read(
     own = dataclasses.replace(limits, uid=None)
     python = [sys.executable, "-I", *([] if packages else ["-S"]), "-c", _BOOT, str(_ROOT)]
     argv = [*python, json.dumps(uid), module, *arguments]
-    return own.run(argv, deadline, keep, processes.Place(input=file, grace=0))
+    return own.run(argv, deadline, keep, processes.Place(input=file, grace=0, most=most))

@@ -13,6 +13,8 @@ from fpga_nova.deadline import Deadline
 _READER = "fpga_nova.container_image.indexer"
 _MEMORY = 512 << 20
 _SECONDS = 120
+#: Bytes that the report may have for a file.
+_ROOM = 160
 
 
 class Place(typing.NamedTuple):
@@ -32,7 +34,9 @@ def index(archive: typing.BinaryIO, most: int) -> dict[str, Place]:
     """
     box = confinement.Confinement(_MEMORY, 0, files=16)
     try:
-        finished = readers.read(_READER, [str(most)], box, Deadline(_SECONDS), archive)
+        finished = readers.read(
+            _READER, [str(most)], box, Deadline(_SECONDS), archive, most=most * _ROOM
+        )
         report = json.loads(finished.output)
     except processes.Failed as e:
         raise NotRead(str(e)) from e

@@ -12,20 +12,20 @@ import typing
 
 from fpga_nova import request
 from novadocker.live import dumping, hook, selftest, settings
-from novadocker.live.errors import LiveError
+from novadocker.live.errors import LiveError, words
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do one verb.
 
-    :returns: exit status: 0, or 1 with "Error: " and the reason on standard error
+    :returns: exit status: 0, or 1 with "Error: " and the reason in one line of standard error
     """
     asked = _parser().parse_args(arguments)
     os.umask(0o077)
     try:
         asked.run(settings.read(asked.settings), asked)
     except (LiveError, OSError) as e:
-        sys.stderr.write(f"Error: {e}\n")
+        sys.stderr.write(f"Error: {words(e)}\n")
         return 1
     return 0
 
@@ -91,7 +91,8 @@ def _selftest(config: settings.Settings, _asked: argparse.Namespace) -> None:
     start = time.monotonic()
     selftest.check(config)
     version = selftest.run(config.criu)
-    print(json.dumps({"criu": version, "seconds": round(time.monotonic() - start, 2)}))
+    seconds = round(time.monotonic() - start, 2)
+    print(json.dumps({"criu": version, "seconds": seconds, "state": str(config.state)}))
 
 
 def _dump(config: settings.Settings, asked: argparse.Namespace) -> None:

@@ -108,7 +108,7 @@ def memory(processes: typing.Iterable[int]) -> int:
     """
     own, shared = 0, [0]
     for status in map(_status, processes):
-        own += sum(_kib(status, name) for name in ("RssAnon", "VmSwap"))
+        own += sum(_kib(status, name) for name in ("RssAnon", "HugetlbPages", "VmSwap"))
         shared.append(_kib(status, "RssShmem"))
     return (own + max(shared)) << 10
 

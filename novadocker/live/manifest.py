@@ -19,7 +19,7 @@ CRIU = "criu"
 #: The archive of the container's files, in that of a live image.
 IMAGE = "image.tar"
 #: How many files the archive of a live image may have.
-MOST_FILES = 100_000
+MOST_FILES = 50_000
 
 _VERSION = 1
 #: Bytes of a manifest at most: CRIU writes a few files for each process.

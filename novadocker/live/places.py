@@ -5,6 +5,7 @@ import contextlib
 import grp
 import os
 import pathlib
+import stat
 import typing
 
 from fpga_nova.confined import folders
@@ -16,6 +17,8 @@ def prepare(settings: Settings) -> None:
     """Make the folders that are missing, whichever program is the first on a host.
 
     nova-compute goes through them to what it may read, and sees which containers are suspended.
+
+    :raises LiveError: one is somebody else's
     """
     for path in (settings.state, settings.spool, settings.suspended("")):
         _make(path, 0o711)
@@ -59,4 +62,8 @@ def group_of(name: str) -> int:
 
 def _make(folder: pathlib.Path, mode: int) -> None:
     folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    status = folder.lstat()
+    # What is restored from here is not signed.
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise LiveError(f"{folder} is not a folder of root's: chown root {folder}")
     folder.chmod(mode)

@@ -16,7 +16,7 @@ import typing
 
 from fpga_nova.confined import folders
 from novadocker.live import containers, criu, manifest, places, settings
-from novadocker.live.errors import LiveError, Untrusted
+from novadocker.live.errors import LiveError, Untrusted, words
 
 if typing.TYPE_CHECKING:
     from novadocker.live.settings import Settings
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     try:
         return _do(settings.read(pathlib.Path(arguments[0])), runc)
     except (LiveError, OSError) as e:
-        _report(runc, str(e))
+        _report(runc, words(e))
         return 1
 
 

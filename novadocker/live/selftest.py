@@ -17,7 +17,7 @@ import typing
 
 from novadocker.live import criu, places
 from novadocker.live.errors import LiveError
-from novadocker.live.settings import Settings
+from novadocker.live.settings import Settings, check_owners
 
 _SECONDS = 30
 _WORD = b"still here\n"
@@ -38,16 +38,15 @@ while True:
 
 
 def check(settings: Settings) -> None:
-    """See that what root dumps here could be signed, read by nova-compute, and launched.
+    """See that what root dumps here could be signed, read by nova-compute, and launched, and that
+    nobody else has a hand in it.
 
     :raises LiveError: the reason why not, and what to do
     """
     from novadocker.live import signatures
 
+    check_owners(settings, places.group_of(settings.group))
     signatures.check_own(settings.signing_key, settings.trusted_keys)
-    places.group_of(settings.group)
-    if not os.access(settings.runc, os.X_OK):
-        raise LiveError(f"there is no program {settings.runc}")
 
 
 def run(program: pathlib.Path) -> str:

@@ -2,7 +2,9 @@
 """The settings of what runs as root: a file of root's own."""
 
 import dataclasses
+import os
 import pathlib
+import stat
 import tomllib
 
 from novadocker.live.errors import LiveError
@@ -91,3 +93,30 @@ def read(path: pathlib.Path = FILE) -> Settings:
     if relative:
         raise LiveError(f"{path}: {', '.join(relative)} must be absolute paths")
     return Settings(group=table["group"], **paths)
+
+
+def check_owners(found: Settings, group: int) -> None:
+    """See that nobody but root changes what runs as root, the keys, and what is dumped.
+
+    Groups may but for that of nova-compute: some distributions let `staff` write in /usr/local.
+
+    :param group: the number of that group
+    :raises LiveError: somebody else can, or runc is missing
+    """
+    if not os.access(found.runc, os.X_OK):
+        raise LiveError(f"there is no program {found.runc}")
+    programs = [one for one in (found.criu, found.runc, found.fpga_cli) if one]
+    for path in (*programs, found.state, found.signing_key, found.trusted_keys):
+        for one in {path, path.parent, path.resolve(), path.resolve().parent}:
+            _check_owner(one, group)
+
+
+def _check_owner(path: pathlib.Path, group: int) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return  # root makes it
+    others = stat.S_IWOTH | (stat.S_IWGRP if status.st_gid == group else 0)
+    # In a folder as /tmp is, nobody replaces the files of others.
+    if status.st_uid != 0 or (status.st_mode & others and not status.st_mode & stat.S_ISVTX):
+        raise LiveError(f"{path} can be changed by others than root")

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from fpga_nova import durable
-from novadocker.live.errors import LiveError, Untrusted
+from novadocker.live.errors import LiveError, UnknownKey, Untrusted
 
 #: What is signed begins with it, so that a signature of something else is good for nothing here.
 _PURPOSE = b"fpga-nova live image\0"
@@ -92,12 +92,13 @@ def verify(data: bytes, signature: bytes, trusted: pathlib.Path) -> None:
     """See that a trusted key has signed a manifest.
 
     :param signature: the file with the signature
+    :raises UnknownKey: another key has, as far as it says
     :raises Untrusted: no trusted key has
     """
     name, value = _read(signature)
     keys = public_keys(trusted)
     if name not in keys:
-        raise Untrusted(f"its signature is of key {name}, which this host does not trust")
+        raise UnknownKey(f"its signature is of key {name}, which this host does not trust")
     try:
         keys[name].verify(value, _PURPOSE + data)
     except InvalidSignature as e:

@@ -13,6 +13,7 @@ import typing
 import pytest
 from oslo_config import fixture as config_fixture
 
+from fpga_nova.container_image import indexing
 from novadocker import errors, live_store
 from novadocker.live import manifest, places, signatures
 from tests.unit.novadocker.live.conftest import Host
@@ -108,6 +109,16 @@ def test_an_archive_that_is_cut_is_refused(stored: Host, size: int) -> None:
         live_store.unpack(path, "id", NAME)
 
 
+def test_the_files_of_many_processes_are_found(tmp_path: pathlib.Path) -> None:
+    """CRIU has nine for each: of as many as a container may have, 37 000."""
+    names = [f"criu/fdinfo-{number}.img" for number in range(37_000)]
+    with tarfile.open(tmp_path / "archive", "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name))
+    with (tmp_path / "archive").open("rb") as opened:
+        assert list(indexing.index(opened, manifest.MOST_FILES)) == names
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE])
 def test_an_archive_with_something_else_than_files_is_refused(stored: Host, kind: bytes) -> None:
     path = _archive(stored)
@@ -132,8 +143,29 @@ def test_a_key_that_is_not_trusted_is_refused(stored: Host, tmp_path: pathlib.Pa
     path = _archive(stored)
     (stored.settings.trusted_keys / f"{stored.key}.pem").unlink()
     signatures.create(tmp_path / "other.pem", stored.settings.trusted_keys)
-    with pytest.raises(errors.BadImage, match="does not trust"):
+    # Another host may trust it.
+    with pytest.raises(errors.ImageNotReady, match="does not trust"):
         live_store.unpack(path, "id", NAME)
+
+
+def test_only_an_image_that_is_damaged_is_fetched_again(stored: Host) -> None:
+    live_store.unpack(_archive(stored), "id", NAME)
+    folder = live_store.folder_of(NAME)
+    live_store.remove_damaged(NAME)
+    assert folder.is_dir()
+    (folder / "criu" / "pages-1.img").write_bytes(b"memory")
+    live_store.remove_damaged(NAME)
+    assert not folder.exists()
+    live_store.remove_damaged(NAME)
+
+
+def test_an_image_that_the_engine_loads_now_keeps_its_parts(stored: Host) -> None:
+    live_store.unpack(_archive(stored), "id", NAME)
+    live_store.remove_all_but([])
+    assert live_store.folder_of(NAME).is_dir()
+    os.utime(live_store.folder_of(NAME), (0, 0))
+    live_store.remove_all_but([])
+    assert not live_store.folder_of(NAME).exists()
 
 
 def test_what_a_dead_process_left_is_removed(stored: Host) -> None:

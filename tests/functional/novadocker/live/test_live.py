@@ -148,6 +148,12 @@ def test_a_changed_page_is_found_by_root(blesser, glance, live):
     pages.write_bytes(_changed(pages.read_bytes(), 5000))
     with pytest.raises(errors.EngineRefused, match="is not the file that was signed"):
         blesser.launch(image_id)
+    # It is fetched again.
+    blesser.launch(image_id)
+    (folder / "live.sig").unlink()
+    with pytest.raises(errors.ImageNotReady, match="it is not signed"):
+        blesser.launch(image_id)
+    blesser.launch(image_id)
 
 
 def test_no_other_project_launches_it(blesser):

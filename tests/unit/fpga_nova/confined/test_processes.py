@@ -109,11 +109,9 @@ def test_program_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch)
     assert time.monotonic() - start < 30
 
 
-def test_output_is_kept_up_to_the_limit_and_the_program_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(processes, "MAX_OUTPUT", 1000)
-    finished = shell("head -c 3000000 /dev/zero; echo done >&2")
+def test_output_is_kept_up_to_the_limit_and_the_program_goes_on() -> None:
+    place = processes.Place(most=1000)
+    finished = shell("head -c 3000000 /dev/zero; echo done >&2", place=place)
     assert (len(finished.output), finished.errors, finished.status) == (1000, "done\n", 0)
 
 
