@@ -15,6 +15,9 @@ reaches the node through `fpga-opencl-agent`, by TLS on loopback.
   loop without the delay and one round trip. Both have a network namespace of their own, whose
   loopback netem delays. Where the kernel has no netem, a proxy delays the bytes.
 
+Program and agent have the first processor, and the node the last one, as if they were two machines.
+The ends of the bare socket have the same places.
+
 It fails where a limit is missed. Run it as root.
 """
 
@@ -58,6 +61,9 @@ _LOOP = 1000
 _SMALL = 256 << 10  # bytes of a write by REST
 _DELAY = 0.01  # seconds each way
 _HEARTBEAT = 3.0  # seconds; that of the tests would take a part of the processors
+_PROCESSORS = sorted(os.sched_getaffinity(0))
+#: Where programs are that use a node, and where the node is.
+_HERE, _THERE = _PROCESSORS[:1], _PROCESSORS[-1:]
 
 Seconds = dict[str, list[float]]
 
@@ -73,7 +79,8 @@ class Stage:
         self._library = support.build(folder / "icd")
         cloud = stack.enter_context(opencl_afar.cloud(folder))
         cloud.api.service.conf.set_override("heartbeat", _HEARTBEAT, "opencl")
-        stack.enter_context(opencl_afar.node(cloud, folder))
+        with beside.processors(_THERE):
+            stack.enter_context(opencl_afar.node(cloud, folder))
         self.place, self.rest = cloud.place(), cloud.place()
         self.files = (folder / "node-1.pem", folder / "node-1.key")
 
@@ -87,7 +94,8 @@ class Stage:
         opencl_afar.keep(place, file)
         words = [sys.executable, "-m", "fpga_opencl.agent.command", "--session", str(file), "--"]
         words += [sys.executable, str(Path(__file__).resolve()), "--measure", kind, "-n"]
-        return answer_of([*words, str(count)], support.environment(self._library, "/nothing"))
+        with beside.processors(_HERE):
+            return answer_of([*words, str(count)], support.environment(self._library, "/nothing"))
 
 
 def answer_of(words: list[str], environment: typing.Mapping[str, str] | None = None) -> Seconds:
@@ -123,7 +131,7 @@ def measure_transfers(count: int) -> Seconds:
 def measure_python(place: client.Place, count: int) -> Seconds:
     """The same by the Python client, in whose process TLS begins."""
     content = bytes(beside.LARGE)
-    with client.open_afar(place) as session:
+    with beside.processors(_HERE), client.open_afar(place) as session:
         device = session.devices.list()[0]
         context = session.contexts.create([device])
         queue = session.queues.create(context, device)
@@ -166,9 +174,10 @@ def measure_tls(files: tuple[Path, Path], count: int) -> Seconds:
     certificate, key = map(str, files)
     trusting = ssl.create_default_context(cafile=certificate)
     trusting.check_hostname = False
-    with contextlib.closing(slow_way.listener()) as listening:
+    with contextlib.closing(slow_way.listener()) as listening, beside.processors(_HERE):
         pid = os.fork()
         if pid == 0:
+            os.sched_setaffinity(0, _THERE)
             _echo_by_tls(listening, certificate, key)
         plain = slow_way.connected(listening.getsockname())
         tls.prepare(plain)
