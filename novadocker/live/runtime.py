@@ -15,7 +15,7 @@ import sys
 import typing
 
 from fpga_nova.confined import folders
-from novadocker.live import containers, criu, manifest, places, settings
+from novadocker.live import containers, control_groups, criu, manifest, places, settings
 from novadocker.live.errors import LiveError, Untrusted, words
 
 if typing.TYPE_CHECKING:
@@ -145,8 +145,7 @@ def name_host(folder: pathlib.Path, name: str) -> None:
 
 
 def _restore(config: "Settings", runc: list[str], place: int, mark: Mark | None) -> None:
-    folder = pathlib.Path(_value_of(runc[place:], "--bundle") or ".")
-    bundle = containers.bundle(folder)
+    bundle = containers.bundle(_bundle(runc, place))
     places.prepare(config)
     with folders.fresh(config.work, "restore-") as work:
         if mark is None:
@@ -155,6 +154,11 @@ def _restore(config: "Settings", runc: list[str], place: int, mark: Mark | None)
             files = _copied(config, mark, bundle, work)
             name_host(files, bundle.host_name)
             _run(config, runc, place, files, work)
+
+
+def _bundle(runc: list[str], place: int) -> pathlib.Path:
+    """Where the bundle of a container is that the engine has runc create."""
+    return pathlib.Path(_value_of(runc[place:], "--bundle") or ".")
 
 
 def _copied(
@@ -194,9 +198,10 @@ def _run(
     """Have runc restore a container, of which nothing is left otherwise."""
     argv = [*runc[:place], "restore", "--detach", "--no-subreaper", "--file-locks"]
     argv += ["--image-path", str(files), "--work-path", str(work), *runc[place + 1 :]]
+    before = control_groups.before(_bundle(runc, place), work)
     reason = ""
     try:
-        if criu.run_runc(config, argv, work, timeout=_SECONDS).returncode:
+        if criu.run_runc(config, argv, work, before, timeout=_SECONDS).returncode:
             reason = f"CRIU: {criu.complaint(work / 'restore.log')}"
     except criu.TimedOut as e:
         reason = str(e)

@@ -102,6 +102,28 @@ def test_the_hook_has_run_before_a_launch_ends_confined_as_the_clone(blesser, se
     assert servers.run(source, "ls /tmp/confinement")[0] == 1
 
 
+def _groups(servers, instance):
+    """The control groups that a server sees mounted, without its own id."""
+    lines = servers.run(instance, "grep ' - cgroup ' /proc/self/mountinfo")[1].splitlines()
+    own = servers.container(instance).id
+    return {line.split()[4]: line.split()[3].replace(own, "OWN") for line in lines}
+
+
+def test_a_clone_and_a_server_that_was_suspended_see_their_own_control_groups(blesser, servers):
+    source = blesser.warm()
+    seen = _groups(servers, source)
+    if not seen:
+        pytest.skip("the host has cgroup v2")
+    assert all(path.endswith("OWN") for path in seen.values())
+    clone = blesser.launch(blesser.bless(source))
+    assert _groups(servers, clone) == seen
+    servers.driver.suspend(servers.context, source)
+    servers.driver.resume(servers.context, source, [])
+    assert _groups(servers, source) == seen
+    # A clone of a clone has them, too.
+    assert _groups(servers, blesser.launch(blesser.bless(clone))) == seen
+
+
 @pytest.mark.parametrize("script", ["trap '' TERM; sleep 9997", "sleep 9997 & exit 3"])
 def test_a_hook_harms_nobody(blesser, servers, live, script):
     source = blesser.warm()

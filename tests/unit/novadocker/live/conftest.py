@@ -9,7 +9,7 @@ import typing
 
 import pytest
 
-from novadocker.live import containers, manifest, runtime, settings, signatures
+from novadocker.live import containers, control_groups, manifest, runtime, settings, signatures
 
 PROJECT = "5f3c1d9a7b2e4f6880a1c2d3e4f50617"
 ID = "ab" * 32
@@ -120,8 +120,10 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path: pathlib.Path) -> Host:
-    """A host that can restore, as far as it is asked here."""
+def host(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A host with cgroup v2 that can restore, as far as it is asked here."""
     if os.geteuid() != 0:
         pytest.skip("the settings and the keys must be root's")
+    (tmp_path / "mounts").touch()
+    monkeypatch.setattr(control_groups, "_MOUNTS", tmp_path / "mounts")
     return Host(tmp_path)
