@@ -118,8 +118,10 @@ class LiveImages:
 
         :returns: the servers, which Nova may still be building
         :raises osc_lib.exceptions.CommandError: the image is not a live one, or has no flavor; the
-            user data cannot be read; Nova would refuse the networks
+            user data cannot be read; Nova would refuse the networks; there is nothing to launch
         """
+        if request.count < 1:
+            raise osc.CommandError("The number of servers must be at least 1")
         image = self.find(request.image)
         options = {
             "image_id": image.id,

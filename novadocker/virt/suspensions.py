@@ -81,16 +81,15 @@ class SuspendActions(power.PowerActions):
 
         :raises nova.exception.InstanceFaultRollback: with the reason; the memory is where it was
         """
+        reasons = (errors.NotResumed, errors.NoContainer, errors.NoLiveImage, errors.EngineRefused)
         try:
             self._check_region(instance)
-            with self.suspensions.resumed(self.suspensions.check(instance)):
+            container = self.suspensions.check(instance)
+        except (*reasons, errors.EngineUnavailable, exception.InstancePowerOnFailure) as e:
+            raise exception.InstanceFaultRollback(inner_exception=e) from e
+        try:
+            with self.suspensions.resumed(container):
                 self._start(instance, network_info, renew=False)
-        except (
-            errors.NotResumed,
-            errors.NoContainer,
-            errors.NoLiveImage,
-            errors.EngineRefused,
-            exception.InstancePowerOnFailure,
-        ) as e:
+        except (*reasons, exception.InstancePowerOnFailure) as e:
             self.network.down(instance)
             raise exception.InstanceFaultRollback(inner_exception=e) from e

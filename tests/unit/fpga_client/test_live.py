@@ -106,6 +106,15 @@ def test_networks_that_nova_would_refuse_launch_nothing(
     assert "is not of the form net-id=" in result.err or "are for one server alone" in result.err
 
 
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_a_launch_of_no_server_is_refused(
+    cloud: live_cloud.Cloud, openstack: OpenStack, count: str
+) -> None:
+    result = openstack("live", "image", "launch", "image-1", "one", f"--count={count}")
+    assert (result.status, cloud.sent("/servers")) == (1, [])
+    assert "at least 1" in result.err
+
+
 def test_launch_takes_the_flavor_of_the_source(
     cloud: live_cloud.Cloud, openstack: OpenStack
 ) -> None:

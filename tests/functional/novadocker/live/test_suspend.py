@@ -12,7 +12,7 @@ import pytest
 from nova import exception
 from nova.compute import power_state
 
-from novadocker import live_launch
+from novadocker import containers, errors, live_launch
 from novadocker.live import settings
 from tests.functional.novadocker.live.test_live_kills import _dies, _next_start, deadly
 
@@ -208,6 +208,22 @@ def test_a_server_whose_host_has_no_room_for_a_mark_stays_suspended(
     with monkeypatch.context() as patch:
         patch.setattr(live_launch, "_write", full)
         assert "No space left on device" in _refused(_resume, servers, source)
+    assert len(dumps()) == 1
+    _resume(servers, source)
+
+
+def test_a_server_whose_engine_does_not_answer_stays_suspended(
+    blesser, servers, dumps, monkeypatch
+):
+    source = blesser.warm()
+    _suspend(servers, source)
+
+    def silent(*_arguments):
+        raise errors.EngineUnavailable("unix:///engine", "timed out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(containers.Containers, "attributes", silent)
+        assert "does not answer in time" in _refused(_resume, servers, source)
     assert len(dumps()) == 1
     _resume(servers, source)
 
