@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a restored container has below /sys/fs/cgroup on a host with cgroup v1.
+"""The control groups of a restored container, which are its own.
 
-runc mounts there the groups of the process that does so. At a create that is a process of the
-container. At a restore it is runc itself, and the container would have the groups of the whole
-host. So that runc sees the container's groups in the place of its own.
+runc creates a container from a process in the container's groups. It restores one from a process
+that is not there, so that two things must be said by us:
+
+* With cgroup v1, runc mounts below /sys/fs/cgroup the groups of the process that does so. That would
+  be those of the whole host. So runc sees the container's groups in the place of its own.
+* With cgroup v2, runc does not tell CRIU which group replaces that of the dump. Its processes would
+  share the group of their source.
 """
 
 import json
@@ -13,45 +17,81 @@ import typing
 from novadocker.live.errors import LiveError
 
 _OWN, _MOUNTS = pathlib.Path("/proc/self/cgroup"), pathlib.Path("/proc/self/mountinfo")
-#: The hierarchies in which runc makes groups (libcontainer/cgroups/fs).
+_PROC = pathlib.Path("/proc")
+#: It is there with cgroup v2 alone, as runc has it, too.
+_UNIFIED = pathlib.Path("/sys/fs/cgroup/cgroup.controllers")
+#: The hierarchies of cgroup v1 in which runc makes groups (libcontainer/cgroups/fs).
 _MANAGED = {
     *("blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory"),
     *("net_cls", "net_prio", "perf_event", "pids", "rdma", "name=systemd"),
 }
 #: A shell becomes runc, so that it has the number of the shell.
 _SCRIPT = 'mount --bind "$0" /proc/$$/cgroup && exec "$@"'
+_SLICE = ".slice"
 
 
-def before(bundle: pathlib.Path, work: pathlib.Path) -> list[str]:
-    """The words before runc's command line at a restore; none with cgroup v2.
+class Restore(typing.NamedTuple):
+    """What a restore needs, for the container to have its own groups.
 
-    :param bundle: of the container
-    :param work: root's alone; gets a file
-    :raises LiveError: it is not known where the container's groups are
+    :param before: the words before runc's command line
+    :param configuration: lines for CRIU
     """
-    lines = _OWN.read_text().splitlines()
-    file = work / "cgroup"
-    roots = _roots()
-    if not roots:
-        return []
+
+    before: list[str]
+    configuration: str
+
+
+def restore(bundle: pathlib.Path, work: pathlib.Path) -> Restore:
+    """What the restore of a container needs.
+
+    :param work: root's alone; gets a file
+    :raises LiveError: the bundle does not say where the container's groups are
+    """
     path = _path(bundle)
-    file.write_text("".join(f"{_of_container(line, roots, path)}\n" for line in lines))
-    return ["unshare", "--mount", "--propagation=slave", "sh", "-c", _SCRIPT, str(file)]
+    if _UNIFIED.exists():
+        return Restore([], f"cgroup-root :{path}\n")
+    file, roots = work / "cgroup", _roots()
+    lines = (_of_container(line, roots, path) for line in _OWN.read_text().splitlines())
+    file.write_text("".join(f"{line}\n" for line in lines))
+    words = ["unshare", "--mount", "--propagation=slave", "sh", "-c", _SCRIPT, str(file)]
+    return Restore(words, "")
+
+
+def check(state: pathlib.Path) -> None:
+    """See that a restored container is where runc takes it to be, with cgroup v2.
+
+    :param state: runc's record of the container
+    :raises LiveError: it is in a group of another one, whose limits bind it
+    """
+    if not _UNIFIED.exists():
+        return
+    try:
+        table = json.loads(state.read_bytes())
+        wanted = str(table["cgroup_paths"][""])
+        lines = (_PROC / str(table["init_process_pid"]) / "cgroup").read_text().splitlines()
+        (own,) = [line.removeprefix("0::") for line in lines if line.startswith("0::")]
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise LiveError(f"it is not known in which control group it is: {e!r}") from e
+    if f"{_UNIFIED.parent}{own}" != wanted:
+        raise LiveError(f"it is in the control group {own}, not in {wanted}")
 
 
 def _path(bundle: pathlib.Path) -> str:
-    """Where a container's groups are in each hierarchy."""
+    """Where a container's groups are in each hierarchy.
+
+    The engine's driver `systemd` gives the words SLICE:PREFIX:NAME.
+    """
     try:
         config = json.loads((bundle / "config.json").read_bytes())
-        path = str(config["linux"].get("cgroupsPath") or "")
+        path = str(config["linux"]["cgroupsPath"])
+        if path.startswith("/"):
+            return path
+        slice_, prefix, name = path.split(":")
     except (OSError, ValueError, KeyError, TypeError) as e:
-        raise LiveError(f"the bundle {bundle} cannot be read: {e!r}") from e
-    if not path.startswith("/"):
-        raise LiveError(
-            f"its control groups have no path, but '{path}' - on hosts with cgroup v1, live images "
-            "need an engine with the cgroup driver cgroupfs"
-        )
-    return path
+        raise LiveError(f"the bundle {bundle} names no control group: {e!r}") from e
+    parts = (slice_ or f"system{_SLICE}").removesuffix(_SLICE).split("-")
+    slices = ["-".join(parts[: count + 1]) + _SLICE for count in range(len(parts))]
+    return "/" + "/".join([*slices, f"{prefix}-{name}.scope"])
 
 
 def _of_container(line: str, roots: typing.Mapping[str, str], path: str) -> str:

@@ -52,16 +52,18 @@ def run_runc(
     arguments: list[str],
     folder: pathlib.Path | None,
     before: typing.Sequence[str] = (),
+    configuration: str = "",
     **options: object,
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run runc, which finds this CRIU and no other.
 
     :param folder: root's alone; it gets what CRIU reads. None where runc needs no CRIU.
     :param before: the words before its command line
+    :param configuration: more lines for CRIU
     :param options: of subprocess.run
     :raises TimedOut: it did not end in their `timeout`
     """
-    environment = {**PLAIN, **(_for_criu(settings.criu, folder) if folder else {})}
+    environment = {**PLAIN, **(_for_criu(settings.criu, folder, configuration) if folder else {})}
     argv = [*before, os.fspath(settings.runc), *arguments]
     try:
         return subprocess.run(argv, env=environment, **options)  # type: ignore[call-overload,no-any-return] # noqa: S603
@@ -69,12 +71,12 @@ def run_runc(
         raise TimedOut(f"runc did not end within {e.timeout:.0f} seconds") from e
 
 
-def _for_criu(program: pathlib.Path, folder: pathlib.Path) -> dict[str, str]:
+def _for_criu(program: pathlib.Path, folder: pathlib.Path, more: str) -> dict[str, str]:
     """runc looks for `criu` in PATH, and hands it no settings of ours."""
     place = pathlib.Path(tempfile.mkdtemp(prefix="criu-", dir=folder))
     (place / "criu").symlink_to(program)
     configuration = place / "criu.conf"
-    configuration.write_text(_CONFIGURATION)
+    configuration.write_text(_CONFIGURATION + more)
     return {"PATH": f"{place}:{_PATH}", "CRIU_CONFIG_FILE": os.fspath(configuration)}
 
 

@@ -28,6 +28,8 @@ _RESTORED = "restored"
 _MARK_SIZE = 65536
 _SECONDS = 300
 _DOMAIN = b"(none)"
+#: Where runc has its records if it is not told.
+_RUNC = "/run/runc"
 
 
 class Mark(typing.NamedTuple):
@@ -198,18 +200,17 @@ def _run(
     """Have runc restore a container, of which nothing is left otherwise."""
     argv = [*runc[:place], "restore", "--detach", "--no-subreaper", "--file-locks"]
     argv += ["--image-path", str(files), "--work-path", str(work), *runc[place + 1 :]]
-    before = control_groups.before(_bundle(runc, place), work)
-    reason = ""
+    groups = control_groups.restore(_bundle(runc, place), work)
+    root = _value_of(runc[:place], "--root")
     try:
-        if criu.run_runc(config, argv, work, before, timeout=_SECONDS).returncode:
-            reason = f"CRIU: {criu.complaint(work / 'restore.log')}"
-    except criu.TimedOut as e:
-        reason = str(e)
-    if reason:
-        runc_root = _value_of(runc[:place], "--root")
-        root = ["--root", runc_root] if runc_root else []
-        criu.run_runc(config, [*root, "delete", "--force", runc[-1]], work, timeout=_SECONDS)
-        raise LiveError(reason)
+        finished = criu.run_runc(config, argv, work, *groups, timeout=_SECONDS)
+        if finished.returncode:
+            raise LiveError(f"CRIU: {criu.complaint(work / 'restore.log')}")
+        control_groups.check(pathlib.Path(root or _RUNC, runc[-1], "state.json"))
+    except LiveError:
+        delete = [*(["--root", root] if root else []), "delete", "--force", runc[-1]]
+        criu.run_runc(config, delete, work, timeout=_SECONDS)
+        raise
 
 
 def _taken(path: pathlib.Path) -> Mark | None:

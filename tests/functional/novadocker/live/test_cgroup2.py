@@ -55,6 +55,30 @@ def test_a_clone_has_the_memory_of_its_source(blesser):
     assert blesser.answer(source)[:2] == (word, source.hostname)
 
 
+def _group(servers, instance):
+    """The control group of a server's first process, without its own id, and that which it sees."""
+    container = servers.container(instance)
+    process = pathlib.Path("/proc", str(container.attrs["State"]["Pid"]))
+    group = (process / "cgroup").read_text().splitlines()[-1].removeprefix("0::")
+    lines = (process / "mountinfo").read_text().splitlines()
+    seen = [line.split()[3] for line in lines if " - cgroup2 " in line]
+    return [path.replace(container.id, "OWN") for path in (group, *seen)]
+
+
+def test_restored_servers_are_in_their_own_control_groups(blesser, servers):
+    servers.driver.live.look()
+    source = blesser.warm()
+    groups = _group(servers, source)
+    assert all(path.endswith("/OWN") for path in groups)
+    clone = blesser.launch(blesser.bless(source))
+    assert _group(servers, clone) == groups
+    servers.destroy(source)  # which ends all that is in its group
+    assert blesser.answer(clone)[1] == clone.hostname
+    servers.driver.suspend(servers.context, clone)
+    servers.driver.resume(servers.context, clone, [])
+    assert _group(servers, clone) == groups
+
+
 def test_a_suspended_server_goes_on(blesser, servers, live):
     servers.driver.live.look()
     word = blesser.answer(source := blesser.warm())[0]

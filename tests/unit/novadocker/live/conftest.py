@@ -20,7 +20,7 @@ BUNDLE = {
         "capabilities": {"bounding": ["CAP_CHOWN", "CAP_KILL"]},
     },
     "mounts": [{"destination": "/proc"}, {"destination": "/etc/hosts"}],
-    "linux": {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO"}},
+    "linux": {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO"}, "cgroupsPath": f"/docker/{ID}"},
 }
 
 
@@ -124,6 +124,7 @@ def host(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host with cgroup v2 that can restore, as far as it is asked here."""
     if os.geteuid() != 0:
         pytest.skip("the settings and the keys must be root's")
-    (tmp_path / "mounts").touch()
-    monkeypatch.setattr(control_groups, "_MOUNTS", tmp_path / "mounts")
+    (tmp_path / "unified").touch()
+    monkeypatch.setattr(control_groups, "_UNIFIED", tmp_path / "unified")
+    monkeypatch.setattr(control_groups, "check", lambda _state: None)
     return Host(tmp_path)

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control groups that runc takes for its own when it restores a container."""
+"""The control groups that runc and CRIU take for those of a container that is restored."""
 
 import json
+import os
 import pathlib
-import typing
 
 import pytest
 
 from novadocker.live import control_groups
 from novadocker.live.errors import LiveError
-from tests.unit.novadocker.live.conftest import Host
 
 _MOUNTS = """\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
@@ -28,41 +27,103 @@ _OWN = """\
 """
 
 
-def _named(folder: pathlib.Path, path: str | None) -> pathlib.Path:
-    (folder / "config.json").write_text(json.dumps({"linux": {"cgroupsPath": path}}))
-    return folder
+class Host:
+    """A host with files in the place of the kernel's, and the bundle of a container."""
+
+    def __init__(self, folder: pathlib.Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        for name, text in (("_MOUNTS", _MOUNTS), ("_OWN", _OWN)):
+            (folder / name).write_text(text)
+            patch.setattr(control_groups, name, folder / name)
+        patch.setattr(control_groups, "_UNIFIED", folder / "groups" / "cgroup.controllers")
+        patch.setattr(control_groups, "_PROC", folder)
+        self.name("/docker/one")
+
+    def name(self, path: object) -> None:
+        """Have the engine name the container's groups."""
+        (self.folder / "config.json").write_text(json.dumps({"linux": {"cgroupsPath": path}}))
+
+    def unify(self) -> None:
+        """Have cgroup v2."""
+        (self.folder / "groups").mkdir()
+        (self.folder / "groups" / "cgroup.controllers").touch()
+
+    def restore(self) -> control_groups.Restore:
+        """What a restore needs."""
+        return control_groups.restore(self.folder, self.folder)
+
+    def lines(self) -> list[str]:
+        """What runc sees in the place of its own groups."""
+        return pathlib.Path(self.restore().before[-1]).read_text().splitlines()
+
+    def restored(self, group: str, own: str) -> pathlib.Path:
+        """A container of this process, which runc takes to be in one group, and is in another."""
+        (self.folder / str(os.getpid())).mkdir()
+        (self.folder / str(os.getpid()) / "cgroup").write_text(f"1:cpu:/\n0::{own}\n")
+        paths = {"": f"{self.folder}/groups{group}"}
+        state = {"init_process_pid": os.getpid(), "cgroup_paths": paths}
+        (self.folder / "state.json").write_text(json.dumps(state))
+        return self.folder / "state.json"
 
 
 @pytest.fixture
-def old(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> typing.Iterator[pathlib.Path]:
-    """A host with cgroup v1; gives a folder."""
-    for name, text in (("_MOUNTS", _MOUNTS), ("_OWN", _OWN)):
-        (tmp_path / name).write_text(text)
-        monkeypatch.setattr(control_groups, name, tmp_path / name)
-    yield tmp_path
+def host(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A host with cgroup v1."""
+    return Host(tmp_path, monkeypatch)
 
 
-def test_runc_sees_those_of_the_container_wherever_it_makes_some(old: pathlib.Path) -> None:
-    *_words, file = control_groups.before(_named(old, "/docker/one"), old)
-    assert pathlib.Path(file).read_text().splitlines() == [
+def test_runc_sees_those_of_the_container_wherever_it_makes_some(host: Host) -> None:
+    assert host.lines() == [
         "5:strange:/",
         "4:cpu,cpuacct:/outer/docker/one",
         "3:memory:/docker/one",
         "1:name=systemd:/docker/one",
         "0::/engine",
     ]
+    assert host.restore().configuration == ""
 
 
-@pytest.mark.parametrize("path", ["system.slice:docker:one", "", None])
-def test_groups_without_a_path_are_refused(old: pathlib.Path, path: str | None) -> None:
-    with pytest.raises(LiveError, match="cgroup driver cgroupfs"):
-        control_groups.before(_named(old, path), old)
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        ("system.slice:docker:one", "/system.slice/docker-one.scope"),
+        (":docker:one", "/system.slice/docker-one.scope"),
+        ("a-b.slice:docker:one", "/a.slice/a-b.slice/docker-one.scope"),
+    ],
+)
+def test_systemd_has_names_of_its_own(host: Host, words: str, path: str) -> None:
+    host.name(words)
+    assert f"3:memory:{path}" in host.lines()
 
 
-def test_a_host_with_cgroup_v2_needs_none(host: Host) -> None:
-    assert control_groups.before(host.bundle, host.bundle) == []
+def test_criu_is_told_the_group_with_cgroup_v2(host: Host) -> None:
+    host.unify()
+    assert host.restore() == ([], "cgroup-root :/docker/one\n")
 
 
-def test_a_bundle_that_cannot_be_read_is_refused(old: pathlib.Path) -> None:
-    with pytest.raises(LiveError, match="cannot be read"):
-        control_groups.before(old, old)
+@pytest.mark.parametrize("path", ["docker", "a:b", "", None, 7])
+def test_groups_that_are_not_named_are_refused(host: Host, path: object) -> None:
+    host.name(path)
+    with pytest.raises(LiveError, match="names no control group"):
+        host.restore()
+
+
+def test_container_in_its_own_group_is_good(host: Host) -> None:
+    host.unify()
+    control_groups.check(host.restored("/docker/one", "/docker/one"))
+
+
+def test_container_in_the_group_of_another_one_is_refused(host: Host) -> None:
+    host.unify()
+    with pytest.raises(LiveError, match="it is in the control group /docker/source, not in"):
+        control_groups.check(host.restored("/docker/one", "/docker/source"))
+
+
+def test_container_of_which_nothing_is_known_is_refused(host: Host) -> None:
+    host.unify()
+    with pytest.raises(LiveError, match="it is not known"):
+        control_groups.check(host.folder / "nothing")
+
+
+def test_nothing_is_checked_with_cgroup_v1(host: Host) -> None:
+    control_groups.check(host.folder / "nothing")
