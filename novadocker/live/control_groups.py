@@ -4,8 +4,8 @@
 runc creates a container from a process in the container's groups. It restores one from a process
 that is not there, so that two things must be said by us:
 
-* With cgroup v1, runc mounts below /sys/fs/cgroup the groups of the process that does so. That would
-  be those of the whole host. So runc sees the container's groups in the place of its own.
+* With cgroup v1, runc mounts below /sys/fs/cgroup the groups of the process that does so. Those
+  would be the whole host's. So runc sees the container's groups in the place of its own.
 * With cgroup v2, runc does not tell CRIU which group replaces that of the dump. Its processes would
   share the group of their source.
 """
