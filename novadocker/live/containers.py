@@ -55,11 +55,13 @@ class Bundle(typing.NamedTuple):
 
     :param mounts: the places where something is mounted
     :param privileges: what its first process gets
+    :param groups: what the engine calls its control groups
     """
 
     host_name: str
     mounts: tuple[str, ...]
     privileges: Privileges
+    groups: str
 
 
 def bundle(folder: pathlib.Path) -> Bundle:
@@ -79,6 +81,7 @@ def bundle(folder: pathlib.Path) -> Bundle:
                 bool(process.get("noNewPrivileges")),
                 bool(config["linux"].get("seccomp")),
             ),
+            str(config["linux"].get("cgroupsPath") or ""),
         )
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise LiveError(f"the bundle {folder} cannot be read: {e!r}") from e

@@ -41,13 +41,14 @@ class Restore(typing.NamedTuple):
     configuration: str
 
 
-def restore(bundle: pathlib.Path, work: pathlib.Path) -> Restore:
+def restore(groups: str, work: pathlib.Path) -> Restore:
     """What the restore of a container needs.
 
+    :param groups: what the engine calls the container's groups
     :param work: root's alone; gets a file
-    :raises LiveError: the bundle does not say where the container's groups are
+    :raises LiveError: it is no name of groups
     """
-    path = _path(bundle)
+    path = _path(groups)
     if _UNIFIED.exists():
         return Restore([], f"cgroup-root :{path}\n")
     file, roots = work / "cgroup", _roots()
@@ -76,19 +77,17 @@ def check(state: pathlib.Path) -> None:
         raise LiveError(f"it is in the control group {own}, not in {wanted}")
 
 
-def _path(bundle: pathlib.Path) -> str:
+def _path(groups: str) -> str:
     """Where a container's groups are in each hierarchy.
 
     The engine's driver `systemd` gives the words SLICE:PREFIX:NAME.
     """
+    if groups.startswith("/"):
+        return groups
     try:
-        config = json.loads((bundle / "config.json").read_bytes())
-        path = str(config["linux"]["cgroupsPath"])
-        if path.startswith("/"):
-            return path
-        slice_, prefix, name = path.split(":")
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise LiveError(f"the bundle {bundle} names no control group: {e!r}") from e
+        slice_, prefix, name = groups.split(":")
+    except ValueError:
+        raise LiveError(f"the engine names no control groups, but '{groups}'") from None
     parts = (slice_ or f"system{_SLICE}").removesuffix(_SLICE).split("-")
     slices = ["-".join(parts[: count + 1]) + _SLICE for count in range(len(parts))]
     return "/" + "/".join([*slices, f"{prefix}-{name}.scope"])
@@ -103,7 +102,7 @@ def _of_container(line: str, roots: typing.Mapping[str, str], path: str) -> str:
 
 def _roots() -> dict[str, str]:
     """What is mounted of the hierarchies in which runc makes groups, by their names."""
-    found = {}
+    found: dict[str, str] = {}
     for line in _MOUNTS.read_text().splitlines():
         first, _, second = line.partition(" - ")
         kind, _device, options = second.split()

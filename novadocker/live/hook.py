@@ -31,6 +31,7 @@ _GRACE = 10
 _NOTHING = ("no such file", "not a directory")
 #: The status of one that cannot be executed, as shells have it.
 _UNUSABLE = 126
+_STREAMS = ("stdin", "stdout", "stderr")
 #: runc's record of a container, and when its first process started, in ticks since the boot.
 _RECORD, _START = "state.json", "init_process_start"
 
@@ -82,7 +83,7 @@ def _run(settings: Settings, container: str, work: pathlib.Path) -> Ending:
     way = _way(settings, container, found["pid"], work)
     argv = ["--root", str(way.root), "--log", str(log), "exec"]
     argv += ["--cwd", "/", "--pid-file", str(pid), container, PROGRAM]
-    nothing = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    nothing: dict[str, typing.Any] = dict.fromkeys(_STREAMS, subprocess.DEVNULL)
     start = time.monotonic()
     limit = threading.Timer(LIMIT, _kill, (settings, container, pid))
     limit.start()

@@ -19,6 +19,8 @@ _SIZE = struct.Struct("<I")
 #: Kinds of values: a number, eight bytes, bytes after their size, four bytes.
 _NUMBER, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _MOST_BITS = 64
+#: Of a host that has none.
+_DOMAIN = b"(none)"
 
 _Value = int | bytes
 
@@ -162,3 +164,16 @@ def _encoded(kind: int, value: _Value) -> bytes:
     if isinstance(value, int):
         return _varint(value)
     return (_varint(len(value)) if kind == _BYTES else b"") + value
+
+
+def name_host(folder: pathlib.Path, name: str) -> None:
+    """Have the processes see a host name of their own.
+
+    :param folder: of CRIU's files; those of the kind utsns have eight bytes of magic, then the size
+        of a message and the message: the host name and the domain name
+    """
+    text = name.encode()[:64]
+    message = bytes([10, len(text)]) + text + bytes([18, len(_DOMAIN)]) + _DOMAIN
+    for path in folder.glob("utsns-*.img"):
+        magic = path.read_bytes()[:_MAGIC]
+        path.write_bytes(magic + _SIZE.pack(len(message)) + message)

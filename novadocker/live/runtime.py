@@ -10,12 +10,11 @@ import contextlib
 import json
 import os
 import pathlib
-import struct
 import sys
 import typing
 
 from fpga_nova.confined import folders
-from novadocker.live import containers, control_groups, criu, manifest, places, settings
+from novadocker.live import containers, control_groups, criu, images, manifest, places, settings
 from novadocker.live.errors import LiveError, Untrusted, words
 
 if typing.TYPE_CHECKING:
@@ -27,9 +26,6 @@ _ALONE = ("--debug", "--systemd-cgroup")
 _RESTORED = "restored"
 _MARK_SIZE = 65536
 _SECONDS = 300
-_DOMAIN = b"(none)"
-#: Where runc has its records if it is not told.
-_RUNC = "/run/runc"
 
 
 class Mark(typing.NamedTuple):
@@ -133,34 +129,16 @@ def _check_fit(found: manifest.Manifest, bundle: containers.Bundle) -> None:
         raise LiveError(f"it has other mounts than its source: {others}")
 
 
-def name_host(folder: pathlib.Path, name: str) -> None:
-    """Have the processes see a host name of their own.
-
-    :param folder: of CRIU's files; those of the kind utsns have eight bytes of magic, then the size
-        of a message and the message: the host name and the domain name
-    """
-    text = name.encode()[:64]
-    message = bytes([10, len(text)]) + text + bytes([18, len(_DOMAIN)]) + _DOMAIN
-    for path in folder.glob("utsns-*.img"):
-        magic = path.read_bytes()[:8]
-        path.write_bytes(magic + struct.pack("<I", len(message)) + message)
-
-
 def _restore(config: "Settings", runc: list[str], place: int, mark: Mark | None) -> None:
-    bundle = containers.bundle(_bundle(runc, place))
+    bundle = containers.bundle(pathlib.Path(_value_of(runc[place:], "--bundle") or "."))
     places.prepare(config)
     with folders.fresh(config.work, "restore-") as work:
         if mark is None:
             _resume(config, runc, place, bundle, work)
         else:
             files = _copied(config, mark, bundle, work)
-            name_host(files, bundle.host_name)
-            _run(config, runc, place, files, work)
-
-
-def _bundle(runc: list[str], place: int) -> pathlib.Path:
-    """Where the bundle of a container is that the engine has runc create."""
-    return pathlib.Path(_value_of(runc[place:], "--bundle") or ".")
+            images.name_host(files, bundle.host_name)
+            _run(config, runc, place, bundle, files, work)
 
 
 def _copied(
@@ -190,25 +168,29 @@ def _resume(
     except OSError as e:
         raise LiveError(f"there is no dump of the container: {e.strerror}") from e
     _check_fit(manifest.load(data), bundle)
-    _run(config, runc, place, dump / manifest.CRIU, work)
+    _run(config, runc, place, bundle, dump / manifest.CRIU, work)
     places.remove(config, dump)
 
 
 def _run(
-    config: "Settings", runc: list[str], place: int, files: pathlib.Path, work: pathlib.Path
+    config: "Settings",
+    runc: list[str],
+    place: int,
+    bundle: containers.Bundle,
+    files: pathlib.Path,
+    work: pathlib.Path,
 ) -> None:
     """Have runc restore a container, of which nothing is left otherwise."""
     argv = [*runc[:place], "restore", "--detach", "--no-subreaper", "--file-locks"]
     argv += ["--image-path", str(files), "--work-path", str(work), *runc[place + 1 :]]
-    groups = control_groups.restore(_bundle(runc, place), work)
-    root = _value_of(runc[:place], "--root")
+    groups = control_groups.restore(bundle.groups, work)
+    root = _value_of(runc[:place], "--root") or "/run/runc"  # by default
     try:
-        finished = criu.run_runc(config, argv, work, *groups, timeout=_SECONDS)
-        if finished.returncode:
+        if criu.run_runc(config, argv, work, *groups, timeout=_SECONDS).returncode:
             raise LiveError(f"CRIU: {criu.complaint(work / 'restore.log')}")
-        control_groups.check(pathlib.Path(root or _RUNC, runc[-1], "state.json"))
+        control_groups.check(pathlib.Path(root, runc[-1], "state.json"))
     except LiveError:
-        delete = [*(["--root", root] if root else []), "delete", "--force", runc[-1]]
+        delete = ["--root", root, "delete", "--force", runc[-1]]
         criu.run_runc(config, delete, work, timeout=_SECONDS)
         raise
 
