@@ -2,10 +2,12 @@
 """fpga-api and its engine on the demo cloud, in processes that can be killed at a point."""
 
 import contextlib
+import os
 import pathlib
 import shutil
 import typing
 
+import pytest
 from cloud import Cloud
 
 from tests.support.host import wait_until
@@ -13,6 +15,25 @@ from tests.support.host import wait_until
 CHECKOUT = pathlib.Path(__file__).parents[2]
 
 API, ENGINE = "fpga-api", "fpga-api-engine"
+
+#: By what is asked for: who is killed, at what.
+Points = typing.Mapping[str, typing.Mapping[str, typing.Sequence[str]]]
+Case = tuple[str, str, str]
+
+
+def cases(points: Points, some: typing.Collection[Case]) -> list[typing.Any]:
+    """The parameters of a test: what is asked for, who is killed, and where.
+
+    :param some: those of a small run
+    """
+    every = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
+    return [
+        pytest.param(asked, who, point, id=f"{asked}-{who}-{point}")
+        for asked, services in points.items()
+        for who, names in services.items()
+        for point in names
+        if every or (asked, who, point) in some
+    ]
 
 
 class MortalService:

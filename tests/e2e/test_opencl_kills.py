@@ -7,7 +7,6 @@ has. ``make faults`` tries all points, pytest a few.
 
 import configparser
 import contextlib
-import os
 import threading
 import typing
 import uuid
@@ -18,13 +17,12 @@ from keystoneauth1 import adapter
 from keystoneauth1 import exceptions as keystone
 
 from fpga_opencl import client
-from tests.e2e.fpga_service import API, ENGINE, MortalService, mortal
+from tests.e2e.fpga_service import API, ENGINE, MortalService, cases, mortal
 from tests.support import opencl, opencl_afar
 from tests.support.host import wait_until
 
 pytestmark = pytest.mark.e2e
 
-ALL = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
 #: Seconds: the engine takes an API for gone after 120.
 _PATIENCE = 180
 _SESSIONS = "/v1/opencl/sessions"
@@ -48,13 +46,6 @@ POINTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 SOME = {("open", API, "note session active:after"), ("close", ENGINE, "free:after")}
-CASES = [
-    pytest.param(asked, who, point, id=f"{asked}-{who}-{point}")
-    for asked, services in POINTS.items()
-    for who, points in services.items()
-    for point in points
-    if ALL or (asked, who, point) in SOME
-]
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +142,7 @@ def scene(cloud: Cloud, node: opencl.Node) -> typing.Iterator[Scene]:
     found.end()
 
 
-@pytest.mark.parametrize(("asked", "who", "point"), CASES)
+@pytest.mark.parametrize(("asked", "who", "point"), cases(POINTS, SOME))
 def test_all_agree_on_a_session_after_a_kill(
     services: dict[str, MortalService], scene: Scene, asked: str, who: str, point: str
 ) -> None:

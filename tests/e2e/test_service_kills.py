@@ -6,7 +6,6 @@ agree, and nothing is held that nobody has. ``make faults`` tries all points, py
 """
 
 import functools
-import os
 import threading
 import typing
 import uuid
@@ -18,13 +17,12 @@ from keystoneauth1 import adapter
 from keystoneauth1 import exceptions as keystone
 
 from tests.e2e.fpga import Fpga, wait
-from tests.e2e.fpga_service import API, ENGINE, MortalService, mortal
+from tests.e2e.fpga_service import API, ENGINE, MortalService, cases, mortal
 from tests.e2e.nova_compute import NovaCompute
 from tests.support.host import wait_until
 
 pytestmark = pytest.mark.e2e
 
-ALL = bool(os.environ.get("FPGA_NOVA_ALL_POINTS"))
 COMPUTE = "nova-compute"
 #: Seconds: the engine takes an API for gone after 120, and then looks once a minute for what that
 #: has allocated.
@@ -73,13 +71,6 @@ SOME = {
     ("program", COMPUTE, "replace:after"),
     ("program", API, "ask to program:after"),
 }
-CASES = [
-    pytest.param(asked, who, point, id=f"{asked}-{who}-{point}")
-    for asked, services in POINTS.items()
-    for who, points in services.items()
-    for point in points
-    if ALL or (asked, who, point) in SOME
-]
 
 
 class Scene:
@@ -187,7 +178,7 @@ def scene(cloud: Cloud, user: Fpga, services: dict[str, MortalService]) -> typin
     found.end()
 
 
-@pytest.mark.parametrize(("asked", "who", "point"), CASES)
+@pytest.mark.parametrize(("asked", "who", "point"), cases(POINTS, SOME))
 def test_all_records_agree_after_a_kill(
     compute: NovaCompute,
     services: dict[str, MortalService],
