@@ -146,10 +146,13 @@ test-ui: tools ## the page of fpga-api in Debian's chromium
 	@$(play) ui_needs.yml
 	@.tools/bin/tox -e ui
 
+# Which tests `make test-live` runs.
+LIVE_TESTS ?= tests/functional/novadocker/live
+
 .PHONY: test-live
 test-live: tools ## live images: CRIU built, containers dumped and launched on a real engine
 	@$(play) live_needs.yml
-	@.tools/bin/tox -e functional -- tests/functional/novadocker/live
+	@.tools/bin/tox -e functional -- $(LIVE_TESTS)
 
 .PHONY: screenshots
 screenshots: ## the same, and its pictures for the documentation

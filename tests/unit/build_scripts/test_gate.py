@@ -72,10 +72,17 @@ class TestBudgetFile:
         known = {file.name[5:7] for file in (ROOT / "requirements").glob("nova-*.txt")}
         assert set(older.variants) == known
 
-    def test_every_test_with_an_engine_has_its_day_on_the_newer_one(self) -> None:
-        (suite,) = [suite for suite in BUDGET.suites if suite.name == "engine-26"]
+    @pytest.mark.parametrize(
+        ("name", "folder"),
+        [
+            ("engine-26", "tests/functional/novadocker"),
+            ("live", "tests/functional/novadocker/live"),
+        ],
+    )
+    def test_every_test_of_a_folder_has_its_day(self, name: str, folder: str) -> None:
+        (suite,) = [suite for suite in BUDGET.suites if suite.name == name]
         chosen = [file for words in suite.variants for file in _files(words)]
-        assert sorted(chosen) == sorted(_files("tests/functional/novadocker"))
+        assert sorted(chosen) == sorted(_files(folder))
 
     def test_lint_and_unit_tests_come_first_and_an_older_series_before_the_cloud(self) -> None:
         order = [suite.name for suite in BUDGET.suites]
@@ -100,6 +107,7 @@ class TestChoice:
             ("older-series", NOTHING),
             ("engine-26", NOTHING),
             ("engine-26", frozenset({"novadocker/virt/docker.py"})),
+            ("live", NOTHING),
         ],
     )
     def test_every_variant_has_its_day(self, name: str, changed: frozenset[str]) -> None:
