@@ -36,20 +36,20 @@ def write(path: pathlib.Path, content: bytes, mode: int | None = None) -> None:
 
 def sync_folder(folder: pathlib.Path) -> None:
     """Have the names in a folder on disk when it returns; fsync(2) of a file is not enough."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync(folder, os.O_DIRECTORY)
 
 
 def sync_tree(folder: pathlib.Path) -> None:
     """Have all plain files and folders below a folder on disk when it returns, and itself."""
     for parent, _folders, names in os.walk(folder):
         for name in names:
-            descriptor = os.open(pathlib.Path(parent, name), os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _sync(pathlib.Path(parent, name))
         sync_folder(pathlib.Path(parent))
+
+
+def _sync(path: pathlib.Path, flags: int = 0) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -107,8 +107,8 @@ def of_owner(owner: str, host: str, leftover: bool, ids: typing.Collection[str])
         if instance.task_state is not None and instance.host and _is_up(instance.host):
             return Verdict()
         # One on no host is not one of this host before it was renamed: a build failed here.
-        known = set((column.read(instance) or "").split(",")) if instance.host else set()
-        if not known.isdisjoint(ids):
+        known = (column.read(instance) or "").split(",")
+        if instance.host and not set(known).isdisjoint(ids):
             return Verdict(
                 doubt=f"its instance is on host {instance.host}, has this very region, and this "
                 f"host is {host}; if it was renamed, give it its former name"

@@ -91,10 +91,18 @@ def installed(mock: typing.Any, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
     :param mock: what answers requests
     """
+    sign_in(mock, monkeypatch, compute=COMPUTE, image=IMAGE, network=NETWORK)
+    return Cloud(mock)
+
+
+def sign_in(mock: typing.Any, monkeypatch: pytest.MonkeyPatch, **services: str) -> None:
+    """A Keystone, and the user's variables for it.
+
+    :param services: the addresses in its catalogue, by the services' types
+    """
     token = keystone.V3Token(project_id="1")
-    token.add_service("compute").add_standard_endpoints(public=COMPUTE)
-    token.add_service("image").add_standard_endpoints(public=IMAGE)
-    token.add_service("network").add_standard_endpoints(public=NETWORK)
+    for kind, url in services.items():
+        token.add_service(kind).add_standard_endpoints(public=url)
     mock.get(KEYSTONE, json={"version": keystone.V3Discovery(KEYSTONE)})
     mock.post(f"{KEYSTONE}/auth/tokens", json=token, headers={"X-Subject-Token": "1"})
     for name, value in {
@@ -105,4 +113,3 @@ def installed(mock: typing.Any, monkeypatch: pytest.MonkeyPatch) -> Cloud:
         "OS_USER_DOMAIN_ID": "default",
     }.items():
         monkeypatch.setenv(name, value)
-    return Cloud(mock)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import werkzeug.exceptions
-from keystoneauth1 import fixture as keystone
 
 from tests.support import loopback
 from tests.support.client import OpenStack
+from tests.unit.fpga_client import live_cloud
 
 COMMANDS = sorted(
     one.name.replace("_", " ") for one in importlib.metadata.entry_points(group="openstack.fpga.v1")
@@ -48,19 +48,7 @@ def test_completion_has_all_commands(openstack: OpenStack) -> None:
 @pytest.fixture
 def keystone_alone(requests_mock: typing.Any, monkeypatch: pytest.MonkeyPatch) -> typing.Any:
     """A cloud whose catalogue lacks the service, and the user's variables for it."""
-    url = "http://keystone.invalid/v3"
-    token = keystone.V3Token(project_id="1")
-    token.add_service("compute").add_standard_endpoints(public="http://compute.invalid")
-    requests_mock.get(url, json={"version": keystone.V3Discovery(url)})
-    requests_mock.post(f"{url}/auth/tokens", json=token, headers={"X-Subject-Token": "1"})
-    for name, value in {
-        "OS_AUTH_URL": url,
-        "OS_USERNAME": "u",
-        "OS_PASSWORD": "p",
-        "OS_PROJECT_ID": "1",
-        "OS_USER_DOMAIN_ID": "default",
-    }.items():
-        monkeypatch.setenv(name, value)
+    live_cloud.sign_in(requests_mock, monkeypatch, compute=live_cloud.COMPUTE)
     return requests_mock
 
 

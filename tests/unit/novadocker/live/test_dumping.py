@@ -180,14 +180,20 @@ def test_a_container_that_ends_is_not_waited_for(
     assert list(dumper.settings.spool.iterdir()) == []
 
 
-def test_a_dump_in_work_is_removed_once_it_ended(dumper: Host, tmp_path: pathlib.Path) -> None:
+def _in_work(dumper: Host, folder: pathlib.Path) -> threading.Thread:
+    """A dump that has begun, and goes on once there is a file `go` in a folder."""
     text = dumper.settings.runc.read_text()
-    slow = f"checkpoint) touch {tmp_path}/began; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done;"
+    slow = f"checkpoint) touch {folder}/began; while [ ! -e {folder}/go ]; do sleep 0.02; done;"
     dumper.settings.runc.write_text(text.replace("checkpoint)", slow))
     dump = threading.Thread(target=_run, args=(dumper, "dump", ID))
     dump.start()
-    while not (tmp_path / "began").exists():
+    while not (folder / "began").exists():
         time.sleep(0.01)
+    return dump
+
+
+def test_a_dump_in_work_is_removed_once_it_ended(dumper: Host, tmp_path: pathlib.Path) -> None:
+    dump = _in_work(dumper, tmp_path)
     sweep = threading.Thread(target=_run, args=(dumper, "sweep"))
     sweep.start()
     sweep.join(0.5)
@@ -353,13 +359,7 @@ def test_memory_that_forks_share_is_dumped_for_each() -> None:
 def test_a_dump_in_work_has_ended_when_it_is_discarded(
     dumper: Host, tmp_path: pathlib.Path
 ) -> None:
-    text = dumper.settings.runc.read_text()
-    slow = f"checkpoint) touch {tmp_path}/began; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done;"
-    dumper.settings.runc.write_text(text.replace("checkpoint)", slow))
-    dump = threading.Thread(target=_run, args=(dumper, "dump", ID))
-    dump.start()
-    while not (tmp_path / "began").exists():
-        time.sleep(0.01)
+    dump = _in_work(dumper, tmp_path)
     discard = threading.Thread(target=_run, args=(dumper, "discard", ID))
     discard.start()
     discard.join(0.5)
