@@ -12,9 +12,8 @@ import threading
 import typing
 
 from fpga_nova.deadline import Deadline
-from fpga_opencl.afar.relay import Relay, halves
-from fpga_opencl.afar.tls import connect
 from fpga_opencl.agent.leases import Leases
+from fpga_opencl.agent.tunnel import carry
 
 #: Bytes of the number.
 _SIZE = 8
@@ -73,8 +72,8 @@ class Regions:
 
     def _carry(self, client: socket.socket, clients: set[socket.socket]) -> None:
         try:
-            with client, self._leases.lease() as place, connect(place) as secure:
-                Relay(secure, *halves(client)).run()
+            with client:
+                carry(client, self._leases.lease())
         except (OSError, ValueError) as e:
             print(f"Error: no session of OpenCL - {e}", file=sys.stderr, flush=True)
         finally:

@@ -8,11 +8,15 @@ import threading
 import typing
 from pathlib import Path
 
-from fpga_opencl.afar.relay import Relay, halves
+from fpga_opencl.afar import rings
+from fpga_opencl.afar.relay import Half, Relay, halves
 from fpga_opencl.afar.tls import Place, connect
+from fpga_opencl.protocol import table
 
 #: Connections at once.
 _MOST = 64
+#: Bytes of a program's first request, after which it waits.
+_FIRST = table.REQUEST.size + table.MESSAGES["hello"].struct.size
 
 
 @contextlib.contextmanager
@@ -35,6 +39,30 @@ def listening(
             yield listener
         finally:
             Path(path).unlink(missing_ok=True)
+
+
+def carry(program: socket.socket, session: contextlib.AbstractContextManager[Place]) -> None:
+    """Carry what a program and a node send, until either leaves.
+
+    :param session: is entered when the program has begun
+    :raises OSError: there is no way to the node
+    :raises ValueError: the session is none
+    """
+    first = program.recv(_FIRST)
+    if not first:
+        return
+    with session as place, connect(place) as secure, _ways(program, first) as ways:
+        secure.sendall(first)
+        Relay(secure, *ways).run()
+
+
+def _ways(
+    program: socket.socket, first: bytes
+) -> contextlib.AbstractContextManager[tuple[Half, Half]]:
+    """What comes from a program, and what goes there: by rings if it asks for them."""
+    if len(first) == _FIRST and table.REQUEST.unpack_from(first)[1] & table.RINGS:
+        return rings.offered(program)
+    return contextlib.nullcontext(halves(program))
 
 
 class Tunnel:
@@ -61,8 +89,8 @@ class Tunnel:
 
     def _carry(self, connection: socket.socket) -> None:
         try:
-            with connection, connect(self._find()) as secure:
-                Relay(secure, *halves(connection)).run()
+            with connection:
+                carry(connection, contextlib.nullcontext(self._find()))
         except (OSError, ValueError) as e:
             print(f"Error: no session of OpenCL - {e}", file=sys.stderr, flush=True)
         finally:

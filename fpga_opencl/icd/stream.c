@@ -9,11 +9,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ring.h"
+
 enum { BUFFER = 1 << 16, SOCKET_BUFFER = 4 << 20, PAUSE = 10 /* ms */ };
 
-static int descriptor = -1;
+static int descriptor = -1, bell = -1;
 static char out[BUFFER], in[BUFFER];
 static size_t out_size, in_start, in_end;
+/* Where the other side has given rings, everything after the first request goes through them. */
+static bool begun, ringed;
+static struct ring outgoing, incoming;
 
 bool stream_connect(const char *path)
 {
@@ -39,7 +44,9 @@ void stream_close(void)
 {
     if (descriptor >= 0)
         close(descriptor);
-    descriptor = -1;
+    if (bell >= 0)
+        close(bell);
+    descriptor = bell = -1;
 }
 
 static ssize_t receive_some(char *place, size_t size)
@@ -52,10 +59,70 @@ static ssize_t receive_some(char *place, size_t size)
     return count;
 }
 
+/* Receive what comes first: content, or rings. */
+static bool begin(void)
+{
+    union {
+        char space[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec place = {in, BUFFER};
+    struct msghdr message = {.msg_iov = &place,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *about;
+    ssize_t count;
+    int found[2];
+
+    do
+        count = recvmsg(descriptor, &message, MSG_CMSG_CLOEXEC);
+    while (count < 0 && errno == EINTR);
+    if (count <= 0)
+        return false;
+    about = CMSG_FIRSTHDR(&message);
+    if (about && about->cmsg_len == CMSG_LEN(sizeof found)) {
+        memcpy(found, CMSG_DATA(about), sizeof found);
+        bell = found[0];
+        ringed = ring_open(found[1], descriptor, &outgoing, bell, &incoming);
+        close(found[1]);
+        begun = ringed;
+    } else {
+        in_end = (size_t)count;
+        begun = true;
+    }
+    return begun;
+}
+
+static bool take(char *next, size_t size)
+{
+    while (size) {
+        size_t count = ring_take(&incoming, next, size);
+
+        if (!count && !ring_hear(&incoming, true))
+            return false;
+        if (next)
+            next += count;
+        size -= count;
+    }
+    return true;
+}
+
+bool stream_ready(void)
+{
+    struct pollfd poller = {ringed ? bell : descriptor, POLLIN, 0};
+
+    return (ringed ? incoming.count > 0 : in_start < in_end) || poll(&poller, 1, 0) > 0;
+}
+
 bool stream_receive(void *place, size_t size)
 {
     char *next = place;
 
+    if (!begun && !begin())
+        return false;
+    if (ringed)
+        return take(next, size);
     while (size) {
         size_t count = in_end - in_start < size ? in_end - in_start : size;
 
@@ -85,19 +152,23 @@ bool stream_receive(void *place, size_t size)
     return true;
 }
 
-static bool send_all(const char *data, size_t size, void (*drain)(void))
+/* Receive for another thread, or wait a while for either way to move. */
+static void pause_sending(short events, bool (*drain)(void))
+{
+    struct pollfd pollers[] = {{descriptor, events, 0}, {bell, POLLIN, 0}};
+
+    if (!drain())
+        poll(pollers, 2, PAUSE);
+}
+
+static bool send_all(const char *data, size_t size, bool (*drain)(void))
 {
     while (size) {
         ssize_t count = send(descriptor, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-        if (count < 0 && errno == EAGAIN) {
-            struct pollfd poller = {descriptor, POLLIN | POLLOUT, 0};
-
-            if (poll(&poller, 1, PAUSE) > 0 && !(poller.revents & POLLOUT))
-                drain();
-            continue;
-        }
-        if (count < 0 && errno != EINTR)
+        if (count < 0 && errno == EAGAIN)
+            pause_sending(POLLIN | POLLOUT, drain);
+        else if (count < 0 && errno != EINTR)
             return false;
         if (count > 0) {
             data += count;
@@ -107,16 +178,42 @@ static bool send_all(const char *data, size_t size, void (*drain)(void))
     return true;
 }
 
-bool stream_flush(void (*drain)(void))
+static bool put(const char *data, size_t size, bool (*drain)(void))
+{
+    while (size) {
+        size_t count = ring_put(&outgoing, data, size);
+
+        data += count;
+        size -= count;
+        if (outgoing.count)
+            continue;
+        if (!ring_report(&outgoing) || !ring_hear(&outgoing, false))
+            return false;
+        if (size && !outgoing.count)
+            pause_sending(POLLIN, drain);
+    }
+    return true;
+}
+
+bool stream_flush(bool (*drain)(void))
 {
     size_t size = out_size;
 
     out_size = 0;
-    return send_all(out, size, drain);
+    if (!ringed)
+        return send_all(out, size, drain);
+    while (ring_report(&outgoing)) {
+        if (!outgoing.unreported)
+            return true;
+        pause_sending(POLLOUT, drain);
+    }
+    return false;
 }
 
-bool stream_send(const void *data, size_t size, void (*drain)(void))
+bool stream_send(const void *data, size_t size, bool (*drain)(void))
 {
+    if (ringed)
+        return put(data, size, drain);
     if (out_size + size > BUFFER && !stream_flush(drain))
         return false;
     if (size > BUFFER / 2)
@@ -129,5 +226,5 @@ bool stream_send(const void *data, size_t size, void (*drain)(void))
 
 size_t stream_unsent(void)
 {
-    return out_size;
+    return ringed ? outgoing.unreported : out_size;
 }

@@ -156,12 +156,17 @@ static void receive_one(void)
     pthread_cond_broadcast(&changed);
 }
 
-static void drain(void)
+/* Receive one reply if there is one and nobody does already; whether that was so. */
+static bool drain(void)
 {
+    bool ready;
+
     pthread_mutex_lock(&table);
-    if (!receiving && !lost)
+    ready = !receiving && !lost && stream_ready();
+    if (ready)
         receive_one();
     pthread_mutex_unlock(&table);
+    return ready;
 }
 
 static bool transmit(uint16_t number, uint16_t flags, uint32_t sequence, const struct part *parts,
@@ -238,10 +243,11 @@ cl_int wire_call(uint16_t number, const struct part *parts, unsigned count)
 cl_int wire_ask(uint16_t number, const struct part *parts, unsigned count,
                 struct content *content)
 {
+    uint16_t flags = number == MESSAGE_HELLO ? FLAG_ANSWER | FLAG_RINGS : FLAG_ANSWER;
     cl_int status;
 
     *content = (struct content){NULL, 0};
-    status = converse(number, FLAG_ANSWER, parts, count, NULL, content);
+    status = converse(number, flags, parts, count, NULL, content);
     if (status) {
         free(content->data);
         content->data = NULL;

@@ -14,9 +14,9 @@ import time
 import typing
 import uuid
 
-from fpga_opencl.afar import opening
+from fpga_opencl.afar import opening, rings
 from fpga_opencl.afar.opening import Opening
-from fpga_opencl.node import desks, rings, worker
+from fpga_opencl.node import desks, worker
 from fpga_opencl.node.helpers import Helper
 from fpga_opencl.node.leases import Lease, Leases
 from fpga_opencl.node.log import Log

@@ -12,11 +12,10 @@ import socket
 import ssl
 import time
 
-from fpga_opencl.afar import opening, tls
+from fpga_opencl.afar import opening, rings, tls
 from fpga_opencl.afar.opening import Opening
 from fpga_opencl.afar.relay import Relay, halves
 from fpga_opencl.afar.secure import Secure
-from fpga_opencl.node import rings
 from fpga_opencl.rest import answers, head
 from fpga_opencl.rest.answers import Refusal
 

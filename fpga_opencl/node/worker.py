@@ -4,7 +4,8 @@
 import socket
 import typing
 
-from fpga_opencl.node import boxes, create, launches, programs, queries, rings, transfers, waiting
+from fpga_opencl.afar import rings
+from fpga_opencl.node import boxes, create, launches, programs, queries, transfers, waiting
 from fpga_opencl.node.session import Handler, open_session
 from fpga_opencl.node.settings import Settings
 from fpga_opencl.protocol import table

@@ -96,9 +96,9 @@ _CONTENT = tomllib.loads(_FILE.read_text(encoding="utf-8"))
 VERSION: int = _CONTENT["version"]
 MAGIC: int = _CONTENT["magic"]
 LIMITS: dict[str, int] = _CONTENT["limits"]
-#: What a client asks of the reply.
+#: What a client says of a request, and of its reply.
 FLAGS: dict[str, int] = _CONTENT["flags"]
-ANSWER, BACKGROUND = FLAGS["answer"], FLAGS["background"]
+ANSWER, BACKGROUND, RINGS = (FLAGS[name] for name in ("answer", "background", "rings"))
 KINDS: dict[str, int] = _CONTENT["kinds"]
 QUERIES: dict[str, int] = _CONTENT["queries"]
 ARGUMENTS: dict[str, int] = _CONTENT["arguments"]

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from fpga_opencl.afar import rings
 from fpga_opencl.protocol import table
-from fpga_opencl.protocol.streams import Stream
+from fpga_opencl.protocol.streams import Connection, Stream
 from tests.support import opencl
 from tests.unit.fpga_opencl.conftest import SOURCE
 from tests.unit.fpga_opencl.test_icd import checks  # noqa: F401 - a fixture
@@ -128,7 +129,21 @@ def test_worker_answers_any_frame_with_an_error_of_opencl(node: opencl.Node) -> 
     assert node.process.poll() is None
 
 
-def _garble(listener: socket.socket, seed: int) -> None:
+class Ringed(rings.Connection):
+    """Rings of a program, for a side that waits."""
+
+    def __init__(self, source: rings.Half, sink: rings.Half, chance: random.Random) -> None:
+        self._source, self._sink, self._chance = source, sink, chance
+
+    def sendall(self, content: bytes | memoryview) -> None:
+        """Send all of it, and now and then a number that may not fit."""
+        super().sendall(content)
+        if self._chance.random() < 0.02:
+            half = self._chance.choice((self._source, self._sink))
+            half._bell.send(struct.pack("<I", self._chance.choice(_NUMBERS) % 2**32))
+
+
+def _garble(listener: socket.socket, seed: int, ringed: bool) -> None:
     """Serve clients with frames that are right, wrong or cut off."""
     chance = random.Random(seed)
     while True:
@@ -138,10 +153,26 @@ def _garble(listener: socket.socket, seed: int) -> None:
             return
         with connection:
             connection.settimeout(2)  # both wait where a length was too large
-            _answer(connection, chance)
+            if ringed:
+                _answer_by_rings(connection, chance)
+            else:
+                _answer(connection, chance)
 
 
-def _answer(connection: socket.socket, chance: random.Random) -> None:
+def _answer_by_rings(connection: socket.socket, chance: random.Random) -> None:
+    """Answer the first request by rings, as those that follow."""
+    first = Stream(connection).take(24)
+    sequence = table.REQUEST.unpack_from(first)[2]
+    with rings.offered(connection) as (source, sink):
+        for half in (source, sink):
+            half._bell.settimeout(2)
+        ends = Ringed(source, sink, chance)
+        with contextlib.suppress(OSError):
+            ends.sendall(table.REPLY.pack(sequence, 0, 16) + struct.pack("<QQ", 1, 2))
+            _answer(ends, chance)
+
+
+def _answer(connection: Connection, chance: random.Random) -> None:
     stream = Stream(connection)
     try:
         while True:
@@ -169,17 +200,19 @@ def _content(number: int, chance: random.Random) -> bytes:
     return chance.randbytes(chance.choice((0, 1, 3, 8, 64, 4096, 65536)))
 
 
+@pytest.mark.parametrize("ringed", [False, True])
 @pytest.mark.parametrize("seed", range(max(1, FRAMES // 500)))
 def test_program_survives_whatever_its_worker_replies(
     tmp_path: Path,
     checks: Path,  # noqa: F811
     seed: int,
+    ringed: bool,
 ) -> None:
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        thread = threading.Thread(target=_garble, args=(listener, seed), daemon=True)
+        thread = threading.Thread(target=_garble, args=(listener, seed, ringed), daemon=True)
         thread.start()
         for _ in range(10):
             finished: typing.Any = subprocess.run(

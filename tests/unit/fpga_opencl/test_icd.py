@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unmodified programs through libfpga-opencl.so, with the compiler's sanitizers in both."""
 
+import contextlib
 import os
 import signal
 import subprocess
+import typing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,11 @@ from tests.support import opencl
 
 HERE = Path(__file__).parent
 SANITIZE = "address,undefined"
+#: What the program checks, each by itself.
+CHECKS = (
+    *("add", "map", "boxes", "events", "headers", "linking", "refusals", "threads"),
+    *("both-ways", "parts", "copies"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -45,20 +52,32 @@ def run(checks: Path, name: str, socket: str, folder: Path) -> "subprocess.Compl
     )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("add", "map", "boxes", "events", "headers", "linking", "refusals", "threads"),
-        *("both-ways", "parts", "copies"),
-    ],
-)
-def test_program_runs(node: opencl.Node, checks: Path, name: str, tmp_path: Path) -> None:
-    headers = tmp_path / "headers"
+def write_headers(folder: Path) -> None:
+    """What the program's kernels include."""
+    headers = folder / "headers"
     headers.mkdir()
     guard = "#ifndef OUTER\n#define OUTER 40\n"
     (headers / "outer.h").write_text(f'{guard}#include "inner.h"\n#include "outer.h"\n#endif\n')
     (headers / "inner.h").write_text("#define INNER 2")
     (headers / "once.h").write_text("/* once */\n # pragma  once\nint same(int n) { return n; }\n")
+
+
+@contextlib.contextmanager
+def until_loss(checks: Path, socket: str) -> typing.Iterator["subprocess.Popen[bytes]"]:
+    """The program, which uses the device until that is lost; it ends with 0 then."""
+    with subprocess.Popen(
+        [str(checks), "loss"],
+        env=opencl.environment(checks.parent / "libfpga-opencl.so", socket),
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_program_runs(node: opencl.Node, checks: Path, name: str, tmp_path: Path) -> None:
+    write_headers(tmp_path)
     finished = run(checks, name, node.socket, tmp_path)
     assert (finished.returncode, finished.stderr) == (0, "")
 
@@ -75,16 +94,9 @@ def test_program_without_a_node_has_no_platform(checks: Path, tmp_path: Path) ->
 
 def test_program_sees_that_its_worker_was_killed(node: opencl.Node, checks: Path) -> None:
     node.wait(0)
-    process = subprocess.Popen(
-        [str(checks), "loss"],
-        env=opencl.environment(checks.parent / "libfpga-opencl.so", node.socket),
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout
-    with process.stdout:
-        assert process.stdout.readline() == b"ready\n"
-    os.kill(node.wait(1)[0], signal.SIGKILL)
-    assert process.wait(60) == 0
+    with until_loss(checks, node.socket) as process:
+        os.kill(node.wait(1)[0], signal.SIGKILL)
+        assert process.wait(60) == 0
 
 
 def test_clinfo_lists_the_device(node: opencl.Node, library: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rings between a gate and a worker: content comes as it went, and no number is believed."""
+"""Rings between two processes: content comes as it went, and no number is believed."""
 
 import contextlib
 import os
@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpga_opencl.afar import relay
+from fpga_opencl.afar import relay, rings
 from fpga_opencl.afar.relay import Relay
-from fpga_opencl.node import rings
 from tests.unit.fpga_opencl.test_secure import Pair, contexts, pair, soon
 
 __all__ = ["contexts", "pair"]
@@ -139,6 +138,21 @@ def test_memory_keeps_its_size() -> None:
                 os.ftruncate(descriptors[1], size)
         for one in descriptors:
             os.close(one)
+
+
+def test_other_side_of_a_connection_is_given_rings() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        with rings.offered(here) as (source, sink):
+            incoming, outgoing = rings.halves(there)
+            for one, other in ((outgoing, source), (sink, incoming)):
+                content = os.urandom(rings.SIZE)
+                assert _put(one, content) == rings.SIZE
+                assert _take(other, rings.SIZE) == content
+            _put(sink, b"last")
+        assert _take(incoming, 4) == b"last"
+        with pytest.raises(ConnectionError):
+            incoming.piece()
 
 
 # With a relay

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way between a gate and a worker: memory that both have, with a ring for each direction.
+"""Ways between two processes of a host: memory that both have, with a ring for each direction.
+
+They are between gate and worker, and between the agent and a program that asks for them.
 
 A side puts content into a ring and sends its length over a socket; the other side takes it and, now
 and then, sends how much it has taken. No count is in the memory: each side has its own, and ends
-the connection on a number that does not fit. A worker is in the hands of its client's kernels.
+the connection on a number that does not fit. A worker is in the hands of its client's kernels, and
+a program is anybody's.
 """
 
 import contextlib
@@ -13,6 +16,7 @@ import os
 import select
 import socket
 import struct
+import typing
 
 #: Bytes of a ring.
 SIZE = 4 << 20
@@ -37,17 +41,45 @@ def pair() -> tuple[socket.socket, socket.socket]:
         ends = socket.socketpair()
         for one in ends:
             undone.enter_context(one)
-        memory = os.memfd_create("rings", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        with os.fdopen(memory, "rb", 0):
-            os.ftruncate(memory, 2 * SIZE)
-            # Neither side can take away what the other one reads.
-            fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
+        with _memory() as memory:
             for one, bell in zip(ends, bells := socket.socketpair(), strict=True):
-                socket.send_fds(one, [b"r"], [bell.fileno(), memory])
+                _send(one, bell, memory)
             for bell in bells:
                 bell.close()
         undone.pop_all()
     return ends
+
+
+@contextlib.contextmanager
+def offered(connection: socket.socket) -> typing.Iterator[tuple["Half", "Half"]]:
+    """Give rings to whom a connection is to: it gets what a gate gets of `pair`.
+
+    :returns: what comes from there, and what goes there: neither waits
+    :raises OSError: there are no descriptors or no memory
+    """
+    here, there = socket.socketpair()
+    with here, _memory() as memory:
+        with there:
+            _send(connection, there, memory)
+        room = memoryview(mmap.mmap(memory, 2 * SIZE))
+        for one in (connection, here):
+            one.setblocking(False)
+        yield Half(room[:SIZE], connection, False), Half(room[SIZE:], here, True)
+
+
+@contextlib.contextmanager
+def _memory() -> typing.Iterator[int]:
+    """Memory for both rings."""
+    memory = os.memfd_create("rings", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with os.fdopen(memory, "rb", 0):
+        os.ftruncate(memory, 2 * SIZE)
+        # Neither side can take away what the other one reads.
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
+        yield memory
+
+
+def _send(connection: socket.socket, bell: socket.socket, memory: int) -> None:
+    socket.send_fds(connection, [b"r"], [bell.fileno(), memory])
 
 
 def _receive(connection: socket.socket) -> tuple[socket.socket, memoryview]:
