@@ -58,13 +58,21 @@ def offered(connection: socket.socket) -> typing.Iterator[tuple["Half", "Half"]]
     :raises OSError: there are no descriptors or no memory
     """
     here, there = socket.socketpair()
-    with here, _memory() as memory:
-        with there:
+    with here:
+        with there, _memory() as memory:
             _send(connection, there, memory)
-        room = memoryview(mmap.mmap(memory, 2 * SIZE))
+            mapped = mmap.mmap(memory, 2 * SIZE)
+        room = memoryview(mapped)
         for one in (connection, here):
             one.setblocking(False)
-        yield Half(room[:SIZE], connection, False), Half(room[SIZE:], here, True)
+        try:
+            yield Half(room[:SIZE], connection, False), Half(room[SIZE:], here, True)
+        finally:
+            # The other side may keep the memory, which counts for who wrote it: now for nobody. The
+            # other side believes no content that it took after these sockets have ended.
+            for one in (connection, here):
+                one.shutdown(socket.SHUT_RDWR)
+            mapped.madvise(mmap.MADV_REMOVE)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import typing
 
 from fpga_nova.deadline import Deadline
 from fpga_opencl.agent.leases import Leases
-from fpga_opencl.agent.tunnel import carry
+from fpga_opencl.agent.tunnel import carry, connections
 
 #: Bytes of the number.
 _SIZE = 8
@@ -33,11 +33,7 @@ class Regions:
 
     def serve(self) -> None:
         """Serve until the socket is closed or shut down."""
-        while True:
-            try:
-                region, _ = self._listener.accept()
-            except OSError:
-                return
+        for region in connections(self._listener):
             threading.Thread(target=self._attend, args=(region,), daemon=True).start()
 
     def stop(self) -> None:

@@ -2,9 +2,11 @@
 """Carries each connection to a local socket to the node of a session."""
 
 import contextlib
+import errno
 import socket
 import sys
 import threading
+import time
 import typing
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from fpga_opencl.protocol import table
 
 #: Connections at once.
 _MOST = 64
+#: Seconds from one attempt to take a connection to the next.
+_PAUSE = 0.1
 #: Bytes of a program's first request, after which it waits.
 _FIRST = table.REQUEST.size + table.MESSAGES["hello"].struct.size
 
@@ -39,6 +43,19 @@ def listening(
             yield listener
         finally:
             Path(path).unlink(missing_ok=True)
+
+
+def connections(listener: socket.socket) -> typing.Iterator[socket.socket]:
+    """Those that come, until the socket is closed or shut down."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError as e:
+            if e.errno in (errno.EBADF, errno.EINVAL):
+                return
+            time.sleep(_PAUSE)  # no descriptors are free, or no memory
+        else:
+            yield connection
 
 
 def carry(program: socket.socket, session: contextlib.AbstractContextManager[Place]) -> None:
@@ -77,11 +94,7 @@ class Tunnel:
 
     def serve(self) -> None:
         """Serve until the socket is closed or shut down."""
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
+        for connection in connections(self._listener):
             if not self._free.acquire(blocking=False):
                 connection.close()
                 continue

@@ -78,7 +78,8 @@ static bool begin(void)
     do
         count = recvmsg(descriptor, &message, MSG_CMSG_CLOEXEC);
     while (count < 0 && errno == EINTR);
-    if (count <= 0)
+    /* A program that may not have these descriptors, or any more, gets none. */
+    if (count <= 0 || message.msg_flags & MSG_CTRUNC)
         return false;
     about = CMSG_FIRSTHDR(&message);
     if (about && about->cmsg_len == CMSG_LEN(sizeof found)) {
@@ -106,6 +107,13 @@ static bool take(char *next, size_t size)
         size -= count;
     }
     return true;
+}
+
+bool stream_holds(void)
+{
+    struct pollfd poller = {bell, 0, 0};
+
+    return !ringed || poll(&poller, 1, 0) <= 0; /* a signal is no end */
 }
 
 bool stream_ready(void)

@@ -11,6 +11,8 @@ bool stream_connect(const char *path);
 void stream_close(void);
 /* Whether so many bytes were received; they go nowhere without a place. */
 bool stream_receive(void *place, size_t size);
+/* Whether what was received is what the other side sent: it may empty rings once it has left. */
+bool stream_holds(void);
 /* Whether there is something to receive; not while another thread receives. */
 bool stream_ready(void);
 /* Whether bytes were taken for sending. `drain` receives where only that may get it on, and says

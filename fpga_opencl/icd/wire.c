@@ -117,7 +117,7 @@ static bool receive_reply(void)
     struct waiter *waiter;
     bool good;
 
-    if (!stream_receive(&header, sizeof header))
+    if (!stream_receive(&header, sizeof header) || !stream_holds())
         return false;
     if (!header.sequence)
         return header.length <= LIMIT_OUTPUT && show_output(header.length);
@@ -130,6 +130,8 @@ static bool receive_reply(void)
         good = receive_content(waiter->content, header.length);
     else
         good = header.length <= LIMIT_CONTROL && stream_receive(NULL, header.length);
+    if (!good || (header.length && !stream_holds()))
+        return false; /* nobody may take it for a reply */
     pthread_mutex_lock(&table);
     waiter->status = header.status;
     waiter->done = true;
@@ -138,7 +140,7 @@ static bool receive_reply(void)
         free(waiter);
     }
     pthread_mutex_unlock(&table);
-    return good;
+    return true;
 }
 
 /* Receive one reply, with `table` held; it is not while receiving. */

@@ -433,15 +433,16 @@ static void check_threads(void)
 /* Use the device until it is lost; then every call must say so. */
 static void check_loss(void)
 {
-    cl_int answer;
+    cl_int content[COUNT], answer[COUNT];
     cl_mem memory;
 
     open_device(0);
-    memory = make_buffer(NULL);
+    memset(content, 7, SIZE);
+    memory = make_buffer(content);
     puts("ready");
     fflush(stdout);
-    while (!(status = clEnqueueReadBuffer(queue, memory, CL_TRUE, 0, 4, &answer, 0, NULL, NULL)))
-        ;
+    while (!(status = clEnqueueReadBuffer(queue, memory, CL_TRUE, 0, SIZE, answer, 0, NULL, NULL)))
+        CHECK(!memcmp(content, answer, SIZE));
     CHECK(status == CL_DEVICE_NOT_AVAILABLE);
     CHECK(clFinish(queue) == CL_DEVICE_NOT_AVAILABLE);
     CHECK(!clCreateBuffer(context, 0, 8, NULL, &status) && status == CL_DEVICE_NOT_AVAILABLE);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unmodified programs that reach a node on another machine, through the agent on theirs."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -178,3 +179,18 @@ def test_what_is_not_a_session_is_a_failure(text: str, tmp_path: Path) -> None:
 def test_status_is_the_program_s(session: Path) -> None:
     words = [*_AGENT, "--session", str(session), "--", "sh", "-c", "exit 7"]
     assert subprocess.run(words, cwd=opencl.ROOT, timeout=_LONG, check=False).returncode == 7
+
+
+def test_agent_without_descriptors_serves_on(session: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    words = ["prlimit", "--nofile=12:12", *_AGENT, "--session", str(session), "--socket", str(path)]
+    with subprocess.Popen(words, cwd=opencl.ROOT) as agent, contextlib.ExitStack() as stack:
+        wait_until(path.exists, _LONG)
+        for _ in range(20):
+            one = stack.enter_context(socket.socket(socket.AF_UNIX))
+            one.connect(str(path))
+        time.sleep(0.5)  # it has tried to take them all
+        stack.close()
+        with client.open_session(str(path)) as one_session:
+            assert one_session.devices.list() == [1]
+        agent.terminate()

@@ -5,11 +5,14 @@
 """
 
 import contextlib
+import fcntl
 import os
 import random
+import signal
 import socket
 import struct
 import subprocess
+import termios
 import threading
 import typing
 from pathlib import Path
@@ -20,6 +23,7 @@ from fpga_opencl.afar import rings
 from fpga_opencl.protocol import table
 from fpga_opencl.protocol.streams import Connection, Stream
 from tests.support import opencl
+from tests.support.host import wait_until
 from tests.unit.fpga_opencl.conftest import SOURCE
 from tests.unit.fpga_opencl.test_icd import checks  # noqa: F401 - a fixture
 
@@ -134,11 +138,12 @@ class Ringed(rings.Connection):
 
     def __init__(self, source: rings.Half, sink: rings.Half, chance: random.Random) -> None:
         self._source, self._sink, self._chance = source, sink, chance
+        self.often = 0.02
 
     def sendall(self, content: bytes | memoryview) -> None:
         """Send all of it, and now and then a number that may not fit."""
         super().sendall(content)
-        if self._chance.random() < 0.02:
+        if self._chance.random() < self.often:
             half = self._chance.choice((self._source, self._sink))
             half._bell.send(struct.pack("<I", self._chance.choice(_NUMBERS) % 2**32))
 
@@ -225,3 +230,62 @@ def test_program_survives_whatever_its_worker_replies(
             assert (finished.returncode, finished.stderr) == (0, b"")
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(30)
+
+
+def test_program_believes_no_reply_that_may_have_been_emptied(
+    tmp_path: Path,
+    checks: Path,  # noqa: F811
+) -> None:
+    """The agent ends, and empties the rings, when the program has half a reply."""
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(60)
+        with subprocess.Popen(
+            [str(checks), "loss"],
+            env=opencl.environment(checks.parent / "libfpga-opencl.so", path),
+            stdout=subprocess.DEVNULL,
+        ) as program:
+            connection, _ = listener.accept()
+            with connection:
+                try:
+                    _end_within_a_reply(connection, program)
+                finally:
+                    program.send_signal(signal.SIGCONT)
+            assert program.wait(60) == 0
+
+
+def _end_within_a_reply(connection: socket.socket, program: "subprocess.Popen[bytes]") -> None:
+    stream: Stream = Stream(connection)
+    sequence = table.REQUEST.unpack_from(stream.take(24))[2]
+    with rings.offered(connection) as (source, sink):
+        for half in (source, sink):
+            half._bell.settimeout(60)
+        ends = Ringed(source, sink, random.Random(0))
+        ends.often = 0
+        ends.sendall(table.REPLY.pack(sequence, 0, 16) + struct.pack("<QQ", 1, 2))
+        stream = Stream(ends)
+        while True:
+            number, flags, sequence, length = table.REQUEST.unpack(stream.take(16))
+            fields = bytes(stream.take(length))
+            if number == table.MESSAGES["enqueue_read"].number:
+                break
+            if flags & table.ANSWER:
+                ends.sendall(table.REPLY.pack(sequence, 0, 0))
+        size = table.MESSAGES["enqueue_read"].struct.unpack_from(fields)[-1]
+        ends.sendall(table.REPLY.pack(sequence, 0, size))
+        # It has taken the header, and waits for the content.
+        wait_until(lambda: not _unread(sink._bell) and _sleeps(program.pid))
+        program.send_signal(signal.SIGSTOP)
+        ends.sendall(struct.pack("<i", 0x07070707) * (size // 4))
+
+
+def _unread(connection: socket.socket) -> int:
+    """Bytes, as the kernel counts them, that the other side has not received."""
+    return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), "little")
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether a program waits."""
+    return opencl.status(pid)["State"].startswith("S")

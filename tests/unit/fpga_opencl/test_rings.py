@@ -149,10 +149,20 @@ def test_other_side_of_a_connection_is_given_rings() -> None:
                 content = os.urandom(rings.SIZE)
                 assert _put(one, content) == rings.SIZE
                 assert _take(other, rings.SIZE) == content
-            _put(sink, b"last")
-        assert _take(incoming, 4) == b"last"
         with pytest.raises(ConnectionError):
             incoming.piece()
+
+
+def test_other_side_keeps_no_memory_that_counts_for_this_one() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        with rings.offered(here) as (_, sink):
+            _, descriptors, _, _ = socket.recv_fds(there, 1, 2)
+            assert _put(sink, os.urandom(rings.SIZE)) == rings.SIZE
+            assert os.fstat(descriptors[1]).st_blocks * 512 == rings.SIZE
+        assert os.fstat(descriptors[1]).st_blocks == 0
+        for one in descriptors:
+            os.close(one)
 
 
 # With a relay
