@@ -55,13 +55,14 @@ def offered(connection: socket.socket) -> typing.Iterator[tuple["Half", "Half"]]
     """Give rings to whom a connection is to: it gets what a gate gets of `pair`.
 
     :returns: what comes from there, and what goes there: neither waits
-    :raises OSError: there are no descriptors or no memory
+    :raises OSError: there are no descriptors or no memory, or too many descriptors that others have
+        not received; nothing was sent
     """
     here, there = socket.socketpair()
     with here:
         with there, _memory() as memory:
-            _send(connection, there, memory)
             mapped = mmap.mmap(memory, 2 * SIZE)
+            _send(connection, there, memory)
         room = memoryview(mapped)
         for one in (connection, here):
             one.setblocking(False)

@@ -73,13 +73,16 @@ def carry(program: socket.socket, session: contextlib.AbstractContextManager[Pla
         Relay(secure, *ways).run()
 
 
-def _ways(
-    program: socket.socket, first: bytes
-) -> contextlib.AbstractContextManager[tuple[Half, Half]]:
-    """What comes from a program, and what goes there: by rings if it asks for them."""
-    if len(first) == _FIRST and table.REQUEST.unpack_from(first)[1] & table.RINGS:
-        return rings.offered(program)
-    return contextlib.nullcontext(halves(program))
+@contextlib.contextmanager
+def _ways(program: socket.socket, first: bytes) -> typing.Iterator[tuple[Half, Half]]:
+    """What comes from a program, and what goes there: by rings if it asks and there may be some."""
+    with contextlib.ExitStack() as stack:
+        ways: tuple[Half, Half] | None = None
+        if len(first) == _FIRST and table.REQUEST.unpack_from(first)[1] & table.RINGS:
+            # Programs that never receive their descriptors may use up how many this user may send.
+            with contextlib.suppress(OSError):
+                ways = stack.enter_context(rings.offered(program))
+        yield ways or halves(program)
 
 
 class Tunnel:

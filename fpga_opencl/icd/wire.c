@@ -102,7 +102,7 @@ static bool show_output(size_t size)
     while (size) {
         size_t count = size < sizeof text ? size : sizeof text;
 
-        if (!stream_receive(text, count))
+        if (!stream_receive(text, count) || !stream_holds())
             return false;
         fwrite(text, 1, count, stdout);
         size -= count;

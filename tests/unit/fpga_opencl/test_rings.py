@@ -2,6 +2,7 @@
 """Rings between two processes: content comes as it went, and no number is believed."""
 
 import contextlib
+import errno
 import os
 import select
 import socket
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from fpga_opencl.afar import relay, rings
 from fpga_opencl.afar.relay import Relay
+from fpga_opencl.agent import tunnel
+from fpga_opencl.protocol import table
 from tests.unit.fpga_opencl.test_secure import Pair, contexts, pair, soon
 
 __all__ = ["contexts", "pair"]
@@ -163,6 +166,26 @@ def test_other_side_keeps_no_memory_that_counts_for_this_one() -> None:
         assert os.fstat(descriptors[1]).st_blocks == 0
         for one in descriptors:
             os.close(one)
+
+
+def test_program_has_its_socket_where_no_rings_can_be_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: typing.Any) -> typing.NoReturn:
+        raise OSError(errno.ETOOMANYREFS, os.strerror(errno.ETOOMANYREFS))
+
+    here, there = socket.socketpair()
+    hello = table.MESSAGES["hello"]
+    first = table.REQUEST.pack(hello.number, table.ANSWER | table.RINGS, 1, hello.struct.size)
+    with here, there, tunnel._ways(here, first + bytes(hello.struct.size)) as ways:
+        assert [type(one) for one in ways] == [rings.Half, rings.Half]
+    here, there = socket.socketpair()
+    monkeypatch.setattr(socket, "send_fds", refuse)
+    with here, there, tunnel._ways(here, first + bytes(hello.struct.size)) as ways:
+        assert [type(one) for one in ways] == [relay.Source, relay.Sink]
+        ways[1].piece()[:2] = b"ok"
+        ways[1].use(2)
+        assert there.recv(9) == b"ok"
 
 
 # With a relay
