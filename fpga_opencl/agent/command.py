@@ -49,7 +49,7 @@ def main(arguments: typing.Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="fpga-opencl-") as folder:
             path = options.socket or f"{folder}/opencl0"
             with listening(path) as listener:
-                tunnel = Tunnel(listener, lambda: place)
+                tunnel = Tunnel(listener, place)
                 threading.Thread(target=tunnel.serve, daemon=True).start()
                 return _run(path, options.program)
     except (OSError, ValueError, cfg.Error, exceptions.ClientException) as e:

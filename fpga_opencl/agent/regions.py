@@ -7,7 +7,6 @@ those that may be there at once. All of them end with the process.
 
 import contextlib
 import socket
-import sys
 import threading
 import typing
 
@@ -68,10 +67,7 @@ class Regions:
 
     def _carry(self, client: socket.socket, clients: set[socket.socket]) -> None:
         try:
-            with client:
-                carry(client, self._leases.lease())
-        except (OSError, ValueError) as e:
-            print(f"Error: no session of OpenCL - {e}", file=sys.stderr, flush=True)
+            carry(client, self._leases.lease())
         finally:
             clients.discard(client)
             del self._carriers[threading.current_thread()]

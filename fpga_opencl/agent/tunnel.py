@@ -59,18 +59,22 @@ def connections(listener: socket.socket) -> typing.Iterator[socket.socket]:
 
 
 def carry(program: socket.socket, session: contextlib.AbstractContextManager[Place]) -> None:
-    """Carry what a program and a node send, until either leaves.
+    """Carry what a program and a node send, until either leaves; then the program's socket closes.
+
+    What keeps the node from being reached is said on standard error.
 
     :param session: is entered when the program has begun
-    :raises OSError: there is no way to the node
-    :raises ValueError: the session is none
     """
-    first = program.recv(_FIRST)
-    if not first:
-        return
-    with session as place, connect(place) as secure, _ways(program, first) as ways:
-        secure.sendall(first)
-        Relay(secure, *ways).run()
+    try:
+        with program:
+            first = program.recv(_FIRST)
+            if not first:
+                return
+            with session as place, connect(place) as secure, _ways(program, first) as ways:
+                secure.sendall(first)
+                Relay(secure, *ways).run()
+    except (OSError, ValueError) as e:
+        print(f"Error: no session of OpenCL - {e}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -88,11 +92,11 @@ def _ways(program: socket.socket, first: bytes) -> typing.Iterator[tuple[Half, H
 class Tunnel:
     """All connections of a listening socket.
 
-    :param find: where a connection is to go; what it raises as OSError closes the connection
+    :param place: where they are to go
     """
 
-    def __init__(self, listener: socket.socket, find: typing.Callable[[], Place]) -> None:
-        self._listener, self._find = listener, find
+    def __init__(self, listener: socket.socket, place: Place) -> None:
+        self._listener, self._place = listener, place
         self._free = threading.BoundedSemaphore(_MOST)
 
     def serve(self) -> None:
@@ -105,9 +109,6 @@ class Tunnel:
 
     def _carry(self, connection: socket.socket) -> None:
         try:
-            with connection:
-                carry(connection, contextlib.nullcontext(self._find()))
-        except (OSError, ValueError) as e:
-            print(f"Error: no session of OpenCL - {e}", file=sys.stderr, flush=True)
+            carry(connection, contextlib.nullcontext(self._place))
         finally:
             self._free.release()

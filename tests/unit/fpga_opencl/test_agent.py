@@ -41,15 +41,25 @@ def session(cloud: opencl_afar.Cloud, tmp_path: Path) -> typing.Iterator[Path]:
     cloud.close(place)
 
 
-@pytest.fixture
-def agent(session: Path, tmp_path: Path) -> typing.Iterator[str]:
-    """Where the agent of a session listens."""
-    path = tmp_path / "s"
-    words = [*_AGENT, "--session", str(session), "--socket", str(path)]
+@contextlib.contextmanager
+def _agent(session: Path, *before: str) -> typing.Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """An agent of a session, which ends with the block; and where it listens.
+
+    :param before: words before its own
+    """
+    path = session.with_name("s")
+    words = [*before, *_AGENT, "--session", str(session), "--socket", str(path)]
     with subprocess.Popen(words, cwd=opencl.ROOT) as process:
         wait_until(path.exists, _LONG)
-        yield str(path)
+        yield process, str(path)
         process.terminate()
+
+
+@pytest.fixture
+def agent(session: Path) -> typing.Iterator[str]:
+    """Where the agent of a session listens."""
+    with _agent(session) as (_, path):
+        yield path
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -74,18 +84,10 @@ def test_program_sees_that_its_worker_was_killed(
         assert process.wait(_LONG) == 0
 
 
-def test_program_sees_that_its_agent_was_killed(
-    session: Path,
-    checks: Path,
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "s"
-    words = [*_AGENT, "--session", str(session), "--socket", str(path)]
-    with subprocess.Popen(words, cwd=opencl.ROOT) as agent:
-        wait_until(path.exists, _LONG)
-        with until_loss(checks, str(path)) as process:
-            agent.kill()
-            assert process.wait(_LONG) == 0
+def test_program_sees_that_its_agent_was_killed(session: Path, checks: Path) -> None:
+    with _agent(session) as (agent, path), until_loss(checks, path) as process:
+        agent.kill()
+        assert process.wait(_LONG) == 0
 
 
 def _hello(flags: int) -> bytes:
@@ -142,21 +144,15 @@ def test_socket_is_served_until_the_agent_ends(session: Path, tmp_path: Path) ->
     assert not path.exists()
 
 
-def test_agent_that_is_killed_leaves_no_worker(
-    session: Path, serving: opencl.Node, tmp_path: Path
-) -> None:
-    path = tmp_path / "s"
-    words = [*_AGENT, "--session", str(session), "--socket", str(path)]
+def test_agent_that_is_killed_leaves_no_worker(session: Path, serving: opencl.Node) -> None:
     serving.wait(0)
-    with subprocess.Popen(words, cwd=opencl.ROOT) as agent:
-        wait_until(path.exists, _LONG)
-        with client.open_session(str(path)) as one:
-            (worker,) = serving.wait(1)
-            agent.kill()
-            with pytest.raises(client.DeviceLost):
-                while True:
-                    one.devices.show(1)
-            wait_until(lambda: not opencl.runs(worker), _LONG)
+    with _agent(session) as (agent, path), client.open_session(path) as one:
+        (worker,) = serving.wait(1)
+        agent.kill()
+        with pytest.raises(client.DeviceLost):
+            while True:
+                one.devices.show(1)
+        wait_until(lambda: not opencl.runs(worker), _LONG)
     serving.wait(0)
 
 
@@ -181,16 +177,12 @@ def test_status_is_the_program_s(session: Path) -> None:
     assert subprocess.run(words, cwd=opencl.ROOT, timeout=_LONG, check=False).returncode == 7
 
 
-def test_agent_without_descriptors_serves_on(session: Path, tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    words = ["prlimit", "--nofile=12:12", *_AGENT, "--session", str(session), "--socket", str(path)]
-    with subprocess.Popen(words, cwd=opencl.ROOT) as agent, contextlib.ExitStack() as stack:
-        wait_until(path.exists, _LONG)
+def test_agent_without_descriptors_serves_on(session: Path) -> None:
+    with _agent(session, "prlimit", "--nofile=12:12") as (_, path), contextlib.ExitStack() as stack:
         for _ in range(20):
             one = stack.enter_context(socket.socket(socket.AF_UNIX))
-            one.connect(str(path))
+            one.connect(path)
         time.sleep(0.5)  # it has tried to take them all
         stack.close()
-        with client.open_session(str(path)) as one_session:
+        with client.open_session(path) as one_session:
             assert one_session.devices.list() == [1]
-        agent.terminate()

@@ -136,14 +136,21 @@ def test_worker_answers_any_frame_with_an_error_of_opencl(node: opencl.Node) -> 
 class Ringed(rings.Connection):
     """Rings of a program, for a side that waits."""
 
-    def __init__(self, source: rings.Half, sink: rings.Half, chance: random.Random) -> None:
-        self._source, self._sink, self._chance = source, sink, chance
-        self.often = 0.02
+    def __init__(
+        self, source: rings.Half, sink: rings.Half, chance: random.Random, often: float
+    ) -> None:
+        self._source, self._sink = source, sink
+        self._chance, self._often = chance, often
+
+    @property
+    def unread(self) -> int:
+        """Bytes of numbers, as the kernel counts them, that the program has not received."""
+        return int.from_bytes(fcntl.ioctl(self._sink._bell, termios.TIOCOUTQ, bytes(4)), "little")
 
     def sendall(self, content: bytes | memoryview) -> None:
         """Send all of it, and now and then a number that may not fit."""
         super().sendall(content)
-        if self._chance.random() < self.often:
+        if self._chance.random() < self._often:
             half = self._chance.choice((self._source, self._sink))
             half._bell.send(struct.pack("<I", self._chance.choice(_NUMBERS) % 2**32))
 
@@ -158,23 +165,28 @@ def _garble(listener: socket.socket, seed: int, ringed: bool) -> None:
             return
         with connection:
             connection.settimeout(2)  # both wait where a length was too large
-            if ringed:
-                _answer_by_rings(connection, chance)
-            else:
+            if not ringed:
                 _answer(connection, chance)
+                continue
+            with (
+                contextlib.suppress(OSError),
+                _ringed(connection, chance, often=0.02, seconds=2) as ends,
+            ):
+                _answer(ends, chance)
 
 
-def _answer_by_rings(connection: socket.socket, chance: random.Random) -> None:
-    """Answer the first request by rings, as those that follow."""
-    first = Stream(connection).take(24)
-    sequence = table.REQUEST.unpack_from(first)[2]
+@contextlib.contextmanager
+def _ringed(
+    connection: socket.socket, chance: random.Random, often: float, seconds: float
+) -> typing.Iterator[Ringed]:
+    """Give a program rings, and answer its first request by them."""
+    sequence = table.REQUEST.unpack_from(Stream(connection).take(24))[2]
     with rings.offered(connection) as (source, sink):
         for half in (source, sink):
-            half._bell.settimeout(2)
-        ends = Ringed(source, sink, chance)
-        with contextlib.suppress(OSError):
-            ends.sendall(table.REPLY.pack(sequence, 0, 16) + struct.pack("<QQ", 1, 2))
-            _answer(ends, chance)
+            half._bell.settimeout(seconds)
+        ends = Ringed(source, sink, chance, often)
+        ends.sendall(table.REPLY.pack(sequence, 0, 16) + struct.pack("<QQ", 1, 2))
+        yield ends
 
 
 def _answer(connection: Connection, chance: random.Random) -> None:
@@ -257,14 +269,7 @@ def test_program_believes_no_reply_that_may_have_been_emptied(
 
 
 def _end_within_a_reply(connection: socket.socket, program: "subprocess.Popen[bytes]") -> None:
-    stream: Stream = Stream(connection)
-    sequence = table.REQUEST.unpack_from(stream.take(24))[2]
-    with rings.offered(connection) as (source, sink):
-        for half in (source, sink):
-            half._bell.settimeout(60)
-        ends = Ringed(source, sink, random.Random(0))
-        ends.often = 0
-        ends.sendall(table.REPLY.pack(sequence, 0, 16) + struct.pack("<QQ", 1, 2))
+    with _ringed(connection, random.Random(0), often=0, seconds=60) as ends:
         stream = Stream(ends)
         while True:
             number, flags, sequence, length = table.REQUEST.unpack(stream.take(16))
@@ -276,14 +281,9 @@ def _end_within_a_reply(connection: socket.socket, program: "subprocess.Popen[by
         size = table.MESSAGES["enqueue_read"].struct.unpack_from(fields)[-1]
         ends.sendall(table.REPLY.pack(sequence, 0, size))
         # It has taken the header, and waits for the content.
-        wait_until(lambda: not _unread(sink._bell) and _sleeps(program.pid))
+        wait_until(lambda: not ends.unread and _sleeps(program.pid))
         program.send_signal(signal.SIGSTOP)
         ends.sendall(struct.pack("<i", 0x07070707) * (size // 4))
-
-
-def _unread(connection: socket.socket) -> int:
-    """Bytes, as the kernel counts them, that the other side has not received."""
-    return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), "little")
 
 
 def _sleeps(pid: int) -> bool:
